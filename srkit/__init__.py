@@ -1,0 +1,180 @@
+"""srkit upscales images with any super-resolution model, whatever framework it came from.
+
+>>> import srkit
+>>> import numpy as np
+>>> photo = np.zeros((20, 30, 3), np.uint8)
+>>> srkit.load("bicubic", scale=4).upscale(photo).shape
+(80, 120, 3)
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from srkit import metrics
+from srkit.card import ModelCard, WeightsFile
+from srkit.errors import (
+    BrokenPluginError,
+    CorruptFileError,
+    DuplicateModelError,
+    ImageError,
+    ImageTooLargeError,
+    MissingDependencyError,
+    OptionError,
+    SrkitError,
+    UnknownModelError,
+    UnsafeFileError,
+    WeightsError,
+)
+from srkit.imaging.files import read_image
+from srkit.imaging.image import Image
+from srkit.imaging.resize import imresize
+from srkit.registry import FileFormat, Registry
+from srkit.upscaler import Upscaler
+
+__version__ = "0.1.0"
+__all__ = [
+    "BrokenPluginError",
+    "CorruptFileError",
+    "DuplicateModelError",
+    "FileFormat",
+    "Image",
+    "ImageError",
+    "ImageTooLargeError",
+    "MissingDependencyError",
+    "ModelCard",
+    "OptionError",
+    "Registry",
+    "SrkitError",
+    "UnknownModelError",
+    "UnsafeFileError",
+    "Upscaler",
+    "WeightsError",
+    "WeightsFile",
+    "card",
+    "imresize",
+    "list_models",
+    "load",
+    "metrics",
+    "read_image",
+    "register",
+    "registry",
+    "upscale",
+]
+
+registry = Registry()
+"""The registry of this process: entry points, and what `register` added."""
+
+
+def load(
+    model: str | Path,
+    *,
+    scale: int | None = None,
+    runtime: str = "auto",
+    dist: str | None = None,
+    **options: Any,
+) -> Upscaler:
+    """Load a model by name, or a weights file.
+
+    Parameters
+    ----------
+    model
+        A name from `list_models`; or the path of a weights file: a `Path`, or a
+        string with a path separator or the suffix of a known format. Nothing that
+        a file holds is ever run.
+    scale
+        Factor of both sides; the model's default if left out.
+    runtime
+        ``"auto"``, or the framework to run on.
+    dist
+        The distribution to take the model from, where two have one of its name.
+    options
+        Options of the model's adapter, such as ``device="cuda"``.
+
+    Returns
+    -------
+    Upscaler
+
+    Raises
+    ------
+    UnknownModelError
+        If no model has that name; the message lists the nearest.
+    DuplicateModelError
+        If two distributions have it and `dist` is not given.
+    MissingDependencyError
+        If the framework is not installed; the message has the line that installs it.
+    OptionError
+        If an option is unknown, or the model does not exist for `scale`.
+    BrokenPluginError, UnsafeFileError, CorruptFileError, WeightsError
+        If a plugin or a weights file is at fault.
+
+    Examples
+    --------
+    >>> load("bicubic", scale=3).scale
+    3
+    """
+    return registry.load(model, scale=scale, runtime=runtime, dist=dist, **options)
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of all models that fit a shell pattern, sorted.
+
+    Only metadata of installed packages is read; no plugin is imported.
+
+    Examples
+    --------
+    >>> list_models("bi*")
+    ['bicubic', 'bilinear']
+    """
+    return registry.names(pattern)
+
+
+def card(name: str) -> ModelCard:
+    """The static facts of a model: scales, licence, paper, training data.
+
+    Examples
+    --------
+    >>> card("srresnet").framework
+    'torch'
+    """
+    return registry.card(name)
+
+
+def register(card: ModelCard, *, replace: bool = False) -> None:
+    """Add a model for this process. See `Registry.register`."""
+    registry.register(card, replace=replace)
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(
+    model: str | Path, scale: int | None, options: tuple[tuple[str, Any], ...]
+) -> Upscaler:
+    return load(model, scale=scale, **dict(options))
+
+
+def upscale(
+    image: Any, model: str | Path = "srresnet", *, scale: int | None = None, **options: Any
+) -> Any:
+    """Load a model (kept for the next call) and upscale an image with it.
+
+    Parameters
+    ----------
+    image
+        See `Upscaler.upscale`.
+    model, scale, options
+        See `load`.
+
+    Returns
+    -------
+    array, PIL.Image or srkit.Image
+        The kind that was given; `Image` for a path.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> upscale(np.zeros((8, 8), np.uint16), "bicubic", scale=2).dtype
+    dtype('uint16')
+    """
+    return _loaded(model, scale, tuple(sorted(options.items()))).upscale(image)

@@ -1,0 +1,91 @@
+"""Persistent ids, by which a pickle refers to storages, and reading what they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, Protocol
+
+import torch
+from torch import Tensor
+
+from srkit.adapters.pytorch.checkpoints.records import LazyTensor, StandIn, Storage, StorageType
+from srkit.errors import CorruptFileError, WeightsError
+
+CHUNK = 1 << 20
+MAX_PID = 6
+
+
+class Container(Protocol):
+    """A checkpoint file: its unpickled root, and the storages it refers to."""
+
+    root: object
+
+    def read(self, storage: Storage) -> Tensor:
+        """Read one storage as a uint8 tensor of ``storage.nbytes`` bytes."""
+        ...
+
+    def is_swapped(self) -> bool:
+        """Whether the bytes are in the other order than this machine's."""
+        ...
+
+
+class StorageTable:
+    """Turns persistent ids into `Storage` records, none of which is read."""
+
+    def __init__(self) -> None:
+        self.storages: dict[str, Storage] = {}
+
+    def persistent_load(self, pid: object) -> object:
+        """``("storage", type, key, location, numel[, view])`` or ``("module", class, ...)``.
+
+        The location ("cpu", "cuda:0") is where the storage lay when it was saved;
+        everything is loaded to the CPU.
+        """
+        if not isinstance(pid, tuple) or len(pid) > MAX_PID:
+            raise CorruptFileError("its pickle has a persistent id that is no storage")
+        match pid:
+            case ("module", StandIn() as kind, _, _):
+                return kind
+            case ("storage", StorageType() as kind, str() as key, str(), int() as numel, *view):
+                if any(v is not None for v in view):
+                    raise WeightsError(
+                        "it was written by torch before 0.4; load it with torch.load where you "
+                        "trust it and save model.state_dict() again"
+                    )
+                return self._add(Storage(key, kind.dtype, numel))
+        raise CorruptFileError("its pickle has a persistent id that is no storage")
+
+    def _add(self, storage: Storage) -> Storage:
+        if storage.numel < 0:
+            raise CorruptFileError("a storage has a negative size")
+        first = self.storages.setdefault(storage.key, storage)
+        if first.nbytes != storage.nbytes:
+            raise CorruptFileError("a storage has two sizes")
+        return storage
+
+
+def read_tensors(lazy: Mapping[str, LazyTensor], container: Container) -> dict[str, Tensor]:
+    """Read the storages behind some tensors, each once, and nothing else of the file."""
+    raw: dict[str, Tensor] = {}
+    tensors = {}
+    for name, record in lazy.items():
+        storage = record.storage
+        if storage.key not in raw:
+            raw[storage.key] = container.read(storage)
+            if container.is_swapped():
+                bytes_ = raw[storage.key].untyped_storage()
+                bytes_.byteswap(record.dtype)  # type: ignore[no-untyped-call]
+        whole = raw[storage.key].view(record.dtype)
+        tensors[name] = torch.as_strided(whole, record.size, record.stride, record.offset)
+    return tensors
+
+
+def fill(view: memoryview, stream: IO[bytes]) -> None:
+    """Fill `view` in chunks: zipfile inflates all it is asked for at once."""
+    done = 0
+    while done < len(view):
+        chunk = stream.read(min(CHUNK, len(view) - done))
+        if not chunk:
+            raise CorruptFileError("a storage is truncated")
+        view[done : done + len(chunk)] = chunk
+        done += len(chunk)

@@ -1,0 +1,77 @@
+"""Where and in what precision a network runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from srkit.errors import OptionError
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+
+def pick_device(device: str) -> torch.device:
+    """The device of a name; ``"auto"`` is CUDA, else Apple's MPS, else the CPU.
+
+    Raises
+    ------
+    OptionError
+        If the name is unknown or the device is not there.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        return torch.device("cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "it is not there"
+        raise OptionError(
+            f"device {device!r} cannot be used ({reason}); "
+            "choose 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'"
+        ) from error
+    return chosen
+
+
+def pick_precision(precision: str) -> torch.dtype:
+    """The dtype of a name; ``"auto"`` is float32, which every device has.
+
+    Raises
+    ------
+    OptionError
+    """
+    if precision == "auto":
+        return torch.float32
+    if precision not in PRECISIONS:
+        raise OptionError(
+            f"precision is 'auto', {', '.join(map(repr, PRECISIONS))}, not {precision!r}"
+        )
+    return PRECISIONS[precision]
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn torch's ways of saying that memory ran out into `MemoryError`."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        message = str(error)
+    except RuntimeError as error:
+        if not any(s in str(error).lower() for s in ("out of memory", "can't allocate memory")):
+            raise
+        message = str(error)
+    else:
+        return
+    # Raised outside the handlers: their traceback would keep the tensors alive.
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    raise MemoryError(message.splitlines()[0])

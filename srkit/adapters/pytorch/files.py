@@ -1,0 +1,91 @@
+"""Users' own weights files: which network they are of, and a card for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.srresnet import SRResNetUpscaler, build_srresnet, looks_like_srresnet
+from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.card import ModelCard
+from srkit.errors import OptionError, WeightsError
+
+Tensors = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network that can be told from the names of its tensors."""
+
+    name: str
+    fits: Callable[[Tensors], bool]
+    scale: Callable[[Tensors], int]
+    upscaler: type[TorchUpscaler]
+
+
+ARCHITECTURES = (
+    Architecture(
+        "SRResNet",
+        looks_like_srresnet,
+        lambda tensors: build_srresnet(tensors).scale,
+        SRResNetUpscaler,
+    ),
+)
+
+
+def open_checkpoint(
+    path: Path, *, scale: int | None = None, device: str = "auto", precision: str = "auto"
+) -> TorchUpscaler:
+    """An upscaler from a ``.pth``, ``.pth.tar`` or ``.safetensors`` file.
+
+    Parameters
+    ----------
+    path
+        The file. What it holds is read as data; nothing in it is run.
+    scale
+        The factor expected; by default the one the weights are for.
+    device, precision
+        See `TorchUpscaler`.
+
+    Raises
+    ------
+    UnsafeFileError, CorruptFileError
+        See `srkit.adapters.pytorch.checkpoints.read_checkpoint`.
+    WeightsError
+        If the weights are of no network that srkit has.
+    OptionError
+        If they are for another scale.
+    """
+    tensors = read_checkpoint(path).tensors
+    for kind in ARCHITECTURES:
+        if kind.fits(tensors):
+            break
+    else:
+        names = ", ".join(kind.name for kind in ARCHITECTURES)
+        first = ", ".join(list(tensors)[:5])
+        raise WeightsError(
+            f"{path} holds weights of a network that srkit does not have (it has {names}); "
+            f"its first tensors are {first}"
+        )
+    found = kind.scale(tensors)
+    if scale not in (None, found):
+        raise OptionError(f"{path} holds weights for x{found}, not x{scale}")
+    options: dict[str, Any] = {"device": device, "precision": precision}
+    return kind.upscaler(_card(path, kind, found), found, tensors, **options)
+
+
+def _card(path: Path, kind: Architecture, scale: int) -> ModelCard:
+    return ModelCard(
+        name=path.name.split(".")[0],
+        summary=f"{kind.name} weights from {path.name}.",
+        adapter=f"{kind.upscaler.__module__}:{kind.upscaler.__qualname__}",
+        framework="torch",
+        scales=(scale,),
+        default_scale=scale,
+        border="reflect",
+    )

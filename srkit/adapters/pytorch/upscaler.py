@@ -1,0 +1,77 @@
+"""`TorchUpscaler`: any network that takes and gives planes in [0, 1]."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from srkit.adapters.pytorch.device import memory_errors, pick_device, pick_precision
+from srkit.adapters.pytorch.footprint import bytes_per_pixel
+from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
+from srkit.card import ModelCard
+from srkit.upscaler import Upscaler
+
+class TorchUpscaler(Upscaler):
+    """Runs a network ``(N, C, H, W) -> (N, C, scale*H, scale*W)``, both in [0, 1].
+
+    Batch norm is folded into convolutions, memory is laid out channels-last, and
+    gradients are off.
+
+    Parameters
+    ----------
+    net
+        The network. It belongs to the upscaler from here on.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+    precision
+        ``"auto"`` (float32), ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+    """
+
+    def __init__(
+        self, card: ModelCard, scale: int, net: nn.Module, *, device: str, precision: str
+    ) -> None:
+        self.card, self.scale = card, scale
+        self._device = pick_device(device)
+        self._dtype = pick_precision(precision)
+        self._radius = receptive_radius(net)
+        net = fold_batch_norm(net.eval()).requires_grad_(False)
+        self._net = net.to(self._device, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def radius(self) -> int:
+        """Receptive-field radius in LR pixels, worked out from the layers."""
+        return self._radius
+
+    @property
+    def net(self) -> nn.Module:
+        """The network as it runs: folded, on its device."""
+        return self._net
+
+    def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Upscaler.run`."""
+        with memory_errors(), torch.inference_mode():
+            # (N, H, W, C) seen as (N, C, H, W) is channels-last already.
+            given = torch.from_numpy(tiles).permute(0, 3, 1, 2)
+            made = self._net(given.to(self._device, self._dtype))
+            result: NDArray[np.float32] = made.permute(0, 2, 3, 1).float().cpu().numpy()
+        return result
+
+    @functools.cached_property
+    def _measured(self) -> float:
+        return bytes_per_pixel(self._net, 1 if self.card.colour == "luma" else 3)
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Measured once on a small tile, with headroom."""
+        return self._measured
+
+    def available_memory(self) -> int:
+        """On a GPU most of what is free there, else as for every model."""
+        if self._device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self._device)
+            return int(0.8 * free)
+        return super().available_memory()

@@ -1,0 +1,97 @@
+"""The static facts of a model, known without importing its framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Where the weights of one scale come from.
+
+    Attributes
+    ----------
+    file
+        Name of the file: below ``srkit/weights`` where packaged, else in the
+        user's cache.
+    sha256
+        Hexadecimal digest the file must have.
+    source
+        ``"packaged"``, an http(s) address, or a path for a user's own file.
+    """
+
+    file: str
+    sha256: str
+    source: str = "packaged"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What srkit knows of a model before it is loaded.
+
+    Attributes
+    ----------
+    name
+        The name `srkit.load` takes.
+    summary
+        One sentence for lists.
+    adapter
+        ``"module:Class"``, imported only when the model is loaded.
+    framework
+        ``"numpy"``, ``"torch"``, ``"tensorflow"`` or ``"theano"``: what the
+        adapter imports, and so the extra to install.
+    scales, default_scale
+        Integer factors the model exists for, and the one taken when none is given.
+    colour
+        ``"rgb"``: the network sees colour. ``"luma"``: it sees brightness alone, and
+        chroma is upscaled by bicubic interpolation.
+    border
+        What the model sees beyond the image: ``"reflect"`` (no edge repeat),
+        ``"mirror"`` (edge repeated), ``"edge"`` or ``"zero"``.
+    radius
+        Receptive-field radius in LR pixels: an output pixel depends on no input
+        pixel farther away. A mapping where it differs by scale; None where only
+        the loaded network tells.
+    multiple
+        Sides of the network's input are multiples of this.
+    licence
+        SPDX expression of the weights' licence.
+    paper
+        Reference of the method.
+    training_data
+        What the weights were trained on.
+    weights
+        File of each scale; empty for models without weights.
+
+    Examples
+    --------
+    >>> card = ModelCard(name="mine", summary="A filter of mine.", adapter="mine:Filter",
+    ...                  framework="numpy", scales=(2, 4), default_scale=2)
+    >>> card.colour
+    'rgb'
+    """
+
+    name: str
+    summary: str
+    adapter: str
+    framework: str
+    scales: tuple[int, ...]
+    default_scale: int
+    colour: Literal["rgb", "luma"] = "rgb"
+    border: Literal["reflect", "mirror", "edge", "zero"] = "reflect"
+    radius: int | Mapping[int, int] | None = None
+    multiple: int = 1
+    licence: str = ""
+    paper: str = ""
+    training_data: str = ""
+    weights: Mapping[int, WeightsFile] = field(default_factory=lambda: MappingProxyType({}))
+    extra: str | None = None
+
+    def radius_at(self, scale: int) -> int | None:
+        """Receptive-field radius in LR pixels at `scale`, or None where not known."""
+        if isinstance(self.radius, Mapping):
+            return self.radius.get(scale)
+        return self.radius

@@ -1,0 +1,81 @@
+"""Cards of the built-in models, and the file formats srkit opens itself."""
+
+from __future__ import annotations
+
+from srkit.card import ModelCard, WeightsFile
+from srkit.formats import is_safetensors, is_torch_checkpoint
+from srkit.registry import FileFormat
+
+ANY_SCALE = tuple(range(2, 17))
+
+
+def _classical(name: str, summary: str, radius: int, paper: str) -> ModelCard:
+    return ModelCard(
+        name=name,
+        summary=summary,
+        adapter="srkit.adapters.classical:Interpolation",
+        framework="numpy",
+        scales=ANY_SCALE,
+        default_scale=4,
+        border="mirror",
+        radius=radius,
+        licence="Apache-2.0",
+        paper=paper,
+    )
+
+
+NEAREST = _classical("nearest", "Each pixel repeated.", 0, "")
+BILINEAR = _classical("bilinear", "Linear interpolation of both axes.", 1, "")
+BICUBIC = _classical(
+    "bicubic",
+    "Bicubic interpolation as MATLAB's imresize: the usual baseline.",
+    2,
+    "Keys, Cubic convolution interpolation for digital image processing, 1981",
+)
+LANCZOS = _classical(
+    "lanczos",
+    "Lanczos interpolation with three lobes.",
+    3,
+    "Duchon, Lanczos filtering in one and two dimensions, 1979",
+)
+
+# Checksums are those of the files in srkit/pretrained.
+SRRESNET = ModelCard(
+    name="srresnet",
+    summary="Residual network trained for fidelity: the highest PSNR, smooth textures.",
+    adapter="srkit.adapters.pytorch.srresnet:SRResNetUpscaler",
+    framework="torch",
+    scales=(4,),
+    default_scale=4,
+    licence="CC-BY-SA-4.0",
+    paper="Ledig et al., CVPR 2017, arXiv:1609.04802",
+    training_data="srkit/pretrained/CREDITS.md",
+    weights={4: WeightsFile("srresnet_x4.safetensors", "")},
+)
+SRGAN = ModelCard(
+    name="srgan",
+    summary="SRResNet trained on against a discriminator: sharp textures, invented detail.",
+    adapter="srkit.adapters.pytorch.srresnet:SRResNetUpscaler",
+    framework="torch",
+    scales=(4,),
+    default_scale=4,
+    licence="CC-BY-SA-4.0",
+    paper="Ledig et al., CVPR 2017, arXiv:1609.04802",
+    training_data="srkit/pretrained/CREDITS.md",
+    weights={4: WeightsFile("srgan_x4.safetensors", "")},
+)
+
+TORCH_CHECKPOINT = FileFormat(
+    name="PyTorch checkpoint",
+    suffixes=(".pth", ".pth.tar", ".pt", ".ckpt"),
+    sniff=is_torch_checkpoint,
+    adapter="srkit.adapters.pytorch.files:open_checkpoint",
+    framework="torch",
+)
+SAFETENSORS = FileFormat(
+    name="safetensors file",
+    suffixes=(".safetensors",),
+    sniff=is_safetensors,
+    adapter="srkit.adapters.pytorch.files:open_checkpoint",
+    framework="torch",
+)

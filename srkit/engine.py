@@ -1,0 +1,302 @@
+"""Run a model over planes of any size in bounded memory.
+
+Between the model, which sees float tiles, and the image, which stays in its own
+dtype: pixels are converted tile by tile, so working memory does not grow with the
+image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from tqdm import tqdm
+
+from srkit.errors import BrokenPluginError, WeightsError
+from srkit.imaging.color import rgb_to_ycbcr
+from srkit.imaging.planes import Layout, Planes
+from srkit.imaging.resize import resample
+from srkit.tiling import Grid, Region, plan, shrinking
+
+if TYPE_CHECKING:
+    from srkit.upscaler import Upscaler
+
+# Pixels of the border rule that a model sees around the image. The network's own
+# zero padding then acts outside the picture, where its dark rim does no harm.
+RIM = 8
+# Streaming models get strips of at most this many rows.
+STRIP_ROWS = 64
+# Rows of a resized plane computed at a time.
+RESIZE_ROWS = 64
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+@dataclass
+class Job:
+    """One call of `Upscaler.upscale`: the model and how to run it.
+
+    Attributes
+    ----------
+    memory
+        Bytes to work in.
+    ensemble
+        Whether to average over the eight flips and quarter turns.
+    progress
+        A bar, or a function of pixels done and in all.
+    """
+
+    upscaler: Upscaler
+    memory: float
+    ensemble: bool
+    progress: bool | Callable[[int, int], None]
+
+    def colour(
+        self, colour: NDArray[Any], top: float, layout: Layout, dtype: DTypeLike, out_top: float
+    ) -> NDArray[Any]:
+        """Upscale colour planes ``(N, H, W, C)`` once, into planes of `dtype`.
+
+        `top` and `out_top` are the values that stand for 1.0 before and after.
+        """
+        canvas = Canvas(self.upscaler, colour, top, layout, np.dtype(dtype), out_top)
+        with self._meter(canvas.pixels) as advance:
+            for pixels in self._paint(canvas):
+                advance(pixels)
+        return canvas.result
+
+    def _paint(self, canvas: Canvas) -> Iterator[int]:
+        """Fill the canvas; yields the number of LR pixels done each time."""
+        upscaler = self.upscaler
+        pixels = max(1, int(self.memory / upscaler.bytes_per_pixel))
+        streams = type(upscaler).run_rows is not _base_run_rows() and not self.ensemble
+        if not streams:
+            yield from self._tiles(canvas, range(canvas.units), canvas.grid.whole, pixels)
+            return
+        for unit in range(canvas.units):
+            done = 0
+            for row in canvas.stream(unit, max(1, min(STRIP_ROWS, pixels // canvas.width))):
+                yield (row - done) * canvas.grid.columns.length
+                done = row
+            if done < canvas.grid.rows.length:
+                rest = canvas.grid.whole._replace(top=done)
+                yield from self._tiles(canvas, range(unit, unit + 1), rest, pixels)
+
+    def _tiles(self, canvas: Canvas, units: range, part: Region, pixels: int) -> Iterator[int]:
+        """Paint a part of some units by tiles; several small images share a run."""
+        run = ensemble(self.upscaler.run) if self.ensemble else self.upscaler.run
+        cores = plan(canvas.grid, part, pixels)
+        together = max(1, pixels // canvas.grid.window(cores[0]).area) if len(cores) == 1 else 1
+        for first in range(units.start, units.stop, together):
+            group = range(first, min(first + together, units.stop))
+            for core in shrinking(cores, lambda core, group=group: canvas.tile(run, group, core)):  # type: ignore[misc]
+                yield core.area * len(group)
+
+    def _meter(self, pixels: int) -> _Meter:
+        return _Meter(self.progress, pixels, f"{self.upscaler.card.name} x{self.upscaler.scale}")
+
+
+class Canvas:
+    """Source planes, result planes, and the way of a tile from one to the other.
+
+    A unit is what the network sees as one image: a picture of a batch, or one
+    channel of a CMYK picture.
+    """
+
+    def __init__(
+        self,
+        upscaler: Upscaler,
+        colour: NDArray[Any],
+        top: float,
+        layout: Layout,
+        dtype: np.dtype[Any],
+        out_top: float,
+    ) -> None:
+        count, height, width, channels = colour.shape
+        card = upscaler.card
+        self.upscaler = upscaler
+        self.scale = upscaler.scale
+        self.luma = card.colour == "luma"
+        self.result = np.empty((count, height * self.scale, width * self.scale, channels), dtype)
+        # CMYK channels are run one by one, as grey pictures.
+        self.source = _apart(colour) if layout == "cmyk" else colour
+        self.target = _apart(self.result) if layout == "cmyk" else self.result
+        self.top, self.out_top = top, out_top
+        self.units = len(self.source)
+        self.grid = Grid.of(
+            height,
+            width,
+            rim=min(RIM, upscaler.radius),
+            halo=upscaler.radius,
+            multiple=card.multiple,
+            border=card.border,
+        )
+
+    @property
+    def width(self) -> int:
+        """Width that the network sees."""
+        return self.grid.columns.extended
+
+    @property
+    def pixels(self) -> int:
+        """LR pixels of all units."""
+        return self.units * self.grid.whole.area
+
+    def read(self, units: range, window: Region) -> NDArray[np.float32]:
+        """A window of some units as the network takes it, ``(N, h, w, 3 or 1)``."""
+        picked = self.grid.gather(self.source[units.start : units.stop], window)
+        tiles = np.ascontiguousarray(picked, np.float32)
+        if self.top != 1:
+            tiles /= np.float32(self.top)
+        np.clip(tiles, 0, 1, out=tiles)
+        if self.luma:
+            return luma_of(tiles)
+        return tiles if tiles.shape[-1] == 3 else tiles.repeat(3, axis=-1)
+
+    def write(
+        self, unit: int, rows: slice, columns: slice, values: NDArray[np.float32]
+    ) -> None:
+        """Put the network's output for a part of the result into its place."""
+        if not np.isfinite(values).all():
+            raise WeightsError(
+                f"{self.upscaler.card.name} gave values that are not numbers: its weights are "
+                "damaged, or do not bear this precision (try precision='float32')"
+            )
+        source, target = self.source[unit], self.target[unit]
+        if source.shape[-1] == 1:
+            values = luma_of(values)
+        elif self.luma:
+            # Chroma by bicubic: the interpolated colours with their luma replaced.
+            smooth = resample(source, target.shape[:2], rows, columns) / np.float32(self.top)
+            values = smooth + (values - luma_of(smooth))
+        levels = np.clip(values, 0, 1)
+        if self.out_top != 1:
+            levels *= np.float32(self.out_top)
+        if np.issubdtype(target.dtype, np.integer):
+            np.rint(levels, out=levels)
+        target[rows, columns] = levels
+
+    def tile(self, run: Run, units: range, core: Region) -> None:
+        """Compute one core of some units and write it."""
+        window, s = self.grid.window(core), self.scale
+        tiles = self.read(units, window)
+        made = run(tiles)
+        n, h, w, c = tiles.shape
+        if made.shape != (n, h * s, w * s, c):
+            raise BrokenPluginError(
+                f"run of {self.upscaler.card.name} made {made.shape} of {tiles.shape}; "
+                f"{(n, h * s, w * s, c)} was expected"
+            )
+        made = self.grid.crop(made, core, window, s)
+        rows = slice(core.top * s, core.bottom * s)
+        columns = slice(core.left * s, core.right * s)
+        for unit, values in zip(units, made, strict=True):
+            self.write(unit, rows, columns, values)
+
+    def stream(self, unit: int, height: int) -> Iterator[int]:
+        """Feed a unit through `run_rows`; yields LR rows done, and ends early out of memory."""
+        axis, s = self.grid.rows, self.scale
+        height = max(axis.multiple, height // axis.multiple * axis.multiple)
+        strips = (
+            self.read(
+                range(unit, unit + 1), Region(y, min(y + height, axis.extended), 0, self.width)
+            )
+            for y in range(0, axis.extended, height)
+        )
+        left = self.grid.columns.rim * s
+        columns = slice(0, self.grid.columns.length * s)
+        at = -axis.rim * s
+        try:
+            for part in self.upscaler.run_rows(strips):
+                first, last = max(0, at), min(axis.length * s, at + part.shape[1])
+                if last > first:
+                    kept = part[0, first - at : last - at, left : left + columns.stop]
+                    self.write(unit, slice(first, last), columns, kept)
+                at += part.shape[1]
+                if last >= s:
+                    yield last // s
+        except MemoryError:
+            return
+        if at != (axis.extended - axis.rim) * s:
+            raise BrokenPluginError(
+                f"run_rows of {self.upscaler.card.name} gave {at + axis.rim * s} rows; "
+                f"{axis.extended * s} were expected"
+            )
+
+
+def ensemble(run: Run) -> Run:
+    """The mean of `run` over the eight flips and quarter turns of its tiles."""
+
+    def run_all(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        total = np.zeros(1, np.float32)
+        for turns in range(4):
+            for flip in (False, True):
+                turned = np.rot90(tiles, turns, axes=(1, 2))
+                made = run(np.ascontiguousarray(turned[:, :, ::-1] if flip else turned))
+                made = np.rot90(made[:, :, ::-1] if flip else made, -turns, axes=(1, 2))
+                total = total + made
+        return total / np.float32(8)
+
+    return run_all
+
+
+def luma_of(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Full-range BT.601 luma of ``(..., 3)``, or one channel as it is; ``(..., 1)``."""
+    return values if values.shape[-1] == 1 else rgb_to_ycbcr(values)[..., :1]
+
+
+def resize(
+    planes: NDArray[Any], top: float, size: tuple[int, int], like: Planes
+) -> NDArray[Any]:
+    """Planes ``(N, H, W, C)`` resized (antialiased bicubic) into the dtype of `like`."""
+    dtype = like.colour.dtype
+    result = np.empty((len(planes), *size, planes.shape[-1]), dtype)
+    gain = np.float32(like.top / top)
+    for source, target in zip(planes, result, strict=True):
+        for first in range(0, size[0], RESIZE_ROWS):
+            rows = slice(first, min(first + RESIZE_ROWS, size[0]))
+            part = np.clip(resample(source, size, rows, slice(None)) * gain, 0, like.top)
+            target[rows] = np.rint(part) if np.issubdtype(dtype, np.integer) else part
+    return result
+
+
+def _apart(planes: NDArray[Any]) -> NDArray[Any]:
+    """A view of ``(1, H, W, C)`` as C grey pictures ``(C, H, W, 1)``."""
+    return planes[0].transpose(2, 0, 1)[..., None]
+
+
+def _base_run_rows() -> object:
+    from srkit.upscaler import Upscaler  # noqa: PLC0415 the two modules need each other
+
+    return Upscaler.run_rows
+
+
+class _Meter:
+    """Reports pixels done to a bar or a function, or to nobody."""
+
+    def __init__(
+        self, progress: bool | Callable[[int, int], None], pixels: int, label: str
+    ) -> None:
+        self._call = progress if callable(progress) else None
+        self._pixels, self._done = pixels, 0
+        self._bar = (
+            tqdm(total=pixels, desc=label, unit="px", unit_scale=True)
+            if progress is True
+            else None
+        )
+
+    def __enter__(self) -> Callable[[int], None]:
+        return self._advance
+
+    def _advance(self, pixels: int) -> None:
+        self._done += pixels
+        if self._bar is not None:
+            self._bar.update(pixels)
+        if self._call is not None:
+            self._call(self._done, self._pixels)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()

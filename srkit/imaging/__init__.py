@@ -1,0 +1,1 @@
+"""Images: reading, writing, planes, colour and resizing."""

@@ -1,0 +1,180 @@
+"""Files that Pillow decodes: PNG, JPEG, WebP, AVIF, BMP, GIF and some TIFF."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+from PIL import Image as PILImage
+
+from srkit.errors import ImageError, ImageTooLargeError
+from srkit.imaging import exif, pil, xmp
+from srkit.imaging.image import Metadata
+from srkit.imaging.pil import Mode
+
+log = logging.getLogger(__name__)
+
+# Pillow's image classes are called directly. PIL.Image.open would also judge the
+# size, by a limit that is one global for all threads; here `max_pixels` rules.
+_OPENERS: dict[str, Callable[[BinaryIO], PILImage.Image]] = {
+    "PNG": PngImagePlugin.PngImageFile,
+    "JPEG": JpegImagePlugin.jpeg_factory,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels as stored in a file, and which way up they are (EXIF's 1 to 8)."""
+
+    pixels: NDArray[Any]
+    metadata: Metadata
+    orientation: int
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Refuse more than `max_pixels`, before anything is decoded."""
+    if width * height > max_pixels:
+        raise ImageTooLargeError(
+            f"the image has {width}x{height} = {width * height} pixels, more than the limit of "
+            f"{max_pixels}; if you trust the file, pass max_pixels={width * height}"
+        )
+
+
+def refuse_pages(count: int, kind: str) -> None:
+    """Refuse a file of several pictures rather than take the first one only."""
+    if count > 1:
+        raise ImageError(
+            f"the {kind} file holds {count} frames or pages; save each as a file of its own, "
+            "e.g. with PIL.ImageSequence"
+        )
+
+
+def read(file: BinaryIO, kind: str, max_pixels: int) -> Decoded:
+    """Decode a file of one of Pillow's formats.
+
+    Parameters
+    ----------
+    file
+        Open for reading.
+    kind
+        Its format as told by its first bytes, e.g. ``"PNG"``.
+    max_pixels
+        Limit of width times height.
+
+    Raises
+    ------
+    ImageTooLargeError
+        From the header, before decoding.
+    ImageError
+        If there are several frames, or the mode cannot be processed.
+    Exception
+        Whatever a decoder raises on a damaged file.
+    """
+    file.seek(0)
+    image = _open(file, kind)
+    check_size(*image.size, max_pixels)
+    frames = int(getattr(image, "n_frames", 1))
+    if image.format == "MPO":
+        log.info("took the first of the %d pictures of an MPO file", frames)
+    else:
+        refuse_pages(frames, kind)
+    image.load()  # PNG has metadata after the pixels, too
+    pixels = _deep(file, kind)
+    if pixels is None:
+        settled = pil.settle(image.convert("RGB") if image.mode == "YCbCr" else image)
+        pixels, mode = pil.to_array(settled), settled.mode
+    else:
+        mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.shape[2] if pixels.ndim == 3 else 1]
+    metadata = _metadata(image, mode)  # type: ignore[arg-type]  # settled to one of them
+    stated = exif.orientation(metadata.exif) or xmp.orientation(metadata.xmp) or 1
+    return Decoded(pixels, metadata, stated)
+
+
+def _open(file: BinaryIO, kind: str) -> PILImage.Image:
+    try:
+        return _OPENERS[kind](file)
+    except PILImage.DecompressionBombError as error:
+        # Only WebP's and TIFF's classes look at Pillow's own limit.
+        raise ImageTooLargeError(
+            f"{error} This limit is Pillow's; raise PIL.Image.MAX_IMAGE_PIXELS if you trust "
+            "the file"
+        ) from error
+
+
+def _deep(file: BinaryIO, kind: str) -> NDArray[np.uint16] | None:
+    """Pixels that Pillow would cut to 8 bits: 16-bit PNG, 10- and 12-bit AVIF."""
+    if kind not in ("PNG", "AVIF"):
+        return None
+    file.seek(0)
+    head = file.read(4096)
+    if kind == "PNG":
+        if head[24] != 16:  # bit depth in IHDR, which is always first
+            return None
+        return _by_imagecodecs(file, kind)
+    # AV1CodecConfigurationBox (AV1-ISOBMFF 2.3.3): high_bitdepth, twelve_bit.
+    flags = head[head.find(b"av1C") + 6] if b"av1C" in head else 0
+    if not flags & 0x40:
+        return None
+    codes = _by_imagecodecs(file, kind)
+    top = 4095 if flags & 0x20 else 1023
+    table = np.rint(np.arange(top + 1) * (65535 / top)).astype(np.uint16)
+    stretched: NDArray[np.uint16] = table[np.minimum(codes, top)]
+    return stretched
+
+
+def _by_imagecodecs(file: BinaryIO, kind: str) -> NDArray[np.uint16]:
+    import imagecodecs  # slow to import, and most images are not deep
+
+    file.seek(0)
+    decoder = imagecodecs.png_decode if kind == "PNG" else imagecodecs.avif_decode
+    return np.asarray(decoder(file.read()), np.uint16)
+
+
+def _metadata(image: PILImage.Image, mode: Mode) -> Metadata:
+    info = image.info
+    packet = info.get("xmp")
+    return Metadata(
+        mode=mode,
+        # A preview or depth map is not kept, so the result is a plain JPEG.
+        format="JPEG" if image.format == "MPO" else image.format,
+        icc=info.get("icc_profile") or None,
+        exif=_exif_block(info),
+        xmp=packet.encode() if isinstance(packet, str) else packet or None,
+        dpi=valid_dpi(info.get("dpi")),
+    )
+
+
+def _exif_block(info: dict[Any, Any]) -> bytes | None:
+    block = info.get("exif")
+    if block is None and isinstance(text := info.get("Raw profile type exif"), str):
+        # ImageMagick's way for PNG: three lines of heading, then hexadecimal.
+        block = bytes.fromhex("".join(text.split("\n")[3:]))
+    return exif.PREFIX + exif.strip(block) if block else None
+
+
+def valid_dpi(dpi: Any) -> tuple[float, float] | None:  # noqa: ANN401  # a file's claim
+    """Return a resolution as two positive numbers, or None if it is not."""
+    try:
+        across, down = float(dpi[0]), float(dpi[1])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return None
+    return (across, down) if 0 < across < math.inf and 0 < down < math.inf else None

@@ -1,0 +1,312 @@
+"""Image files: reading and writing, with depth, alpha, profile and metadata kept."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.errors import CorruptFileError, ImageError, OptionError, SrkitError
+from srkit.imaging import decode, exif, pil, png, tiff, xmp
+from srkit.imaging.atomic import replacing
+from srkit.imaging.image import Image, Metadata
+
+log = logging.getLogger(__name__)
+
+MAX_PIXELS = 2**28  # 268 million: a picture of 16384 x 16384, 805 MB of 8-bit RGB
+
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
+_JPEG_MARKER = 65533  # most bytes that one JPEG marker segment holds
+_JPEG_XMP_NAME = 29  # of them, bytes of the name before an XMP packet
+
+
+@dataclass(frozen=True)
+class _Format:
+    """What a format can hold when srkit writes it."""
+
+    modes: tuple[str, ...]
+    dtypes: tuple[str, ...] = ("uint8",)
+    max_side: int = 2**31 - 1
+    quality: bool = False
+    profile: bool = True
+
+
+_COLOUR = ("L", "LA", "RGB", "RGBA")
+_FORMATS = {
+    "PNG": _Format(_COLOUR, ("uint8", "uint16")),
+    "JPEG": _Format(("L", "RGB", "CMYK"), max_side=65500, quality=True),  # libjpeg's limit
+    "TIFF": _Format((*_COLOUR, "CMYK"), ("uint8", "uint16", "float32")),
+    "WEBP": _Format(_COLOUR, max_side=16383, quality=True),
+    "AVIF": _Format(_COLOUR, max_side=65535, quality=True),
+    "BMP": _Format(("L", "RGB"), profile=False),
+}
+_SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".avif": "AVIF",
+    ".bmp": "BMP",
+}
+
+
+def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read an image file.
+
+    PNG, JPEG, TIFF, WebP, AVIF, BMP and GIF; the content decides, not the
+    suffix. EXIF orientation is applied to the pixels and the tag reset.
+
+    Parameters
+    ----------
+    path
+        The file.
+    max_pixels
+        Refuse files of more pixels (width times height), which may be
+        decompression bombs, before decoding them. 2**28 by default.
+
+    Returns
+    -------
+    Image
+        uint8, or uint16 for 16-bit PNG and TIFF and for 10- and 12-bit AVIF
+        (stretched to the full range), or float32 for float TIFF. Palettes and
+        1-bit images become RGB, RGBA or grey of 8 bits. Premultiplied alpha is
+        undone.
+
+    Raises
+    ------
+    OSError
+        As Python raises them: no such file, a folder, no permission.
+    ImageError
+        If the file is no image of these formats, or is animated, multi-page or
+        of a kind whose pixels cannot be kept.
+    ImageTooLargeError
+        If it has more than `max_pixels`.
+    CorruptFileError
+        If it is truncated or damaged.
+
+    Notes
+    -----
+    Files of several pictures are refused rather than read in part, but for one
+    kind: JPEGs in which a phone or camera stored previews, depth or gain maps
+    behind the picture (MPO). The first picture is the one that every viewer
+    shows; it is read, and saved as a plain JPEG.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> path = Path(tempfile.mkdtemp()) / "ramp.png"
+    >>> save_image(Image(np.arange(12, dtype=np.uint16).reshape(3, 4)), path)
+    >>> read_image(path)
+    <srkit.Image 4x3 L uint16>
+    """
+    if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
+        raise OptionError(f"max_pixels is a positive whole number, not {max_pixels!r}")
+    path = Path(path)
+    with path.open("rb") as file:
+        kind = _sniff(file.read(256), path)
+        try:
+            if kind == "TIFF":
+                decoded = tiff.read(file, max_pixels)
+            else:
+                decoded = decode.read(file, kind, max_pixels)
+            return _upright(decoded)
+        except SrkitError as error:
+            raise type(error)(f"{path}: {error}") from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            # Decoders raise anything at all when a file is damaged.
+            raise CorruptFileError(
+                f"{path}: the {kind} file is truncated or damaged: {error}"
+            ) from error
+
+
+def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
+    """Write an image file, whole or not at all.
+
+    Profile, EXIF, XMP and DPI are kept where the format has a place for them;
+    size tags are corrected, orientation is 1, thumbnails are dropped. TIFF
+    loses maker notes, which cannot be moved safely, and BMP all but the DPI.
+
+    Parameters
+    ----------
+    image
+        Float pixels are clipped and rounded to 8 bits, but kept in TIFF.
+    path
+        The suffix names the format: .png, .jpg, .jpeg, .tif, .tiff, .webp,
+        .avif or .bmp. An existing file is replaced.
+    quality
+        1 to 100. JPEG and AVIF have 95 by default, with chroma at full
+        resolution. WebP is lossless unless a quality is given, since lossy WebP
+        always halves chroma. The other formats are lossless and take none.
+
+    Raises
+    ------
+    ImageError
+        If the suffix is unknown, or the format cannot hold the depth, alpha,
+        mode, size or metadata: nothing is lost silently.
+    OptionError
+        If `quality` makes no sense.
+    OSError
+        As Python raises them; what was at `path` then stays as it was.
+    """
+    path = Path(path)
+    kind = _SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        raise ImageError(
+            f"cannot tell the format from the name {path.name!r}; use one of {', '.join(_SUFFIXES)}"
+        )
+    _check_quality(kind, quality)
+    pixels = _fit(image, kind)
+    metadata = replace(
+        image.metadata,
+        icc=_fitting_profile(image.metadata, kind),
+        exif=exif.refresh(image.metadata.exif, image.width, image.height),
+        xmp=xmp.refresh(image.metadata.xmp, image.width, image.height),
+    )
+    if kind == "JPEG":
+        _check_jpeg_metadata(metadata)
+    with replacing(path) as file:
+        if kind == "PNG":
+            file.write(png.encode(pixels, metadata))
+        elif kind == "TIFF":
+            tiff.write(file, pixels, metadata)
+        else:
+            _write_by_pillow(file, kind, pixels, metadata, quality)
+
+
+def _sniff(head: bytes, path: Path) -> str:
+    """Tell the format from a file's first bytes."""
+    if not head:
+        raise CorruptFileError(f"{path}: the file is empty")
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "BMP"
+    brands = head[8 : int.from_bytes(head[:4], "big")] if head[4:8] == b"ftyp" else b""
+    if b"avif" in brands or b"avis" in brands:
+        return "AVIF"
+    hint = "; convert HEIC to JPEG, PNG or AVIF first" if b"mif1" in brands else ""
+    raise ImageError(
+        f"{path}: not an image that srkit reads (PNG, JPEG, TIFF, WebP, AVIF, BMP, GIF){hint}"
+    )
+
+
+def _upright(decoded: decode.Decoded) -> Image:
+    """Apply the orientation (EXIF 2.32, tag 0x0112) and say so in the metadata."""
+    pixels, turn, meta = decoded.pixels, decoded.orientation, decoded.metadata
+    if turn >= 5:  # rows and columns change places
+        pixels = np.swapaxes(pixels, 0, 1)
+        meta = replace(meta, dpi=(meta.dpi[1], meta.dpi[0]) if meta.dpi else None)
+    if turn in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if turn in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    height, width = pixels.shape[:2]
+    meta = replace(
+        meta,
+        exif=exif.refresh(meta.exif, width, height),
+        xmp=xmp.refresh(meta.xmp, width, height),
+    )
+    return Image(np.ascontiguousarray(pixels), meta)
+
+
+def _check_quality(kind: str, quality: int | None) -> None:
+    if quality is None:
+        return
+    if not _FORMATS[kind].quality:
+        raise OptionError(f"{kind} is written losslessly and takes no quality")
+    if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise OptionError(f"quality is a whole number from 1 to 100, not {quality!r}")
+
+
+def _fit(image: Image, kind: str) -> NDArray[Any]:
+    """Pixels as the format takes them; refuse what it cannot hold."""
+    can, mode, pixels = _FORMATS[kind], image.metadata.mode, image.pixels
+    if mode not in can.modes:
+        what = "CMYK" if mode == "CMYK" else "an alpha channel"
+        advice = (
+            "use TIFF or JPEG, or save image.to_pil().convert('RGB')"
+            if mode == "CMYK"
+            else "use PNG, TIFF, WebP or AVIF, or drop alpha from image.pixels"
+        )
+        raise ImageError(f"{kind} cannot hold {what}; {advice}")
+    if max(image.size) > can.max_side:
+        raise ImageError(
+            f"{kind} holds at most {can.max_side} pixels a side, but the image is "
+            f"{image.width}x{image.height}; use PNG or TIFF"
+        )
+    if pixels.dtype == np.float32 and "float32" not in can.dtypes:
+        return pil.as_uint8(pixels)
+    if pixels.dtype.name not in can.dtypes:
+        raise ImageError(
+            f"{kind} as srkit writes it holds 8 bits, but the image has 16; use PNG or TIFF, or "
+            "save srkit.Image((image.pixels / 257).round().astype('uint8'), image.metadata)"
+        )
+    return pixels
+
+
+def _fitting_profile(metadata: Metadata, kind: str) -> bytes | None:
+    if not metadata.icc or not _FORMATS[kind].profile:
+        if metadata.icc:
+            log.warning("%s holds no colour profile; it was left out", kind)
+        return None
+    # Bytes 16 to 20 of a profile name its colour space (ICC.1, 7.2.6).
+    grey_made_rgb = kind == "WEBP" or (kind == "AVIF" and metadata.mode == "LA")
+    if grey_made_rgb and metadata.icc[16:20] == b"GRAY":
+        log.warning("%s stores grey as RGB, which a grey profile does not fit: left out", kind)
+        return None
+    return metadata.icc
+
+
+def _check_jpeg_metadata(metadata: Metadata) -> None:
+    for name, block, most in (
+        ("EXIF", metadata.exif, _JPEG_MARKER),
+        ("XMP", metadata.xmp, _JPEG_MARKER - _JPEG_XMP_NAME),
+    ):
+        if block and len(block) > most:
+            raise ImageError(
+                f"JPEG holds at most {most} bytes of {name}, but the image has {len(block)}; "
+                f"use PNG or TIFF, or set metadata.{name.lower()} to None"
+            )
+
+
+def _write_by_pillow(
+    file: BinaryIO, kind: str, pixels: NDArray[Any], metadata: Metadata, quality: int | None
+) -> None:
+    options: dict[str, Any] = {"quality": 95 if quality is None else quality}
+    block = metadata.exif
+    if kind == "JPEG":
+        options["subsampling"] = "4:4:4"
+    elif kind == "AVIF":
+        if metadata.mode != "L":
+            options["subsampling"] = "4:4:4"
+        # Pillow would otherwise rebuild the block, which breaks maker notes.
+        block = exif.without_orientation(block)
+    elif kind == "WEBP" and quality is None:
+        # Exact: colour under transparent pixels is kept, too.
+        options = {"lossless": True, "exact": True}
+    elif kind == "BMP":
+        options, block = {}, None
+    if metadata.dpi and kind in ("JPEG", "BMP"):
+        options["dpi"] = metadata.dpi
+    if kind != "BMP":
+        extras = {"icc_profile": metadata.icc, "exif": block, "xmp": metadata.xmp}
+        options |= {key: value for key, value in extras.items() if value}
+    pil.from_array(pixels, cmyk=metadata.mode == "CMYK").save(file, kind, **options)

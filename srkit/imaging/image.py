@@ -1,0 +1,204 @@
+"""The image that srkit reads and writes: pixels of any depth, with their metadata."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.errors import ImageError
+from srkit.imaging import pil
+from srkit.imaging.pil import Mode
+
+if TYPE_CHECKING:
+    from PIL import Image as PILImage
+
+_PREVIEW_SIDE = 1024
+_CHANNELS: dict[str, int] = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
+_MODES: dict[int, Mode] = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says about its pixels.
+
+    Parameters
+    ----------
+    mode
+        What the channels mean.
+    format
+        Format of the file it was read from, e.g. ``"PNG"``, or None.
+    icc
+        ICC colour profile.
+    exif
+        EXIF block as in Pillow's ``info["exif"]``, with its ``Exif`` mark. Its
+        orientation is always 1: pixels are upright.
+    xmp
+        XMP packet in UTF-8.
+    dpi
+        Horizontal and vertical pixels per inch.
+    """
+
+    mode: Mode
+    format: str | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Image:
+    """Pixels and metadata of one picture.
+
+    Parameters
+    ----------
+    pixels
+        ``(H, W)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)`` RGB or
+        ``(H, W, 4)`` RGBA or CMYK; uint8, uint16 or float32 in [0, 1].
+    metadata
+        Made from the number of channels if left out; four mean RGBA.
+
+    Raises
+    ------
+    ImageError
+        If `pixels` is empty, of another shape or dtype, or does not fit
+        ``metadata.mode``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = Image(np.zeros((4, 6, 3), np.uint8))
+    >>> image
+    <srkit.Image 6x4 RGB uint8>
+    >>> image.shape, image.size
+    ((4, 6, 3), (6, 4))
+    """
+
+    pixels: NDArray[Any]
+    # Never None after construction; the default only says "left out".
+    metadata: Metadata = cast(Metadata, None)  # noqa: RUF009
+
+    def __post_init__(self) -> None:
+        channels = _checked_channels(self.pixels)
+        if self.metadata is None:
+            object.__setattr__(self, "metadata", Metadata(_MODES[channels]))
+        elif _CHANNELS.get(self.metadata.mode) != channels:
+            raise ImageError(
+                f"pixels of shape {self.pixels.shape} do not fit the mode {self.metadata.mode!r}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the pixels: height, width and, unless grey, channels."""
+        return self.pixels.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the pixels."""
+        return self.pixels.dtype
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, in Pillow's order."""
+        return self.width, self.height
+
+    def with_pixels(self, pixels: NDArray[Any]) -> Image:
+        """Return another image of these pixels with the same metadata."""
+        return replace(self, pixels=pixels)
+
+    def to_pil(self) -> PILImage.Image:
+        """Convert to a Pillow image, with profile, EXIF, XMP and DPI in its ``info``.
+
+        Returns
+        -------
+        PIL.Image.Image
+            Grey uint16 becomes I;16 and grey float F (0 to 255), both exactly.
+            Pillow knows no other mode deeper than 8 bits, so colour, and grey
+            with alpha, is rounded to 8 bits.
+
+        Raises
+        ------
+        ImageError
+            If float pixels hold NaN.
+        """
+        if self.metadata.mode == "L" and self.dtype == np.uint16:
+            result = pil.from_array(self.pixels)
+        elif self.metadata.mode == "L" and self.dtype == np.float32:
+            result = pil.from_array(self.pixels * np.float32(255))
+        else:
+            result = self._to_pil8()
+        meta = self.metadata
+        info = {"icc_profile": meta.icc, "exif": meta.exif, "xmp": meta.xmp, "dpi": meta.dpi}
+        result.info.update({key: value for key, value in info.items() if value})
+        return result
+
+    def save(self, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
+        """Write a file; see `srkit.imaging.files.save_image`.
+
+        Parameters
+        ----------
+        path
+            Its suffix names the format: png, jpg, tif, webp, avif or bmp.
+        quality
+            1 to 100, for JPEG, WebP and AVIF.
+        """
+        from srkit.imaging.files import save_image  # files needs this module
+
+        save_image(self, path, quality=quality)
+
+    def _to_pil8(self) -> PILImage.Image:
+        return pil.from_array(pil.as_uint8(self.pixels), cmyk=self.metadata.mode == "CMYK")
+
+    def _repr_png_(self) -> bytes:
+        preview = self._to_pil8()
+        profile = self.metadata.icc
+        if self.metadata.mode == "CMYK":
+            preview, profile = preview.convert("RGB"), None
+        preview.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
+        file = io.BytesIO()
+        preview.save(file, "PNG", icc_profile=profile)
+        return file.getvalue()
+
+    def __array__(
+        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
+    ) -> NDArray[Any]:
+        if copy is False and dtype is not None and self.dtype != dtype:
+            raise ValueError(f"the pixels are {self.dtype}, and {dtype} would need a copy")
+        return self.pixels.astype(dtype or self.dtype, copy=bool(copy))
+
+    def __repr__(self) -> str:
+        return f"<srkit.Image {self.width}x{self.height} {self.metadata.mode} {self.dtype}>"
+
+
+def _checked_channels(pixels: object) -> int:
+    if not isinstance(pixels, np.ndarray):
+        raise ImageError(f"Image takes a numpy array, not {type(pixels).__name__}")
+    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        raise ImageError(
+            f"Image holds uint8, uint16 or float32 in [0, 1], not {pixels.dtype}; "
+            "convert with pixels.astype(...)"
+        )
+    channels = 1 if pixels.ndim == 2 else pixels.shape[-1]
+    if pixels.ndim not in (2, 3) or channels not in _MODES or pixels.shape[2:] == (1,):
+        raise ImageError(
+            "Image takes (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), not "
+            f"{pixels.shape}" + ("; drop the last axis" if pixels.shape[2:] == (1,) else "")
+        )
+    if pixels.size == 0:
+        raise ImageError(f"the image is empty: its shape is {pixels.shape}")
+    return int(channels)

@@ -1,0 +1,248 @@
+"""Any image to planes of its own dtype, and result planes back to that kind of image.
+
+Nothing here makes a float copy of an integer image: whoever works on the planes
+converts them piece by piece, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PILImage
+
+from srkit.errors import ImageError
+from srkit.imaging import pil
+from srkit.imaging.alpha import bleed
+from srkit.imaging.files import read_image
+from srkit.imaging.image import Image
+
+Layout = Literal["grey", "rgb", "cmyk"]
+Rebuild = Callable[[NDArray[Any], NDArray[Any] | None], Any]
+
+# How far rounding may carry a float beyond [0, 1]; such values are later clipped.
+_TOLERANCE = 1e-5
+_TOPS = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0, "float64": 1.0}
+_ADVICE = {
+    "float16": "image.astype(numpy.float32)",
+    "bool": "image.astype(numpy.uint8) * 255",
+}
+
+
+@dataclass(frozen=True)
+class Planes:
+    """An image as planes of its own dtype.
+
+    Parameters
+    ----------
+    colour
+        ``(N, H, W, C)``; C is 1 for grey, 3 for RGB, 4 for CMYK. Often a view
+        of the input: read it, do not write to it.
+    alpha
+        ``(N, H, W, 1)`` of the same dtype, or None.
+    top
+        The value that stands for 1.0.
+    layout
+        What the channels of `colour` mean.
+    rebuild
+        Takes result planes ``(N, H', W', C)`` and alpha, of the same dtype, and
+        returns an image of the input's kind.
+    """
+
+    colour: NDArray[Any]
+    alpha: NDArray[Any] | None
+    top: float
+    layout: Layout
+    rebuild: Rebuild
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.colour.shape[1], self.colour.shape[2]
+
+
+def read_planes(image: Any) -> Planes:  # noqa: ANN401  # the kinds are checked here
+    """Take an image of any supported kind apart.
+
+    Parameters
+    ----------
+    image
+        A numpy array ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)``, ``(H, W, 4)`` or
+        a batch ``(N, H, W, C)``, where four channels are RGBA; uint8 and uint16
+        use their full range, float32 and float64 [0, 1]. Or a Pillow image, an
+        `Image`, or the path of a file.
+
+    Returns
+    -------
+    Planes
+        Colour under fully transparent pixels is that of the nearest visible one.
+
+    Raises
+    ------
+    ImageError
+        If the image is empty, holds NaN or values out of range, or is of a kind,
+        shape, dtype or mode that cannot be upscaled; the message says what to do.
+    CorruptFileError
+        If a file is damaged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> planes = read_planes(np.zeros((4, 6), np.uint8))
+    >>> planes.colour.shape, planes.top, planes.layout
+    ((1, 4, 6, 1), 255.0, 'grey')
+    >>> planes.rebuild(planes.colour, None).shape
+    (4, 6)
+    """
+    if isinstance(image, str | os.PathLike):
+        image = read_image(image)
+    if isinstance(image, Image):
+        return _from_image(image)
+    if isinstance(image, PILImage.Image):
+        return _from_pil(image)
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    raise ImageError(_wrong_kind(image))
+
+
+def _from_image(image: Image) -> Planes:
+    pixels = image.pixels if image.pixels.ndim == 3 else image.pixels[..., None]
+
+    def rebuild(colour: NDArray[Any], alpha: NDArray[Any] | None) -> Image:
+        return image.with_pixels(_squeeze(_join(colour, alpha)[0]))
+
+    has_alpha, cmyk = image.metadata.mode in ("LA", "RGBA"), image.metadata.mode == "CMYK"
+    return _split(pixels[None], has_alpha, _top(pixels), rebuild, cmyk=cmyk)
+
+
+def _from_pil(image: PILImage.Image) -> Planes:
+    settled = pil.settle(image)
+    pixels = pil.to_array(settled)
+    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+    cmyk = settled.mode == "CMYK"
+    # As Pillow's own methods do, the result keeps info; a transparent colour,
+    # however, has become alpha.
+    info = {key: value for key, value in image.info.items() if key != "transparency"}
+
+    def rebuild(colour: NDArray[Any], alpha: NDArray[Any] | None) -> PILImage.Image:
+        result = pil.from_array(_squeeze(_join(colour, alpha)[0]), cmyk=cmyk)
+        result.info.update(info)
+        return result
+
+    top = 255.0 if settled.mode == "F" else _top(pixels)
+    return _split(pixels[None], settled.mode in ("LA", "RGBA"), top, rebuild, cmyk=cmyk)
+
+
+def _from_array(array: NDArray[Any]) -> Planes:
+    if isinstance(array, np.ma.MaskedArray):
+        raise ImageError("a masked array cannot be upscaled; call image.filled(...) first")
+    # A plain array of the machine's byte order; copied only if the order differs.
+    array = np.asarray(array)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    top = _top(array)
+    _check_shape(array.shape)
+    ndim = array.ndim
+    batch = array[None] if ndim < 4 else array
+    batch = batch[..., None] if ndim == 2 else batch
+
+    def rebuild(colour: NDArray[Any], alpha: NDArray[Any] | None) -> NDArray[Any]:
+        result = _join(colour, alpha)
+        if ndim == 4:
+            return result
+        return result[0, ..., 0] if ndim == 2 else result[0]
+
+    return _split(batch, batch.shape[-1] == 4, top, rebuild)
+
+
+def _split(
+    pixels: NDArray[Any], has_alpha: bool, top: float, rebuild: Rebuild, *, cmyk: bool = False
+) -> Planes:
+    if pixels.dtype.kind == "f":
+        _check_range(pixels, top)
+    colour, alpha = pixels, None
+    if has_alpha:
+        alpha = pixels[..., -1:]
+        colour = bleed(pixels[..., :-1], alpha)
+    layout: Layout = "cmyk" if cmyk else "rgb" if colour.shape[-1] == 3 else "grey"
+    return Planes(colour, alpha, top, layout, rebuild)
+
+
+def _join(colour: NDArray[Any], alpha: NDArray[Any] | None) -> NDArray[Any]:
+    return colour if alpha is None else np.concatenate([colour, alpha], axis=-1)
+
+
+def _squeeze(pixels: NDArray[Any]) -> NDArray[Any]:
+    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+
+
+def _top(pixels: NDArray[Any]) -> float:
+    if (top := _TOPS.get(pixels.dtype.name)) is None:
+        advice = _ADVICE.get(
+            pixels.dtype.name,
+            "scale it to 0-255 as numpy.uint8, to 0-65535 as numpy.uint16, "
+            "or to [0, 1] as numpy.float32",
+        )
+        raise ImageError(
+            "an array must be uint8, uint16, float32 or float64, "
+            f"not {pixels.dtype}; convert it: {advice}"
+        )
+    return top
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    wanted = "expected (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or a batch (N, H, W, C)"
+    if 0 in shape:
+        raise ImageError(f"the image is empty: its shape is {shape}")
+    if len(shape) == 2 or (len(shape) in (3, 4) and shape[-1] in (1, 3, 4)):
+        return
+    hint = ""
+    if len(shape) in (3, 4) and shape[-3] in (1, 3, 4):
+        axes = (1, 2, 0) if len(shape) == 3 else (0, 2, 3, 1)
+        hint = f"; if channels come first, pass image.transpose{axes}"
+    elif len(shape) == 3 and shape[-1] == 2:
+        hint = "; for grey with alpha pass srkit.Image(array)"
+    elif len(shape) == 3:
+        hint = "; for a batch of grey images pass images[..., None]"
+    raise ImageError(f"an array of shape {shape} is not an image: {wanted}{hint}")
+
+
+def _check_range(pixels: NDArray[Any], top: float) -> None:
+    low, high = float(pixels.min()), float(pixels.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ImageError(
+            "the image holds NaN or infinity; replace them first, e.g. with numpy.nan_to_num"
+        )
+    slack = _TOLERANCE * top
+    if low >= -slack and high <= top + slack:
+        return
+    if top != 1.0:
+        raise ImageError(
+            f"a Pillow image of mode 'F' must be within 0-{top:g}, but this one spans "
+            f"{low:g} to {high:g}; rescale it"
+        )
+    advice = "rescale it, or clip it with numpy.clip(image, 0, 1)"
+    if low >= -slack:
+        white = 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
+        advice = f"divide by {white:g} if that is its white, or clip it"
+    elif low >= -1 - slack and high <= 1 + slack:
+        advice = "bring [-1, 1] to it with (image + 1) / 2, or clip it"
+    raise ImageError(
+        f"a float image must be within [0, 1], but this one spans {low:g} to {high:g}; {advice}"
+    )
+
+
+def _wrong_kind(image: object) -> str:
+    kind = type(image)
+    accepted = "a numpy array, a PIL.Image, a srkit.Image or the path of a file"
+    hint = ""
+    if kind.__module__.split(".")[0] == "torch":
+        hint = "; for a CHW tensor pass tensor.permute(1, 2, 0).cpu().numpy()"
+    elif isinstance(image, list | tuple):
+        hint = "; pass numpy.asarray(...) of it, with a dtype"
+    elif isinstance(image, bytes | bytearray):
+        hint = "; open bytes with PIL.Image.open(io.BytesIO(...))"
+    return f"expected {accepted}, not {kind.__module__}.{kind.__qualname__}{hint}"

@@ -1,0 +1,29 @@
+"""PSNR, SSIM and perceptual distance, and the protocols that published figures rest on.
+
+Two programs that both report "PSNR" can differ by 2 dB on the same pixels: in colour
+space, crop, rounding and borders. docs/metrics.md lists the conventions and the
+baselines that these functions reproduce.
+"""
+
+from __future__ import annotations
+
+from srkit.metrics.fidelity import Window, psnr, ssim
+from srkit.metrics.pairs import Channel, Pair, mod_crop, read_pair, rounded_luma
+from srkit.metrics.perceptual import Backbone, st_lpips
+from srkit.metrics.protocols import PROTOCOLS, STANDARD, Protocol
+
+__all__ = [
+    "PROTOCOLS",
+    "STANDARD",
+    "Backbone",
+    "Channel",
+    "Pair",
+    "Protocol",
+    "Window",
+    "mod_crop",
+    "psnr",
+    "read_pair",
+    "rounded_luma",
+    "ssim",
+    "st_lpips",
+]

@@ -1,0 +1,71 @@
+"""Perceptual distance, where torch and the weights are installed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from numpy.typing import ArrayLike
+
+from srkit.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from srkit.adapters.pytorch.stlpips import StLpips
+
+Backbone = Literal["alex", "vgg"]
+
+
+def st_lpips(
+    reference: ArrayLike, test: ArrayLike, *, crop: int = 0, backbone: Backbone = "alex"
+) -> float:
+    """Shift-tolerant learned perceptual distance (ST-LPIPS).
+
+    Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022.
+
+    Parameters
+    ----------
+    reference, test
+        As in `psnr`; grey is shown to the network as RGB.
+    crop
+        Pixels left out on each side.
+    backbone
+        Network whose features are compared: ``"alex"``, at least 21 pixels a side,
+        or ``"vgg"``, at least 18.
+
+    Returns
+    -------
+    float
+        0 for equal images; lower looks more alike. Figures of the two backbones
+        cannot be compared with each other, nor with those of LPIPS.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without ``pip install "srkit[perceptual]"``.
+    ImageError
+        As in `psnr`, or if the images are too small for the network.
+    OptionError
+        If `backbone` is unknown or `crop` leaves nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> grey = np.full((32, 32), 100, np.uint8)
+    >>> st_lpips(grey, grey)
+    0.0
+    """
+    return _st_lpips(backbone).distance(reference, test, crop=crop)
+
+
+@lru_cache(maxsize=2)
+def _st_lpips(backbone: Backbone) -> StLpips:
+    # Here, so that PSNR and SSIM work without torch.
+    try:
+        from srkit.adapters.pytorch.stlpips import StLpips
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingDependencyError(
+            'ST-LPIPS needs torch, which is not installed: pip install "srkit[perceptual]"'
+        ) from error
+    return StLpips(backbone)

@@ -1,0 +1,98 @@
+"""The protocols behind benchmark figures, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.imaging.resize import imresize
+from srkit.metrics.fidelity import Window
+from srkit.metrics.pairs import Channel, mod_crop, rounded_luma
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a benchmark figure means, so that it can be named beside the figure.
+
+    Attributes
+    ----------
+    name
+        How `srkit.evaluate` and result tables call it.
+    channel, window
+        As `psnr` and `ssim` take them.
+    description
+        One sentence for people.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hr = np.zeros((25, 18, 3), np.uint8)
+    >>> lr = STANDARD.low_resolution(hr, 4)
+    >>> lr.shape, STANDARD.crop(4), STANDARD.plane(hr).shape
+    ((6, 4, 3), 4, (25, 18))
+    """
+
+    name: str
+    channel: Channel
+    window: Window
+    description: str
+
+    def crop(self, scale: int) -> int:
+        """Pixels that `psnr` and `ssim` leave out on each side: as many as the scale."""
+        return scale
+
+    def plane(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Take from `image` what `psnr` and `ssim` shall compare.
+
+        Parameters
+        ----------
+        image
+            ``(H, W)``, ``(H, W, 1)`` or ``(H, W, 3)`` (RGB).
+
+        Returns
+        -------
+        NDArray
+            For uint8 on luma the `rounded_luma`, as MATLAB's scripts score 8-bit
+            images; else `image`.
+        """
+        return rounded_luma(image) if self.channel == "y" and image.dtype == np.uint8 else image
+
+    def low_resolution(self, hr: NDArray[Any], scale: int) -> NDArray[Any]:
+        """LR that belongs to `hr`, by MATLAB's antialiased bicubic with mirrored borders.
+
+        Parameters
+        ----------
+        hr
+            ``(H, W)`` or ``(H, W, C)``; cropped by `mod_crop` first. A uint8
+            colour image gives the 8-bit LR that RGB models get; the rounded luma
+            as float64 gives the unquantised LR behind the published bicubic
+            figures.
+        scale
+            Whole factor by which LR is smaller.
+
+        Returns
+        -------
+        NDArray
+            ``(H // scale, W // scale)`` or with channels, of the dtype of `hr`.
+        """
+        hr = mod_crop(hr, scale)
+        return imresize(hr, size=(hr.shape[0] // scale, hr.shape[1] // scale))
+
+
+STANDARD = Protocol(
+    name="standard",
+    channel="y",
+    window="gaussian",
+    description=(
+        "HR cropped to a multiple of the scale, LR by MATLAB's antialiased bicubic, "
+        "PSNR and SSIM (11x11 Gaussian) on BT.601 luma, rounded where images are 8-bit, "
+        "grey images on their raw values, "
+        "`scale` pixels cropped on each side, mean of per-image figures"
+    ),
+)
+PROTOCOLS: Mapping[str, Protocol] = MappingProxyType({STANDARD.name: STANDARD})

@@ -1,0 +1,290 @@
+"""Names to model cards by entry points; `load` makes an upscaler of one."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import importlib
+import inspect
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+
+from srkit.card import ModelCard
+from srkit.errors import (
+    BrokenPluginError,
+    DuplicateModelError,
+    MissingDependencyError,
+    OptionError,
+    UnknownModelError,
+    WeightsError,
+)
+from srkit.upscaler import Upscaler
+from srkit.weights import weights_path
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MODELS = "srkit.models"
+FORMATS = "srkit.formats"
+# Enough of a file's beginning to tell every format by.
+HEAD = 4096
+
+# What a framework's adapters import, and the extra that installs it.
+PACKAGES = {
+    "numpy": (),
+    "torch": ("torch", "safetensors"),
+    "tensorflow": ("tensorflow",),
+    "theano": ("theano", "lasagne"),
+}
+EXTRAS = {"torch": "torch", "tensorflow": "tensorflow", "theano": "lasagne"}
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A kind of weights file that `load` can open.
+
+    Attributes
+    ----------
+    name
+        For messages: ``"PyTorch checkpoint"``.
+    suffixes
+        File name endings that mark a string as a file of this kind.
+    sniff
+        Called with the first bytes of a file and its path: is it of this kind?
+    adapter
+        ``"module:callable"``, called as ``callable(path, scale=..., **options)``;
+        returns an `Upscaler`.
+    framework
+        As in `ModelCard`.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    sniff: Callable[[bytes, Path], bool]
+    adapter: str
+    framework: str
+
+
+def installed(group: str) -> list[metadata.EntryPoint]:
+    """Entry points of a group, from the metadata of installed distributions alone."""
+    return list(metadata.entry_points(group=group))
+
+
+@dataclass
+class Registry:
+    """Model names and file formats of srkit and of every installed plugin.
+
+    Attributes
+    ----------
+    discover
+        Gives the entry points of a group; `importlib.metadata` by default.
+    """
+
+    discover: Callable[[str], Iterable[metadata.EntryPoint]] = installed
+    _added: dict[str, ModelCard] = field(default_factory=dict)
+
+    def register(self, card: ModelCard, *, replace: bool = False) -> None:
+        """Add a card for this process; it outranks an entry point of the same name.
+
+        Raises
+        ------
+        DuplicateModelError
+            If the name is taken and `replace` is false.
+        """
+        if not replace and card.name in self.names():
+            raise DuplicateModelError(
+                f"a model named {card.name!r} exists; pass replace=True to put this one before it"
+            )
+        self._added[card.name] = card
+
+    def names(self, pattern: str = "*") -> list[str]:
+        """Names of all models that fit a shell pattern, sorted; no plugin is imported."""
+        names = {entry.name for entry in self.discover(MODELS)} | self._added.keys()
+        return sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
+
+    def card(self, name: str, dist: str | None = None) -> ModelCard:
+        """The card of a model.
+
+        Raises
+        ------
+        UnknownModelError, DuplicateModelError, BrokenPluginError
+        """
+        if dist is None and name in self._added:
+            return self._added[name]
+        found = {
+            _distribution(entry): entry for entry in self.discover(MODELS) if entry.name == name
+        }
+        if not found:
+            raise UnknownModelError(self._unknown(name))
+        if dist is not None:
+            if dist not in found:
+                raise UnknownModelError(
+                    f"no distribution {dist!r} has a model {name!r}; it is in {_listed(found)}"
+                )
+            return _read_card(found[dist], dist)
+        if len(found) > 1:
+            raise DuplicateModelError(
+                f"{len(found)} distributions have a model named {name!r}: {_listed(found)}; "
+                f"choose with dist={sorted(found)[0]!r}"
+            )
+        (owner, entry) = next(iter(found.items()))
+        return _read_card(entry, owner)
+
+    def formats(self) -> list[FileFormat]:
+        """All file formats; one that cannot be imported is left out with a warning."""
+        formats = []
+        for entry in sorted(self.discover(FORMATS), key=lambda e: e.name):
+            try:
+                formats.append(_resolve(entry, FileFormat, _distribution(entry)))
+            except BrokenPluginError as error:
+                log.warning("%s", error)
+        return formats
+
+    def _unknown(self, name: str) -> str:
+        names = self.names()
+        near = difflib.get_close_matches(name, names, 3)
+        hint = f"did you mean {_listed(near)}?" if near else f"there are {_listed(names)}"
+        return f"no model is named {name!r}; {hint}"
+
+    def load(
+        self,
+        model: str | Path,
+        *,
+        scale: int | None = None,
+        runtime: str = "auto",
+        dist: str | None = None,
+        **options: Any,
+    ) -> Upscaler:
+        """See `srkit.load`."""
+        if isinstance(model, Path) or (model not in self.names() and self._is_file(model)):
+            return self._open(Path(model), scale, runtime, options)
+        card = self.card(model, dist)
+        chosen = _scale(card, scale)
+        if runtime not in ("auto", card.framework):
+            raise OptionError(
+                f"{card.name} runs on {card.framework}; runtime is 'auto' or {card.framework!r}, "
+                f"not {runtime!r}"
+            )
+        adapter = _adapter(card.adapter, card.framework, card.extra)
+        check_options(adapter, options, card.name)
+        weights = card.weights.get(chosen)
+        if card.weights and weights is None:
+            raise WeightsError(f"{card.name} has no weights for x{chosen}")
+        upscaler = adapter(card, chosen, weights and weights_path(weights), **options)
+        if not isinstance(upscaler, Upscaler):
+            raise BrokenPluginError(f"{card.adapter} made {type(upscaler)!r}, not an Upscaler")
+        return upscaler
+
+    def _is_file(self, model: str) -> bool:
+        if "/" in model or "\\" in model:
+            return True
+        suffixes = tuple(s for kind in self.formats() for s in kind.suffixes)
+        return model.lower().endswith(suffixes)
+
+    def _open(
+        self, path: Path, scale: int | None, runtime: str, options: dict[str, Any]
+    ) -> Upscaler:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        formats = self.formats()
+        for kind in formats:
+            if not kind.sniff(head, path):
+                continue
+            if runtime not in ("auto", kind.framework):
+                raise OptionError(
+                    f"{path.name} is a {kind.name}; runtime is 'auto' or {kind.framework!r}, "
+                    f"not {runtime!r}"
+                )
+            opener = _adapter(kind.adapter, kind.framework, None)
+            check_options(opener, options, kind.name)
+            upscaler: Upscaler = opener(path, scale=scale, **options)
+            return upscaler
+        raise WeightsError(
+            f"{path} is no weights file srkit knows; it reads {_listed(k.name for k in formats)}"
+        )
+
+
+def check_options(adapter: Callable[..., Any], options: dict[str, Any], name: str) -> None:
+    """Refuse options that are not keywords of the adapter, with near misses.
+
+    Raises
+    ------
+    OptionError
+    """
+    known = [
+        p.name
+        for p in inspect.signature(adapter).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.name != "scale"
+    ]
+    for option in options:
+        if option not in known:
+            near = difflib.get_close_matches(option, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {_listed(known) or 'none'}"
+            raise OptionError(f"{name} has no option {option!r}; {hint}")
+
+
+def _scale(card: ModelCard, scale: int | None) -> int:
+    if scale is None:
+        return card.default_scale
+    if isinstance(scale, bool) or scale not in card.scales:
+        listed = ", ".join(f"x{s}" for s in card.scales)
+        raise OptionError(
+            f"{card.name} exists for {listed}, not x{scale}; "
+            "for any other size use upscale(..., size=(height, width))"
+        )
+    return int(scale)
+
+
+def _adapter(path: str, framework: str, extra: str | None) -> Callable[..., Any]:
+    """Import ``"module:name"``; a framework that is missing is named with its install line."""
+    missing = [p for p in PACKAGES.get(framework, ()) if find_spec(p) is None]
+    if missing:
+        line = f'pip install "srkit[{EXTRAS[framework]}]"' if extra is None else extra
+        raise MissingDependencyError(f"{' and '.join(missing)} is not installed; run: {line}")
+    module, _, name = path.partition(":")
+    try:
+        adapter: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        raise MissingDependencyError(f"{path} cannot be imported: {error}") from error
+    except AttributeError as error:
+        raise BrokenPluginError(f"{module} has no {name!r}") from error
+    return adapter
+
+
+def _read_card(entry: metadata.EntryPoint, owner: str) -> ModelCard:
+    card = _resolve(entry, ModelCard, owner)
+    if card.name != entry.name:
+        raise BrokenPluginError(
+            f"{owner} registers the card of {card.name!r} under the name {entry.name!r}"
+        )
+    return card
+
+
+def _resolve(entry: metadata.EntryPoint, kind: type[T], owner: str) -> T:
+    try:
+        value = entry.load()
+    except Exception as error:  # noqa: BLE001 a plugin's import can fail in any way
+        raise BrokenPluginError(
+            f"{entry.name!r} of {owner} ({entry.value}) cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(value, kind):
+        raise BrokenPluginError(
+            f"{entry.name!r} of {owner} ({entry.value}) is {type(value).__name__}, "
+            f"not {kind.__name__}"
+        )
+    return value
+
+
+def _distribution(entry: metadata.EntryPoint) -> str:
+    return entry.dist.name if entry.dist is not None else entry.module
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

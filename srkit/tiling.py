@@ -1,0 +1,229 @@
+"""Cut an image into tiles that a network can be given apart, exactly.
+
+An output pixel depends on input pixels within the receptive field alone. A tile
+with a halo of that radius therefore gives the pixels of its core just as the whole
+image would. Here is the geometry, and the loop that goes on with smaller tiles when
+memory runs out; nothing here knows of networks or files.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+Border = Literal["reflect", "mirror", "edge", "zero"]
+
+# A tile whose core is smaller than this on both sides is not split any further.
+SMALLEST_CORE = 8
+
+
+class Region(NamedTuple):
+    """A rectangle of input pixels, ends excluded."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def area(self) -> int:
+        return (self.bottom - self.top) * (self.right - self.left)
+
+    def halves(self) -> tuple[Region, Region]:
+        """Cut across the longer side."""
+        if self.bottom - self.top >= self.right - self.left:
+            middle = (self.top + self.bottom) // 2
+            return self._replace(bottom=middle), self._replace(top=middle)
+        middle = (self.left + self.right) // 2
+        return self._replace(right=middle), self._replace(left=middle)
+
+
+def border_index(index: NDArray[np.intp], length: int, border: Border) -> NDArray[np.intp]:
+    """Fold indices beyond an axis of `length` samples back into it.
+
+    Examples
+    --------
+    >>> outside = np.arange(-2, 5)
+    >>> border_index(outside, 3, "reflect").tolist()
+    [2, 1, 0, 1, 2, 1, 0]
+    >>> border_index(outside, 3, "mirror").tolist()
+    [1, 0, 0, 1, 2, 2, 1]
+    """
+    if border == "reflect" and length > 1:
+        index = np.abs(index) % (2 * length - 2)
+        return np.where(index < length, index, 2 * length - 2 - index)
+    if border == "mirror":
+        index = index % (2 * length)
+        return np.where(index < length, index, 2 * length - 1 - index)
+    return np.clip(index, 0, length - 1)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the image, as the network sees it.
+
+    Attributes
+    ----------
+    length
+        Samples of the image.
+    rim
+        Samples that the border rule adds before it; after it, as many and what it
+        takes to reach `multiple`. Beyond the rim the network pads for itself.
+    halo
+        Radius of the receptive field.
+    multiple
+        Tiles begin and end at multiples of this.
+    border
+        How the rim is filled.
+    """
+
+    length: int
+    rim: int
+    halo: int
+    multiple: int
+    border: Border
+
+    @property
+    def extended(self) -> int:
+        """Length with rim."""
+        return math.ceil((self.length + 2 * self.rim) / self.multiple) * self.multiple
+
+    def window(self, start: int, stop: int) -> tuple[int, int]:
+        """First and past-the-last sample of the extended axis that a core needs."""
+        m = self.multiple
+        first = max(0, start + self.rim - self.halo) // m * m
+        last = min(self.extended, math.ceil((stop + self.rim + self.halo) / m) * m)
+        return first, last
+
+    def source(self, first: int, last: int) -> NDArray[np.intp]:
+        """Image samples that fill a window of the extended axis."""
+        return border_index(np.arange(first, last) - self.rim, self.length, self.border)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Both axes of an image, and how tiles lie on it."""
+
+    rows: Axis
+    columns: Axis
+
+    @classmethod
+    def of(
+        cls, height: int, width: int, *, rim: int, halo: int, multiple: int, border: Border
+    ) -> Grid:
+        """The grid of an image; a ``"zero"`` border leaves padding to the network."""
+        fill: Border = "reflect" if border == "zero" else border
+        rim = 0 if border == "zero" else rim
+        return cls(
+            Axis(height, rim, halo, multiple, fill), Axis(width, rim, halo, multiple, fill)
+        )
+
+    @property
+    def whole(self) -> Region:
+        return Region(0, self.rows.length, 0, self.columns.length)
+
+    def window(self, core: Region) -> Region:
+        """The part of the extended image that a core needs, halo included."""
+        return Region(
+            *self.rows.window(core.top, core.bottom), *self.columns.window(core.left, core.right)
+        )
+
+    def gather(self, image: NDArray[np.generic], window: Region) -> NDArray[np.generic]:
+        """Pixels of a window of the extended image, from ``(..., H, W, C)``."""
+        rows = self.rows.source(window.top, window.bottom)
+        columns = self.columns.source(window.left, window.right)
+        return image[..., rows[:, None], columns, :]
+
+    def crop(
+        self, result: NDArray[np.float32], core: Region, window: Region, scale: int
+    ) -> NDArray[np.float32]:
+        """The core's share of what the network made of a window."""
+        top = (core.top + self.rows.rim - window.top) * scale
+        left = (core.left + self.columns.rim - window.left) * scale
+        height = (core.bottom - core.top) * scale
+        width = (core.right - core.left) * scale
+        return result[..., top : top + height, left : left + width, :]
+
+
+def plan(grid: Grid, part: Region, pixels: int) -> list[Region]:
+    """Cores that cover a part of the image, so that no window has more than `pixels` pixels.
+
+    Of all numbers of columns the one is taken that computes the fewest pixels,
+    halos included. Where no window is small enough, the smallest cores are used.
+    """
+    if grid.window(part).area <= pixels:
+        return [part]
+    height, width = part.bottom - part.top, part.right - part.left
+    best: tuple[int, int, int] | None = None
+    for across in range(1, math.ceil(width / SMALLEST_CORE) + 1):
+        core_width = math.ceil(width / across)
+        widest = min(grid.columns.extended, core_width + 2 * _reach(grid.columns))
+        core_height = min(height, pixels // widest - 2 * _reach(grid.rows))
+        if core_height < min(height, SMALLEST_CORE):
+            continue
+        tall = min(grid.rows.extended, core_height + 2 * _reach(grid.rows))
+        cost = across * widest * math.ceil(height / core_height) * tall
+        if best is None or cost < best[0]:
+            best = cost, core_height, core_width
+    _, core_height, core_width = best or (0, SMALLEST_CORE, SMALLEST_CORE)
+    core_height = math.ceil(height / math.ceil(height / core_height))
+    return [
+        Region(y, min(y + core_height, part.bottom), x, min(x + core_width, part.right))
+        for y in range(part.top, part.bottom, core_height)
+        for x in range(part.left, part.right, core_width)
+    ]
+
+
+def _reach(axis: Axis) -> int:
+    """Halo, or rim where wider, and what alignment to the multiple may add."""
+    return max(axis.halo, axis.rim) + axis.multiple - 1
+
+
+def shrinking(cores: list[Region], work: Callable[[Region], None]) -> Iterator[Region]:
+    """Do `work` on each core; on `MemoryError` halve that core and go on from it.
+
+    Each core is computed and written by itself, so what is done stays done, and
+    nothing depends on where memory ran out. Cores still to come are halved to the
+    size that fitted. `MemoryError` is raised when the smallest core does not fit.
+
+    Yields
+    ------
+    Region
+        Each core after it was done.
+    """
+    todo = deque(cores)
+    limit = math.inf
+    while todo:
+        core = todo.popleft()
+        small = max(core.bottom - core.top, core.right - core.left) <= SMALLEST_CORE
+        fitted = core.area <= limit and _fits(core, work)
+        if fitted:
+            yield core
+            continue
+        if small:
+            raise MemoryError(
+                f"a tile of {core.bottom - core.top}x{core.right - core.left} pixels and its halo "
+                "does not fit in memory; close other programs, or use a smaller model"
+            )
+        if core.area <= limit:
+            limit = core.area / 2
+            log.info("out of memory: going on with tiles of at most %d pixels", limit)
+        todo.extendleft(reversed(core.halves()))
+
+
+def _fits(core: Region, work: Callable[[Region], None]) -> bool:
+    """Whether `work` was done; a traceback would keep its arrays alive, so none is kept."""
+    try:
+        work(core)
+    except MemoryError:
+        return False
+    return True

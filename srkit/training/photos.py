@@ -1,0 +1,128 @@
+"""Photos decoded once into a memory-mapped file, and random crops of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from srkit.errors import OptionError
+from srkit.imaging.resize import imresize
+
+log = logging.getLogger(__name__)
+
+Crops = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def pack(photos: Sequence[Path], folder: Path, scale: int) -> Path:
+    """Decode `photos` into ``folder/hr.u8``, shrink them into ``folder/lr_x{scale}.u8``.
+
+    LR is MATLAB's antialiased bicubic, rounded to 8 bits. A photo that cannot be
+    read is skipped with a warning. The index is written last, so that a pack
+    with an index is whole.
+
+    Returns
+    -------
+    Path
+        The index, a JSON file.
+    """
+    index = folder / f"index_x{scale}.json"
+    names = [str(path.resolve()) for path in photos]
+    if index.exists() and json.loads(index.read_text())["names"] == names:
+        return index
+    folder.mkdir(parents=True, exist_ok=True)
+    shapes: list[tuple[int, int]] = []
+    hr_path, lr_path = folder / f"hr_x{scale}.u8", folder / f"lr_x{scale}.u8"
+    with hr_path.open("wb") as hr_file, lr_path.open("wb") as lr_file:
+        for path in photos:
+            try:
+                with Image.open(path) as opened:
+                    hr = np.asarray(opened.convert("RGB"))
+            except (OSError, UnidentifiedImageError) as error:
+                log.warning("skipped %s: %s", path, error)
+                continue
+            h, w = (n - n % scale for n in hr.shape[:2])
+            hr = hr[:h, :w]
+            hr_file.write(np.ascontiguousarray(hr).tobytes())
+            lr_file.write(imresize(hr, 1 / scale).tobytes())
+            shapes.append((h, w))
+    part = index.with_suffix(".part")
+    part.write_text(json.dumps({"names": names, "shapes": shapes}))
+    os.replace(part, index)
+    return index
+
+
+@dataclass
+class PhotoCrops:
+    """Random aligned (LR, HR) crops of packed photos.
+
+    Attributes
+    ----------
+    index
+        The index that `pack` wrote.
+    scale
+        LR pixels are this many times larger than HR pixels.
+    size
+        Side of the LR crops.
+    """
+
+    index: Path
+    scale: int
+    size: int
+
+    def __post_init__(self) -> None:
+        shapes = [tuple(s) for s in json.loads(self.index.read_text())["shapes"]]
+        folder, s = self.index.parent, self.scale
+        hr = np.memmap(folder / f"hr_x{s}.u8", np.uint8, "r")
+        lr = np.memmap(folder / f"lr_x{s}.u8", np.uint8, "r")
+        self._pairs: list[Crops] = []
+        at_hr = at_lr = 0
+        for h, w in shapes:
+            n_hr, n_lr = 3 * h * w, 3 * (h // s) * (w // s)
+            self._pairs.append(
+                (
+                    lr[at_lr : at_lr + n_lr].reshape(h // s, w // s, 3),
+                    hr[at_hr : at_hr + n_hr].reshape(h, w, 3),
+                )
+            )
+            at_hr, at_lr = at_hr + n_hr, at_lr + n_lr
+        self._pairs = [p for p in self._pairs if min(p[0].shape[:2]) >= self.size]
+        if not self._pairs:
+            raise OptionError(f"no photo is at least {self.size * s} pixels on its short side")
+        areas = np.array([p[1].size for p in self._pairs], float)
+        self._chance = areas / areas.sum()
+
+    def crop(self, rng: np.random.Generator) -> Crops:
+        """One crop, from each photo in proportion to its area, flipped and turned.
+
+        The one with the most detail of three candidates is taken: sky and walls
+        teach a network nothing.
+        """
+        best: Crops | None = None
+        most = -1.0
+        for _ in range(3):
+            lr, hr = self._pairs[rng.choice(len(self._pairs), p=self._chance)]
+            y = int(rng.integers(lr.shape[0] - self.size + 1))
+            x = int(rng.integers(lr.shape[1] - self.size + 1))
+            s, n = self.scale, self.size
+            part = hr[s * y : s * (y + n), s * x : s * (x + n)]
+            detail = float(np.abs(np.diff(part[..., 1].astype(np.int16), axis=0)).mean())
+            if detail > most:
+                best, most = (lr[y : y + n, x : x + n], part), detail
+        assert best is not None
+        turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+        lr, hr = (np.rot90(a[:, ::-1] if flip else a, turns).copy() for a in best)
+        return lr, hr
+
+    def batches(self, count: int, rng: np.random.Generator) -> Iterator[Crops]:
+        """Endless batches ``(count, size, size, 3)`` and ``(count, s*size, s*size, 3)``."""
+        while True:
+            crops = [self.crop(rng) for _ in range(count)]
+            yield np.stack([c[0] for c in crops]), np.stack([c[1] for c in crops])

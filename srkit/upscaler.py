@@ -1,0 +1,229 @@
+"""`Upscaler`: what every model is to its users, and what an adapter has to write."""
+
+from __future__ import annotations
+
+import math
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit import engine
+from srkit.card import ModelCard
+from srkit.errors import OptionError
+from srkit.imaging.planes import Planes, read_planes
+
+Progress = bool | Callable[[int, int], None]
+
+# Sides of an image after `size=` are bounded, so that a slip of the hand is an error.
+LONGEST_SIDE = 1 << 20
+
+
+class Upscaler(ABC):
+    """A model that is ready to upscale images.
+
+    An adapter states `card` and `scale` and writes `run`. Kinds of image, alpha,
+    grey, models that know brightness alone, padding, tiles, progress and memory
+    are the business of this class.
+
+    Attributes
+    ----------
+    card
+        The model's static facts.
+    scale
+        Factor of both sides.
+
+    Examples
+    --------
+    >>> class Double(Upscaler):
+    ...     card = ModelCard(name="double", summary="Each pixel becomes four.",
+    ...                      adapter="here:Double", framework="numpy",
+    ...                      scales=(2,), default_scale=2, radius=0)
+    ...     scale = 2
+    ...     def run(self, tiles):
+    ...         return tiles.repeat(2, axis=1).repeat(2, axis=2)
+    >>> Double().upscale(np.array([[0, 255]], np.uint8))
+    array([[  0,   0, 255, 255],
+           [  0,   0, 255, 255]], dtype=uint8)
+    """
+
+    card: ModelCard
+    scale: int
+
+    @abstractmethod
+    def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Upscale tiles of one size.
+
+        Parameters
+        ----------
+        tiles
+            ``(N, H, W, C)`` in [0, 1]; C is 3, or 1 where ``card.colour`` is
+            ``"luma"``. Not to be modified.
+
+        Returns
+        -------
+        NDArray
+            ``(N, scale*H, scale*W, C)``, float32; values beyond [0, 1] are clipped
+            later.
+
+        Raises
+        ------
+        MemoryError
+            Where memory ran out, on whatever device: smaller tiles follow.
+        """
+
+    def run_rows(
+        self, strips: Iterable[NDArray[np.float32]]
+    ) -> Iterator[NDArray[np.float32]]:
+        """Upscale an image that arrives as full-width strips of rows, top to bottom.
+
+        Optional: a model that overrides it is fed so, and no halo is computed twice.
+
+        Parameters
+        ----------
+        strips
+            ``(1, h, W, C)`` each, ``h`` as it comes.
+
+        Yields
+        ------
+        NDArray
+            Rows of the result, ``(1, h', scale*W, C)``, as soon as they are known;
+            in all ``scale`` times the rows that came in.
+        """
+        raise NotImplementedError
+
+    @property
+    def radius(self) -> int:
+        """Receptive-field radius in LR pixels; the card's, unless an adapter knows better."""
+        radius = self.card.radius_at(self.scale)
+        if radius is None:
+            raise OptionError(f"the card of {self.card.name} states no radius for x{self.scale}")
+        return radius
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Working memory of `run` in bytes for each LR pixel of its tiles.
+
+        The default suits light filters in numpy; an adapter should measure.
+        """
+        return 64.0 * self.scale**2
+
+    def available_memory(self) -> int:
+        """Bytes that `upscale` may work with when the caller sets no `memory`.
+
+        Half of what the machine has free, and at most 4 GiB.
+        """
+        return min(4 << 30, free_memory() // 2)
+
+    def upscale(
+        self,
+        image: Any,
+        *,
+        size: tuple[int, int] | None = None,
+        memory: int | None = None,
+        self_ensemble: bool = False,
+        progress: Progress = False,
+    ) -> Any:
+        """Upscale an image.
+
+        Parameters
+        ----------
+        image
+            numpy array ``(H, W)`` or ``(H, W, C)`` with C = 1, 3 or 4, or a batch
+            ``(N, H, W, C)``, of dtype uint8, uint16, float32 or float64 (floats in
+            [0, 1]); a `PIL.Image`; an `srkit.Image`; or a path.
+        size
+            ``(height, width)`` to reach exactly: the model as often as needed, then
+            an antialiased bicubic resize. Without it, both sides times `scale`.
+        memory
+            Bytes to work in, beyond input and output. The image is cut into tiles
+            that fit; the result stays the same.
+        self_ensemble
+            Run the model on all eight flips and quarter turns and take the mean:
+            a little better, eight times slower (Timofte et al., 2016).
+        progress
+            True for a progress bar, or a function called with pixels done and
+            pixels in all.
+
+        Returns
+        -------
+        array, PIL.Image or srkit.Image
+            Arrays for arrays, of the same dtype and channels; PIL for PIL; `Image`
+            for `Image` and for paths. The input is not modified.
+
+        Raises
+        ------
+        ImageError
+            If the image is empty, of a wrong shape or dtype, not finite, or beyond
+            its range.
+        OptionError
+            If `size` or `memory` make no sense.
+        MemoryError
+            If not even the smallest tile fits.
+        """
+        _check(size, memory)
+        planes = read_planes(image)
+        height, width = planes.shape
+        wanted = size or (height * self.scale, width * self.scale)
+        passes = _passes(wanted, (height, width), self.scale) if size else 1
+        job = engine.Job(
+            self,
+            memory=self.available_memory() if memory is None else memory,
+            ensemble=self_ensemble,
+            progress=progress,
+        )
+        return _finish(job, planes, passes, wanted)
+
+
+def _finish(job: engine.Job, planes: Planes, passes: int, wanted: tuple[int, int]) -> Any:
+    """Run the model `passes` times, resize to `wanted`, and give back the input's kind."""
+    scale = job.upscaler.scale
+    reached = tuple(n * scale**passes for n in planes.shape)
+    exact = reached == wanted
+    colour, top = planes.colour, planes.top
+    for number in range(passes):
+        # Between passes, and before a resize, nothing is rounded.
+        last = exact and number == passes - 1
+        dtype, out_top = (planes.colour.dtype, planes.top) if last else (np.float32, 1.0)
+        colour = job.colour(colour, top, planes.layout, dtype, out_top)
+        top = out_top
+    if not exact:
+        colour = engine.resize(colour, top, wanted, planes)
+    alpha = None
+    if planes.alpha is not None:
+        alpha = engine.resize(planes.alpha, planes.top, wanted, planes)
+    return planes.rebuild(colour, alpha)
+
+
+def _passes(wanted: tuple[int, int], have: tuple[int, int], scale: int) -> int:
+    """How often the model must run to reach at least `wanted`; 0 where nothing grows."""
+    factor = max(w / h for w, h in zip(wanted, have, strict=True))
+    return max(0, math.ceil(math.log(factor, scale) - 1e-9)) if scale > 1 else 1
+
+
+def _check(size: tuple[int, int] | None, memory: int | None) -> None:
+    if size is not None:
+        good = (
+            isinstance(size, tuple | list)
+            and len(size) == 2
+            and all(isinstance(n, int | np.integer) and 0 < n <= LONGEST_SIDE for n in size)
+        )
+        if not good:
+            raise OptionError(f"size is (height, width) in pixels, both positive, not {size!r}")
+    if memory is not None and not (isinstance(memory, int | float) and memory > 0):
+        raise OptionError(f"memory is a positive number of bytes, not {memory!r}")
+
+
+def free_memory() -> int:
+    """Bytes of main memory that are free or can be freed; 4 GiB where nobody says."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (OSError, ValueError, AttributeError):
+        return 4 << 30
