@@ -148,9 +148,7 @@ def register(card: ModelCard, *, replace: bool = False) -> None:
 
 
 @functools.lru_cache(maxsize=4)
-def _loaded(
-    model: str | Path, scale: int | None, options: tuple[tuple[str, Any], ...]
-) -> Upscaler:
+def _loaded(model: str | Path, scale: int | None, options: tuple[tuple[str, Any], ...]) -> Upscaler:
     return load(model, scale=scale, **dict(options))
 
 

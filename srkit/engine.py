@@ -55,17 +55,32 @@ class Job:
     progress: bool | Callable[[int, int], None]
 
     def colour(
-        self, colour: NDArray[Any], top: float, layout: Layout, dtype: DTypeLike, out_top: float
+        self,
+        colour: NDArray[Any],
+        top: float,
+        layout: Layout,
+        dtype: DTypeLike,
+        out_top: float,
+        advance: Callable[[int], None],
     ) -> NDArray[Any]:
         """Upscale colour planes ``(N, H, W, C)`` once, into planes of `dtype`.
 
-        `top` and `out_top` are the values that stand for 1.0 before and after.
+        `top` and `out_top` are the values that stand for 1.0 before and after;
+        `advance` is told of pixels done.
         """
         canvas = Canvas(self.upscaler, colour, top, layout, np.dtype(dtype), out_top)
-        with self._meter(canvas.pixels) as advance:
-            for pixels in self._paint(canvas):
-                advance(pixels)
+        for pixels in self._paint(canvas):
+            advance(pixels)
         return canvas.result
+
+    def meter(self, planes: Planes, passes: int) -> Meter:
+        """A meter of all pixels that the model will see in so many passes."""
+        count, height, width, channels = planes.colour.shape
+        units = channels if planes.layout == "cmyk" else count
+        scale = self.upscaler.scale
+        pixels = units * height * width * sum(scale ** (2 * n) for n in range(passes))
+        label = f"{self.upscaler.card.name} x{scale}"
+        return Meter(self.progress if passes else False, pixels, label)
 
     def _paint(self, canvas: Canvas) -> Iterator[int]:
         """Fill the canvas; yields the number of LR pixels done each time."""
@@ -91,11 +106,8 @@ class Job:
         together = max(1, pixels // canvas.grid.window(cores[0]).area) if len(cores) == 1 else 1
         for first in range(units.start, units.stop, together):
             group = range(first, min(first + together, units.stop))
-            for core in shrinking(cores, lambda core, group=group: canvas.tile(run, group, core)):  # type: ignore[misc]
+            for core in shrinking(cores, lambda core, group=group: canvas.tiles(run, group, core)):  # type: ignore[misc]
                 yield core.area * len(group)
-
-    def _meter(self, pixels: int) -> _Meter:
-        return _Meter(self.progress, pixels, f"{self.upscaler.card.name} x{self.upscaler.scale}")
 
 
 class Canvas:
@@ -139,11 +151,6 @@ class Canvas:
         """Width that the network sees."""
         return self.grid.columns.extended
 
-    @property
-    def pixels(self) -> int:
-        """LR pixels of all units."""
-        return self.units * self.grid.whole.area
-
     def read(self, units: range, window: Region) -> NDArray[np.float32]:
         """A window of some units as the network takes it, ``(N, h, w, 3 or 1)``."""
         picked = self.grid.gather(self.source[units.start : units.stop], window)
@@ -155,9 +162,7 @@ class Canvas:
             return luma_of(tiles)
         return tiles if tiles.shape[-1] == 3 else tiles.repeat(3, axis=-1)
 
-    def write(
-        self, unit: int, rows: slice, columns: slice, values: NDArray[np.float32]
-    ) -> None:
+    def write(self, unit: int, rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
         """Put the network's output for a part of the result into its place."""
         if not np.isfinite(values).all():
             raise WeightsError(
@@ -177,6 +182,18 @@ class Canvas:
         if np.issubdtype(target.dtype, np.integer):
             np.rint(levels, out=levels)
         target[rows, columns] = levels
+
+    def tiles(self, run: Run, units: range, core: Region) -> None:
+        """`tile`, with fewer units at a time where memory runs out."""
+        try:
+            self.tile(run, units, core)
+            return
+        except MemoryError:
+            if len(units) == 1:
+                raise
+        middle = len(units) // 2
+        self.tiles(run, units[:middle], core)
+        self.tiles(run, units[middle:], core)
 
     def tile(self, run: Run, units: range, core: Region) -> None:
         """Compute one core of some units and write it."""
@@ -210,6 +227,7 @@ class Canvas:
         at = -axis.rim * s
         try:
             for part in self.upscaler.run_rows(strips):
+                self._check_rows(part)
                 first, last = max(0, at), min(axis.length * s, at + part.shape[1])
                 if last > first:
                     kept = part[0, first - at : last - at, left : left + columns.stop]
@@ -225,6 +243,14 @@ class Canvas:
                 f"{axis.extended * s} were expected"
             )
 
+    def _check_rows(self, part: NDArray[np.float32]) -> None:
+        wanted = (1, self.width * self.scale, 1 if self.luma else 3)
+        if part.ndim != 4 or (part.shape[0], *part.shape[2:]) != wanted:
+            raise BrokenPluginError(
+                f"run_rows of {self.upscaler.card.name} gave rows of shape {part.shape}; "
+                f"(1, rows, {wanted[1]}, {wanted[2]}) was expected"
+            )
+
 
 def ensemble(run: Run) -> Run:
     """The mean of `run` over the eight flips and quarter turns of its tiles."""
@@ -234,7 +260,8 @@ def ensemble(run: Run) -> Run:
         for turns in range(4):
             for flip in (False, True):
                 turned = np.rot90(tiles, turns, axes=(1, 2))
-                made = run(np.ascontiguousarray(turned[:, :, ::-1] if flip else turned))
+                # A copy: numpy calls a turned line contiguous, whose stride is negative still.
+                made = run((turned[:, :, ::-1] if flip else turned).copy())
                 made = np.rot90(made[:, :, ::-1] if flip else made, -turns, axes=(1, 2))
                 total = total + made
         return total / np.float32(8)
@@ -247,9 +274,7 @@ def luma_of(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values if values.shape[-1] == 1 else rgb_to_ycbcr(values)[..., :1]
 
 
-def resize(
-    planes: NDArray[Any], top: float, size: tuple[int, int], like: Planes
-) -> NDArray[Any]:
+def resize(planes: NDArray[Any], top: float, size: tuple[int, int], like: Planes) -> NDArray[Any]:
     """Planes ``(N, H, W, C)`` resized (antialiased bicubic) into the dtype of `like`."""
     dtype = like.colour.dtype
     result = np.empty((len(planes), *size, planes.shape[-1]), dtype)
@@ -264,16 +289,17 @@ def resize(
 
 def _apart(planes: NDArray[Any]) -> NDArray[Any]:
     """A view of ``(1, H, W, C)`` as C grey pictures ``(C, H, W, 1)``."""
-    return planes[0].transpose(2, 0, 1)[..., None]
+    apart: NDArray[Any] = planes[0].transpose(2, 0, 1)[..., None]
+    return apart
 
 
 def _base_run_rows() -> object:
-    from srkit.upscaler import Upscaler  # noqa: PLC0415 the two modules need each other
+    from srkit.upscaler import Upscaler
 
     return Upscaler.run_rows
 
 
-class _Meter:
+class Meter:
     """Reports pixels done to a bar or a function, or to nobody."""
 
     def __init__(
@@ -282,9 +308,7 @@ class _Meter:
         self._call = progress if callable(progress) else None
         self._pixels, self._done = pixels, 0
         self._bar = (
-            tqdm(total=pixels, desc=label, unit="px", unit_scale=True)
-            if progress is True
-            else None
+            tqdm(total=pixels, desc=label, unit="px", unit_scale=True) if progress is True else None
         )
 
     def __enter__(self) -> Callable[[int], None]:

@@ -190,8 +190,11 @@ class Registry:
     def _open(
         self, path: Path, scale: int | None, runtime: str, options: dict[str, Any]
     ) -> Upscaler:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
+        try:
+            with path.open("rb") as file:
+                head = file.read(HEAD)
+        except OSError as error:
+            raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
         formats = self.formats()
         for kind in formats:
             if not kind.sniff(head, path):
@@ -250,10 +253,12 @@ def _adapter(path: str, framework: str, extra: str | None) -> Callable[..., Any]
     module, _, name = path.partition(":")
     try:
         adapter: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingDependencyError(f"{path} cannot be imported: {error}") from error
-    except AttributeError as error:
-        raise BrokenPluginError(f"{module} has no {name!r}") from error
+    except Exception as error:
+        raise BrokenPluginError(
+            f"{path} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
     return adapter
 
 
@@ -269,7 +274,7 @@ def _read_card(entry: metadata.EntryPoint, owner: str) -> ModelCard:
 def _resolve(entry: metadata.EntryPoint, kind: type[T], owner: str) -> T:
     try:
         value = entry.load()
-    except Exception as error:  # noqa: BLE001 a plugin's import can fail in any way
+    except Exception as error:
         raise BrokenPluginError(
             f"{entry.name!r} of {owner} ({entry.value}) cannot be imported: "
             f"{type(error).__name__}: {error}"

@@ -36,6 +36,7 @@ class Region(NamedTuple):
 
     @property
     def area(self) -> int:
+        """Pixels inside."""
         return (self.bottom - self.top) * (self.right - self.left)
 
     def halves(self) -> tuple[Region, Region]:
@@ -123,12 +124,11 @@ class Grid:
         """The grid of an image; a ``"zero"`` border leaves padding to the network."""
         fill: Border = "reflect" if border == "zero" else border
         rim = 0 if border == "zero" else rim
-        return cls(
-            Axis(height, rim, halo, multiple, fill), Axis(width, rim, halo, multiple, fill)
-        )
+        return cls(Axis(height, rim, halo, multiple, fill), Axis(width, rim, halo, multiple, fill))
 
     @property
     def whole(self) -> Region:
+        """All of the image."""
         return Region(0, self.rows.length, 0, self.columns.length)
 
     def window(self, core: Region) -> Region:
@@ -205,7 +205,7 @@ def shrinking(cores: list[Region], work: Callable[[Region], None]) -> Iterator[R
     while todo:
         core = todo.popleft()
         small = max(core.bottom - core.top, core.right - core.left) <= SMALLEST_CORE
-        fitted = core.area <= limit and _fits(core, work)
+        fitted = (small or core.area <= limit) and _fits(core, work)
         if fitted:
             yield core
             continue

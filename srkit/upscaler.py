@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -75,9 +76,7 @@ class Upscaler(ABC):
             Where memory ran out, on whatever device: smaller tiles follow.
         """
 
-    def run_rows(
-        self, strips: Iterable[NDArray[np.float32]]
-    ) -> Iterator[NDArray[np.float32]]:
+    def run_rows(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Upscale an image that arrives as full-width strips of rows, top to bottom.
 
         Optional: a model that overrides it is fed so, and no halo is computed twice.
@@ -167,7 +166,7 @@ class Upscaler(ABC):
         _check(size, memory)
         planes = read_planes(image)
         height, width = planes.shape
-        wanted = size or (height * self.scale, width * self.scale)
+        wanted = (size[0], size[1]) if size else (height * self.scale, width * self.scale)
         passes = _passes(wanted, (height, width), self.scale) if size else 1
         job = engine.Job(
             self,
@@ -184,13 +183,15 @@ def _finish(job: engine.Job, planes: Planes, passes: int, wanted: tuple[int, int
     reached = tuple(n * scale**passes for n in planes.shape)
     exact = reached == wanted
     colour, top = planes.colour, planes.top
-    for number in range(passes):
-        # Between passes, and before a resize, nothing is rounded.
-        last = exact and number == passes - 1
-        dtype, out_top = (planes.colour.dtype, planes.top) if last else (np.float32, 1.0)
-        colour = job.colour(colour, top, planes.layout, dtype, out_top)
-        top = out_top
-    if not exact:
+    with job.meter(planes, passes) as advance:
+        for number in range(passes):
+            # Between passes, and before a resize, nothing is rounded.
+            last = exact and number == passes - 1
+            dtype, out_top = (planes.colour.dtype, planes.top) if last else (np.float32, 1.0)
+            colour = job.colour(colour, top, planes.layout, dtype, out_top, advance)
+            top = out_top
+    if not (exact and passes):
+        # Where nothing is to be done, this makes the copy that the caller may write to.
         colour = engine.resize(colour, top, wanted, planes)
     alpha = None
     if planes.alpha is not None:
@@ -213,7 +214,7 @@ def _check(size: tuple[int, int] | None, memory: int | None) -> None:
         )
         if not good:
             raise OptionError(f"size is (height, width) in pixels, both positive, not {size!r}")
-    if memory is not None and not (isinstance(memory, int | float) and memory > 0):
+    if memory is not None and not (isinstance(memory, numbers.Real) and memory > 0):
         raise OptionError(f"memory is a positive number of bytes, not {memory!r}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import sys
 import tempfile
@@ -61,8 +62,14 @@ def weights_path(weights: WeightsFile) -> Path:
 
 def _download(weights: WeightsFile, path: Path) -> None:
     """Fetch into a temporary file beside `path`, verify, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    except OSError as error:
+        raise WeightsError(
+            f"weights cannot be kept in {path.parent} ({error}); "
+            "name another folder in the environment variable SRKIT_CACHE"
+        ) from error
     part = Path(name)
     try:
         with (
@@ -77,7 +84,7 @@ def _download(weights: WeightsFile, path: Path) -> None:
                 f"{weights.source} gave a file with SHA-256 {digest}, not {weights.sha256}"
             )
         part.replace(path)
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         raise WeightsError(
             f"{weights.source} could not be downloaded ({error}); put the file at {path} by hand"
         ) from error

@@ -1,0 +1,1 @@
+"""One module or package a framework; frameworks are imported nowhere else."""

@@ -171,7 +171,7 @@ def _exif_block(info: dict[Any, Any]) -> bytes | None:
     return exif.PREFIX + exif.strip(block) if block else None
 
 
-def valid_dpi(dpi: Any) -> tuple[float, float] | None:  # noqa: ANN401  # a file's claim
+def valid_dpi(dpi: Any) -> tuple[float, float] | None:  # a file's claim
     """Return a resolution as two positive numbers, or None if it is not."""
     try:
         across, down = float(dpi[0]), float(dpi[1])

@@ -65,7 +65,7 @@ class Planes:
         return self.colour.shape[1], self.colour.shape[2]
 
 
-def read_planes(image: Any) -> Planes:  # noqa: ANN401  # the kinds are checked here
+def read_planes(image: Any) -> Planes:  # the kinds are checked here
     """Take an image of any supported kind apart.
 
     Parameters

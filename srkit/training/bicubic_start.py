@@ -1,4 +1,4 @@
-"""Start SRResNet as exact bicubic interpolation, so that no step is spent on learning it.
+"""Start SRResNet as bicubic interpolation, so that no step is spent on learning it.
 
 The first layer computes all phases of bicubic upsampling as channels of LR, the
 sub-pixel layers carry them to their places, and the last PReLU and convolution
@@ -8,12 +8,20 @@ as the identity. All other weights keep a small random value to learn from.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from srkit.adapters.pytorch.nets.srresnet import IMAGENET_MEAN, IMAGENET_STD, SRResNet
+from srkit.adapters.pytorch.nets.srresnet import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    ResidualBlock,
+    SRResNet,
+    SubPixelBlock,
+)
 from srkit.errors import OptionError
 from srkit.imaging.resize import taps
 
@@ -25,100 +33,120 @@ BENDS, LIMIT, SLOPE = (0.5, 0.8), 0.97, 0.1
 HINGES = tuple((sign, off) for off in (0.0, *BENDS) for sign in (1, -1))
 
 
+@torch.no_grad()
 def start_bicubic(net: SRResNet, noise: float = 0.03) -> None:
-    """Set the weights of `net` (x2 or x4) so that it computes bicubic interpolation.
+    """Set the weights of `net` so that it computes bicubic interpolation.
 
     Parameters
     ----------
+    net
+        SRResNet for x2 or x4, with 64 channels at least.
     noise
         Factor on the random weights that stay beside the carried channels.
+
+    Raises
+    ------
+    OptionError
+        If the scale is another, or the network too narrow.
     """
-    if net.scale not in (2, 4):
-        raise OptionError("a bicubic start exists for x2 and x4; start x8 from trained x4 weights")
-    with torch.no_grad():
-        for module in net.modules():
-            if isinstance(module, nn.Conv2d) and module.bias is not None:
-                module.bias.zero_()
-        for block in net.residual_blocks:
-            block.conv_block2.conv_block[1].weight.zero_()
-        net.conv_block2.conv_block[1].weight.zero_()
-        net.conv_block1.conv_block[1].weight.fill_(1.0)
-        _phases(net)
-        _carry(net, noise)
-        _undo_tanh(net)
+    channels = net.conv_block1.conv.out_channels
+    if net.scale not in (2, 4) or channels < 3 * net.scale**2:
+        raise OptionError(
+            f"a bicubic start exists for x2 and x4 with {3 * net.scale**2} channels at least, "
+            f"not for x{net.scale} with {channels}; start x8 from trained x4 weights"
+        )
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            _bias(module).zero_()
+    for block in net.residual_blocks:
+        cast(ResidualBlock, block).conv_block2.norm.weight.zero_()
+    net.conv_block2.norm.weight.zero_()
+    _first(net)
+    *inner, outer = (cast(SubPixelBlock, b) for b in net.subpixel_convolutional_blocks)
+    for subpixel in inner:
+        _carry(subpixel, noise)
+    _spread(outer, noise)
+    _last(net)
 
 
-def _phases(net: SRResNet) -> None:
+def _bias(conv: nn.Conv2d) -> Tensor:
+    return cast(Tensor, conv.bias)
+
+
+def _first(net: SRResNet) -> None:
     """First layer: channel ``3*phase + colour`` is bicubic upsampling at that phase."""
-    conv = net.conv_block1.conv_block[0]
-    kernel = _phase_kernel(net.scale, conv.kernel_size[0])
-    for p, (row, column) in enumerate(_order(net.scale)):
+    conv, bias = net.conv_block1.conv, _bias(net.conv_block1.conv)
+    kernel = _phase_kernels(net.scale, conv.kernel_size[0])
+    for p, (row, column) in enumerate(_phases(net.scale)):
         plane = torch.from_numpy(np.outer(kernel[row], kernel[column]))
         for colour in range(3):
             channel = 3 * p + colour
             conv.weight[channel] = 0
             conv.weight[channel, colour] = plane * IMAGENET_STD[colour]
-            conv.bias[channel] = IMAGENET_MEAN[colour] - MIDDLE
+            bias[channel] = IMAGENET_MEAN[colour] - MIDDLE
+    # A slope of one: these channels pass as they are.
+    cast(nn.PReLU, net.conv_block1.conv_block[1]).weight.fill_(1.0)
 
 
-def _order(scale: int) -> list[tuple[int, int]]:
+def _phases(scale: int) -> list[tuple[int, int]]:
     """Phases such that each pixel shuffle takes four neighbours of three channels.
 
     The first shuffle places the coarse bits of a phase, so channels are grouped by
     the fine bits and, within a group, ordered by the coarse ones.
     """
-    if scale == 2:
-        return [(i, j) for i in range(2) for j in range(2)]
+    fine = range(scale // 2)
     return [
-        (2 * i1 + i2, 2 * j1 + j2)
-        for i2 in range(2)
-        for j2 in range(2)
-        for i1 in range(2)
-        for j1 in range(2)
+        (scale // 2 * i + y, scale // 2 * j + x)
+        for y in fine
+        for x in fine
+        for i in (0, 1)
+        for j in (0, 1)
     ]
 
 
-def _phase_kernel(scale: int, size: int) -> NDArray[np.float64]:
+def _phase_kernels(scale: int, size: int) -> NDArray[np.float64]:
     """Weights of each phase of one axis as a centred kernel of `size` taps."""
     n = 2 * size
     index, weight = taps(n, n * scale, float(scale), True, "mirror")
-    kernel = np.zeros((scale, size))
+    kernels = np.zeros((scale, size))
     for phase in range(scale):
+        # Rows in the middle of a long axis, so that no tap meets its border.
         row = size * scale + phase
-        for i, w in zip(index[row] - size + size // 2, weight[row], strict=True):
-            kernel[phase, i] += w
-    return kernel
+        np.add.at(kernels[phase], index[row] - size + size // 2, weight[row])
+    return kernels
 
 
-def _carry(net: SRResNet, noise: float) -> None:
-    """Sub-pixel layers: the last one subtracts the lift and spreads over the knots."""
-    blocks = list(net.subpixel_convolutional_blocks)
-    for number, block in enumerate(blocks):
-        last = number == len(blocks) - 1
-        conv: nn.Conv2d = block.conv
-        bias = conv.bias
-        assert bias is not None
-        conv.weight *= noise
-        middle = conv.kernel_size[0] // 2
-        width = 3 * len(HINGES) if last else 12
-        for out in range(width):
+def _carry(block: SubPixelBlock, noise: float) -> None:
+    """An inner sub-pixel layer: 4 groups of 12 channels become 12 of twice the size."""
+    conv = block.conv
+    conv.weight *= noise
+    middle = conv.kernel_size[0] // 2
+    for out in range(12):
+        fine, colour = divmod(out, 3)
+        for place in range(4):
+            # Pixel shuffle makes channel `out` at `place` of row 4 * out + place.
+            conv.weight[4 * out + place] = 0
+            source = 3 * (4 * fine + place) + colour
+            conv.weight[4 * out + place, source, middle, middle] = 1
+    block.prelu.weight.fill_(1.0)
+
+
+def _spread(block: SubPixelBlock, noise: float) -> None:
+    """The outer sub-pixel layer: each colour at full size, as y in [-1, 1], on its hinges."""
+    conv, bias = block.conv, _bias(block.conv)
+    conv.weight *= noise
+    middle = conv.kernel_size[0] // 2
+    for colour in range(3):
+        for hinge, (sign, off) in enumerate(HINGES):
             for place in range(4):
-                # Pixel shuffle makes channel `out` at `place` from row 4 * out + place.
-                row = 4 * out + place
-                if last:
-                    colour, hinge = divmod(out, len(HINGES))
-                    sign, off = HINGES[hinge]
-                    source, gain, shift = 3 * place + colour, 2.0 * sign, -off
-                else:
-                    fine, colour = divmod(out, 3)
-                    source, gain, shift = 3 * (4 * fine + place) + colour, 1.0, 0.0
+                row = 4 * (colour * len(HINGES) + hinge) + place
                 conv.weight[row] = 0
-                conv.weight[row, source, middle, middle] = gain
-                bias[row] = shift
-        block.prelu.weight.fill_(SLOPE if last else 1.0)
+                conv.weight[row, 3 * place + colour, middle, middle] = 2.0 * sign
+                bias[row] = -off
+    block.prelu.weight.fill_(SLOPE)
 
 
-def _undo_tanh(net: SRResNet) -> None:
+def _last(net: SRResNet) -> None:
     """Last layer: a piecewise linear, odd atanh of each colour from its hinges.
 
     With p = PReLU of slope a, p(y) - p(-y) = (1 + a) y, and p(y - b) - p(-y - b)
@@ -129,10 +157,10 @@ def _undo_tanh(net: SRResNet) -> None:
     bent = np.diff(slopes) / (1 - SLOPE)
     straight = (slopes[0] - 2 * SLOPE * bent.sum()) / (1 + SLOPE)
     weights = np.repeat([straight, *bent], 2)
-    conv: nn.Conv2d = net.conv_block3.conv_block[0]
+    conv = net.conv_block3.conv
     middle = conv.kernel_size[0] // 2
     conv.weight *= 0.01
-    conv.weight[:, : 3 * len(HINGES)] *= 0
+    conv.weight[:, : 3 * len(HINGES)] = 0
     for colour in range(3):
         for hinge, (sign, _) in enumerate(HINGES):
             row = colour * len(HINGES) + hinge

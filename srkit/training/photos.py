@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +54,7 @@ def pack(photos: Sequence[Path], folder: Path, scale: int) -> Path:
             shapes.append((h, w))
     part = index.with_suffix(".part")
     part.write_text(json.dumps({"names": names, "shapes": shapes}))
-    os.replace(part, index)
+    part.replace(index)
     return index
 
 
@@ -105,24 +104,26 @@ class PhotoCrops:
         The one with the most detail of three candidates is taken: sky and walls
         teach a network nothing.
         """
-        best: Crops | None = None
-        most = -1.0
-        for _ in range(3):
-            lr, hr = self._pairs[rng.choice(len(self._pairs), p=self._chance)]
-            y = int(rng.integers(lr.shape[0] - self.size + 1))
-            x = int(rng.integers(lr.shape[1] - self.size + 1))
-            s, n = self.scale, self.size
-            part = hr[s * y : s * (y + n), s * x : s * (x + n)]
-            detail = float(np.abs(np.diff(part[..., 1].astype(np.int16), axis=0)).mean())
-            if detail > most:
-                best, most = (lr[y : y + n, x : x + n], part), detail
-        assert best is not None
+        lr, hr = max((self._candidate(rng) for _ in range(3)), key=_detail)
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-        lr, hr = (np.rot90(a[:, ::-1] if flip else a, turns).copy() for a in best)
+        lr, hr = (np.rot90(a[:, ::-1] if flip else a, turns).copy() for a in (lr, hr))
         return lr, hr
+
+    def _candidate(self, rng: np.random.Generator) -> Crops:
+        """A crop at a random place of a random photo."""
+        lr, hr = self._pairs[rng.choice(len(self._pairs), p=self._chance)]
+        y = int(rng.integers(lr.shape[0] - self.size + 1))
+        x = int(rng.integers(lr.shape[1] - self.size + 1))
+        s, n = self.scale, self.size
+        return lr[y : y + n, x : x + n], hr[s * y : s * (y + n), s * x : s * (x + n)]
 
     def batches(self, count: int, rng: np.random.Generator) -> Iterator[Crops]:
         """Endless batches ``(count, size, size, 3)`` and ``(count, s*size, s*size, 3)``."""
         while True:
             crops = [self.crop(rng) for _ in range(count)]
             yield np.stack([c[0] for c in crops]), np.stack([c[1] for c in crops])
+
+
+def _detail(crop: Crops) -> float:
+    """Mean vertical difference of green: how much there is to learn."""
+    return float(np.abs(np.diff(crop[1][..., 1].astype(np.int16), axis=0)).mean())

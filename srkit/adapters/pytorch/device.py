@@ -9,6 +9,9 @@ import torch
 
 from srkit.errors import OptionError
 
+# What torch's CPU allocators and CUDA's libraries say instead of raising OutOfMemoryError.
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+
 PRECISIONS = {
     "float32": torch.float32,
     "float16": torch.float16,
@@ -66,7 +69,7 @@ def memory_errors() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         message = str(error)
     except RuntimeError as error:
-        if not any(s in str(error).lower() for s in ("out of memory", "can't allocate memory")):
+        if not any(s in str(error).lower() for s in OUT_OF_MEMORY):
             raise
         message = str(error)
     else:

@@ -25,7 +25,7 @@ class Architecture:
     name: str
     fits: Callable[[Tensors], bool]
     scale: Callable[[Tensors], int]
-    upscaler: type[TorchUpscaler]
+    upscaler: Callable[..., TorchUpscaler]
 
 
 ARCHITECTURES = (
@@ -83,7 +83,7 @@ def _card(path: Path, kind: Architecture, scale: int) -> ModelCard:
     return ModelCard(
         name=path.name.split(".")[0],
         summary=f"{kind.name} weights from {path.name}.",
-        adapter=f"{kind.upscaler.__module__}:{kind.upscaler.__qualname__}",
+        adapter="srkit.adapters.pytorch.files:open_checkpoint",
         framework="torch",
         scales=(scale,),
         default_scale=scale,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 from typing import Any
@@ -64,9 +65,7 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
     """Reach after one step of the network."""
     radius, density = reach
     if isinstance(layer, nn.Conv2d) and all(s == 1 for s in layer.stride):
-        widest = max(
-            d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)
-        )
+        widest = max(d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
         return radius + Fraction(math.ceil(widest / 2)) / density, density
     if isinstance(layer, nn.PixelShuffle):
         return radius, density * layer.upscale_factor
@@ -88,8 +87,7 @@ def fold_batch_norm(net: nn.Module) -> nn.Module:
     for module in net.modules():
         if not isinstance(module, nn.Sequential):
             continue
-        layers = list(module)
-        for i, (layer, following) in enumerate(zip(layers, layers[1:], strict=False)):
+        for i, (layer, following) in enumerate(itertools.pairwise(list(module))):
             if isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
                 module[i] = nn.utils.fusion.fuse_conv_bn_eval(layer.eval(), following.eval())
                 module[i + 1] = nn.Identity()

@@ -22,6 +22,7 @@ class UnitRange(nn.Module):
         self.net = net
 
     def forward(self, rgb: Tensor) -> Tensor:
+        """RGB ``(N, 3, H, W)`` in [0, 1] to the same at `scale` times the size."""
         return denormalise(self.net(normalise(rgb)))
 
 
@@ -56,7 +57,10 @@ class SRResNetUpscaler(TorchUpscaler):
 
 def looks_like_srresnet(tensors: Mapping[str, Tensor]) -> bool:
     """Whether a state dict is of the form that `build_srresnet` takes."""
-    return "conv_block3.conv_block.0.weight" in tensors and "conv_block2.conv_block.0.weight" in tensors
+    return (
+        "conv_block3.conv_block.0.weight" in tensors
+        and "conv_block2.conv_block.0.weight" in tensors
+    )
 
 
 def build_srresnet(tensors: Mapping[str, Tensor]) -> SRResNet:
@@ -75,9 +79,7 @@ def build_srresnet(tensors: Mapping[str, Tensor]) -> SRResNet:
     blocks = _count(tensors, "residual_blocks.")
     doublings = _count(tensors, "subpixel_convolutional_blocks.")
     try:
-        net = SRResNet(
-            2**doublings, first.shape[0], blocks, first.shape[-1], middle.shape[-1]
-        )
+        net = SRResNet(2**doublings, first.shape[0], blocks, first.shape[-1], middle.shape[-1])
         net.load_state_dict({k: v.float() for k, v in tensors.items()})
     except (RuntimeError, ValueError, IndexError) as error:
         raise WeightsError(f"the weights do not fit SRResNet: {error}") from error

@@ -15,6 +15,7 @@ from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
 from srkit.card import ModelCard
 from srkit.upscaler import Upscaler
 
+
 class TorchUpscaler(Upscaler):
     """Runs a network ``(N, C, H, W) -> (N, C, scale*H, scale*W)``, both in [0, 1].
 
@@ -39,7 +40,7 @@ class TorchUpscaler(Upscaler):
         self._dtype = pick_precision(precision)
         self._radius = receptive_radius(net)
         net = fold_batch_norm(net.eval()).requires_grad_(False)
-        self._net = net.to(self._device, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._net: nn.Module = net.to(self._device, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def radius(self) -> int:

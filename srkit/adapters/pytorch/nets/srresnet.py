@@ -1,5 +1,7 @@
-"""SRResNet: Figure 4 of Ledig et al., "Photo-Realistic Single Image Super-Resolution
-Using a Generative Adversarial Network", CVPR 2017 (arXiv:1609.04802).
+"""SRResNet, the generator of SRGAN.
+
+Figure 4 of Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a
+Generative Adversarial Network", CVPR 2017 (arXiv:1609.04802).
 
 Module names are those of the PyTorch tutorial whose checkpoints many people have
 (github.com/sgrvinod/a-PyTorch-Tutorial-to-Super-Resolution), so its state dicts load
@@ -24,7 +26,13 @@ class ConvBlock(nn.Module):
     """Convolution, optional batch norm, optional activation."""
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: int, *, norm: bool = False, act: nn.Module | None = None
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        *,
+        norm: bool = False,
+        act: nn.Module | None = None,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(c_in, c_out, kernel, padding=kernel // 2)]
@@ -34,7 +42,18 @@ class ConvBlock(nn.Module):
             layers.append(act)
         self.conv_block = nn.Sequential(*layers)
 
+    @property
+    def conv(self) -> nn.Conv2d:
+        """The convolution."""
+        return cast(nn.Conv2d, self.conv_block[0])
+
+    @property
+    def norm(self) -> nn.BatchNorm2d:
+        """The batch norm, of a block that has one."""
+        return cast(nn.BatchNorm2d, self.conv_block[1])
+
     def forward(self, x: Tensor) -> Tensor:
+        """``(N, C, H, W)`` to the same height and width."""
         return cast(Tensor, self.conv_block(x))
 
 
@@ -47,6 +66,7 @@ class ResidualBlock(nn.Module):
         self.conv_block2 = ConvBlock(channels, channels, kernel, norm=True)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(N, C, H, W)`` to the same shape."""
         return cast(Tensor, self.conv_block2(self.conv_block1(x)) + x)
 
 
@@ -60,6 +80,7 @@ class SubPixelBlock(nn.Module):
         self.prelu = nn.PReLU()
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(N, C, H, W)`` to ``(N, C, 2H, 2W)``."""
         return cast(Tensor, self.prelu(self.pixel_shuffle(self.conv(x))))
 
 
@@ -103,6 +124,7 @@ class SRResNet(nn.Module):
         self.conv_block3 = ConvBlock(channels, 3, large_kernel, act=nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalised LR to HR in [-1, 1]; see the class."""
         first = self.conv_block1(x)
         deep = self.conv_block2(self.residual_blocks(first)) + first
         return cast(Tensor, self.conv_block3(self.subpixel_convolutional_blocks(deep)))
