@@ -1,9 +1,75 @@
+"""Which kind of weights file is which, by its first bytes; no framework is imported."""
+
+from __future__ import annotations
+
+import struct
 from pathlib import Path
+
+ZIP = b"PK\x03\x04"
+SUFFIXES = (".pth", ".pt", ".ckpt", ".tar")
+# The long that opens every stream, behind the protocol and perhaps a frame.
+_STREAM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_TAR_MEMBERS = (b"sys_info", b"pickle", b"tensors", b"storages")
+# The limit of the safetensors format itself.
+_MAX_HEADER = 100_000_000
 
 
 def is_torch_checkpoint(head: bytes, path: Path) -> bool:
-    return head[:2] == b"PK" or head[:1] == b"\x80"
+    r"""Whether a file is torch's: zip, stream or the oldest, tar.
+
+    Parameters
+    ----------
+    head
+        The first bytes of the file, best 512 of them.
+    path
+        Asked for its suffix only where the bytes leave it open: in archives not
+        in the order in which torch writes.
+
+    Examples
+    --------
+    >>> is_torch_checkpoint(b"PK\x03\x04", Path("weights.pth"))
+    True
+    >>> is_torch_checkpoint(b"PK\x03\x04", Path("letter.docx"))
+    False
+    """
+    if head.startswith(ZIP):
+        return _first_entry(head).endswith("data.pkl") or path.suffix in SUFFIXES
+    if is_tar(head):
+        return is_oldest_torch(head) or path.name.endswith(".pth.tar")
+    return head[:1] == b"\x80" and _STREAM in head[:40]
 
 
 def is_safetensors(head: bytes, path: Path) -> bool:
-    return head[8:9] == b"{"
+    r"""Whether a file is in safetensors format.
+
+    Parameters
+    ----------
+    head
+        The first bytes of the file, at least nine.
+    path
+        Not asked: the bytes suffice.
+
+    Examples
+    --------
+    >>> is_safetensors(b"\x02\x00\x00\x00\x00\x00\x00\x00{}", Path("a.pth"))
+    True
+    """
+    if len(head) < 9 or head[8:9] != b"{":
+        return False
+    return 2 <= int(struct.unpack("<Q", head[:8])[0]) <= _MAX_HEADER
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether a file is a tar archive."""
+    return head[257:262] == b"ustar"
+
+
+def is_oldest_torch(head: bytes) -> bool:
+    """Whether a tar archive is what torch wrote before 0.1.10."""
+    return head[:100].split(b"\0")[0] in _TAR_MEMBERS
+
+
+def _first_entry(head: bytes) -> str:
+    """Name of the first entry of a zip archive."""
+    length = int.from_bytes(head[26:28], "little")
+    return head[30 : 30 + length].decode("latin-1")

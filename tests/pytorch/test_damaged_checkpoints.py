@@ -42,7 +42,7 @@ BAD_TENSORS = {
     "storage smaller than the entry": tensor(storage(numel=3), size=(3,)),
     "storage negative": tensor(storage(numel=-4), size=(0,)),
     "storage missing": tensor(storage(key="../../etc/passwd")),
-    "two sizes of a storage": tensor(storage() + b"0" + storage(numel=2)),
+    "two sizes of a storage": tensor(storage() + b"0" + storage(numel=2), size=(2,)),
     "storage of another kind": tensor(storage(what="file")),
     "storage of a class": tensor(storage(kind=b"cmodels\nSRResNet\n")),
     "storage of text": tensor(storage(kind=text("torch.FloatStorage"))),

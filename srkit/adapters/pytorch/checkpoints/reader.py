@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +16,9 @@ from srkit.adapters.pytorch.checkpoints.network import find_network, strip_prefi
 from srkit.adapters.pytorch.checkpoints.storages import Container, read_tensors
 from srkit.adapters.pytorch.checkpoints.stream import StreamCheckpoint
 from srkit.errors import CorruptFileError, SrkitError, WeightsError
+from srkit.formats import ZIP, is_oldest_torch, is_safetensors, is_tar
 
-SUFFIXES = (".pth", ".pt", ".ckpt", ".tar")
 HEAD = 512
-
-_ZIP = b"PK\x03\x04"
-# The long that opens every stream, behind the protocol and perhaps a frame.
-_STREAM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-_TAR_MEMBERS = (b"sys_info", b"pickle", b"tensors", b"storages")
-# The limit of the safetensors format itself.
-_MAX_HEADER = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -44,51 +36,6 @@ class Checkpoint:
 
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, str]
-
-
-def is_torch_checkpoint(head: bytes, path: Path) -> bool:
-    r"""Whether a file is torch's: zip, stream or the oldest, tar.
-
-    Parameters
-    ----------
-    head
-        The first bytes of the file, best 512 of them.
-    path
-        Asked for its suffix only where the bytes leave it open: in archives not
-        in the order in which torch writes.
-
-    Examples
-    --------
-    >>> is_torch_checkpoint(b"PK\x03\x04", Path("weights.pth"))
-    True
-    >>> is_torch_checkpoint(b"PK\x03\x04", Path("letter.docx"))
-    False
-    """
-    if head.startswith(_ZIP):
-        return _first_entry(head).endswith("data.pkl") or path.suffix in SUFFIXES
-    if _is_tar(head):
-        return _is_oldest(head) or path.name.endswith(".pth.tar")
-    return head[:1] == b"\x80" and _STREAM in head[:40]
-
-
-def is_safetensors(head: bytes, path: Path) -> bool:
-    r"""Whether a file is in safetensors format.
-
-    Parameters
-    ----------
-    head
-        The first bytes of the file, at least nine.
-    path
-        Not asked: the bytes suffice.
-
-    Examples
-    --------
-    >>> is_safetensors(b"\x02\x00\x00\x00\x00\x00\x00\x00{}", Path("a.pth"))
-    True
-    """
-    if len(head) < 9 or head[8:9] != b"{":
-        return False
-    return 2 <= int(struct.unpack("<Q", head[:8])[0]) <= _MAX_HEADER
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -137,10 +84,10 @@ def _read(file: IO[bytes], path: Path) -> Checkpoint:
     file.seek(0)
     if is_safetensors(head, path):
         return _read_safetensors(path)
-    if _is_tar(head):
+    if is_tar(head):
         raise WeightsError(_tar_message(head))
     size = os.fstat(file.fileno()).st_size
-    read_container = ZipCheckpoint if head.startswith(_ZIP) else StreamCheckpoint
+    read_container = ZipCheckpoint if head.startswith(ZIP) else StreamCheckpoint
     container: Container = read_container(file, size)
     lazy = find_network(container.root)
     names = strip_prefixes(list(lazy))
@@ -161,16 +108,8 @@ def _read_safetensors(path: Path) -> Checkpoint:
         raise CorruptFileError(f"the safetensors file is damaged: {error}") from error
 
 
-def _is_tar(head: bytes) -> bool:
-    return head[257:262] == b"ustar"
-
-
-def _is_oldest(head: bytes) -> bool:
-    return head[:100].split(b"\0")[0] in _TAR_MEMBERS
-
-
 def _tar_message(head: bytes) -> str:
-    if _is_oldest(head):
+    if is_oldest_torch(head):
         return (
             "it is in the tar format of torch before 0.1.10 (2017), which srkit does not read. If "
             "you trust the file, load it with torch.load(path, weights_only=False), with the torch "
@@ -178,9 +117,3 @@ def _tar_message(head: bytes) -> str:
             "torch.save(model.state_dict(), 'weights.pth')"
         )
     return "it is a tar archive (torch's own .pth.tar files are not); unpack it first"
-
-
-def _first_entry(head: bytes) -> str:
-    """Name of the first entry of a zip archive."""
-    length = int.from_bytes(head[26:28], "little")
-    return head[30 : 30 + length].decode("latin-1")
