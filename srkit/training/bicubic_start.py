@@ -3,7 +3,7 @@
 The first layer computes all phases of bicubic upsampling as channels of LR, the
 sub-pixel layers carry them to their places, and the last PReLU and convolution
 undo the tanh of the output by a piecewise linear inverse. Residual blocks start
-as the identity. All other weights keep a small random value to learn from.
+near the identity. All other weights keep a small random value to learn from.
 """
 
 from __future__ import annotations
@@ -58,9 +58,11 @@ def start_bicubic(net: SRResNet, noise: float = 0.03) -> None:
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             _bias(module).zero_()
+    # The trunk starts at nothing by its weights, not by batch norm's scales: Adam moves
+    # every number equally far, and a scale gates 576 weights at once.
     for block in net.residual_blocks:
-        cast(ResidualBlock, block).conv_block2.norm.weight.zero_()
-    net.conv_block2.norm.weight.zero_()
+        cast(ResidualBlock, block).conv_block2.conv.weight.mul_(0.1)
+    net.conv_block2.conv.weight.zero_()
     _first(net)
     *inner, outer = (cast(SubPixelBlock, b) for b in net.subpixel_convolutional_blocks)
     for subpixel in inner:

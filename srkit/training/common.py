@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from srkit.errors import OptionError
+from srkit.imaging.atomic import replacing
 from srkit.training.photos import Crops, PhotoCrops, pack
 
 log = logging.getLogger(__name__)
@@ -102,11 +103,10 @@ class Average:
 
 
 def save_whole(state: object, path: Path) -> None:
-    """`torch.save` under a temporary name, then rename."""
+    """`torch.save` into a file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
+    with replacing(path) as file:
+        torch.save(state, file)
 
 
 class Log:
