@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 # Where no GPU build is wanted: a plain torch would bring gigabytes of CUDA along.
 CONSTRAINTS = {"PIP_CONSTRAINT": str(HERE / "constraints.txt")}
 # Everything is offline once it is installed; the proxies lead nowhere.
-OFFLINE = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}
+OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
 nox.options.sessions = ["lint", "tests", "base", "wheel"]
 nox.options.default_venv_backend = "venv"

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from srkit import metrics
+from srkit.benchmark import Scores, evaluate
 from srkit.card import ModelCard, WeightsFile
+from srkit.comparison import Comparison, compare
 from srkit.errors import (
     BrokenPluginError,
     CorruptFileError,
@@ -37,6 +39,7 @@ from srkit.upscaler import Upscaler
 __version__ = "0.1.0"
 __all__ = [
     "BrokenPluginError",
+    "Comparison",
     "CorruptFileError",
     "DuplicateModelError",
     "FileFormat",
@@ -47,6 +50,7 @@ __all__ = [
     "ModelCard",
     "OptionError",
     "Registry",
+    "Scores",
     "SrkitError",
     "UnknownModelError",
     "UnsafeFileError",
@@ -54,6 +58,8 @@ __all__ = [
     "WeightsError",
     "WeightsFile",
     "card",
+    "compare",
+    "evaluate",
     "imresize",
     "list_models",
     "load",

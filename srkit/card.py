@@ -65,6 +65,9 @@ class ModelCard:
         What the weights were trained on.
     weights
         File of each scale; empty for models without weights.
+    install
+        The command that installs what the adapter needs, where that is not one of
+        srkit's extras.
 
     Examples
     --------
@@ -88,7 +91,7 @@ class ModelCard:
     paper: str = ""
     training_data: str = ""
     weights: Mapping[int, WeightsFile] = field(default_factory=lambda: MappingProxyType({}))
-    extra: str | None = None
+    install: str | None = None
 
     def radius_at(self, scale: int) -> int | None:
         """Receptive-field radius in LR pixels at `scale`, or None where not known."""

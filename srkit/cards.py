@@ -50,7 +50,12 @@ SRRESNET = ModelCard(
     licence="CC-BY-SA-4.0",
     paper="Ledig et al., CVPR 2017, arXiv:1609.04802",
     training_data="srkit/pretrained/CREDITS.md",
-    weights={4: WeightsFile("srresnet_x4.safetensors", "")},
+    weights={
+        4: WeightsFile(
+            "srresnet_x4.safetensors",
+            "0e06297ed8e92988099d9b2e87c96bff0767139b1258795b27616aeab067577e",
+        )
+    },
 )
 SRGAN = ModelCard(
     name="srgan",
@@ -62,7 +67,12 @@ SRGAN = ModelCard(
     licence="CC-BY-SA-4.0",
     paper="Ledig et al., CVPR 2017, arXiv:1609.04802",
     training_data="srkit/pretrained/CREDITS.md",
-    weights={4: WeightsFile("srgan_x4.safetensors", "")},
+    weights={
+        4: WeightsFile(
+            file="srgan_x4.safetensors",
+            sha256="",
+        )
+    },
 )
 
 TORCH_CHECKPOINT = FileFormat(

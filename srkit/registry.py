@@ -171,7 +171,7 @@ class Registry:
                 f"{card.name} runs on {card.framework}; runtime is 'auto' or {card.framework!r}, "
                 f"not {runtime!r}"
             )
-        adapter = _adapter(card.adapter, card.framework, card.extra)
+        adapter = _adapter(card.adapter, card.framework, card.install)
         check_options(adapter, options, card.name)
         weights = card.weights.get(chosen)
         if card.weights and weights is None:
@@ -244,12 +244,23 @@ def _scale(card: ModelCard, scale: int | None) -> int:
     return int(scale)
 
 
-def _adapter(path: str, framework: str, extra: str | None) -> Callable[..., Any]:
+def missing_packages(framework: str) -> list[str]:
+    """Packages of a framework that are not installed; nothing is imported to find out."""
+    return [package for package in PACKAGES.get(framework, ()) if find_spec(package) is None]
+
+
+def install_line(framework: str, line: str | None = None) -> str:
+    """The command that installs a framework: a card's own, or that of srkit's extra."""
+    return line or f'pip install "srkit[{EXTRAS[framework]}]"'
+
+
+def _adapter(path: str, framework: str, line: str | None) -> Callable[..., Any]:
     """Import ``"module:name"``; a framework that is missing is named with its install line."""
-    missing = [p for p in PACKAGES.get(framework, ()) if find_spec(p) is None]
-    if missing:
-        line = f'pip install "srkit[{EXTRAS[framework]}]"' if extra is None else extra
-        raise MissingDependencyError(f"{' and '.join(missing)} is not installed; run: {line}")
+    if missing := missing_packages(framework):
+        verb = "is" if len(missing) == 1 else "are"
+        raise MissingDependencyError(
+            f"{' and '.join(missing)} {verb} not installed; run: {install_line(framework, line)}"
+        )
     module, _, name = path.partition(":")
     try:
         adapter: Callable[..., Any] = getattr(importlib.import_module(module), name)

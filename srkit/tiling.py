@@ -168,6 +168,8 @@ def plan(grid: Grid, part: Region, pixels: int) -> list[Region]:
         core_width = math.ceil(width / across)
         widest = min(grid.columns.extended, core_width + 2 * _reach(grid.columns))
         core_height = min(height, pixels // widest - 2 * _reach(grid.rows))
+        if grid.rows.extended * widest <= pixels:
+            core_height = height
         if core_height < min(height, SMALLEST_CORE):
             continue
         tall = min(grid.rows.extended, core_height + 2 * _reach(grid.rows))

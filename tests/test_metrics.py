@@ -1,8 +1,6 @@
 """PSNR and SSIM are the published ones: formulas, conventions and baselines."""
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,7 +28,7 @@ PRIMARIES = {
 }
 
 
-# --- PSNR -----------------------------------------------------------------------------
+# --- PSNR ---------------------------------------------------------------------------------
 
 
 def test_psnr_of_one_level_everywhere():
@@ -105,7 +103,7 @@ def test_both_are_symmetric_and_best_for_equal_images(shape, seed):
         assert metric(a, b) < best
 
 
-# --- SSIM, against its formula written out -----------------------------------------------
+# --- SSIM, against its formula written out ------------------------------------------------
 
 
 def plain_ssim(a, b, weights, peak=255.0, sample=False):
@@ -202,7 +200,7 @@ def test_standard_protocol():
     np.testing.assert_array_equal(STANDARD.plane(PHOTO / 255), PHOTO / 255)
 
 
-# --- the bicubic baselines ------------------------------------------------------------
+# --- the bicubic baselines ----------------------------------------------------------------
 
 
 def bicubic_on_luma(hr, scale):
@@ -233,17 +231,18 @@ def _scores(hr, sr, scale):
     return psnr(hr, sr, **options), ssim(hr, sr, window=STANDARD.window, **options)
 
 
-def _benchmark(name):
-    root = os.environ.get("SRKIT_DATA")
-    if root is None:
-        pytest.skip("SRKIT_DATA is not set: it names the folder that holds bench/Set5, bench/Set14")
-    files = sorted((Path(root) / "bench" / name).glob("*.png"))
-    assert len(files) == int(name.removeprefix("Set")), f"{name} is incomplete under SRKIT_DATA"
-    images = []
-    for file in files:
-        with Image.open(file) as image:
-            images.append(np.asarray(image))
-    return images
+@pytest.fixture
+def benchmark(data_folder):
+    def images_of(name):
+        files = sorted(data_folder(f"bench/{name}").glob("*.png"))
+        assert len(files) == int(name.removeprefix("Set")), f"{name} is incomplete"
+        images = []
+        for file in files:
+            with Image.open(file) as image:
+                images.append(np.asarray(image))
+        return images
+
+    return images_of
 
 
 # specs/metrics.md, section 7: PSNR in dB, SSIM.
@@ -258,8 +257,8 @@ BASELINES = {
 
 
 @pytest.mark.parametrize(("name", "scale"), BASELINES)
-def test_published_bicubic_baselines(name, scale, record_property):
-    scores = np.mean([bicubic_on_luma(hr, scale) for hr in _benchmark(name)], axis=0)
+def test_published_bicubic_baselines(name, scale, record_property, benchmark):
+    scores = np.mean([bicubic_on_luma(hr, scale) for hr in benchmark(name)], axis=0)
     record_property("measured", scores.tolist())
     expected = BASELINES[name, scale]
     assert scores[0] == pytest.approx(expected[0], abs=0.001)
@@ -270,22 +269,22 @@ def test_published_bicubic_baselines(name, scale, record_property):
     ("scale", "expected"),
     [(2, [37.066, 36.806, 27.433, 34.858, 32.144]), (4, [31.776, 30.177, 22.098, 31.590, 26.462])],
 )
-def test_per_image_baselines_of_set5(scale, expected):
-    scores = [bicubic_on_luma(hr, scale)[0] for hr in _benchmark("Set5")]
+def test_per_image_baselines_of_set5(scale, expected, benchmark):
+    scores = [bicubic_on_luma(hr, scale)[0] for hr in benchmark("Set5")]
     assert scores == pytest.approx(expected, abs=0.001)
 
 
 @pytest.mark.parametrize(
     ("scale", "expected"), [(2, (33.640, 0.9292)), (3, (30.385, 0.8678)), (4, (28.417, 0.8101))]
 )
-def test_set5_baselines_through_8_bit_rgb(scale, expected):
-    scores = np.mean([bicubic_on_rgb(hr, scale) for hr in _benchmark("Set5")], axis=0)
+def test_set5_baselines_through_8_bit_rgb(scale, expected, benchmark):
+    scores = np.mean([bicubic_on_rgb(hr, scale) for hr in benchmark("Set5")], axis=0)
     assert scores[0] == pytest.approx(expected[0], abs=0.001)
     assert scores[1] == pytest.approx(expected[1], abs=0.0001)
 
 
-def test_set5_baselines_of_the_tutorial_convention():
-    images = _benchmark("Set5")
+def test_set5_baselines_of_the_tutorial_convention(benchmark):
+    images = benchmark("Set5")
     by_scale = {s: [pillow_as_tutorials_score_it(hr, s) for hr in images] for s in (2, 3, 4)}
     means = {s: np.mean(scores, axis=0) for s, scores in by_scale.items()}
     got = [means[s][0] for s in (2, 3, 4)]

@@ -71,7 +71,8 @@ def read_pair(
 
 def _read(image: ArrayLike, what: str, data_range: float | None) -> tuple[NDArray[Any], float]:
     """Check one image and tell its value of white."""
-    mode = getattr(image, "mode", "RGB")
+    # A memory-mapped array has a mode too, that of its file.
+    mode = "RGB" if isinstance(image, np.ndarray) else getattr(image, "mode", "RGB")
     if mode not in ("L", "RGB", "I;16", "F"):
         raise ImageError(f"{what} is a PIL image of mode {mode}; convert it to L or RGB")
     try:

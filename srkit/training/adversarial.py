@@ -43,8 +43,8 @@ class AdversarialRecipe:
     Attributes
     ----------
     pixel, perceptual, adversarial
-        Weights of the losses: L1 in [-1, 1]; L1 of VGG-16 features relative to their
-        mean size; binary cross-entropy.
+        Weights of the losses: L1 in [-1, 1]; L1 of VGG-16 features (blocks 2 to 5)
+        relative to their mean size; binary cross-entropy.
     judge
         Channels of the discriminator's first layer.
     """
@@ -57,7 +57,7 @@ class AdversarialRecipe:
     warmup: int = 50
     clip: float = 1.0
     ema: float = 0.99
-    pixel: float = 0.1
+    pixel: float = 1.0
     perceptual: float = 1.0
     adversarial: float = 5e-3
     judge: int = 32
@@ -119,10 +119,12 @@ class Duel:
         return {name: value.detach() for name, value in losses.items()}
 
     def _perceptual(self, made: Tensor, hr: Tensor) -> Tensor:
-        """L1 of the last block's features, relative to the size of the photo's."""
+        """L1 of the features of blocks 2 to 5, each relative to the size of the photo's."""
         with torch.no_grad():
-            target = self.metric.features(hr)[-1]
-        return (self.metric.features(made)[-1] - target).abs().mean() / target.mean()
+            targets = self.metric.features(hr)[1:]
+        features = self.metric.features(made)[1:]
+        pairs = zip(features, targets, strict=True)
+        return torch.stack([(f - t).abs().mean() / t.mean() for f, t in pairs]).mean()
 
     def state(self, step: int) -> dict[str, object]:
         """All that is needed to go on after `step` steps."""

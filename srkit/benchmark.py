@@ -1,0 +1,230 @@
+"""`evaluate`: a model's figures on a set of high-resolution images."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from srkit.errors import ImageError, OptionError
+from srkit.imaging.files import read_image
+from srkit.metrics import PROTOCOLS, Protocol, mod_crop
+from srkit.scores import HEADINGS, Score, mean, ready, score
+from srkit.tables import markdown_table, text_table
+from srkit.upscaler import Upscaler
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp")
+_COLUMNS = ("model", "dataset", "scale", "protocol", "image", "psnr", "ssim", "st_lpips")
+
+
+@dataclass(frozen=True, repr=False)
+class Scores:
+    """A model's figures on a dataset, image by image and their mean.
+
+    Attributes
+    ----------
+    model
+        Name of the model.
+    dataset
+        Name of the folder, or ``"images"`` for a list of paths.
+    scale
+        Factor of both sides.
+    protocol
+        What the figures mean; its `name` and `description` belong beside them.
+    rows
+        One `Score` for each image, in the order of their names.
+
+    Examples
+    --------
+    >>> from srkit.metrics import STANDARD
+    >>> rows = (Score("baby", 31.778, 0.8567), Score("bird", 30.178, 0.8729))
+    >>> scores = Scores("bicubic", "Set5", 4, STANDARD, rows)
+    >>> scores
+    bicubic x4 on Set5, protocol standard
+    image    PSNR    SSIM  ST-LPIPS
+    baby   31.778  0.8567         -
+    bird   30.178  0.8729         -
+    mean   30.978  0.8648         -
+    >>> print(scores.to_markdown().splitlines()[-1])
+    | mean | 30.978 | 0.8648 | - |
+    """
+
+    model: str
+    dataset: str
+    scale: int
+    protocol: Protocol
+    rows: tuple[Score, ...]
+
+    @property
+    def mean(self) -> Score:
+        """The mean of the images' figures."""
+        return mean(self.rows)
+
+    @property
+    def missing(self) -> str | None:
+        """Why ST-LPIPS is missing, or None where it is not."""
+        return self.mean.missing
+
+    def to_markdown(self) -> str:
+        """A Markdown table of images and mean."""
+        return markdown_table(self._cells(), "lrrr")
+
+    def to_csv(self) -> str:
+        """A heading, a line for each image and one for the mean; see `as_csv`."""
+        return as_csv([self])
+
+    def to_json(self) -> str:
+        """The result of `as_dict` as JSON; null where a figure is missing or infinite."""
+        return json.dumps(self.as_dict(), indent=2)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, texts and numbers."""
+        return {
+            "model": self.model,
+            "dataset": self.dataset,
+            "scale": self.scale,
+            "protocol": self.protocol.name,
+            "description": self.protocol.description,
+            "images": [row.as_dict() for row in self.rows],
+            "mean": self.mean.as_dict(),
+        }
+
+    def _cells(self) -> list[list[str]]:
+        body = [[row.name, *row.cells()] for row in (*self.rows, self.mean)]
+        return [["image", *HEADINGS], *body]
+
+    def __repr__(self) -> str:
+        title = f"{self.model} x{self.scale} on {self.dataset}, protocol {self.protocol.name}"
+        return f"{title}\n{text_table(self._cells(), 'lrrr')}"
+
+
+def evaluate(
+    model: str | Path | Upscaler,
+    dataset: str | Path | Sequence[str | Path],
+    *,
+    scale: int,
+    protocol: str = "standard",
+    progress: bool = False,
+) -> Scores:
+    """Measure a model on high-resolution images.
+
+    Each image is cropped to a multiple of the scale, shrunk, upscaled by the model and
+    compared with what it was.
+
+    Parameters
+    ----------
+    model
+        A name or weights file, as `srkit.load` takes it, or a loaded model.
+    dataset
+        A folder of images, of which subfolders are not read; or a list of paths.
+        Grey images are scored as grey.
+    scale
+        Factor of both sides.
+    protocol
+        Name of one of `srkit.metrics.PROTOCOLS`.
+    progress
+        Show a bar.
+
+    Returns
+    -------
+    Scores
+        PSNR, SSIM and, where ``srkit[perceptual]`` is installed, ST-LPIPS (AlexNet,
+        on RGB), for each image and in the mean.
+
+    Raises
+    ------
+    OptionError
+        If the protocol is unknown, or the dataset holds no image.
+    ImageError, CorruptFileError, OSError
+        If a file cannot be read, has alpha or CMYK colour, or is too small.
+    SrkitError
+        As `srkit.load` raises them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from srkit import Image
+    >>> folder = Path(tempfile.mkdtemp(prefix="set"))
+    >>> ramp = np.add.outer(np.arange(48), np.arange(64)).astype(np.uint8)
+    >>> Image(ramp).save(folder / "ramp.png")
+    >>> evaluate("bicubic", folder, scale=2).mean.psnr > evaluate(
+    ...     "nearest", folder, scale=2).mean.psnr
+    True
+    """
+    if (chosen := PROTOCOLS.get(protocol)) is None:
+        near = difflib.get_close_matches(str(protocol), PROTOCOLS, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(PROTOCOLS)}"
+        raise OptionError(f"no protocol is named {protocol!r}; {hint}")
+    paths, name = _images(dataset)
+    upscaler = ready(model, scale)
+    label = f"{upscaler.card.name} x{scale} on {name}"
+    # disable=None: no bar where stderr is not a terminal.
+    bar = tqdm(paths, desc=label, unit="image", disable=None if progress else True)
+    rows = tuple(_score(path, upscaler, scale, chosen) for path in bar)
+    return Scores(upscaler.card.name, name, scale, chosen, rows)
+
+
+def as_csv(results: Iterable[Scores]) -> str:
+    """Several results as one CSV table, means included, unrounded.
+
+    Examples
+    --------
+    >>> from srkit.metrics import STANDARD
+    >>> scores = Scores("bicubic", "Set5", 4, STANDARD, (Score("baby", 31.5, 0.875),))
+    >>> print(as_csv([scores]), end="")
+    model,dataset,scale,protocol,image,psnr,ssim,st_lpips
+    bicubic,Set5,4,standard,baby,31.5,0.875,
+    bicubic,Set5,4,standard,mean,31.5,0.875,
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for result in results:
+        key = (result.model, result.dataset, result.scale, result.protocol.name)
+        for row in (*result.rows, result.mean):
+            # A missing figure is an empty cell.
+            writer.writerow([*key, row.name, row.psnr, row.ssim, row.st_lpips])
+    return text.getvalue()
+
+
+def _images(dataset: str | Path | Sequence[str | Path]) -> tuple[list[Path], str]:
+    """Paths of a dataset's images, and its name."""
+    if not isinstance(dataset, str | Path):
+        paths, name = [Path(path) for path in dataset], "images"
+        if not paths:
+            raise OptionError("the dataset is an empty list; give paths of images or a folder")
+        return paths, name
+    folder = Path(dataset)
+    if folder.is_file():
+        raise OptionError(f"{folder} is a file; a dataset is a folder, or a list of paths")
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
+    if not found:
+        raise OptionError(f"{folder} holds no images ({', '.join(SUFFIXES)})")
+    return found, folder.resolve().name
+
+
+def _score(path: Path, upscaler: Upscaler, scale: int, protocol: Protocol) -> Score:
+    image = read_image(path)
+    if image.metadata.mode not in ("L", "RGB"):
+        raise ImageError(
+            f"{path} is {image.metadata.mode}; benchmarks take grey and RGB images, "
+            "so convert it or leave it out"
+        )
+    try:
+        reference = mod_crop(image.pixels, scale)
+        upscaled = upscaler.upscale(protocol.low_resolution(reference, scale))
+        return score(path.stem, reference, upscaled, scale=scale, protocol=protocol)
+    except (ImageError, OptionError) as error:
+        raise type(error)(f"{path}: {error}") from error

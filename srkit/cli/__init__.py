@@ -1,0 +1,82 @@
+"""The ``srkit`` command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import srkit
+from srkit.cli import bench, compare, models, upscale
+from srkit.errors import OptionError, SrkitError, UnknownModelError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+_EXAMPLES = """\
+examples:
+  srkit upscale photo.jpg                          photo_srresnet_x4.jpg, beside it
+  srkit upscale photos/ -m srgan -o out/           a folder and all below it
+  srkit compare photo.png -m bicubic -m srgan -o sheet.png
+  srkit models
+
+srkit COMMAND --help explains a command.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 1 if something failed, 2 if the arguments make no sense, 130
+        after Ctrl-C.
+
+    Raises
+    ------
+    SystemExit
+        As argparse does: after ``--help`` and ``--version``, and with code 2 for
+        arguments that it does not understand.
+
+    Examples
+    --------
+    >>> main(["models", "nearest"])
+    name     scales  framework  licence     summary
+    nearest  x2-x16  numpy      Apache-2.0  Each pixel repeated.
+    0
+    """
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stderr.write("srkit: interrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough. What Python
+        # flushes at its end must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (SrkitError, OSError) as error:
+        sys.stderr.write(f"srkit: error: {error}\n")
+        return USAGE if isinstance(error, OptionError | UnknownModelError) else FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="srkit",
+        description="Upscale images by any super-resolution model.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"srkit {srkit.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (upscale, models, compare, bench):
+        command.add(commands)
+    return parser

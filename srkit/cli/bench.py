@@ -1,0 +1,69 @@
+"""``srkit bench``: models measured on folders of high-resolution images."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from srkit.benchmark import Scores, as_csv, evaluate
+from srkit.cli.console import TRIO, Commands, positive, write
+from srkit.scores import HEADINGS, ready
+from srkit.tables import markdown_table, text_table
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "bench",
+        help="measure models on high-resolution images",
+        description=(
+            "Shrink high-resolution images, upscale them by each model, and measure how near "
+            "the results are: PSNR, SSIM, ST-LPIPS. Tables hold means; csv and json hold each "
+            "image, too."
+        ),
+    )
+    parser.add_argument(
+        "-m",
+        "--model",
+        action="append",
+        dest="models",
+        metavar="MODEL",
+        help=f"name or weights file; once for each (default: {', '.join(TRIO)})",
+    )
+    parser.add_argument(
+        "--data", nargs="+", type=Path, required=True, metavar="FOLDER", help="folders of images"
+    )
+    parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
+    parser.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure all models on all folders, and write the figures to stdout."""
+    models = [ready(model, args.scale) for model in args.models or TRIO]
+    results = [
+        evaluate(model, folder, scale=args.scale, progress=True)
+        for folder in args.data
+        for model in models
+    ]
+    if args.format == "csv":
+        write(as_csv(results).rstrip("\n"))
+    elif args.format == "json":
+        write(json.dumps([result.as_dict() for result in results], indent=2))
+    else:
+        table = text_table if args.format == "table" else markdown_table
+        write(table(_means(results), "lllrrr"))
+        write(f"\n{results[0].protocol.name}: {results[0].protocol.description}")
+        if missing := results[0].missing:
+            write(f"\nwithout ST-LPIPS: {missing}")
+    return 0
+
+
+def _means(results: Sequence[Scores]) -> list[list[str]]:
+    body = [
+        [result.dataset, result.model, f"x{result.scale}", *result.mean.cells()]
+        for result in results
+    ]
+    return [["data", "model", "scale", *HEADINGS], *body]

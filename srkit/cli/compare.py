@@ -1,0 +1,101 @@
+"""``srkit compare``: one photo by several models, on one sheet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from srkit.cli.console import TRIO, Commands, positive, write
+from srkit.comparison import compare, flat
+from srkit.errors import ImageError, OptionError
+from srkit.imaging.files import read_image
+from srkit.metrics import STANDARD, mod_crop
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "compare",
+        help="draw a photo by several models side by side",
+        description=(
+            "Upscale a photo by several models and draw the results on one sheet, with a "
+            "detail of each enlarged. Where the original is known (--reference, --downscale, "
+            "--sample), PSNR and SSIM are written below."
+        ),
+    )
+    parser.add_argument("photo", nargs="?", type=Path, help="the photo to upscale")
+    parser.add_argument(
+        "--sample",
+        action="store_true",
+        help="instead of a photo: scikit-image's astronaut, made small and upscaled again",
+    )
+    parser.add_argument(
+        "-m",
+        "--model",
+        action="append",
+        dest="models",
+        metavar="MODEL",
+        help=f"name or weights file; once for each (default: {', '.join(TRIO)})",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="SHEET", help="picture to write"
+    )
+    parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
+    original = parser.add_mutually_exclusive_group()
+    original.add_argument(
+        "--reference", type=Path, metavar="FILE", help="the photo's high-resolution original"
+    )
+    original.add_argument(
+        "--downscale",
+        action="store_true",
+        help="take the photo as the original: shrink it (MATLAB's bicubic), then upscale that",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, draw, and write the figures to stdout."""
+    if (args.photo is None) != args.sample:
+        raise OptionError("give one photo, or --sample instead")
+    if args.sample and args.reference:
+        raise OptionError("--sample knows its original; leave --reference out")
+    for source in (args.photo, args.reference):
+        if source is not None and source.resolve() == args.output.resolve():
+            raise OptionError(f"the sheet would replace {source}; give -o another name")
+    if not args.output.resolve().parent.is_dir():
+        raise OptionError(f"there is no folder {args.output.parent} to write the sheet to")
+    image, reference = _images(args)
+    result = compare(
+        image,
+        args.models or list(TRIO),
+        scale=args.scale,
+        reference=reference,
+        progress=sys.stderr.isatty(),
+    )
+    result.save(args.output)
+    write(repr(result))
+    if result.missing:
+        write(f"without ST-LPIPS: {result.missing}")
+    write(str(args.output))
+    return 0
+
+
+def _images(args: argparse.Namespace) -> tuple[Any, Any]:
+    """The image to upscale, and its original or None."""
+    if not (args.sample or args.downscale):
+        return read_image(args.photo), args.reference
+    original = _sample() if args.sample else flat(args.photo)
+    if min(original.shape[:2]) < args.scale:
+        raise ImageError(f"{args.photo} is too small to be shrunk {args.scale} times")
+    return STANDARD.low_resolution(original, args.scale), mod_crop(original, args.scale)
+
+
+def _sample() -> Any:
+    # Here, since it takes a second that other commands need not spend.
+    from skimage import data
+
+    astronaut: Callable[[], Any] = data.astronaut
+    return astronaut()

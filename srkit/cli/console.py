@@ -1,0 +1,58 @@
+"""What the commands share: writing to the terminal, and reading arguments."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+from typing import TextIO, TypeAlias
+
+from tqdm import tqdm
+
+import srkit
+
+# In quotes: only type checkers know that it is generic.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+DEFAULT_MODEL: str = inspect.signature(srkit.upscale).parameters["model"].default
+TRIO = ("bicubic", "srresnet", "srgan")
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+def write(text: str, to: TextIO | None = None) -> None:
+    """Write lines to stdout, or to another stream, above any progress bar."""
+    tqdm.write(text, file=to)
+
+
+def positive(text: str) -> int:
+    """A whole number above zero, for argparse."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, not {text!r}")
+    return number
+
+
+def percent(text: str) -> int:
+    """A whole number from 1 to 100, for argparse."""
+    number = positive(text)
+    if number > 100:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 100, not {text!r}")
+    return number
+
+
+def byte_count(text: str) -> int:
+    """A number of bytes such as ``500MB`` or ``1.5GiB``, for argparse.
+
+    Examples
+    --------
+    >>> byte_count("500MB"), byte_count("1.5 GiB"), byte_count("4096")
+    (500000000, 1610612736, 4096)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?|)b?", text.strip().lower())
+    number = int(float(match[1]) * _UNITS[match[2]]) if match else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a size such as 500MB or 2GiB, not {text!r}")
+    return number

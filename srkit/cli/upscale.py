@@ -1,0 +1,237 @@
+"""``srkit upscale``: files and folders of images."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+import srkit
+from srkit.cli.console import (
+    DEFAULT_MODEL,
+    Commands,
+    byte_count,
+    percent,
+    positive,
+    write,
+)
+from srkit.cli.plan import Failure, Task, assign, find, is_picture
+from srkit.errors import OptionError, SrkitError
+from srkit.imaging.files import MAX_PIXELS
+from srkit.upscaler import Progress, Upscaler
+
+FORMATS = ("png", "jpg", "jpeg", "tif", "tiff", "webp", "avif", "bmp")
+LOSSY = (".jpg", ".jpeg", ".webp", ".avif")
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "upscale",
+        help="upscale image files and folders of them",
+        description=(
+            "Upscale images. photo.jpg becomes photo_MODEL_x4.jpg, with its format, depth, "
+            "transparency, profile and metadata kept. Folders are searched to any depth, and "
+            "their structure is kept below the output folder."
+        ),
+    )
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="image file or folder"
+    )
+    parser.add_argument(
+        "-m",
+        "--model",
+        default=DEFAULT_MODEL,
+        help="name (see srkit models) or weights file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="where results go (default: beside each input); for one input file also a file name",
+    )
+    _add_size(parser)
+    _add_work(parser)
+    _add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_size(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("size")
+    group.add_argument("--scale", type=positive, help="factor of both sides (default: the model's)")
+    group.add_argument(
+        "--width", type=positive, metavar="PIXELS", help="exact width; alone, it keeps proportions"
+    )
+    group.add_argument(
+        "--height", type=positive, metavar="PIXELS", help="exact height; alone, as --width"
+    )
+    group.add_argument(
+        "--max-pixels",
+        type=positive,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="refuse inputs with more (default: %(default)s)",
+    )
+
+
+def _add_work(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("work")
+    group.add_argument("--device", help="such as cpu or cuda, for models that have a choice")
+    group.add_argument(
+        "--memory",
+        type=byte_count,
+        metavar="SIZE",
+        help="working memory, such as 500MB or 2GB; the result stays the same",
+    )
+    group.add_argument(
+        "--self-ensemble",
+        action="store_true",
+        help="mean of 8 flips and turns: a little better, 8 times slower",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("files")
+    group.add_argument("--format", choices=FORMATS, help="write this format instead of the input's")
+    group.add_argument(
+        "--quality",
+        type=percent,
+        metavar="1-100",
+        help="of JPEG, WebP and AVIF (default: 95, and lossless WebP)",
+    )
+    existing = group.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--skip-existing", action="store_true", help="leave out what has a result already"
+    )
+    existing.add_argument("--overwrite", action="store_true", help="replace existing results")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Upscale everything; what fails is listed at the end."""
+    output: Path | None = args.output
+    single = output is not None and is_picture(output)
+    if output is not None and single:
+        _check_single(output, args)
+    options = {} if args.device is None else {"device": args.device}
+    upscaler = srkit.load(args.model, scale=args.scale, **options)
+    sources, failures = find(args.inputs, output)
+    suffix = f".{args.format}" if args.format else None
+    tasks = assign(sources, _tag(upscaler, args), output, suffix)
+    if output is not None and not single:
+        output.mkdir(parents=True, exist_ok=True)
+    written, skipped = _upscale_all(tasks, upscaler, args, failures)
+    if skipped:
+        write(f"srkit: {written} written, {skipped} skipped", sys.stderr)
+    if failures:
+        write(f"srkit: {written} written, {len(failures)} failed:", sys.stderr)
+        for failure in failures:
+            write(f"  {failure.path}: {failure.reason}", sys.stderr)
+    return 1 if failures else 0
+
+
+def _check_single(output: Path, args: argparse.Namespace) -> None:
+    """Check that an output that names a picture makes sense."""
+    if len(args.inputs) > 1 or args.inputs[0].is_dir():
+        raise OptionError(f"-o {output} names a picture; for several inputs name a folder")
+    if args.format:
+        raise OptionError(f"-o {output} names the format already; leave --format out")
+    if output.suffix.lower().lstrip(".") not in FORMATS:
+        raise OptionError(f"-o {output}: this format is not written, but {', '.join(FORMATS)} are")
+
+
+def _upscale_all(
+    tasks: Sequence[Task], upscaler: Upscaler, args: argparse.Namespace, failures: list[Failure]
+) -> tuple[int, int]:
+    """Work through the tasks; returns how many were written and skipped, and adds `failures`."""
+    written = skipped = 0
+    alone = len(tasks) == 1
+    with tqdm(
+        total=None if alone else len(tasks),
+        desc=f"{upscaler.card.name} x{upscaler.scale}",
+        unit="px" if alone else "image",
+        unit_scale=alone,
+        disable=None,  # no bar where stderr is not a terminal
+    ) as bar:
+
+        def report(done: int, pixels: int) -> None:
+            bar.total = pixels
+            bar.update(done - bar.n)
+
+        for task in tasks:
+            outcome = _attempt(task, upscaler, args, report if alone else False)
+            if isinstance(outcome, Failure):
+                failures.append(outcome)
+            elif outcome:
+                written += 1
+                write(str(task.target))
+                if task.converted:
+                    write(f"srkit: note: {task.source} became PNG", sys.stderr)
+            else:
+                skipped += 1
+            if not alone:
+                bar.update()
+    return written, skipped
+
+
+def _attempt(
+    task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress
+) -> Failure | bool:
+    """Do one task: True if it was, False if its result was there already."""
+    try:
+        if task.target.exists():
+            if args.skip_existing:
+                return False
+            if not args.overwrite:
+                reason = f"{task.target} exists; use --overwrite or --skip-existing"
+                return Failure(task.source, reason)
+        _upscale(task, upscaler, args, progress)
+    except MemoryError as error:
+        return Failure(task.source, f"out of memory: {error}".removesuffix(": "))
+    except OSError as error:
+        # Nothing but source and target was touched; a temporary name says little.
+        elsewhere = error.filename is not None and str(error.filename) != str(task.source)
+        reason = error.strerror or str(error)
+        return Failure(task.source, f"{reason}: {task.target}" if elsewhere else reason)
+    except SrkitError as error:
+        return Failure(task.source, str(error).removeprefix(f"{task.source}: "))
+    return True
+
+
+def _upscale(task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress) -> None:
+    image = srkit.read_image(task.source, max_pixels=args.max_pixels)
+    task.target.parent.mkdir(parents=True, exist_ok=True)
+    result = upscaler.upscale(
+        image,
+        size=_size(image, args.width, args.height),
+        memory=args.memory,
+        self_ensemble=args.self_ensemble,
+        progress=progress,
+    )
+    lossy = task.target.suffix.lower() in LOSSY
+    result.save(task.target, quality=args.quality if lossy else None)
+
+
+def _size(image: srkit.Image, width: int | None, height: int | None) -> tuple[int, int] | None:
+    """Height and width to reach; one that is left out follows from the other."""
+    if width and height:
+        return height, width
+    if width:
+        return max(1, round(image.height * width / image.width)), width
+    if height:
+        return height, max(1, round(image.width * height / image.height))
+    return None
+
+
+def _tag(upscaler: Upscaler, args: argparse.Namespace) -> str:
+    """Model and scale, or the size that was asked for, as parts of a file name."""
+    name = re.sub(r"[^\w.+-]+", "-", upscaler.card.name)
+    if args.width and args.height:
+        return f"{name}_{args.width}x{args.height}"
+    if args.width:
+        return f"{name}_w{args.width}"
+    return f"{name}_h{args.height}" if args.height else f"{name}_x{upscaler.scale}"

@@ -1,0 +1,303 @@
+"""`compare`: one image by several models, side by side and with figures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PILImage
+
+from srkit.errors import ImageError, OptionError
+from srkit.imaging import pil
+from srkit.imaging.files import read_image, save_image
+from srkit.imaging.image import Image
+from srkit.imaging.planes import read_planes
+from srkit.metrics import STANDARD, Protocol, mod_crop
+from srkit.scores import HEADINGS, Score, ready, score
+from srkit.sheet import Layout, Panel, draw, lay_out
+from srkit.tables import text_table
+from srkit.upscaler import Upscaler
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Comparison:
+    """One image upscaled by several models.
+
+    Attributes
+    ----------
+    image
+        The image that was given; an `Image` where a path was.
+    scale
+        Factor of both sides.
+    results
+        What each model made of it, by the model's name, of the image's kind.
+    reference
+        The original that was given, or None.
+    scores
+        Figures of each model, by its name; empty without a reference.
+    protocol
+        What the figures mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import srkit
+    >>> ramp = np.add.outer(np.arange(24), np.arange(32)).astype(np.uint8)
+    >>> comparison = compare(ramp, ["nearest", "bicubic"], scale=2)
+    >>> comparison
+    x2, 32x24 to 64x48
+    >>> comparison.results["bicubic"].shape
+    (48, 64)
+    >>> comparison.sheet().mode
+    'RGB'
+    """
+
+    image: Any
+    scale: int
+    results: Mapping[str, Any]
+    reference: Any | None = None
+    scores: Mapping[str, Score] = field(default_factory=lambda: MappingProxyType({}))
+    protocol: Protocol = STANDARD
+
+    @property
+    def missing(self) -> str | None:
+        """Why ST-LPIPS is missing from the scores, or None where it is not."""
+        return next((s.missing for s in self.scores.values() if s.missing), None)
+
+    def sheet(self) -> PILImage.Image:
+        """Draw all versions side by side, and the richest part of each enlarged.
+
+        The input, enlarged pixel by pixel, comes first and the original, where it is
+        known, last. The best figure of each kind is green. Pictures wider than their
+        column are shrunk; the enlarged part shows true pixels.
+
+        Returns
+        -------
+        PIL.Image.Image
+            RGB, at most some 4000 pixels wide.
+        """
+        small = flat(self.image)
+        panels = list(self._panels(small))
+        height, width = panels[0].picture.shape[:2]
+        layout = lay_out(len(panels), (width, height), _detail(small))
+        return draw(panels, layout, self._footer(layout))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the sheet to a file, whole or not at all; the suffix names the format.
+
+        Raises
+        ------
+        ImageError, OSError
+            As `srkit.Image.save` raises them.
+        """
+        save_image(Image(np.asarray(self.sheet())), path)
+
+    def _panels(self, small: NDArray[np.uint8]) -> Iterator[Panel]:
+        high, wide = small.shape[:2]
+        enlarged = small.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
+        yield Panel("input", enlarged, ((f"{wide} x {high} pixels", False),))
+        best = _best(list(self.scores.values()))
+        for name, result in self.results.items():
+            picture = flat(result)
+            figures = self.scores.get(name)
+            size = f"{picture.shape[1]} x {picture.shape[0]} pixels"
+            lines = ((size, False),) if figures is None else tuple(_lines(figures, best))
+            yield Panel(name, picture, lines)
+        if self.reference is not None:
+            original = flat(self.reference)[: high * self.scale, : wide * self.scale]
+            size = f"{wide * self.scale} x {high * self.scale} pixels"
+            yield Panel("original", original, ((size, False),))
+
+    def _footer(self, layout: Layout) -> str:
+        shown = f"x{self.scale}. Below: the framed part, {layout.zoom} times enlarged."
+        if not self.scores:
+            return shown
+        crop = self.protocol.crop(self.scale)
+        distance = "" if self.missing else "; ST-LPIPS (AlexNet, RGB): lower is better"
+        return (
+            f"{shown} PSNR in dB and SSIM on luma, protocol {self.protocol.name}, "
+            f"{crop} pixels cropped at each side{distance}."
+        )
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.sheet().save(file, "PNG")
+        return file.getvalue()
+
+    def __repr__(self) -> str:
+        height, width = read_planes(self.image).shape
+        s = self.scale
+        title = f"x{s}, {width}x{height} to {s * width}x{s * height}"
+        if not self.scores:
+            return title
+        rows = [[name, *figures.cells()] for name, figures in self.scores.items()]
+        table = text_table([["model", *HEADINGS], *rows], "lrrr")
+        return f"{title}, protocol {self.protocol.name}\n{table}"
+
+
+def compare(
+    image: Any,
+    models: Sequence[str | Path | Upscaler],
+    *,
+    scale: int,
+    reference: Any | None = None,
+    progress: bool = False,
+) -> Comparison:
+    """Upscale one image by several models, and measure them where the original is known.
+
+    Parameters
+    ----------
+    image
+        The low-resolution image, of any kind that `Upscaler.upscale` takes but a batch.
+    models
+        Names or weights files, as `srkit.load` takes them, or loaded models.
+    scale
+        Factor of both sides.
+    reference
+        The high-resolution original, of any such kind; what it has beyond `scale`
+        times the image, at most ``scale - 1`` pixels at the right and bottom, is left
+        out. PSNR and SSIM (protocol ``"standard"``), and ST-LPIPS where
+        ``srkit[perceptual]`` is installed, are taken between 8-bit versions;
+        transparent images are put on white.
+    progress
+        Show a bar for each model.
+
+    Returns
+    -------
+    Comparison
+        Two models of one name are told apart by ``(2)`` behind the second.
+
+    Raises
+    ------
+    ImageError
+        If an image cannot be read, or the sizes do not fit.
+    OptionError
+        If there are no models.
+    SrkitError
+        As `srkit.load` raises them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> original = np.add.outer(np.arange(48), 2 * np.arange(64)).astype(np.uint8)
+    >>> small = STANDARD.low_resolution(original, 2)
+    >>> scores = compare(small, ["nearest", "bicubic"], scale=2, reference=original).scores
+    >>> scores["nearest"].psnr < scores["bicubic"].psnr
+    True
+    """
+    if isinstance(models, str | Path | Upscaler) or not models:
+        raise OptionError(f"models is a list such as ['bicubic', 'srgan'], not {models!r}")
+    image, reference = _read(image), _read(reference)
+    small = flat(image)
+    original = None if reference is None else _fitting(flat(reference), small, scale)
+    results: dict[str, Any] = {}
+    scores: dict[str, Score] = {}
+    for upscaler in [ready(model, scale) for model in models]:
+        name = _unused(upscaler.card.name, results)
+        results[name] = upscaler.upscale(image, progress=progress)
+        if original is not None:
+            made = flat(results[name])
+            scores[name] = score(name, original, made, scale=scale, protocol=STANDARD)
+    return Comparison(image, scale, results, reference, scores)
+
+
+def flat(image: Any) -> NDArray[np.uint8]:
+    """Any image as people see it: 8 bits, grey or RGB, on white where transparent.
+
+    Parameters
+    ----------
+    image
+        Of any kind that `Upscaler.upscale` takes but a batch.
+
+    Returns
+    -------
+    NDArray
+        ``(H, W)`` or ``(H, W, 3)``.
+
+    Raises
+    ------
+    ImageError
+        If it is a batch, or as `srkit.imaging.planes.read_planes` raises it.
+
+    Examples
+    --------
+    >>> flat(np.array([[[0, 0, 0, 0], [255, 0, 0, 255]]], np.uint8)).tolist()
+    [[[255, 255, 255], [255, 0, 0]]]
+    """
+    planes = read_planes(image)
+    if len(planes.colour) != 1:
+        raise ImageError(f"expected one image, not a batch of {len(planes.colour)}")
+    colour = _as_uint8(planes.colour[0], planes.top)
+    if planes.layout == "cmyk":
+        colour = np.asarray(pil.from_array(colour, cmyk=True).convert("RGB"))
+    if planes.alpha is not None:
+        cover = planes.alpha[0] / planes.top
+        colour = np.rint(cover * colour + (1 - cover) * 255.0).astype(np.uint8)
+    return colour[..., 0] if colour.shape[-1] == 1 else colour
+
+
+def _as_uint8(plane: NDArray[Any], top: float) -> NDArray[np.uint8]:
+    return pil.as_uint8(plane / top if plane.dtype.kind == "f" else plane)
+
+
+def _read(image: Any) -> Any:
+    return read_image(image) if isinstance(image, str | PathLike) else image
+
+
+def _fitting(
+    reference: NDArray[np.uint8], small: NDArray[np.uint8], scale: int
+) -> NDArray[np.uint8]:
+    """The part of the original that the upscaled images show."""
+    wanted = tuple(side * scale for side in small.shape[:2])
+    fitting: NDArray[np.uint8] = mod_crop(reference, scale)
+    if fitting.shape[:2] != wanted:
+        raise ImageError(
+            f"the reference is {reference.shape[1]}x{reference.shape[0]} pixels, but x{scale} "
+            f"of the image is {wanted[1]}x{wanted[0]}"
+        )
+    if fitting.ndim != small.ndim:
+        kinds = ("grey", "colour") if fitting.ndim == 2 else ("colour", "grey")
+        raise ImageError(f"the reference is {kinds[0]}, but the image is {kinds[1]}")
+    return fitting
+
+
+def _unused(name: str, taken: Mapping[str, Any]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
+def _best(scores: Sequence[Score]) -> tuple[float, float, float | None]:
+    """The best of each figure, to be compared with `==`; none of a single model's."""
+    if len(scores) < 2:
+        return np.nan, np.nan, None
+    distances = [s.st_lpips for s in scores if s.st_lpips is not None]
+    return (
+        max(s.psnr for s in scores),
+        max(s.ssim for s in scores),
+        min(distances, default=None),
+    )
+
+
+def _lines(figures: Score, best: tuple[float, float, float | None]) -> Iterator[tuple[str, bool]]:
+    yield f"PSNR {figures.psnr:.2f} dB", figures.psnr == best[0]
+    yield f"SSIM {figures.ssim:.4f}", figures.ssim == best[1]
+    if figures.st_lpips is not None:
+        yield f"ST-LPIPS {figures.st_lpips:.4f}", figures.st_lpips == best[2]
+
+
+def _detail(small: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """How much there is to see at each pixel: differences to the next in both directions."""
+    grey = small.astype(np.float64) if small.ndim == 2 else small.mean(axis=2)
+    down = np.abs(np.diff(grey, axis=0, append=grey[-1:]))
+    right = np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
+    return down + right

@@ -1,0 +1,52 @@
+"""Plain tables for terminals and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Rows = Sequence[Sequence[str]]
+
+
+def text_table(rows: Rows, align: str) -> str:
+    """Columns padded to one width.
+
+    Parameters
+    ----------
+    rows
+        Cells; the first row is the heading.
+    align
+        ``l`` or ``r`` for each column.
+
+    Examples
+    --------
+    >>> print(text_table([["image", "PSNR"], ["baby", "31.8"], ["bird", "9.0"]], "lr"))
+    image  PSNR
+    baby   31.8
+    bird    9.0
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if side == "l" else cell.rjust(width)
+            for cell, width, side in zip(row, widths, align, strict=True)
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def markdown_table(rows: Rows, align: str) -> str:
+    r"""The same cells as a Markdown table.
+
+    Examples
+    --------
+    >>> print(markdown_table([["image", "PSNR"], ["a|b", "31.8"]], "lr"))
+    | image | PSNR |
+    |---|---:|
+    | a\|b | 31.8 |
+    """
+    heading, *body = (
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
+    )
+    rule = "|" + "|".join("---:" if side == "r" else "---" for side in align) + "|"
+    return "\n".join([heading, rule, *body])

@@ -1,0 +1,135 @@
+"""The conformance kit: what every upscaler must do, as checks for a plugin's own tests.
+
+All at once:
+
+>>> import srkit
+>>> from srkit.testing import check_upscaler
+>>> check_upscaler(lambda: srkit.load("nearest", scale=2))
+
+Or one by one, which says at a glance what fails (needs pytest)::
+
+    @pytest.mark.parametrize("check", srkit.testing.CHECKS, ids=lambda check: check.__name__)
+    def test_conformance(check):
+        check(lambda: srkit.load("mine"))
+
+A check raises `AssertionError`; its message begins with the name of the check. Images
+are tiny, so that a network of some millions of parameters is checked in a minute on a
+laptop. The kit itself needs neither pytest nor any framework.
+"""
+
+from __future__ import annotations
+
+from srkit.testing.harness import Check, Factory
+from srkit.testing.kinds import (
+    check_arrays,
+    check_batch,
+    check_images_and_files,
+    check_input_untouched,
+    check_invalid_values,
+    check_memory_layouts,
+    check_pil_modes,
+    check_sizes,
+)
+from srkit.testing.model import (
+    check_card,
+    check_receptive_field,
+    check_run,
+    check_run_rows,
+)
+from srkit.testing.results import (
+    check_constant,
+    check_deterministic,
+    check_invalid_output,
+    check_offline,
+    check_self_ensemble,
+    check_threads,
+)
+from srkit.testing.tiles import (
+    check_memory_failures,
+    check_memory_limit,
+    check_memory_never_enough,
+    check_tiles,
+)
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Factory",
+    "check_arrays",
+    "check_batch",
+    "check_card",
+    "check_constant",
+    "check_deterministic",
+    "check_images_and_files",
+    "check_input_untouched",
+    "check_invalid_output",
+    "check_invalid_values",
+    "check_memory_failures",
+    "check_memory_layouts",
+    "check_memory_limit",
+    "check_memory_never_enough",
+    "check_offline",
+    "check_pil_modes",
+    "check_receptive_field",
+    "check_run",
+    "check_run_rows",
+    "check_self_ensemble",
+    "check_sizes",
+    "check_threads",
+    "check_tiles",
+    "check_upscaler",
+]
+
+CHECKS: tuple[Check, ...] = (
+    check_card,
+    check_run,
+    check_run_rows,
+    check_receptive_field,
+    check_sizes,
+    check_arrays,
+    check_batch,
+    check_pil_modes,
+    check_images_and_files,
+    check_input_untouched,
+    check_memory_layouts,
+    check_invalid_values,
+    check_constant,
+    check_deterministic,
+    check_threads,
+    check_self_ensemble,
+    check_invalid_output,
+    check_offline,
+    check_tiles,
+    check_memory_failures,
+    check_memory_limit,
+    check_memory_never_enough,
+)
+"""Every check; `check_constant` is the only one that random weights need not pass."""
+
+
+def check_upscaler(factory: Factory, *, trained: bool = True) -> None:
+    """Run every check on an upscaler.
+
+    Parameters
+    ----------
+    factory
+        Called without arguments, at least once a check; returns a newly loaded
+        upscaler each time. A check may replace its `run`.
+    trained
+        False for weights that are random, as in a test of an architecture: such a
+        network owes a constant image no constant result, and `check_constant` is
+        left out.
+
+    Raises
+    ------
+    AssertionError
+        If a check fails; the message begins with its name.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> check_upscaler(lambda: srkit.load("bilinear", scale=2))
+    """
+    for check in CHECKS:
+        if trained or check is not check_constant:
+            check(factory)

@@ -1,0 +1,250 @@
+"""What the checks share: samples, comparisons, and hooks around a model's `run`."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from srkit.engine import RIM
+from srkit.upscaler import Upscaler
+
+Factory = Callable[[], Upscaler]
+Check = Callable[[Factory], None]
+Floats = NDArray[np.float32]
+
+# Floats in [0, 1] that are equal in exact arithmetic may differ by rounding.
+TOLERANCE = 1e-5
+# Rounded to integers, one value in so many may then fall to the other side.
+RARE = 1e-5
+
+
+def check(function: Check) -> Check:
+    """Decorate a check so that whatever it raises is an `AssertionError` with its name.
+
+    Examples
+    --------
+    >>> @check
+    ... def check_scale(factory):
+    ...     require(factory().scale > 1, "the scale is 1")
+    >>> from types import SimpleNamespace
+    >>> check_scale(lambda: SimpleNamespace(scale=1))
+    Traceback (most recent call last):
+    AssertionError: check_scale: the scale is 1
+    """
+
+    @functools.wraps(function)
+    def named(factory: Factory) -> None:
+        try:
+            function(factory)
+        except AssertionError as error:
+            raise AssertionError(f"{function.__name__}: {error}") from error
+        except Exception as error:
+            text = f"{function.__name__}: {type(error).__name__}: {error}"
+            raise AssertionError(text) from error
+
+    return named
+
+
+def require(condition: object, message: str) -> None:
+    """Raise `AssertionError` unless the condition holds.
+
+    Examples
+    --------
+    >>> require(1 + 1 == 2, "arithmetic is broken")
+    """
+    if not condition:
+        raise AssertionError(message)
+
+
+def require_raises(kind: type[Exception], call: Callable[[], object], what: str) -> None:
+    """Require that a call raises an exception of a kind.
+
+    Examples
+    --------
+    >>> require_raises(ZeroDivisionError, lambda: 1 / 0, "a division by zero")
+    """
+    try:
+        call()
+    except kind:
+        return
+    except Exception as error:
+        text = f"{what} raised {type(error).__name__} ({error}), not {kind.__name__}"
+        raise AssertionError(text) from error
+    raise AssertionError(f"{what} raised nothing; {kind.__name__} was expected")
+
+
+def require_same(got: NDArray[Any], wanted: NDArray[Any], what: str) -> None:
+    """Require results that are equal in exact arithmetic to be equal up to rounding.
+
+    Floats may differ by 1e-5; integers by one level, in one of 100,000 values (and,
+    since samples are small, in two values at any rate).
+
+    Examples
+    --------
+    >>> require_same(np.array([0.5]), np.array([0.500001]), "half")
+    """
+    require(
+        (got.shape, got.dtype) == (wanted.shape, wanted.dtype),
+        f"{what}: {got.dtype} {got.shape} is not {wanted.dtype} {wanted.shape}",
+    )
+    difference = np.abs(got.astype(np.float64) - wanted)
+    if got.dtype.kind == "f":
+        worst = float(difference.max())
+        require(worst <= TOLERANCE, f"{what}: values differ by up to {worst:.3g}")
+        return
+    require(difference.max() <= 1, f"{what}: values differ by up to {difference.max():g} levels")
+    many = np.count_nonzero(difference)
+    require(many <= max(2, RARE * got.size), f"{what}: {many} of {got.size} values differ")
+
+
+def noise(shape: tuple[int, ...], dtype: DTypeLike = np.float32, seed: int = 0) -> NDArray[Any]:
+    """Random pixels over the whole range of a dtype, the same at every call.
+
+    Examples
+    --------
+    >>> noise((1, 3), np.uint8).tolist()
+    [[163, 70, 10]]
+    """
+    values = np.random.default_rng(seed).random(shape)
+    if np.issubdtype(dtype, np.integer):
+        return (values * (np.iinfo(np.dtype(dtype)).max + 1)).astype(dtype)
+    return values.astype(dtype)
+
+
+def channels_of(upscaler: Upscaler) -> int:
+    """Channels that `run` takes.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> channels_of(srkit.load("bicubic"))
+    3
+    """
+    return 1 if upscaler.card.colour == "luma" else 3
+
+
+def aligned(length: int, upscaler: Upscaler) -> int:
+    """Least length that is no shorter and that `run` takes.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> aligned(7, srkit.load("bicubic"))
+    7
+    """
+    multiple = upscaler.card.multiple
+    return -(-length // multiple) * multiple
+
+
+def rim_of(upscaler: Upscaler) -> int:
+    """Pixels of the border rule that the model sees around an image.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> rim_of(srkit.load("bicubic"))
+    2
+    """
+    return 0 if upscaler.card.border == "zero" else min(RIM, upscaler.radius)
+
+
+def memory_for(upscaler: Upscaler, height: int, width: int) -> int:
+    """Bytes in which a core of so many pixels fits, with its halo, but not much more.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> nearest = srkit.load("nearest", scale=2)
+    >>> memory_for(nearest, 8, 10) / nearest.bytes_per_pixel
+    80.0
+    """
+    radius, spare = upscaler.radius, 2 * (upscaler.card.multiple - 1)
+    # Along a short side the window ends with the rim of the image.
+    rows = height + 2 * (rim_of(upscaler) if height < 2 * RIM else radius) + spare
+    columns = width + 2 * radius + spare
+    return math.ceil(rows * columns * upscaler.bytes_per_pixel)
+
+
+def streams(upscaler: Upscaler) -> bool:
+    """Whether an upscaler overrides `run_rows`.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> streams(srkit.load("bicubic"))
+    False
+    """
+    return type(upscaler).run_rows is not Upscaler.run_rows
+
+
+def hook(
+    upscaler: Upscaler,
+    *,
+    before: Callable[[Floats], None] = lambda tiles: None,
+    after: Callable[[Floats], Floats] = lambda made: made,
+) -> None:
+    """Put functions around `run`, and around the strips of `run_rows`, of one object.
+
+    Parameters
+    ----------
+    upscaler
+        Changed from here on.
+    before
+        Sees tiles, or a strip, before the model does; what it raises, memory
+        running out for instance, is as if the model had raised it.
+    after
+        Changes what the model made.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> nearest = srkit.load("nearest", scale=2)
+    >>> hook(nearest, after=lambda made: 1 - made)
+    >>> nearest.upscale(np.array([[0, 255]], np.uint8)).tolist()
+    [[255, 255, 0, 0], [255, 255, 0, 0]]
+    """
+    # Of a copy, so that a `run_rows` that calls `run` does not pass the functions twice.
+    plain = copy.copy(upscaler)
+    run, run_rows = plain.run, plain.run_rows
+
+    def hooked(tiles: Floats) -> Floats:
+        before(tiles)
+        return after(run(tiles))
+
+    def hooked_rows(strips: Iterable[Floats]) -> Iterator[Floats]:
+        def watched() -> Iterator[Floats]:
+            for strip in strips:
+                before(strip)
+                yield strip
+
+        return map(after, run_rows(watched()))
+
+    vars(upscaler).update(run=hooked, run_rows=hooked_rows)
+
+
+def remember(upscaler: Upscaler) -> None:
+    """Let `run` compute equal tiles once only; for checks that repeat an image often.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> nearest = srkit.load("nearest", scale=2)
+    >>> remember(nearest)
+    >>> nearest.upscale(np.zeros((2, 2))).shape
+    (4, 4)
+    """
+    run, known = copy.copy(upscaler).run, dict[tuple[tuple[int, ...], bytes], Floats]()
+
+    def remembering(tiles: Floats) -> Floats:
+        key = tiles.shape, tiles.tobytes()
+        if key not in known:
+            known[key] = run(tiles)
+        return known[key]
+
+    vars(upscaler).update(run=remembering)

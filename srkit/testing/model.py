@@ -1,0 +1,120 @@
+"""Checks of the adapter itself: that its card is true, and `run` does what it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from srkit.card import ModelCard
+from srkit.testing.harness import (
+    Factory,
+    Floats,
+    aligned,
+    channels_of,
+    check,
+    noise,
+    require,
+    require_same,
+    streams,
+)
+from srkit.upscaler import Upscaler
+
+# Rounding noise between two runs on tiles of one size, in floats of [0, 1].
+STILL = 1e-6
+
+
+@check
+def check_card(factory: Factory) -> None:
+    """The card is complete, and agrees with the upscaler."""
+    upscaler = factory()
+    card, scale = upscaler.card, upscaler.scale
+    require(isinstance(card, ModelCard), f"card is a {type(card).__name__}, not a ModelCard")
+    require(card.name.strip() == card.name != "", f"the card's name is {card.name!r}")
+    require(card.summary.strip(), "the card has no summary")
+    module, _, name = card.adapter.partition(":")
+    require(module and name, f'the adapter is "module:Class", not {card.adapter!r}')
+    require(isinstance(scale, int) and scale >= 1, f"the scale is {scale!r}")
+    require(scale in card.scales, f"x{scale} is not among the card's scales {card.scales}")
+    require(card.default_scale in card.scales, "the card's default scale is not among its scales")
+    require(card.colour in ("rgb", "luma"), f"the card's colour is {card.colour!r}")
+    borders = ("reflect", "mirror", "edge", "zero")
+    require(card.border in borders, f"the card's border is {card.border!r}")
+    require(card.multiple >= 1, f"the card's multiple is {card.multiple}")
+    radius = upscaler.radius
+    require(isinstance(radius, int) and radius >= 0, f"the radius is {radius!r}")
+    stated = card.radius_at(scale)
+    require(stated in (None, radius), f"the card states the radius {stated}, it is {radius}")
+    require(upscaler.bytes_per_pixel > 0, "bytes_per_pixel is not positive")
+
+
+@check
+def check_run(factory: Factory) -> None:
+    """`run` gives float32 tiles exactly `scale` times as large, and leaves its input be."""
+    upscaler = factory()
+    channels, s = channels_of(upscaler), upscaler.scale
+    for count, height, width in ((1, 1, 1), (1, 9, 4), (3, 5, 8)):
+        shape = count, aligned(height, upscaler), aligned(width, upscaler), channels
+        tiles = noise(shape)
+        before = tiles.copy()
+        made = upscaler.run(tiles)
+        wanted = (count, shape[1] * s, shape[2] * s, channels)
+        require(made.shape == wanted, f"run makes {made.shape} of {shape}; {wanted} is x{s}")
+        require(made.dtype == np.float32, f"run makes {made.dtype}, not float32")
+        require(np.array_equal(tiles, before), "run modifies its tiles")
+
+
+@check
+def check_run_rows(factory: Factory) -> None:
+    """`run_rows`, where there is one, gives what `run` gives, however strips are cut."""
+    upscaler = factory()
+    if not streams(upscaler):
+        return
+    multiple = upscaler.card.multiple
+    height = aligned(2 * upscaler.radius + 19, upscaler)
+    image = noise((1, height, aligned(7, upscaler), channels_of(upscaler)))
+    whole = upscaler.run(image)
+    for step in (1, 3, 16, height):
+
+        def strips(step: int = step * multiple) -> Iterator[Floats]:
+            for top in range(0, height, step):
+                yield image[:, top : top + step].copy()
+
+        rows = np.concatenate(list(upscaler.run_rows(strips())), axis=1)
+        require_same(rows, whole, f"run_rows, in strips of {step * multiple} rows,")
+
+
+@check
+def check_receptive_field(factory: Factory) -> None:
+    """No output depends on an input pixel farther away than `radius`: measured.
+
+    A line of pixels is turned into its opposite. Tiles would show seams if the radius
+    were stated too small.
+    """
+    upscaler = factory()
+    for axis in (1, 2):
+        shape = [1, aligned(17, upscaler), aligned(17, upscaler), channels_of(upscaler)]
+        shape[axis] = length = aligned(upscaler.radius + 12, upscaler)
+        tiles = noise(tuple(shape)).round()
+        plain = upscaler.run(tiles)
+        near = range(min(upscaler.card.multiple + 1, 5))
+        for line in (*near, *(length - 1 - n for n in near)):
+            place = tuple(line if n == axis else slice(None) for n in range(4))
+            changed = tiles.copy()
+            changed[place] = 1 - changed[place]
+            moved = _moved(upscaler, plain, changed, axis)
+            require(line in moved, f"pixel {line} of {length} has no effect on its own place")
+            reach = int(np.abs(moved - line).max())
+            require(
+                reach <= upscaler.radius,
+                f"a pixel has an effect {reach} LR pixels away; the radius is {upscaler.radius}",
+            )
+
+
+def _moved(
+    upscaler: Upscaler, plain: Floats, changed: Floats, axis: int
+) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """LR positions along an axis at which the output is no longer `plain`."""
+    difference = np.abs(upscaler.run(changed) - plain)
+    lines = difference.max(axis=tuple(n for n in range(4) if n != axis))
+    return np.unique(np.flatnonzero(lines > STILL) // upscaler.scale)

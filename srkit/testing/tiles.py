@@ -1,0 +1,134 @@
+"""Checks of tiling: seamless, and steady when memory runs out anywhere."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+
+from srkit.testing.harness import (
+    Factory,
+    Floats,
+    check,
+    hook,
+    memory_for,
+    noise,
+    remember,
+    require,
+    require_raises,
+    require_same,
+)
+
+# Bytes in which every image here is one tile.
+PLENTY = 1 << 40
+# A model that is called more often than this is going round in circles.
+MOST_CALLS = 2000
+
+
+@check
+def check_tiles(factory: Factory) -> None:
+    """Any number of tiles gives the pixels of the whole image."""
+    upscaler, calls = factory(), _Calls()
+    remember(upscaler)
+    hook(upscaler, before=calls.count)
+    long = 2 * upscaler.radius + 43
+    cases = (
+        (5, long, memory_for(upscaler, 5, 13)),
+        (long, 5, memory_for(upscaler, 5, 29)),
+        # The least memory gives the smallest tiles there are.
+        (17, 26, 1),
+    )
+    for height, width, memory in cases:
+        levels = noise((height, width, 3), np.uint8)
+        # The model sees the same pixels twice, and needs to compute them once.
+        for image in (levels, levels / np.float32(255)):
+            whole = upscaler.upscale(image, memory=PLENTY)
+            calls.made = 0
+            tiled = upscaler.upscale(image, memory=memory)
+            require(calls.made > 1, "the kit's memory is enough for the whole image")
+            require_same(tiled, whole, f"{height}x{width} in {calls.made} tiles")
+
+
+@check
+def check_memory_failures(factory: Factory) -> None:
+    """Memory that runs out on any tile, each in turn, leaves no trace in the result.
+
+    A tiler that then starts again in mid-image writes wrong pixels.
+    """
+    upscaler = factory()
+    remember(upscaler)
+    calls = _Calls()
+    hook(upscaler, before=calls.fail)
+    image = noise((9, max(80, 2 * upscaler.radius + 34), 3))
+    wanted = upscaler.upscale(image, memory=PLENTY)
+    memory = memory_for(upscaler, 9, 24)
+    for failing in range(1, MOST_CALLS):
+        calls.made, calls.failing = 0, failing
+        got = upscaler.upscale(image, memory=memory)
+        if calls.made < failing:
+            require(failing > 2, "the kit's memory is enough for the whole image")
+            return
+        require_same(got, wanted, f"memory ran out in call {failing}, and the result")
+    raise AssertionError("the model is called without end")
+
+
+@check
+def check_memory_limit(factory: Factory) -> None:
+    """Where tiles beyond some size never fit, smaller ones are found by themselves."""
+    upscaler = factory()
+    image = noise((15, 2 * upscaler.radius + 30, 3))
+    wanted = upscaler.upscale(image, memory=PLENTY)
+    calls = _Calls()
+    hook(upscaler, before=calls.limit)
+    calls.most = int(memory_for(upscaler, 15, 20) / upscaler.bytes_per_pixel)
+    got = upscaler.upscale(image, memory=PLENTY)
+    require_same(got, wanted, f"tiles of at most {calls.most} pixels fit, and the result")
+
+
+@check
+def check_memory_never_enough(factory: Factory) -> None:
+    """Where not even the smallest tile fits, `MemoryError` reaches the caller."""
+    upscaler = factory()
+    calls = _Calls()
+    hook(upscaler, before=calls.limit)
+    for ensemble in (False, True):
+        for image in (noise((20, 30, 3)), noise((3, 5, 5, 3))):
+            calls.made = 0
+            require_raises(
+                MemoryError,
+                partial(upscaler.upscale, image, self_ensemble=ensemble),
+                "a model for which memory never suffices",
+            )
+            require(calls.made < MOST_CALLS, "hundreds of tiles were tried in vain")
+
+
+class _Calls:
+    """Counts calls of a model, and lets memory run out.
+
+    Attributes
+    ----------
+    made
+        Calls so far.
+    failing
+        The call that `fail` fails on.
+    most
+        Pixels of the largest tile that `limit` lets pass.
+    """
+
+    made = 0
+    failing: float = math.inf
+    most = 0
+
+    def count(self, tiles: Floats) -> None:
+        self.made += 1
+
+    def fail(self, tiles: Floats) -> None:
+        self.count(tiles)
+        if self.made == self.failing:
+            raise MemoryError("the kit lets memory run out")
+
+    def limit(self, tiles: Floats) -> None:
+        self.count(tiles)
+        if tiles.shape[0] * tiles.shape[1] * tiles.shape[2] > self.most:
+            raise MemoryError("the kit lets memory run out")

@@ -1,0 +1,41 @@
+"""What the tests share, and what is left out where PyTorch is not installed."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("srkit", deadline=None)
+settings.load_profile("srkit")
+
+ROOT = Path(__file__).parent.parent
+# Folders whose modules import PyTorch at the top, as adapters may.
+NEED_TORCH = ("srkit/adapters/pytorch", "srkit/training", "tests/pytorch", "tests/training")
+
+
+def pytest_configure(config):
+    if not all(find_spec(name) for name in ("torch", "safetensors")):
+        ignored = [str(ROOT / folder) for folder in NEED_TORCH]
+        config.option.ignore = [*(config.option.ignore or []), *ignored]
+
+
+@pytest.fixture
+def data_folder():
+    """Paths in the folder of benchmark images and clips, as ``data_folder("bench/Set5")``.
+
+    Skips where SRKIT_DATA does not name that folder; fails where it does and something
+    is missing from it.
+    """
+    root = os.environ.get("SRKIT_DATA")
+    if not root:
+        pytest.skip("SRKIT_DATA is not set: it names the folder of benchmark images and clips")
+
+    def path(name):
+        found = Path(root) / name
+        if not found.exists():
+            pytest.fail(f"SRKIT_DATA is set, but {name} is missing from that folder")
+        return found
+
+    return path

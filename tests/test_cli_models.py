@@ -1,0 +1,83 @@
+"""``srkit models``, ``srkit --version`` and ``srkit --help``."""
+
+from importlib.metadata import EntryPoint
+from importlib.util import find_spec
+
+import pytest
+
+import srkit
+from srkit import ModelCard, Registry
+from srkit.cli import main
+from srkit.registry import installed
+
+
+def table(text):
+    """Rows by the name in their first column."""
+    return {line.split()[0]: line for line in text.splitlines() if line}
+
+
+def test_all_models_are_listed_with_their_facts(capsys):
+    assert main(["models"]) == 0
+    rows = table(capsys.readouterr().out)
+    assert set(srkit.list_models()) <= rows.keys()
+    for fact in ("x2-x16", "numpy", "Apache-2.0", "the usual baseline"):
+        assert fact in rows["bicubic"]
+    for fact in (" x4 ", "torch", "CC-BY-SA-4.0"):
+        assert fact in rows["srgan"]
+
+
+def test_a_pattern_selects(capsys):
+    assert main(["models", "bi*"]) == 0
+    assert table(capsys.readouterr().out).keys() == {"name", "bicubic", "bilinear"}
+
+
+def test_a_pattern_that_fits_nothing(capsys):
+    assert main(["models", "zz*"]) == 2
+    assert "bicubic" in capsys.readouterr().err
+
+
+def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, capsys):
+    monkeypatch.setattr(
+        "srkit.cli.models.find_spec", lambda name: None if name == "torch" else find_spec(name)
+    )
+    assert main(["models"]) == 0
+    out = capsys.readouterr().out
+    rows = table(out)
+    assert "torch (missing)" in rows["srgan"]
+    assert "missing" not in rows["bicubic"]
+    assert 'for srgan, srresnet: pip install "srkit[torch]"' in out
+
+
+def test_a_broken_plugin_is_listed_with_its_cause(monkeypatch, capsys):
+    broken = EntryPoint("shiny", "no_such_module_at_all:CARD", "srkit.models")
+    monkeypatch.setattr(srkit, "registry", Registry(lambda group: [*installed(group), broken]))
+    assert main(["models"]) == 0
+    rows = table(capsys.readouterr().out)
+    assert "broken" in rows["shiny"]
+    assert "No module named 'no_such_module_at_all'" in rows["shiny"]
+    assert "numpy" in rows["bicubic"]
+
+
+@pytest.mark.parametrize(("scales", "shown"), [((2, 4, 8), "x2, x4, x8"), ((2, 3), "x2, x3")])
+def test_scales_of_a_plugins_model(monkeypatch, capsys, scales, shown):
+    monkeypatch.setattr(srkit, "registry", Registry(lambda group: []))
+    srkit.register(ModelCard("mine", "My own.", "mine:Model", "numpy", scales, 2))
+    assert main(["models"]) == 0
+    assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["--version"], 0, f"srkit {srkit.__version__}\n"),
+        (["--help"], 0, "upscale"),
+        (["upscale", "--help"], 0, "--skip-existing"),
+        ([], 2, "COMMAND"),
+        (["upscal"], 2, "upscale"),
+    ],
+)
+def test_help_and_usage(capsys, arguments, code, text):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == code
+    assert text in "".join(capsys.readouterr())

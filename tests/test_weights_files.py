@@ -1,0 +1,170 @@
+"""Weights are found, downloaded once, and never used unless their checksum is right."""
+
+import hashlib
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from srkit import weights
+from srkit.card import WeightsFile
+from srkit.errors import WeightsError
+from srkit.weights import cache_folder, weights_path
+
+CONTENT = bytes(range(256)) * 1000
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Answers(BaseHTTPRequestHandler):
+    """``/whole`` gives the file; other paths go wrong in their own way."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        self.close_connection = True
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        if self.path == "/hangup":
+            return
+        chunked = self.path == "/chunked"
+        self.send_response(200)
+        header = ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", len(CONTENT))
+        self.send_header(header[0], str(header[1]))
+        self.end_headers()
+        if chunked:
+            # The last chunk, of length 0, never comes.
+            self.wfile.write(b"%x\r\n" % len(CONTENT) + CONTENT[:1000])
+        elif self.path == "/cut":
+            self.wfile.write(CONTENT[:1000])
+        else:
+            self.wfile.write(CONTENT[::-1] if self.path == "/other" else CONTENT)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        server.asked = []
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("SRKIT_CACHE", str(folder))
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+def remote(server, path):
+    source = f"http://127.0.0.1:{server.server_address[1]}{path}"
+    return WeightsFile("net.safetensors", DIGEST, source)
+
+
+# --- files that are there -----------------------------------------------------------------
+
+
+@contextmanager
+def packaged(folder, monkeypatch, content=CONTENT):
+    monkeypatch.setattr(weights, "PACKAGED", folder)
+    (folder / "net.safetensors").write_bytes(content)
+    yield WeightsFile("net.safetensors", DIGEST)
+
+
+def test_packaged_weights_are_found(tmp_path, monkeypatch):
+    with packaged(tmp_path, monkeypatch) as file:
+        assert weights_path(file) == tmp_path / "net.safetensors"
+
+
+def test_a_users_own_file_is_found_by_its_path(tmp_path):
+    (tmp_path / "mine.bin").write_bytes(CONTENT)
+    file = WeightsFile("mine.bin", DIGEST, str(tmp_path / "mine.bin"))
+    assert weights_path(file) == tmp_path / "mine.bin"
+
+
+def test_a_wrong_checksum_is_refused_with_both(tmp_path, monkeypatch):
+    with packaged(tmp_path, monkeypatch, CONTENT + b"!") as file:
+        found = hashlib.sha256(CONTENT + b"!").hexdigest()
+        with pytest.raises(WeightsError, match=f"SHA-256 {found}, not {DIGEST}"):
+            weights_path(file)
+
+
+def test_missing_weights_are_named(tmp_path, monkeypatch):
+    with packaged(tmp_path, monkeypatch) as file:
+        (tmp_path / "net.safetensors").unlink()
+        with pytest.raises(WeightsError, match=r"net\.safetensors are missing"):
+            weights_path(file)
+
+
+# --- files that are downloaded ------------------------------------------------------------
+
+
+def test_weights_are_downloaded_once_and_kept(server, cache):
+    first = weights_path(remote(server, "/whole"))
+    assert first.read_bytes() == CONTENT
+    assert first.parent == cache
+    assert weights_path(remote(server, "/whole")) == first
+    assert server.asked == ["/whole"]
+    assert list(cache.iterdir()) == [first]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/missing", "could not be downloaded .*404.*put the file at .*net.safetensors by hand"),
+        ("/hangup", "could not be downloaded"),
+        ("/chunked", "could not be downloaded"),
+        ("/cut", f"gave a file with SHA-256 .* not {DIGEST}"),
+        ("/other", f"gave a file with SHA-256 .* not {DIGEST}"),
+    ],
+)
+def test_a_failed_download_leaves_nothing_and_can_be_tried_again(server, cache, path, message):
+    with pytest.raises(WeightsError, match=message):
+        weights_path(remote(server, path))
+    assert list(cache.iterdir()) == []
+    assert weights_path(remote(server, "/whole")).read_bytes() == CONTENT
+
+
+def test_no_server_is_a_weights_error(server, cache):
+    gone = remote(server, "/whole")
+    server.socket.close()
+    with pytest.raises(WeightsError, match="could not be downloaded"):
+        weights_path(gone)
+
+
+def test_a_file_spoilt_in_the_cache_is_not_used(server, cache):
+    file = weights_path(remote(server, "/whole"))
+    file.write_bytes(b"spoilt")
+    with pytest.raises(WeightsError, match="delete it and try again"):
+        weights_path(remote(server, "/whole"))
+
+
+def test_a_cache_that_cannot_be_written_says_what_to_do(server, cache):
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(WeightsError, match="SRKIT_CACHE"):
+        weights_path(remote(server, "/whole"))
+
+
+def test_the_cache_is_the_users_unless_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("SRKIT_CACHE", str(tmp_path / "chosen"))
+    assert cache_folder() == tmp_path / "chosen"
+    monkeypatch.delenv("SRKIT_CACHE")
+    for platform, variable, inside in (
+        ("linux", "XDG_CACHE_HOME", "srkit"),
+        ("win32", "LOCALAPPDATA", "srkit"),
+        ("darwin", "HOME", "Library/Caches/srkit"),
+    ):
+        monkeypatch.setattr(sys, "platform", platform)
+        monkeypatch.setenv(variable, str(tmp_path))
+        assert cache_folder() == tmp_path / inside
