@@ -66,12 +66,11 @@ __all__ = [
     "metrics",
     "read_image",
     "register",
-    "registry",
     "upscale",
 ]
 
-registry = Registry()
-"""The registry of this process: entry points, and what `register` added."""
+# The registry of this process: entry points, and what `register` added.
+_registry = Registry()
 
 
 def load(
@@ -121,7 +120,7 @@ def load(
     >>> load("bicubic", scale=3).scale
     3
     """
-    return registry.load(model, scale=scale, runtime=runtime, dist=dist, **options)
+    return _registry.load(model, scale=scale, runtime=runtime, dist=dist, **options)
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -134,7 +133,7 @@ def list_models(pattern: str = "*") -> list[str]:
     >>> list_models("bi*")
     ['bicubic', 'bilinear']
     """
-    return registry.names(pattern)
+    return _registry.names(pattern)
 
 
 def card(name: str) -> ModelCard:
@@ -145,12 +144,26 @@ def card(name: str) -> ModelCard:
     >>> card("srresnet").framework
     'torch'
     """
-    return registry.card(name)
+    return _registry.card(name)
 
 
 def register(card: ModelCard, *, replace: bool = False) -> None:
-    """Add a model for this process. See `Registry.register`."""
-    registry.register(card, replace=replace)
+    """Add a model for this process; it outranks an installed one of the same name.
+
+    Parameters
+    ----------
+    card
+        The model.
+    replace
+        Take the place of a model of that name.
+
+    Raises
+    ------
+    DuplicateModelError
+        If the name is taken and `replace` is false.
+    """
+    _registry.register(card, replace=replace)
+    _loaded.cache_clear()
 
 
 @functools.lru_cache(maxsize=4)
@@ -181,4 +194,9 @@ def upscale(
     >>> upscale(np.zeros((8, 8), np.uint16), "bicubic", scale=2).dtype
     dtype('uint16')
     """
-    return _loaded(model, scale, tuple(sorted(options.items()))).upscale(image)
+    key = tuple(sorted(options.items()))
+    try:
+        hash(key)
+    except TypeError:
+        return load(model, scale=scale, **options).upscale(image)
+    return _loaded(model, scale, key).upscale(image)

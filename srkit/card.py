@@ -15,7 +15,7 @@ class WeightsFile:
     Attributes
     ----------
     file
-        Name of the file: below ``srkit/weights`` where packaged, else in the
+        Name of the file: below ``srkit/pretrained`` where packaged, else in the
         user's cache.
     sha256
         Hexadecimal digest the file must have.

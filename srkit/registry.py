@@ -176,10 +176,8 @@ class Registry:
         weights = card.weights.get(chosen)
         if card.weights and weights is None:
             raise WeightsError(f"{card.name} has no weights for x{chosen}")
-        upscaler = adapter(card, chosen, weights and weights_path(weights), **options)
-        if not isinstance(upscaler, Upscaler):
-            raise BrokenPluginError(f"{card.adapter} made {type(upscaler)!r}, not an Upscaler")
-        return upscaler
+        made = adapter(card, chosen, weights and weights_path(weights), **options)
+        return _checked(made, card.adapter)
 
     def _is_file(self, model: str) -> bool:
         if "/" in model or "\\" in model:
@@ -197,7 +195,7 @@ class Registry:
             raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
         formats = self.formats()
         for kind in formats:
-            if not kind.sniff(head, path):
+            if not _sniffs(kind, head, path):
                 continue
             if runtime not in ("auto", kind.framework):
                 raise OptionError(
@@ -206,8 +204,7 @@ class Registry:
                 )
             opener = _adapter(kind.adapter, kind.framework, None)
             check_options(opener, options, kind.name)
-            upscaler: Upscaler = opener(path, scale=scale, **options)
-            return upscaler
+            return _checked(opener(path, scale=scale, **options), kind.adapter)
         raise WeightsError(
             f"{path} is no weights file srkit knows; it reads {_listed(k.name for k in formats)}"
         )
@@ -271,6 +268,21 @@ def _adapter(path: str, framework: str, line: str | None) -> Callable[..., Any]:
             f"{path} cannot be imported: {type(error).__name__}: {error}"
         ) from error
     return adapter
+
+
+def _checked(made: object, adapter: str) -> Upscaler:
+    if not isinstance(made, Upscaler):
+        raise BrokenPluginError(f"{adapter} made {type(made)!r}, not an Upscaler")
+    return made
+
+
+def _sniffs(kind: FileFormat, head: bytes, path: Path) -> bool:
+    """Whether a file is of a format; a plugin that fails to say so does not break the others."""
+    try:
+        return kind.sniff(head, path)
+    except Exception as error:  # noqa: BLE001 a plugin can fail in any way
+        log.warning("the format %s failed on %s: %r", kind.name, path, error)
+        return False
 
 
 def _read_card(entry: metadata.EntryPoint, owner: str) -> ModelCard:

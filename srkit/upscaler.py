@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -16,6 +15,7 @@ from srkit import engine
 from srkit.card import ModelCard
 from srkit.errors import OptionError
 from srkit.imaging.planes import Planes, read_planes
+from srkit.memory import free_memory
 
 Progress = bool | Callable[[int, int], None]
 
@@ -210,21 +210,13 @@ def _check(size: tuple[int, int] | None, memory: int | None) -> None:
         good = (
             isinstance(size, tuple | list)
             and len(size) == 2
-            and all(isinstance(n, int | np.integer) and 0 < n <= LONGEST_SIDE for n in size)
+            and all(_is_whole(n) and 0 < n <= LONGEST_SIDE for n in size)
         )
         if not good:
             raise OptionError(f"size is (height, width) in pixels, both positive, not {size!r}")
-    if memory is not None and not (isinstance(memory, numbers.Real) and memory > 0):
+    if memory is not None and not (isinstance(memory, numbers.Real) and 0 < memory < math.inf):
         raise OptionError(f"memory is a positive number of bytes, not {memory!r}")
 
 
-def free_memory() -> int:
-    """Bytes of main memory that are free or can be freed; 4 GiB where nobody says."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (OSError, ValueError, AttributeError):
-        return 4 << 30
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)

@@ -12,13 +12,18 @@ settings.load_profile("srkit")
 
 ROOT = Path(__file__).parent.parent
 # Folders whose modules import PyTorch at the top, as adapters may.
-NEED_TORCH = ("srkit/adapters/pytorch", "srkit/training", "tests/pytorch", "tests/training")
+NEED_TORCH = ("srkit/adapters/pytorch", "srkit/training", "tests/pytorch")
+NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 
 
 def pytest_configure(config):
+    ignored = []
     if not all(find_spec(name) for name in ("torch", "safetensors")):
-        ignored = [str(ROOT / folder) for folder in NEED_TORCH]
-        config.option.ignore = [*(config.option.ignore or []), *ignored]
+        ignored += NEED_TORCH
+    if ignored or find_spec("stlpips_pytorch") is None:
+        ignored += NEED_PERCEPTUAL
+    paths = [str(ROOT / path) for path in ignored]
+    config.option.ignore = [*(config.option.ignore or []), *paths]
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def stopping(monkeypatch):
     """A model that raises what it is told when it sees its second image."""
 
     def install(error):
-        monkeypatch.setattr(srkit, "registry", Registry())
+        monkeypatch.setattr(srkit, "_registry", Registry())
         monkeypatch.setattr(Stopping, "error", error)
         monkeypatch.setattr(Stopping, "runs", 0)
         srkit.register(

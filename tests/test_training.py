@@ -179,4 +179,4 @@ def test_credits_name_every_photo(tmp_path: Path) -> None:
     table.write_text("file,licence,original,source\n1.jpg,CC0-1.0,a.jpg,here/a.jpg\n")
     text = credits_of(table)
     assert "1 photos" in text
-    assert "| a.jpg | CC0-1.0 | here/a.jpg |" in text
+    assert "| a.jpg | CC0-1.0 |  | here/a.jpg |" in text

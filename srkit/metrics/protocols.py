@@ -81,7 +81,10 @@ class Protocol:
             ``(H // scale, W // scale)`` or with channels, of the dtype of `hr`.
         """
         hr = mod_crop(hr, scale)
-        return imresize(hr, size=(hr.shape[0] // scale, hr.shape[1] // scale))
+        lr = imresize(hr, size=(hr.shape[0] // scale, hr.shape[1] // scale))
+        # Bicubic overshoots at edges; a float image ends at black and white all the same.
+        unit = np.issubdtype(hr.dtype, np.floating) and hr.min() >= 0 and hr.max() <= 1
+        return np.clip(lr, 0, 1) if unit else lr
 
 
 STANDARD = Protocol(

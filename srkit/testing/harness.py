@@ -109,7 +109,7 @@ def noise(shape: tuple[int, ...], dtype: DTypeLike = np.float32, seed: int = 0) 
     Examples
     --------
     >>> noise((1, 3), np.uint8).tolist()
-    [[163, 70, 10]]
+    [[163, 69, 10]]
     """
     values = np.random.default_rng(seed).random(shape)
     if np.issubdtype(dtype, np.integer):

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from srkit.errors import OptionError
+from srkit.errors import OptionError, SrkitError
+from srkit.imaging.atomic import replacing
+from srkit.imaging.files import read_image
 from srkit.imaging.resize import imresize
 
 log = logging.getLogger(__name__)
@@ -37,24 +38,27 @@ def pack(photos: Sequence[Path], folder: Path, scale: int) -> Path:
     if index.exists() and json.loads(index.read_text())["names"] == names:
         return index
     folder.mkdir(parents=True, exist_ok=True)
+    # While pixels are being replaced, no old index may vouch for them.
+    index.unlink(missing_ok=True)
     shapes: list[tuple[int, int]] = []
     hr_path, lr_path = folder / f"hr_x{scale}.u8", folder / f"lr_x{scale}.u8"
     with hr_path.open("wb") as hr_file, lr_path.open("wb") as lr_file:
         for path in photos:
             try:
-                with Image.open(path) as opened:
-                    hr = np.asarray(opened.convert("RGB"))
-            except (OSError, UnidentifiedImageError) as error:
+                hr = np.asarray(read_image(path).to_pil().convert("RGB"))
+            except (OSError, SrkitError) as error:
                 log.warning("skipped %s: %s", path, error)
                 continue
             h, w = (n - n % scale for n in hr.shape[:2])
+            if not h or not w:
+                log.warning("skipped %s: it is smaller than %d pixels", path, scale)
+                continue
             hr = hr[:h, :w]
             hr_file.write(np.ascontiguousarray(hr).tobytes())
             lr_file.write(imresize(hr, 1 / scale).tobytes())
             shapes.append((h, w))
-    part = index.with_suffix(".part")
-    part.write_text(json.dumps({"names": names, "shapes": shapes}))
-    part.replace(index)
+    with replacing(index) as file:
+        file.write(json.dumps({"names": names, "shapes": shapes}).encode())
     return index
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -59,6 +59,16 @@ def pick_precision(precision: str) -> torch.dtype:
             f"precision is 'auto', {', '.join(map(repr, PRECISIONS))}, not {precision!r}"
         )
     return PRECISIONS[precision]
+
+
+def exact_kernels(device: torch.device) -> AbstractContextManager[None]:
+    """Keep float32 at full precision: CUDA's TF32 would cut its mantissa to 10 bits."""
+    if device.type != "cuda":
+        return nullcontext()
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=torch.backends.cudnn.enabled, allow_tf32=False
+    )
+    return flags
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.srresnet import SRResNetUpscaler, build_srresnet, looks_like_srresnet
+from srkit.adapters.pytorch.srresnet import SRResNetUpscaler, looks_like_srresnet, scale_of
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
@@ -32,7 +32,7 @@ ARCHITECTURES = (
     Architecture(
         "SRResNet",
         looks_like_srresnet,
-        lambda tensors: build_srresnet(tensors).scale,
+        scale_of,
         SRResNetUpscaler,
     ),
 )

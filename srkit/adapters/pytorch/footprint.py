@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
 # Side of the tile that is run; small, since the figure is one per pixel.
 PROBE = 16
@@ -35,18 +35,18 @@ def _is_plane(value: object) -> bool:
 
 
 @torch.inference_mode()
-def bytes_per_pixel(net: nn.Module, channels: int) -> float:
+def bytes_per_pixel(traced: fx.GraphModule, channels: int) -> float:
     """Working memory of a network in bytes for each LR pixel of its input.
 
     Parameters
     ----------
-    net
-        A network on its device, in its precision.
+    traced
+        A network on its device, in its precision, as `trace` gives it.
     channels
         Channels of its input.
     """
-    like = next(net.parameters())
+    like = next(traced.parameters())
     tile = torch.zeros(1, channels, PROBE, PROBE, device=like.device, dtype=like.dtype)
-    watch = _Watch(fx.symbolic_trace(net), garbage_collect_values=True)
+    watch = _Watch(traced, garbage_collect_values=True)
     watch.run(tile)
     return HEADROOM * watch.peak / PROBE**2

@@ -19,21 +19,21 @@ POINTWISE = (
 )  # fmt: skip
 POINTWISE_FUNCTIONS = {
     "add", "sub", "mul", "truediv", "iadd", "imul", "cat", "tanh", "relu", "sigmoid", "clamp",
-    "to", "contiguous", "tensor", "view", "getattr",
+    "to", "contiguous",
 }  # fmt: skip
 
 # How far a value reaches in LR pixels, and how many of its pixels one LR pixel holds.
 Reach = tuple[Fraction, Fraction]
 
 
-def receptive_radius(net: nn.Module) -> int:
+def receptive_radius(traced: fx.GraphModule) -> int:
     """How many LR pixels away an input pixel can be and still change an output pixel.
 
     Parameters
     ----------
-    net
-        A network that `torch.fx` can trace, of convolutions, pixel shuffles,
-        pointwise layers, sums and concatenations.
+    traced
+        A network of convolutions, pixel shuffles, pointwise layers, sums and
+        concatenations, as `trace` gives it.
 
     Raises
     ------
@@ -42,10 +42,11 @@ def receptive_radius(net: nn.Module) -> int:
 
     Examples
     --------
-    >>> receptive_radius(nn.Sequential(nn.Conv2d(1, 4, 5, padding=2), nn.PixelShuffle(2)))
+    >>> from srkit.adapters.pytorch.tracing import trace
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 5, padding=2), nn.PixelShuffle(2))
+    >>> receptive_radius(trace(net))
     2
     """
-    traced = fx.symbolic_trace(net)
     modules = dict(traced.named_modules())
     reach: dict[fx.Node, Reach] = {}
     for node in traced.graph.nodes:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.nets.srresnet import SRResNet, denormalise, normalise
+from srkit.adapters.pytorch.nets.srresnet import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    SRResNet,
+    denormalise,
+)
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import WeightsError
@@ -17,13 +23,18 @@ from srkit.errors import WeightsError
 class UnitRange(nn.Module):
     """SRResNet between [0, 1] planes: normalises its input, and its output back."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, net: SRResNet) -> None:
         super().__init__()
         self.net = net
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
 
     def forward(self, rgb: Tensor) -> Tensor:
         """RGB ``(N, 3, H, W)`` in [0, 1] to the same at `scale` times the size."""
-        return denormalise(self.net(normalise(rgb)))
+        return denormalise(self.net((rgb - self.mean) / self.std))
 
 
 class SRResNetUpscaler(TorchUpscaler):
@@ -76,14 +87,44 @@ def build_srresnet(tensors: Mapping[str, Tensor]) -> SRResNet:
         middle = tensors["conv_block2.conv_block.0.weight"]
     except KeyError as error:
         raise WeightsError(f"these are no weights of SRResNet: {error} is missing") from error
+    if not first.ndim == middle.ndim == 4:
+        raise WeightsError("these are no weights of SRResNet: its first tensors are no kernels")
     blocks = _count(tensors, "residual_blocks.")
-    doublings = _count(tensors, "subpixel_convolutional_blocks.")
     try:
-        net = SRResNet(2**doublings, first.shape[0], blocks, first.shape[-1], middle.shape[-1])
-        net.load_state_dict({k: v.float() for k, v in tensors.items()})
-    except (RuntimeError, ValueError, IndexError) as error:
+        # Without storage: what a hostile file claims to be large costs nothing.
+        with torch.device("meta"):
+            net = SRResNet(
+                scale_of(tensors), first.shape[0], blocks, first.shape[-1], middle.shape[-1]
+            )
+        _check_shapes(net.state_dict(), tensors)
+        floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+        net.load_state_dict(floats, assign=True)
+    except (RuntimeError, ValueError) as error:
         raise WeightsError(f"the weights do not fit SRResNet: {error}") from error
     return net
+
+
+def _check_shapes(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    """Compare names and shapes, and refuse tensors that are larger than their data."""
+    if apart := sorted(wanted.keys() ^ given.keys()):
+        verb = "missing" if apart[0] in wanted else "left over"
+        raise ValueError(f"{apart[0]} is {verb}, and {len(apart) - 1} more tensors do not match")
+    for name, tensor in given.items():
+        if tensor.shape != wanted[name].shape:
+            raise ValueError(
+                f"{name} is {tuple(tensor.shape)}, where the others want "
+                f"{tuple(wanted[name].shape)}"
+            )
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise ValueError(f"{name} repeats its data, which no trained weights do")
+
+
+def scale_of(tensors: Mapping[str, Tensor]) -> int:
+    """The factor that a state dict of SRResNet is for: twice for each sub-pixel layer."""
+    doublings = _count(tensors, "subpixel_convolutional_blocks.")
+    if not 1 <= doublings <= 3:
+        raise WeightsError(f"SRResNet has 1 to 3 sub-pixel layers; these weights have {doublings}")
+    return int(2**doublings)
 
 
 def _count(tensors: Mapping[str, Tensor], prefix: str) -> int:

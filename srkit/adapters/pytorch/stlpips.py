@@ -93,6 +93,22 @@ class StLpips:
         features: list[Tensor] = self.net((2 * x - 1 - self._shift) / self._scale, last)
         return features
 
+    def between(self, a: Tensor, b: Tensor) -> Tensor:
+        """Mean distance of two batches, as a loss: gradients reach both.
+
+        Parameters
+        ----------
+        a, b
+            RGB in [0, 1], ``(N, 3, H, W)``, on this object's device.
+
+        Returns
+        -------
+        Tensor
+            A scalar.
+        """
+        levels = zip(self.features(a), self.features(b), self._heads, strict=True)
+        return torch.stack([_weighted_difference(*level) for level in levels]).sum()
+
     def distance(self, reference: ArrayLike, test: ArrayLike, *, crop: int = 0) -> float:
         """Perceptual distance of two images.
 
@@ -125,10 +141,8 @@ class StLpips:
                 f"images have {shape}"
             )
         with torch.inference_mode():
-            a = self.features(self._tensor(pair.reference / pair.peak))
-            b = self.features(self._tensor(pair.test / pair.peak))
-            levels = zip(a, b, self._heads, strict=True)
-            return float(sum(_weighted_difference(*level) for level in levels))
+            a, b = self._tensor(pair.reference / pair.peak), self._tensor(pair.test / pair.peak)
+            return float(self.between(a, b))
 
     def _tensor(self, image: NDArray[np.float64]) -> Tensor:
         rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
@@ -143,7 +157,9 @@ def _weighted_difference(a: Tensor, b: Tensor, head: Tensor) -> Tensor:
 
 def _unit(features: Tensor) -> Tensor:
     """Features of each pixel scaled to length one."""
-    return features / (features.square().sum(dim=1, keepdim=True).sqrt() + 1e-10)
+    # The inner constant keeps the root's slope finite where all features are zero.
+    length = (features.square().sum(dim=1, keepdim=True) + 1e-20).sqrt()
+    return features / (length + 1e-10)
 
 
 def _weights_path(backbone: Backbone) -> Path:

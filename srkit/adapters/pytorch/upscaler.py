@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from srkit.adapters.pytorch.device import memory_errors, pick_device, pick_precision
+from srkit.adapters.pytorch.device import exact_kernels, memory_errors, pick_device, pick_precision
 from srkit.adapters.pytorch.footprint import bytes_per_pixel
 from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
+from srkit.adapters.pytorch.tracing import trace
 from srkit.card import ModelCard
 from srkit.upscaler import Upscaler
 
@@ -38,9 +39,10 @@ class TorchUpscaler(Upscaler):
         self.card, self.scale = card, scale
         self._device = pick_device(device)
         self._dtype = pick_precision(precision)
-        self._radius = receptive_radius(net)
         net = fold_batch_norm(net.eval()).requires_grad_(False)
         self._net: nn.Module = net.to(self._device, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._graph = trace(self._net)
+        self._radius = receptive_radius(self._graph)
 
     @property
     def radius(self) -> int:
@@ -54,7 +56,7 @@ class TorchUpscaler(Upscaler):
 
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Upscaler.run`."""
-        with memory_errors(), torch.inference_mode():
+        with memory_errors(), torch.inference_mode(), exact_kernels(self._device):
             # (N, H, W, C) seen as (N, C, H, W) is channels-last already.
             given = torch.from_numpy(tiles).permute(0, 3, 1, 2)
             made = self._net(given.to(self._device, self._dtype))
@@ -63,7 +65,7 @@ class TorchUpscaler(Upscaler):
 
     @functools.cached_property
     def _measured(self) -> float:
-        return bytes_per_pixel(self._net, 1 if self.card.colour == "luma" else 3)
+        return bytes_per_pixel(self._graph, 1 if self.card.colour == "luma" else 3)
 
     @property
     def bytes_per_pixel(self) -> float:

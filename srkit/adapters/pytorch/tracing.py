@@ -1,0 +1,49 @@
+"""Trace a network into a graph while other threads go on running theirs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from torch import fx, nn
+
+# torch.fx patches `nn.Module` for the whole process while it traces.
+_LOCK = threading.Lock()
+
+
+class _OneThread(fx.Tracer):
+    """Traces what its own thread does, and lets the modules of other threads run."""
+
+    def __init__(self) -> None:
+        super().__init__(autowrap_modules=())  # type: ignore[arg-type]
+        self._thread = threading.get_ident()
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
+
+def trace(net: nn.Module) -> fx.GraphModule:
+    """The graph of a network, sharing its layers; safe while other threads run models.
+
+    Parameters
+    ----------
+    net
+        A network that `torch.fx` can trace: no branches on the values of tensors.
+    """
+    with _LOCK:
+        graph = _OneThread().trace(net)
+    return fx.GraphModule(net, graph)

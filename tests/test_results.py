@@ -1,0 +1,36 @@
+"""The shipped weights are as good as docs/results.md says: run on Set5 and Set14."""
+
+from __future__ import annotations
+
+import pytest
+
+import srkit
+
+pytest.importorskip("torch", reason="the networks need PyTorch: pip install 'srkit[torch]'")
+
+
+def test_srresnet_beats_bicubic_on_set5_by_2_db(data_folder) -> None:
+    folder = data_folder("bench/Set5")
+    bicubic = srkit.evaluate("bicubic", folder, scale=4).mean
+    assert srkit.evaluate("srresnet", folder, scale=4).mean.psnr >= bicubic.psnr + 2.0
+
+
+def test_srgan_is_perceptually_nearer_than_srresnet_on_set14_by_a_fifth(data_folder) -> None:
+    pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
+    folder = data_folder("bench/Set14")
+    srresnet = srkit.evaluate("srresnet", folder, scale=4).mean
+    srgan = srkit.evaluate("srgan", folder, scale=4).mean
+    assert srgan.st_lpips <= 0.8 * srresnet.st_lpips
+
+
+def test_srresnet_beats_bicubic_on_a_photo_that_comes_with_scikit_image() -> None:
+    from skimage import data
+
+    comparison = srkit.compare(
+        srkit.metrics.STANDARD.low_resolution(data.astronaut(), 4),
+        ["bicubic", "srresnet"],
+        scale=4,
+        reference=data.astronaut(),
+    )
+    # Bicubic's figure is that of MATLAB's imresize to 0.01 dB: tests/test_metrics.py.
+    assert comparison.scores["srresnet"].psnr > comparison.scores["bicubic"].psnr + 1.0
