@@ -176,6 +176,8 @@ def plan(grid: Grid, part: Region, pixels: int) -> list[Region]:
         cost = across * widest * math.ceil(height / core_height) * tall
         if best is None or cost < best[0]:
             best = cost, core_height, core_width
+    if best is None:
+        log.warning("%d pixels at a time are too few for this halo: taking the least", pixels)
     _, core_height, core_width = best or (0, SMALLEST_CORE, SMALLEST_CORE)
     core_height = math.ceil(height / math.ceil(height / core_height))
     return [

@@ -381,3 +381,10 @@ def test_no_framework_is_imported_and_a_closed_pipe_is_no_error():
     os.close(writer)
     assert closed.stderr == ""
     assert closed.returncode == 1
+
+
+def test_a_format_that_cannot_hold_the_result_is_told_before_work(tmp_path, capsys, monkeypatch):
+    source = photo(tmp_path / "a.png", np.zeros((4, 4, 4), np.uint8))
+    monkeypatch.delattr(Upscaler, "upscale")
+    assert main(["upscale", str(source), "-m", "nearest", "--format", "jpg"]) == 1
+    assert "JPEG cannot hold an alpha channel" in capsys.readouterr().err

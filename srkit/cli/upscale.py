@@ -21,7 +21,7 @@ from srkit.cli.console import (
 )
 from srkit.cli.plan import Failure, Task, assign, find, is_picture
 from srkit.errors import OptionError, SrkitError
-from srkit.imaging.files import MAX_PIXELS
+from srkit.imaging.files import MAX_PIXELS, check_fits
 from srkit.upscaler import Progress, Upscaler
 
 FORMATS = ("png", "jpg", "jpeg", "tif", "tiff", "webp", "avif", "bmp")
@@ -204,10 +204,13 @@ def _attempt(
 
 def _upscale(task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress) -> None:
     image = srkit.read_image(task.source, max_pixels=args.max_pixels)
+    size = _size(image, args.width, args.height)
+    scaled = (image.height * upscaler.scale, image.width * upscaler.scale)
+    check_fits(image, task.target, size or scaled)
     task.target.parent.mkdir(parents=True, exist_ok=True)
     result = upscaler.upscale(
         image,
-        size=_size(image, args.width, args.height),
+        size=size,
         memory=args.memory,
         self_ensemble=args.self_ensemble,
         progress=progress,

@@ -159,13 +159,10 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
         As Python raises them; what was at `path` then stays as it was.
     """
     path = Path(path)
-    kind = _SUFFIXES.get(path.suffix.lower())
-    if kind is None:
-        raise ImageError(
-            f"cannot tell the format from the name {path.name!r}; use one of {', '.join(_SUFFIXES)}"
-        )
+    kind = check_fits(image, path, (image.height, image.width))
     _check_quality(kind, quality)
-    pixels = _fit(image, kind)
+    eight_bits = image.dtype == np.float32 and "float32" not in _FORMATS[kind].dtypes
+    pixels = pil.as_uint8(image.pixels) if eight_bits else image.pixels
     metadata = replace(
         image.metadata,
         icc=_fitting_profile(image.metadata, kind),
@@ -236,9 +233,35 @@ def _check_quality(kind: str, quality: int | None) -> None:
         raise OptionError(f"quality is a whole number from 1 to 100, not {quality!r}")
 
 
-def _fit(image: Image, kind: str) -> NDArray[Any]:
-    """Pixels as the format takes them; refuse what it cannot hold."""
-    can, mode, pixels = _FORMATS[kind], image.metadata.mode, image.pixels
+def check_fits(image: Image, path: str | os.PathLike[str], shape: tuple[int, int]) -> str:
+    """Check that a file can hold an image like `image` of another size, before it is made.
+
+    Parameters
+    ----------
+    image
+        Its mode and depth count.
+    path
+        Its suffix names the format.
+    shape
+        Height and width of the image to be written.
+
+    Returns
+    -------
+    str
+        The format, such as ``"PNG"``.
+
+    Raises
+    ------
+    ImageError
+        As `save_image`.
+    """
+    path, (height, width) = Path(path), shape
+    kind = _SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        raise ImageError(
+            f"cannot tell the format from the name {path.name!r}; use one of {', '.join(_SUFFIXES)}"
+        )
+    can, mode = _FORMATS[kind], image.metadata.mode
     if mode not in can.modes:
         what = "CMYK" if mode == "CMYK" else "an alpha channel"
         advice = (
@@ -247,19 +270,17 @@ def _fit(image: Image, kind: str) -> NDArray[Any]:
             else "use PNG, TIFF, WebP or AVIF, or drop alpha from image.pixels"
         )
         raise ImageError(f"{kind} cannot hold {what}; {advice}")
-    if max(image.size) > can.max_side:
+    if max(height, width) > can.max_side:
         raise ImageError(
             f"{kind} holds at most {can.max_side} pixels a side, but the image is "
-            f"{image.width}x{image.height}; use PNG or TIFF"
+            f"{width}x{height}; use PNG or TIFF"
         )
-    if pixels.dtype == np.float32 and "float32" not in can.dtypes:
-        return pil.as_uint8(pixels)
-    if pixels.dtype.name not in can.dtypes:
+    if image.dtype != np.float32 and image.dtype.name not in can.dtypes:
         raise ImageError(
             f"{kind} as srkit writes it holds 8 bits, but the image has 16; use PNG or TIFF, or "
             "save srkit.Image((image.pixels / 257).round().astype('uint8'), image.metadata)"
         )
-    return pixels
+    return kind
 
 
 def _fitting_profile(metadata: Metadata, kind: str) -> bytes | None:
