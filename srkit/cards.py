@@ -52,8 +52,8 @@ SRRESNET = ModelCard(
     training_data="srkit/pretrained/CREDITS.md",
     weights={
         4: WeightsFile(
-            "srresnet_x4.safetensors",
-            "0e06297ed8e92988099d9b2e87c96bff0767139b1258795b27616aeab067577e",
+            file="srresnet_x4.safetensors",
+            sha256="56b6a2ffdd0065622299ed319c4e20a329f2c07460ef2f594ab5550aa30ec180",
         )
     },
 )
@@ -70,7 +70,7 @@ SRGAN = ModelCard(
     weights={
         4: WeightsFile(
             file="srgan_x4.safetensors",
-            sha256="",
+            sha256="0de9502d429397adb4c0d4d169c7caa42de69a4bf343636770836b621ff7bf47",
         )
     },
 )

@@ -15,13 +15,14 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install
 
 from srkit.adapters.pytorch.nets.discriminator import Discriminator  # noqa: E402
 from srkit.adapters.pytorch.nets.srresnet import SRResNet, denormalise, normalise  # noqa: E402
-from srkit.errors import OptionError  # noqa: E402
+from srkit.errors import OptionError, WeightsError  # noqa: E402
 from srkit.imaging.resize import imresize  # noqa: E402
 from srkit.training import adversarial, pixel  # noqa: E402
 from srkit.training.bicubic_start import start_bicubic  # noqa: E402
 from srkit.training.common import find_photos, to_tensor  # noqa: E402
 from srkit.training.credits import credits_of  # noqa: E402
 from srkit.training.export import export  # noqa: E402
+from srkit.training.interpolate import interpolate  # noqa: E402
 from srkit.training.photos import PhotoCrops, pack  # noqa: E402
 
 TINY = pixel.PixelRecipe(
@@ -180,3 +181,14 @@ def test_credits_name_every_photo(tmp_path: Path) -> None:
     text = credits_of(table)
     assert "1 photos" in text
     assert "| a.jpg | CC0-1.0 |  | here/a.jpg |" in text
+
+
+def test_interpolation_is_exact_at_both_ends_and_halfway_between() -> None:
+    first = {"a": torch.tensor([0.0, 2.0]), "n": torch.tensor(3)}
+    second = {"a": torch.tensor([1.0, 4.0]), "n": torch.tensor(3)}
+    assert interpolate(first, second, 0.0)["a"].tolist() == [0.0, 2.0]
+    assert interpolate(first, second, 1.0)["a"].tolist() == [1.0, 4.0]
+    assert interpolate(first, second, 0.5)["a"].tolist() == [0.5, 3.0]
+    assert interpolate(first, second, 0.5)["n"].item() == 3
+    with pytest.raises(WeightsError, match="b"):
+        interpolate(first, {**second, "b": torch.zeros(1)}, 0.5)

@@ -52,7 +52,7 @@ class AdversarialRecipe:
     """
 
     scale: int = 4
-    steps: int = 1500
+    steps: int = 600
     batch: int = 4
     crop: int = 24
     rate: float = 6e-5
@@ -60,8 +60,8 @@ class AdversarialRecipe:
     clip: float = 1.0
     ema: float = 0.99
     pixel: float = 1.0
-    perceptual: float = 0.5
-    adversarial: float = 5e-3
+    perceptual: float = 0.3
+    adversarial: float = 0.02
     judge: int = 32
     seed: int = 0
     held_out: int = 12

@@ -44,10 +44,10 @@ class PixelRecipe:
     """
 
     scale: int = 4
-    steps: int = 5000
+    steps: int = 3000
     batch: int = 4
     crop: int = 24
-    rate: float = 3e-4
+    rate: float = 2.5e-4
     warmup: int = 100
     clip: float = 1.0
     ema: float = 0.998
