@@ -345,8 +345,17 @@ def test_options_of_a_file_are_those_of_its_format(here):
 # --- the short way ------------------------------------------------------------------------
 
 
-def test_upscale_loads_once_and_upscales():
+def test_upscale_loads_once_and_upscales(monkeypatch):
     image = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
     wanted = srkit.load("bicubic", scale=3).upscale(image)
+    loads, load = [], srkit.load
+    monkeypatch.setattr(srkit, "load", lambda *a, **k: loads.append(a) or load(*a, **k))
+    srkit._loaded.cache_clear()
     for _ in range(2):
         np.testing.assert_array_equal(srkit.upscale(image, "bicubic", scale=3), wanted)
+    assert len(loads) == 1
+
+
+def test_an_option_that_cannot_be_kept_is_refused_like_any_other():
+    with pytest.raises(OptionError, match="no option 'foo'"):
+        srkit.upscale(np.zeros((2, 2), np.uint8), "bicubic", foo=[1])

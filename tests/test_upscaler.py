@@ -276,8 +276,10 @@ def test_pictures_that_do_not_fit_together_are_run_one_by_one():
     assert model.seen == [36] * 5
 
 
-def test_memory_is_by_default_a_share_of_what_is_free():
-    assert 0 < bicubic().available_memory() <= 4 << 30
+@pytest.mark.parametrize(("free", "share"), [(2 << 30, 1 << 30), (100 << 30, 4 << 30)])
+def test_memory_is_by_default_half_of_what_is_free_up_to_4_gib(monkeypatch, free, share):
+    monkeypatch.setattr("srkit.upscaler.free_memory", lambda: free)
+    assert bicubic().available_memory() == share
 
 
 # --- plugins that break their promise -----------------------------------------------------

@@ -14,6 +14,7 @@ from PIL import Image as PILImage
 from srkit.errors import ImageError
 from srkit.imaging.image import Image
 from srkit.testing.harness import Factory, check, noise, require, require_raises, require_same
+from srkit.upscaler import Upscaler
 
 # Odd, tiny and lopsided, as (height, width).
 SIZES = ((1, 1), (1, 2), (2, 1), (1, 50), (50, 1), (3, 5), (8, 8), (17, 11))
@@ -88,6 +89,8 @@ def check_pil_modes(factory: Factory) -> None:
         require(result.mode == wanted, f"mode {name} gives {result.mode}, not {wanted}")
         size = given.width * upscaler.scale, given.height * upscaler.scale
         require(result.size == size, f"mode {name} gives the size {result.size}, not {size}")
+        got, expected = np.asarray(result), _expected(upscaler, given, wanted)
+        require_same(got[..., 1] if wanted == "LA" else got, expected, f"a picture of mode {name}")
 
 
 @check
@@ -162,6 +165,22 @@ def _require_kind(result: object, shape: tuple[int, ...], dtype: str, scale: int
     require(result.dtype == dtype, f"{what} gave {result.dtype}")
     inside = result.min() >= 0 and result.max() <= TOPS[dtype]
     require(inside, f"{what} gave values from {result.min()} to {result.max()}")
+
+
+def _expected(upscaler: Upscaler, given: PILImage.Image, mode: str) -> NDArray[Any]:
+    """What arrays say a Pillow image of a mode becomes; of LA the alpha alone."""
+    if mode == "CMYK":
+        inks = np.moveaxis(np.asarray(given), -1, 0)
+        return np.stack([upscaler.upscale(np.ascontiguousarray(ink)) for ink in inks], axis=-1)
+    if mode == "F":
+        grey: NDArray[Any] = upscaler.upscale(np.asarray(given) / np.float32(255))
+        return grey * np.float32(255)
+    if mode == "LA":
+        alpha: NDArray[Any] = upscaler.upscale(np.asarray(given.convert("RGBA")))[..., 3]
+        return alpha
+    pixels = given if mode == "I;16" else given.convert(mode)
+    plain: NDArray[Any] = upscaler.upscale(np.asarray(pixels))
+    return plain
 
 
 def _of_mode(name: str) -> PILImage.Image:
