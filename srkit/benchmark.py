@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.files import read_image
 from srkit.metrics import PROTOCOLS, Protocol, mod_crop
@@ -166,6 +164,8 @@ def evaluate(
     paths, name = _images(dataset)
     upscaler = ready(model, scale)
     label = f"{upscaler.card.name} x{scale} on {name}"
+    from tqdm import tqdm
+
     # disable=None: no bar where stderr is not a terminal.
     bar = tqdm(paths, desc=label, unit="image", disable=None if progress else True)
     rows = tuple(_score(path, upscaler, scale, chosen) for path in bar)

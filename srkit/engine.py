@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from tqdm import tqdm
 
 from srkit.errors import BrokenPluginError, WeightsError
 from srkit.imaging.color import rgb_to_ycbcr
@@ -299,6 +298,13 @@ def _base_run_rows() -> object:
     return Upscaler.run_rows
 
 
+def _bar(pixels: int, label: str) -> Any:
+    # Imported when a bar is wanted: it is a quarter of srkit's import time.
+    from tqdm import tqdm
+
+    return tqdm(total=pixels, desc=label, unit="px", unit_scale=True)
+
+
 class Meter:
     """Reports pixels done to a bar or a function, or to nobody."""
 
@@ -307,9 +313,7 @@ class Meter:
     ) -> None:
         self._call = progress if callable(progress) else None
         self._pixels, self._done = pixels, 0
-        self._bar = (
-            tqdm(total=pixels, desc=label, unit="px", unit_scale=True) if progress is True else None
-        )
+        self._bar = _bar(pixels, label) if progress is True else None
 
     def __enter__(self) -> Callable[[int], None]:
         return self._advance
