@@ -38,7 +38,7 @@ def test_a_pattern_that_fits_nothing(capsys):
 
 def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, capsys):
     monkeypatch.setattr(
-        "srkit.cli.models.find_spec", lambda name: None if name == "torch" else find_spec(name)
+        "srkit.registry.find_spec", lambda name: None if name == "torch" else find_spec(name)
     )
     assert main(["models"]) == 0
     out = capsys.readouterr().out
@@ -50,7 +50,7 @@ def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, c
 
 def test_a_broken_plugin_is_listed_with_its_cause(monkeypatch, capsys):
     broken = EntryPoint("shiny", "no_such_module_at_all:CARD", "srkit.models")
-    monkeypatch.setattr(srkit, "registry", Registry(lambda group: [*installed(group), broken]))
+    monkeypatch.setattr(srkit, "_registry", Registry(lambda group: [*installed(group), broken]))
     assert main(["models"]) == 0
     rows = table(capsys.readouterr().out)
     assert "broken" in rows["shiny"]
@@ -60,7 +60,7 @@ def test_a_broken_plugin_is_listed_with_its_cause(monkeypatch, capsys):
 
 @pytest.mark.parametrize(("scales", "shown"), [((2, 4, 8), "x2, x4, x8"), ((2, 3), "x2, x3")])
 def test_scales_of_a_plugins_model(monkeypatch, capsys, scales, shown):
-    monkeypatch.setattr(srkit, "registry", Registry(lambda group: []))
+    monkeypatch.setattr(srkit, "_registry", Registry(lambda group: []))
     srkit.register(ModelCard("mine", "My own.", "mine:Model", "numpy", scales, 2))
     assert main(["models"]) == 0
     assert shown in capsys.readouterr().out

@@ -65,6 +65,7 @@ class AdversarialRecipe:
     judge: int = 32
     seed: int = 0
     held_out: int = 12
+    flat: float = 0.1
     check_every: int = 100
     save_every: int = 50
 
@@ -169,7 +170,7 @@ def train(
         ``out/weights.pth``: the state dict of the averaged generator.
     """
     data, checks = prepare(
-        photos, cache or out / "cache", recipe.scale, recipe.crop, recipe.held_out
+        photos, cache or out / "cache", recipe.scale, recipe.crop, recipe.held_out, recipe.flat
     )
     duel = Duel(recipe, weights)
     first = duel.restore(out / "state.pth") if (out / "state.pth").exists() else 0

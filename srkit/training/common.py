@@ -43,14 +43,14 @@ def find_photos(folder: Path) -> list[Path]:
 
 
 def prepare(
-    photos: Path, cache: Path, scale: int, crop: int, held_out: int
+    photos: Path, cache: Path, scale: int, crop: int, held_out: int, flat: float = 0.0
 ) -> tuple[PhotoCrops, list[Crops]]:
     """Crops to train on, and fixed crops of photos that training never sees."""
     paths = find_photos(photos)
     count = max(1, min(held_out, len(paths) // 2))
     held = paths[:: len(paths) // count][:count]
     kept = sorted(set(paths) - set(held))
-    train = PhotoCrops(pack(kept, cache / "train", scale), scale, crop)
+    train = PhotoCrops(pack(kept, cache / "train", scale), scale, crop, flat)
     check = PhotoCrops(pack(held, cache / "held", scale), scale, CHECK_SIZE)
     rng = np.random.default_rng(1)
     return train, [check.crop(rng) for _ in range(CHECK_CROPS)]

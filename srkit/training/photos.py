@@ -74,11 +74,15 @@ class PhotoCrops:
         LR pixels are this many times larger than HR pixels.
     size
         Side of the LR crops.
+    flat
+        Share of crops that are one plain colour, black and white among them: crops
+        picked for detail never teach a network to leave an even area alone.
     """
 
     index: Path
     scale: int
     size: int
+    flat: float = 0.0
 
     def __post_init__(self) -> None:
         shapes = [tuple(s) for s in json.loads(self.index.read_text())["shapes"]]
@@ -108,10 +112,20 @@ class PhotoCrops:
         The one with the most detail of three candidates is taken: sky and walls
         teach a network nothing.
         """
+        if self.flat and rng.random() < self.flat:
+            return self._flat(rng)
         lr, hr = max((self._candidate(rng) for _ in range(3)), key=_detail)
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
         lr, hr = (np.rot90(a[:, ::-1] if flip else a, turns).copy() for a in (lr, hr))
         return lr, hr
+
+    def _flat(self, rng: np.random.Generator) -> Crops:
+        """Crops of one colour; every second is grey, black or white."""
+        greys = np.array([[0] * 3, [255] * 3, [int(rng.integers(256))] * 3])
+        plain = rng.choice(greys) if rng.random() < 0.5 else rng.integers(0, 256, 3)
+        lr = np.broadcast_to(plain.astype(np.uint8), (self.size, self.size, 3))
+        side = self.scale * self.size
+        return lr, np.broadcast_to(lr[0, 0], (side, side, 3))
 
     def _candidate(self, rng: np.random.Generator) -> Crops:
         """A crop at a random place of a random photo."""

@@ -41,6 +41,8 @@ class PixelRecipe:
         Decay of the averaged weights, which are the result.
     held_out
         Photos kept for checks.
+    flat
+        Share of crops that are one plain colour.
     """
 
     scale: int = 4
@@ -53,6 +55,7 @@ class PixelRecipe:
     ema: float = 0.998
     seed: int = 0
     held_out: int = 12
+    flat: float = 0.1
     check_every: int = 250
     save_every: int = 100
 
@@ -84,7 +87,7 @@ def train(photos: Path, out: Path, recipe: PixelRecipe, cache: Path | None = Non
         ``out/weights.pth``: the state dict of the averaged weights.
     """
     data, checks = prepare(
-        photos, cache or out / "cache", recipe.scale, recipe.crop, recipe.held_out
+        photos, cache or out / "cache", recipe.scale, recipe.crop, recipe.held_out, recipe.flat
     )
     torch.manual_seed(recipe.seed)
     net = SRResNet(recipe.scale)
