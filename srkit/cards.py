@@ -53,7 +53,7 @@ SRRESNET = ModelCard(
     weights={
         4: WeightsFile(
             file="srresnet_x4.safetensors",
-            sha256="56b6a2ffdd0065622299ed319c4e20a329f2c07460ef2f594ab5550aa30ec180",
+            sha256="3e1bed53475bffeba29e581746ad6a3cb58aeb0acea0b6821da26cf362f7764c",
         )
     },
 )
@@ -70,7 +70,7 @@ SRGAN = ModelCard(
     weights={
         4: WeightsFile(
             file="srgan_x4.safetensors",
-            sha256="0de9502d429397adb4c0d4d169c7caa42de69a4bf343636770836b621ff7bf47",
+            sha256="ee3779349c72602650b20c3ab381b80730e7f4af2dc6e354d6321453b12123c2",
         )
     },
 )
