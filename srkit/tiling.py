@@ -177,7 +177,11 @@ def plan(grid: Grid, part: Region, pixels: int) -> list[Region]:
         if best is None or cost < best[0]:
             best = cost, core_height, core_width
     if best is None:
-        log.warning("%d pixels at a time are too few for this halo: taking the least", pixels)
+        log.warning(
+            "memory for %d pixels at a time is too little for a tile and its halo: the smallest tiles "
+            "are used, which is slow",
+            pixels,
+        )
     _, core_height, core_width = best or (0, SMALLEST_CORE, SMALLEST_CORE)
     core_height = math.ceil(height / math.ceil(height / core_height))
     return [
