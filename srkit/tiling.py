@@ -178,8 +178,8 @@ def plan(grid: Grid, part: Region, pixels: int) -> list[Region]:
             best = cost, core_height, core_width
     if best is None:
         log.warning(
-            "memory for %d pixels at a time is too little for a tile and its halo: the smallest tiles "
-            "are used, which is slow",
+            "memory for %d pixels at a time is too little for a tile and its halo: "
+            "the smallest tiles are used, which is slow",
             pixels,
         )
     _, core_height, core_width = best or (0, SMALLEST_CORE, SMALLEST_CORE)
