@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from srkit.errors import ImageError, OptionError
-from srkit.imaging.files import read_image
+from srkit.imaging.files import SUFFIXES, read_image
 from srkit.metrics import PROTOCOLS, Protocol, mod_crop
 from srkit.scores import HEADINGS, Score, mean, ready, score
 from srkit.tables import markdown_table, text_table
 from srkit.upscaler import Upscaler
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp")
 _COLUMNS = ("model", "dataset", "scale", "protocol", "image", "psnr", "ssim", "st_lpips")
 
 
@@ -205,6 +204,8 @@ def _images(dataset: str | Path | Sequence[str | Path]) -> tuple[list[Path], str
     folder = Path(dataset)
     if folder.is_file():
         raise OptionError(f"{folder} is a file; a dataset is a folder, or a list of paths")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
     found = sorted(
         path
         for path in folder.iterdir()

@@ -7,6 +7,7 @@ image.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -81,12 +82,18 @@ class Job:
         label = f"{self.upscaler.card.name} x{scale}"
         return Meter(self.progress if passes else False, pixels, label)
 
+    def least_memory(self, planes: Planes) -> int:
+        """Bytes in which the smallest tile fits that these planes can be cut into."""
+        if self.upscaler.streams and not self.ensemble:
+            return 1
+        pixels = grid_of(self.upscaler, *planes.shape).least
+        return math.ceil(pixels * self.upscaler.bytes_per_pixel)
+
     def _paint(self, canvas: Canvas) -> Iterator[int]:
         """Fill the canvas; yields the number of LR pixels done each time."""
         upscaler = self.upscaler
         pixels = max(1, int(self.memory / upscaler.bytes_per_pixel))
-        streams = type(upscaler).run_rows is not _base_run_rows() and not self.ensemble
-        if not streams:
+        if not upscaler.streams or self.ensemble:
             yield from self._tiles(canvas, range(canvas.units), canvas.grid.whole, pixels)
             return
         for unit in range(canvas.units):
@@ -126,24 +133,16 @@ class Canvas:
         out_top: float,
     ) -> None:
         count, height, width, channels = colour.shape
-        card = upscaler.card
         self.upscaler = upscaler
         self.scale = upscaler.scale
-        self.luma = card.colour == "luma"
+        self.luma = upscaler.card.colour == "luma"
         self.result = np.empty((count, height * self.scale, width * self.scale, channels), dtype)
         # CMYK channels are run one by one, as grey pictures.
         self.source = _apart(colour) if layout == "cmyk" else colour
         self.target = _apart(self.result) if layout == "cmyk" else self.result
         self.top, self.out_top = top, out_top
         self.units = len(self.source)
-        self.grid = Grid.of(
-            height,
-            width,
-            rim=min(RIM, upscaler.radius),
-            halo=upscaler.radius,
-            multiple=card.multiple,
-            border=card.border,
-        )
+        self.grid = grid_of(upscaler, height, width)
 
     @property
     def width(self) -> int:
@@ -251,6 +250,18 @@ class Canvas:
             )
 
 
+def grid_of(upscaler: Upscaler, height: int, width: int) -> Grid:
+    """How a model's tiles may lie on an image."""
+    return Grid.of(
+        height,
+        width,
+        rim=min(RIM, upscaler.radius),
+        halo=upscaler.radius,
+        multiple=upscaler.card.multiple,
+        border=upscaler.card.border,
+    )
+
+
 def ensemble(run: Run) -> Run:
     """The mean of `run` over the eight flips and quarter turns of its tiles."""
 
@@ -290,12 +301,6 @@ def _apart(planes: NDArray[Any]) -> NDArray[Any]:
     """A view of ``(1, H, W, C)`` as C grey pictures ``(C, H, W, 1)``."""
     apart: NDArray[Any] = planes[0].transpose(2, 0, 1)[..., None]
     return apart
-
-
-def _base_run_rows() -> object:
-    from srkit.upscaler import Upscaler
-
-    return Upscaler.run_rows
 
 
 def _bar(pixels: int, label: str) -> Any:

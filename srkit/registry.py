@@ -162,6 +162,10 @@ class Registry:
         **options: Any,
     ) -> Upscaler:
         """See `srkit.load`."""
+        if not isinstance(model, str | Path):
+            raise OptionError(
+                f"load takes a model's name or the path of a weights file, not {model!r}"
+            )
         if isinstance(model, Path) or (model not in self.names() and self._is_file(model)):
             return self._open(Path(model), scale, runtime, options)
         card = self.card(model, dist)

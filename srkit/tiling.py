@@ -137,6 +137,15 @@ class Grid:
             *self.rows.window(core.top, core.bottom), *self.columns.window(core.left, core.right)
         )
 
+    @property
+    def least(self) -> int:
+        """Pixels in which a window of every smallest core fits."""
+        sides = (
+            min(axis.extended, min(axis.length, SMALLEST_CORE) + 2 * _reach(axis))
+            for axis in (self.rows, self.columns)
+        )
+        return math.prod(sides)
+
     def gather(self, image: NDArray[np.generic], window: Region) -> NDArray[np.generic]:
         """Pixels of a window of the extended image, from ``(..., H, W, C)``."""
         rows = self.rows.source(window.top, window.bottom)

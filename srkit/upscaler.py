@@ -95,6 +95,11 @@ class Upscaler(ABC):
         raise NotImplementedError
 
     @property
+    def streams(self) -> bool:
+        """Whether the model overrides `run_rows`."""
+        return type(self).run_rows is not Upscaler.run_rows
+
+    @property
     def radius(self) -> int:
         """Receptive-field radius in LR pixels; the card's, unless an adapter knows better."""
         radius = self.card.radius_at(self.scale)
@@ -139,7 +144,8 @@ class Upscaler(ABC):
             an antialiased bicubic resize. Without it, both sides times `scale`.
         memory
             Bytes to work in, beyond input and output. The image is cut into tiles
-            that fit; the result stays the same.
+            that fit; the result stays the same. Little memory is slow, since each tile
+            needs a halo around it.
         self_ensemble
             Run the model on all eight flips and quarter turns and take the mean:
             a little better, eight times slower (Timofte et al., 2016).
@@ -159,9 +165,10 @@ class Upscaler(ABC):
             If the image is empty, of a wrong shape or dtype, not finite, or beyond
             its range.
         OptionError
-            If `size` or `memory` make no sense.
+            If `size` or `memory` make no sense, or not even the smallest tile fits
+            in `memory`.
         MemoryError
-            If not even the smallest tile fits.
+            If memory runs out even on the smallest tile.
         """
         _check(size, memory)
         planes = read_planes(image)
@@ -174,6 +181,11 @@ class Upscaler(ABC):
             ensemble=self_ensemble,
             progress=progress,
         )
+        if memory is not None and memory < (least := job.least_memory(planes)):
+            raise OptionError(
+                f"memory={memory} is too little for one tile of {self.card.name} x{self.scale}: "
+                f"give at least {least} bytes"
+            )
         return _finish(job, planes, passes, wanted)
 
 
@@ -213,7 +225,9 @@ def _check(size: tuple[int, int] | None, memory: int | None) -> None:
             and all(_is_whole(n) and 0 < n <= LONGEST_SIDE for n in size)
         )
         if not good:
-            raise OptionError(f"size is (height, width) in pixels, both positive, not {size!r}")
+            raise OptionError(
+                f"size is (height, width) in pixels, both from 1 to {LONGEST_SIDE}, not {size!r}"
+            )
     if memory is not None and not (isinstance(memory, numbers.Real) and 0 < memory < math.inf):
         raise OptionError(f"memory is a positive number of bytes, not {memory!r}")
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -14,23 +13,16 @@ from dummies import Blur, Fours, Luma, Nearest, Streaming, card
 
 import srkit
 from srkit import testing
-from srkit.registry import PACKAGES
 
 
-def _models():
-    for name in srkit.list_models():
-        facts = srkit.card(name)
-        missing = [p for p in PACKAGES.get(facts.framework, ()) if find_spec(p) is None]
-        marks = [pytest.mark.skip(reason=f"{', '.join(missing)} is not installed")] * bool(missing)
-        # Light models also at an odd scale.
-        for scale in {facts.default_scale, 3} if facts.framework == "numpy" else facts.scales:
-            yield pytest.param(name, scale, marks=marks, id=f"{name}-x{scale}")
+@testing.parametrize(testing.CHECKS)
+def test_every_registered_model_conforms(check, factory):
+    check(factory)
 
 
-@pytest.mark.parametrize("check", testing.CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize(("name", "scale"), list(_models()))
-def test_every_registered_model_conforms(name, scale, check):
-    check(lambda: srkit.load(name, scale=scale))
+def test_the_parametrisation_covers_every_registered_model():
+    labels = {label.rsplit("-", 1)[0] for label, _, _ in testing.registered()}
+    assert labels == set(srkit.list_models())
 
 
 @pytest.mark.parametrize("dummy", [Nearest, Blur, Luma, Fours, Streaming])

@@ -193,6 +193,16 @@ def test_senseless_memory_is_refused(memory):
         bicubic().upscale(noise((2, 2)), memory=memory)
 
 
+def test_memory_below_the_smallest_tile_is_refused_with_the_least():
+    model, image = bicubic(), noise((50, 60, 3))
+    with pytest.raises(OptionError, match=r"give at least \d+ bytes") as caught:
+        model.upscale(image, memory=10)
+    least = int(str(caught.value).split()[-2])
+    with pytest.raises(OptionError, match="too little"):
+        model.upscale(image, memory=least - 1)
+    np.testing.assert_array_equal(model.upscale(image, memory=least), model.upscale(image))
+
+
 # --- progress -----------------------------------------------------------------------------
 
 
@@ -206,9 +216,9 @@ def heard(model, image, **options):
     ("model", "shape", "options", "pixels"),
     [
         (Nearest, (30, 40, 3), {}, 1200),
-        (Nearest, (30, 40, 3), {"memory": 1}, 1200),
+        (Nearest, (30, 40, 3), {"memory": 16384}, 1200),
         (Nearest, (3, 7, 5, 1), {}, 105),
-        (Nearest, (30, 40), {"self_ensemble": True, "memory": 1}, 1200),
+        (Nearest, (30, 40), {"self_ensemble": True, "memory": 16384}, 1200),
         (Streaming, (200, 9, 3), {}, 1800),
         # Two passes: the second has four times the pixels.
         (Nearest, (4, 5), {"size": (13, 16)}, 100),

@@ -41,7 +41,12 @@ def add(commands: Commands) -> None:
         help=f"name or weights file; once for each (default: {', '.join(TRIO)})",
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="SHEET", help="picture to write"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="SHEET",
+        help="picture to write, or to replace",
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
     original = parser.add_mutually_exclusive_group()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srkit.errors import OptionError
+from srkit.imaging.files import SUFFIXES
 
 # Endings of files that are read, and of what is written for them.
 KEPT = {
-    **{s: s for s in (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp")},
+    **{s: s for s in SUFFIXES},
     ".jpe": ".jpg",
     ".jfif": ".jpg",
     ".gif": ".png",

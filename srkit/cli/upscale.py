@@ -21,10 +21,10 @@ from srkit.cli.console import (
 )
 from srkit.cli.plan import Failure, Task, assign, find, is_picture
 from srkit.errors import OptionError, SrkitError
-from srkit.imaging.files import MAX_PIXELS, check_fits
-from srkit.upscaler import Progress, Upscaler
+from srkit.imaging.files import MAX_PIXELS, SUFFIXES, check_fits
+from srkit.upscaler import LONGEST_SIDE, Progress, Upscaler
 
-FORMATS = ("png", "jpg", "jpeg", "tif", "tiff", "webp", "avif", "bmp")
+FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
 LOSSY = (".jpg", ".jpeg", ".webp", ".avif")
 
 
@@ -113,6 +113,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Upscale everything; what fails is listed at the end."""
+    for given in (args.width, args.height):
+        if given and given > LONGEST_SIDE:
+            raise OptionError(f"--width and --height are at most {LONGEST_SIDE}, not {given}")
     output: Path | None = args.output
     single = output is not None and is_picture(output)
     if output is not None and single:
@@ -125,10 +128,10 @@ def run(args: argparse.Namespace) -> int:
     if output is not None and not single:
         output.mkdir(parents=True, exist_ok=True)
     written, skipped = _upscale_all(tasks, upscaler, args, failures)
-    if skipped:
-        write(f"srkit: {written} written, {skipped} skipped", sys.stderr)
-    if failures:
-        write(f"srkit: {written} written, {len(failures)} failed:", sys.stderr)
+    if skipped or failures:
+        counts = {"written": written, "skipped": skipped, "failed": len(failures)}
+        told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "written")
+        write(f"srkit: {told}{':' if failures else ''}", sys.stderr)
         for failure in failures:
             write(f"  {failure.path}: {failure.reason}", sys.stderr)
     return 1 if failures else 0

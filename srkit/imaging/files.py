@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 MAX_PIXELS = 2**28  # 268 million: a picture of 16384 x 16384, 805 MB of 8-bit RGB
 
+# Endings of files that are read and written.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp")
+
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _JPEG_MARKER = 65533  # most bytes that one JPEG marker segment holds
 _JPEG_XMP_NAME = 29  # of them, bytes of the name before an XMP packet

@@ -148,7 +148,9 @@ class Image:
         return result
 
     def save(self, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
-        """Write a file; see `srkit.imaging.files.save_image`.
+        """Write a file, in the place of an older one of that name.
+
+        The file appears whole or not at all. See `srkit.imaging.files.save_image`.
 
         Parameters
         ----------

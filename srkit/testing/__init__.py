@@ -6,11 +6,11 @@ All at once:
 >>> from srkit.testing import check_upscaler
 >>> check_upscaler(lambda: srkit.load("nearest", scale=2))
 
-Or one by one, which says at a glance what fails (needs pytest)::
+Or one by one with pytest, over every registered model whose name fits::
 
-    @pytest.mark.parametrize("check", srkit.testing.CHECKS, ids=lambda check: check.__name__)
-    def test_conformance(check):
-        check(lambda: srkit.load("mine"))
+    @srkit.testing.parametrize(srkit.testing.CHECKS, "mine*")
+    def test_conformance(check, factory):
+        check(factory)
 
 A check raises `AssertionError`; its message begins with the name of the check. Images
 are tiny, so that a network of some millions of parameters is checked in a minute on a
@@ -36,6 +36,7 @@ from srkit.testing.model import (
     check_run,
     check_run_rows,
 )
+from srkit.testing.registered import parametrize, registered
 from srkit.testing.results import (
     check_constant,
     check_deterministic,
@@ -78,6 +79,8 @@ __all__ = [
     "check_threads",
     "check_tiles",
     "check_upscaler",
+    "parametrize",
+    "registered",
 ]
 
 CHECKS: tuple[Check, ...] = (

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from srkit.engine import RIM
+from srkit.engine import RIM, grid_of
 from srkit.upscaler import Upscaler
 
 Factory = Callable[[], Upscaler]
@@ -152,6 +152,11 @@ def rim_of(upscaler: Upscaler) -> int:
     2
     """
     return 0 if upscaler.card.border == "zero" else min(RIM, upscaler.radius)
+
+
+def least_memory(upscaler: Upscaler, height: int, width: int) -> int:
+    """The fewest bytes in which `Upscaler.upscale` takes on an image of that size."""
+    return math.ceil(grid_of(upscaler, height, width).least * upscaler.bytes_per_pixel)
 
 
 def memory_for(upscaler: Upscaler, height: int, width: int) -> int:

@@ -12,6 +12,7 @@ from srkit.testing.harness import (
     Floats,
     check,
     hook,
+    least_memory,
     memory_for,
     noise,
     remember,
@@ -36,8 +37,8 @@ def check_tiles(factory: Factory) -> None:
     cases = (
         (5, long, memory_for(upscaler, 5, 13)),
         (long, 5, memory_for(upscaler, 5, 29)),
-        # The least memory gives the smallest tiles there are.
-        (17, 26, 1),
+        # The smallest tiles that are planned.
+        (17, long, least_memory(upscaler, 17, long)),
     )
     for height, width, memory in cases:
         levels = noise((height, width, 3), np.uint8)

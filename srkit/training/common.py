@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from srkit.errors import OptionError
 from srkit.imaging.atomic import replacing
+from srkit.imaging.files import SUFFIXES
 from srkit.training.photos import Crops, PhotoCrops, pack
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif"}
 # Side of the LR crops that are kept for checks, and how many there are.
 CHECK_SIZE, CHECK_CROPS = 64, 12
 

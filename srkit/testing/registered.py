@@ -1,0 +1,72 @@
+"""The conformance kit over the registry, for pytest."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import srkit
+from srkit.registry import missing_packages
+from srkit.testing.harness import Check, Factory
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def registered(pattern: str = "*") -> Iterator[tuple[str, Factory, str]]:
+    """Every model of the registry at every scale it has weights for.
+
+    Models without weights, which are the same code at any scale, come at their default
+    scale and at x3.
+
+    Parameters
+    ----------
+    pattern
+        Shell pattern of names, as in `srkit.list_models`.
+
+    Yields
+    ------
+    (label, factory, missing)
+        Such as ``"srgan-x4"``, a function that loads it, and the packages that have
+        to be installed first, or ``""``.
+
+    Examples
+    --------
+    >>> [label for label, factory, missing in registered("bic*")]
+    ['bicubic-x3', 'bicubic-x4']
+    """
+    for name in srkit.list_models(pattern):
+        card = srkit.card(name)
+        missing = ", ".join(missing_packages(card.framework))
+        scales = card.weights or {card.default_scale, *card.scales[1:2]}
+        for scale in sorted(scales):
+            yield f"{name}-x{scale}", functools.partial(srkit.load, name, scale=scale), missing
+
+
+def parametrize(checks: tuple[Check, ...], pattern: str = "*") -> pytest.MarkDecorator:
+    """Parametrise a test over the registry: it is given `check` and `factory`.
+
+    A model whose framework is not installed is skipped, with that as the reason.
+
+    Examples
+    --------
+    ::
+
+        @srkit.testing.parametrize(srkit.testing.CHECKS, "mine*")
+        def test_conformance(check, factory):
+            check(factory)
+    """
+    import pytest
+
+    cases = [
+        pytest.param(
+            check,
+            factory,
+            id=f"{label}-{check.__name__}",
+            marks=[pytest.mark.skip(reason=f"{missing} is not installed")] if missing else [],
+        )
+        for label, factory, missing in registered(pattern)
+        for check in checks
+    ]
+    return pytest.mark.parametrize(("check", "factory"), cases)
