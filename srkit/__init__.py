@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from srkit import metrics
 from srkit.benchmark import Scores, evaluate
@@ -35,6 +35,9 @@ from srkit.imaging.image import Image
 from srkit.imaging.resize import imresize
 from srkit.registry import FileFormat, Registry
 from srkit.upscaler import Upscaler
+
+if TYPE_CHECKING:
+    from srkit.training import Recipe
 
 __version__ = "0.1.0"
 __all__ = [
@@ -66,6 +69,7 @@ __all__ = [
     "metrics",
     "read_image",
     "register",
+    "train",
     "upscale",
 ]
 
@@ -164,6 +168,99 @@ def register(card: ModelCard, *, replace: bool = False) -> None:
     """
     _registry.register(card, replace=replace)
     _loaded.cache_clear()
+
+
+def train(
+    recipe: str | Recipe,
+    photos: str | Path,
+    out: str | Path,
+    *,
+    scale: int,
+    init: str | Path | None = None,
+    resume: bool = True,
+    config: str | Path | None = None,
+    cache: str | Path | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    **changes: Any,
+) -> Path:
+    """Train a model on a folder of photos; needs ``pip install "srkit[train]"``.
+
+    Stopped at any moment, it goes on where it was when called again; on the CPU the
+    result is then the same, bit for bit.
+
+    Parameters
+    ----------
+    recipe
+        ``"srresnet"``, ``"srgan"``, ``"photo"``, ``"espcn"``, ``"fsrcnn"``, or a
+        `srkit.training.Recipe`.
+    photos
+        Folder of pictures of any format and size, searched to any depth. A broken one
+        is skipped with a warning.
+    out
+        Folder of results: ``best.safetensors`` and ``weights.safetensors`` (averaged
+        weights, with the best PSNR on held-out photos and the newest), ``log.csv``,
+        ``pictures/``, and ``state.pth`` from which the run goes on.
+    scale
+        Factor of the model.
+    init
+        Model or weights file to start from; by default what the recipe says, which is
+        bicubic interpolation for most.
+    resume
+        False starts again.
+    config
+        A TOML file with changes to the recipe.
+    cache
+        Folder for decoded photos; in `out` by default.
+    device, devices
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``, and how many of them.
+    changes
+        Changes to the recipe, such as ``steps=2000``.
+
+    Returns
+    -------
+    Path
+        The best weights, or for recipes with an adversary the newest: `load` takes it.
+
+    Raises
+    ------
+    OptionError
+        If the recipe, a change or the device makes no sense, the folder holds no
+        usable photos, or `out` holds a run with other settings.
+    WeightsError
+        If `init` does not fit.
+    MissingDependencyError
+        If torch, lightning-fabric or pydantic is not installed.
+
+    Examples
+    --------
+    ::
+
+        path = srkit.train("srresnet", "portraits/", "runs/portraits", scale=4,
+                           init="srresnet", steps=2000)
+        srkit.load(path).upscale("portrait.jpg").save("large.png")
+    """
+    try:
+        from srkit.training import train
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors", "lightning_fabric"):
+            raise
+        raise MissingDependencyError(
+            f'training needs {error.name}, which is not installed: pip install "srkit[train]"'
+        ) from error
+    return train(
+        recipe,
+        photos,
+        out,
+        scale=scale,
+        init=init,
+        resume=resume,
+        config=config,
+        cache=cache,
+        device=device,
+        devices=devices,
+        **changes,
+    )
 
 
 @functools.lru_cache(maxsize=4)

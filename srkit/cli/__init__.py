@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import srkit
-from srkit.cli import bench, compare, models, upscale
+from srkit.cli import bench, compare, models, train, upscale
 from srkit.errors import OptionError, SrkitError, UnknownModelError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -17,6 +17,7 @@ examples:
   srkit upscale photo.jpg                          photo_srresnet_x4.jpg, beside it
   srkit upscale photos/ -m srgan -o out/           a folder and all below it
   srkit compare photo.png -m bicubic -m srgan -o sheet.png
+  srkit train espcn photos/ -o runs/mine --scale 2
   srkit models
 
 srkit COMMAND --help explains a command.
@@ -77,6 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"srkit {srkit.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (upscale, models, compare, bench):
+    for command in (upscale, models, compare, bench, train):
         command.add(commands)
     return parser

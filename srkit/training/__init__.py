@@ -1,1 +1,54 @@
-"""Train models on a folder of photos."""
+"""Train models on a folder of photos; needs ``pip install "srkit[train]"``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from srkit.errors import OptionError
+from srkit.training.loop import Run
+from srkit.training.recipe import RECIPES, Recipe, read_recipe, recipe_named
+
+__all__ = ["RECIPES", "Recipe", "read_recipe", "recipe_named", "train"]
+
+
+def train(
+    recipe: str | Recipe,
+    photos: str | Path,
+    out: str | Path,
+    *,
+    scale: int,
+    init: str | Path | None = None,
+    resume: bool = True,
+    config: str | Path | None = None,
+    cache: str | Path | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    **changes: Any,
+) -> Path:
+    """See `srkit.train`."""
+    made = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
+    name = made.model if isinstance(recipe, Recipe) else recipe
+    if config:
+        made = read_recipe(Path(config), made)
+    if changes:
+        made = made.changed(changes)
+    try:
+        fabric = Fabric(accelerator=device, devices=devices, precision=made.precision)
+    except (RuntimeError, ValueError) as error:
+        raise OptionError(f"device {device!r} x{devices} cannot be used: {error}") from error
+    fabric.launch()
+    out = Path(out)
+    run = Run(
+        made,
+        name,
+        Path(photos),
+        out,
+        cache=Path(cache) if cache else out / "cache",
+        scale=scale,
+        init=init,
+        fabric=fabric,
+    )
+    return run.train(resume=resume)

@@ -78,7 +78,7 @@ def _bias(conv: nn.Conv2d) -> Tensor:
 def _first(net: SRResNet) -> None:
     """First layer: channel ``3*phase + colour`` is bicubic upsampling at that phase."""
     conv, bias = net.conv_block1.conv, _bias(net.conv_block1.conv)
-    kernel = _phase_kernels(net.scale, conv.kernel_size[0])
+    kernel = phase_kernels(net.scale, conv.kernel_size[0])
     for p, (row, column) in enumerate(_phases(net.scale)):
         plane = torch.from_numpy(np.outer(kernel[row], kernel[column]))
         for colour in range(3):
@@ -106,7 +106,7 @@ def _phases(scale: int) -> list[tuple[int, int]]:
     ]
 
 
-def _phase_kernels(scale: int, size: int) -> NDArray[np.float64]:
+def phase_kernels(scale: int, size: int) -> NDArray[np.float64]:
     """Weights of each phase of one axis as a centred kernel of `size` taps."""
     n = 2 * size
     index, weight = taps(n, n * scale, float(scale), True, "mirror")

@@ -1,147 +1,209 @@
-"""Photos decoded once into a memory-mapped file, and random crops of them."""
+"""A folder of photos, decoded once into patches in memory-mapped files."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
 
 from srkit.errors import OptionError, SrkitError
 from srkit.imaging.atomic import replacing
-from srkit.imaging.files import read_image
+from srkit.imaging.files import SUFFIXES, read_image
 from srkit.imaging.resize import imresize
 
 log = logging.getLogger(__name__)
 
-Crops = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+Pixels = NDArray[np.uint8]
+
+# Side of the HR patches: a multiple of every scale. Photos have a side of LEAST at least.
+PATCH, LEAST = 240, 48
+# Most bytes of HR patches; of larger collections those with most detail are kept.
+LIMIT = 4 << 30
 
 
-def pack(photos: Sequence[Path], folder: Path, scale: int) -> Path:
-    """Decode `photos` into ``folder/hr.u8``, shrink them into ``folder/lr_x{scale}.u8``.
+def find_photos(folder: Path) -> list[Path]:
+    """All pictures below `folder`, sorted by path; hidden ones are left out.
 
-    LR is MATLAB's antialiased bicubic, rounded to 8 bits. A photo that cannot be
-    read is skipped with a warning. The index is written last, so that a pack
-    with an index is whole.
-
-    Returns
-    -------
-    Path
-        The index, a JSON file.
+    Raises
+    ------
+    OptionError
+        If there are fewer than two: one to learn from and one to check on.
     """
-    index = folder / f"index_x{scale}.json"
-    names = [str(path.resolve()) for path in photos]
-    if index.exists() and json.loads(index.read_text())["names"] == names:
-        return index
-    folder.mkdir(parents=True, exist_ok=True)
-    # While pixels are being replaced, no old index may vouch for them.
-    index.unlink(missing_ok=True)
-    shapes: list[tuple[int, int]] = []
-    hr_path, lr_path = folder / f"hr_x{scale}.u8", folder / f"lr_x{scale}.u8"
-    with hr_path.open("wb") as hr_file, lr_path.open("wb") as lr_file:
-        for path in photos:
-            try:
-                hr = np.asarray(read_image(path).to_pil().convert("RGB"))
-            except (OSError, SrkitError) as error:
-                log.warning("skipped %s: %s", path, error)
-                continue
-            h, w = (n - n % scale for n in hr.shape[:2])
-            if not h or not w:
-                log.warning("skipped %s: it is smaller than %d pixels", path, scale)
-                continue
-            hr = hr[:h, :w]
-            hr_file.write(np.ascontiguousarray(hr).tobytes())
-            lr_file.write(imresize(hr, 1 / scale).tobytes())
-            shapes.append((h, w))
-    with replacing(index) as file:
-        file.write(json.dumps({"names": names, "shapes": shapes}).encode())
-    return index
+    if not folder.is_dir():
+        raise OptionError(f"there is no folder of photos {folder}")
+    photos = sorted(
+        p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.name[0] != "."
+    )
+    if len(photos) < 2:
+        raise OptionError(f"{folder} holds {len(photos)} photos; training needs two at least")
+    return photos
 
 
-@dataclass
-class PhotoCrops:
-    """Random aligned (LR, HR) crops of packed photos.
+def split(photos: Sequence[Path], held_out: int) -> tuple[list[Path], list[Path]]:
+    """Photos to train on, and up to `held_out` evenly picked ones to check on.
+
+    Examples
+    --------
+    >>> kept, held = split([Path(name) for name in "abcdef"], 2)
+    >>> [path.name for path in held]
+    ['a', 'd']
+    """
+    count = max(1, min(held_out, len(photos) // 2))
+    held = list(photos[:: len(photos) // count][:count])
+    return [p for p in photos if p not in set(held)], held
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Aligned patches of photos.
 
     Attributes
     ----------
-    index
-        The index that `pack` wrote.
-    scale
-        LR pixels are this many times larger than HR pixels.
-    size
-        Side of the LR crops.
-    flat
-        Share of crops that are one plain colour, black and white among them: crops
-        picked for detail never teach a network to leave an even area alone.
+    hr
+        ``(N, PATCH, PATCH, 3)``, uint8.
+    lr
+        The same places of the shrunk photos, ``(N, PATCH/scale, PATCH/scale, 3)``.
+    detail
+        Mean difference of neighbouring pixels, ``(N,)``: how much there is to learn.
     """
 
-    index: Path
-    scale: int
-    size: int
-    flat: float = 0.0
-
-    def __post_init__(self) -> None:
-        shapes = [tuple(s) for s in json.loads(self.index.read_text())["shapes"]]
-        folder, s = self.index.parent, self.scale
-        hr = np.memmap(folder / f"hr_x{s}.u8", np.uint8, "r")
-        lr = np.memmap(folder / f"lr_x{s}.u8", np.uint8, "r")
-        self._pairs: list[Crops] = []
-        at_hr = at_lr = 0
-        for h, w in shapes:
-            n_hr, n_lr = 3 * h * w, 3 * (h // s) * (w // s)
-            self._pairs.append(
-                (
-                    lr[at_lr : at_lr + n_lr].reshape(h // s, w // s, 3),
-                    hr[at_hr : at_hr + n_hr].reshape(h, w, 3),
-                )
-            )
-            at_hr, at_lr = at_hr + n_hr, at_lr + n_lr
-        self._pairs = [p for p in self._pairs if min(p[0].shape[:2]) >= self.size]
-        if not self._pairs:
-            raise OptionError(f"no photo is at least {self.size * s} pixels on its short side")
-        areas = np.array([p[1].size for p in self._pairs], float)
-        self._chance = areas / areas.sum()
-
-    def crop(self, rng: np.random.Generator) -> Crops:
-        """One crop, from each photo in proportion to its area, flipped and turned.
-
-        The one with the most detail of three candidates is taken: sky and walls
-        teach a network nothing.
-        """
-        if self.flat and rng.random() < self.flat:
-            return self._flat(rng)
-        lr, hr = max((self._candidate(rng) for _ in range(3)), key=_detail)
-        turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-        lr, hr = (np.rot90(a[:, ::-1] if flip else a, turns).copy() for a in (lr, hr))
-        return lr, hr
-
-    def _flat(self, rng: np.random.Generator) -> Crops:
-        """Crops of one colour; every second is grey, black or white."""
-        greys = np.array([[0] * 3, [255] * 3, [int(rng.integers(256))] * 3])
-        plain = rng.choice(greys) if rng.random() < 0.5 else rng.integers(0, 256, 3)
-        lr = np.broadcast_to(plain.astype(np.uint8), (self.size, self.size, 3))
-        side = self.scale * self.size
-        return lr, np.broadcast_to(lr[0, 0], (side, side, 3))
-
-    def _candidate(self, rng: np.random.Generator) -> Crops:
-        """A crop at a random place of a random photo."""
-        lr, hr = self._pairs[rng.choice(len(self._pairs), p=self._chance)]
-        y = int(rng.integers(lr.shape[0] - self.size + 1))
-        x = int(rng.integers(lr.shape[1] - self.size + 1))
-        s, n = self.scale, self.size
-        return lr[y : y + n, x : x + n], hr[s * y : s * (y + n), s * x : s * (x + n)]
-
-    def batches(self, count: int, rng: np.random.Generator) -> Iterator[Crops]:
-        """Endless batches ``(count, size, size, 3)`` and ``(count, s*size, s*size, 3)``."""
-        while True:
-            crops = [self.crop(rng) for _ in range(count)]
-            yield np.stack([c[0] for c in crops]), np.stack([c[1] for c in crops])
+    hr: Pixels
+    lr: Pixels
+    detail: NDArray[np.float64]
 
 
-def _detail(crop: Crops) -> float:
-    """Mean vertical difference of green: how much there is to learn."""
-    return float(np.abs(np.diff(crop[1][..., 1].astype(np.int16), axis=0)).mean())
+def pack(
+    photos: Sequence[Path], cache: Path, scale: int, *, workers: int = 0, limit: int = LIMIT
+) -> Patches:
+    """Decode photos into a folder below `cache`, or use what an earlier call put there.
+
+    LR is MATLAB's antialiased bicubic of the whole photo, rounded to 8 bits. A photo
+    that cannot be read, or is tiny, is skipped with a warning.
+
+    Parameters
+    ----------
+    workers
+        Processes that decode.
+    limit
+        Most bytes of HR; of each photo as many patches are kept, those with most
+        detail.
+
+    Raises
+    ------
+    OptionError
+        If no photo is left.
+    """
+    stamps = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in photos]
+    key = hashlib.sha256(repr((stamps, scale, limit, PATCH)).encode()).hexdigest()[:16]
+    folder = cache / f"x{scale}-{key}"
+    if not (folder / "index.json").exists():
+        most = max(1, limit // (3 * PATCH**2 * len(photos)))
+        _write(photos, folder, scale, most, workers)
+    index = json.loads((folder / "index.json").read_text())
+    if skipped := index["skipped"]:
+        log.warning("%d of %d photos were skipped", skipped, len(photos))
+    count, side = len(index["detail"]), PATCH // scale
+    if not count:
+        raise OptionError(
+            f"none of {len(photos)} photos can be used: they need {LEAST} pixels a side at least"
+        )
+    return Patches(
+        np.memmap(folder / "hr.u8", np.uint8, "r", shape=(count, PATCH, PATCH, 3)),
+        np.memmap(folder / "lr.u8", np.uint8, "r", shape=(count, side, side, 3)),
+        np.array(index["detail"]),
+    )
+
+
+def _write(photos: Sequence[Path], folder: Path, scale: int, most: int, workers: int) -> None:
+    """Decode into the folder; the index comes last, so that a pack with one is whole."""
+    from tqdm import tqdm
+
+    folder.mkdir(parents=True, exist_ok=True)
+    # Photos are decoded one by one and kept in their order, however many processes.
+    loader: DataLoader[Patches | str] = DataLoader(
+        _Decoded(photos, scale, most),
+        batch_size=None,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+    )
+    detail: list[float] = []
+    skipped = 0
+    with (folder / "hr.u8").open("wb") as hr, (folder / "lr.u8").open("wb") as lr:
+        for made in tqdm(loader, desc="decoding", unit="photo", disable=None):
+            if isinstance(made, str):
+                log.warning("skipped %s", made)
+                skipped += 1
+                continue
+            hr.write(made.hr.tobytes())
+            lr.write(made.lr.tobytes())
+            detail += made.detail.tolist()
+    with replacing(folder / "index.json") as file:
+        file.write(json.dumps({"skipped": skipped, "detail": detail}).encode())
+
+
+def _as_it_is(made: Any) -> Any:
+    return made
+
+
+class _Decoded(Dataset["Patches | str"]):
+    """Each photo's patches, or why there are none."""
+
+    def __init__(self, photos: Sequence[Path], scale: int, most: int) -> None:
+        self._photos, self._scale, self._most = photos, scale, most
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def __getitem__(self, n: int) -> Patches | str:
+        path = self._photos[n]
+        try:
+            photo = np.asarray(read_image(path).to_pil().convert("RGB"))
+        except (OSError, SrkitError) as error:
+            return f"{path}: {error}".replace(f"{path}: {path}", str(path))
+        if min(photo.shape[:2]) < LEAST:
+            return f"{path}: it is smaller than {LEAST} pixels a side"
+        return cut(photo, self._scale, self._most)
+
+
+def cut(photo: Pixels, scale: int, most: int) -> Patches:
+    """The `most` patches of a photo that have most detail, in their order."""
+    # What a small photo lacks is mirrored.
+    lacks = [(0, max(0, PATCH - n)) for n in photo.shape[:2]]
+    if any(after for _, after in lacks):
+        photo = np.pad(photo, (*lacks, (0, 0)), mode="symmetric")
+    height, width = (n - n % PATCH for n in photo.shape[:2])
+    top, left = ((n - m) // 2 for n, m in zip(photo.shape[:2], (height, width), strict=True))
+    hr = np.ascontiguousarray(photo[top : top + height, left : left + width])
+    lr = imresize(hr, 1 / scale)
+    grid = math.prod((height // PATCH, width // PATCH))
+    hr_patches, lr_patches = _tiled(hr, PATCH), _tiled(lr, PATCH // scale)
+    detail = np.array([_detail(patch) for patch in hr_patches])
+    kept = np.sort(np.argsort(-detail, kind="stable")[: min(most, grid)])
+    return Patches(hr_patches[kept], lr_patches[kept], detail[kept])
+
+
+def _tiled(image: Pixels, side: int) -> Pixels:
+    rows, columns = image.shape[0] // side, image.shape[1] // side
+    tiles = image.reshape(rows, side, columns, side, 3).swapaxes(1, 2)
+    return tiles.reshape(rows * columns, side, side, 3)
+
+
+def _detail(patch: Pixels) -> float:
+    """Mean difference of vertical neighbours in green, in grey levels."""
+    return float(np.abs(np.diff(patch[..., 1].astype(np.int16), axis=0)).mean())
+
+
+def spread(patches: Patches, count: int) -> Iterator[int]:
+    """Numbers of `count` patches, evenly spread over those with detail above the median."""
+    rich = np.flatnonzero(patches.detail >= np.median(patches.detail))
+    for n in range(count):
+        yield int(rich[n * len(rich) // count])

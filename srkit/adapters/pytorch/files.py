@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.luma import (
+    LumaUpscaler,
+    espcn_scale,
+    looks_like_espcn,
+    looks_like_fsrcnn,
+)
 from srkit.adapters.pytorch.srresnet import SRResNetUpscaler, looks_like_srresnet, scale_of
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
@@ -24,8 +30,9 @@ class Architecture:
 
     name: str
     fits: Callable[[Tensors], bool]
-    scale: Callable[[Tensors], int]
+    scale: Callable[[Tensors], int] | None  # None where tensors do not tell
     upscaler: Callable[..., TorchUpscaler]
+    colour: Literal["rgb", "luma"] = "rgb"
 
 
 ARCHITECTURES = (
@@ -35,6 +42,8 @@ ARCHITECTURES = (
         scale_of,
         SRResNetUpscaler,
     ),
+    Architecture("ESPCN", looks_like_espcn, espcn_scale, LumaUpscaler, "luma"),
+    Architecture("FSRCNN", looks_like_fsrcnn, None, LumaUpscaler, "luma"),
 )
 
 
@@ -61,7 +70,8 @@ def open_checkpoint(
     OptionError
         If they are for another scale.
     """
-    tensors = read_checkpoint(path).tensors
+    checkpoint = read_checkpoint(path)
+    tensors = checkpoint.tensors
     for kind in ARCHITECTURES:
         if kind.fits(tensors):
             break
@@ -72,11 +82,22 @@ def open_checkpoint(
             f"{path} holds weights of a network that srkit does not have (it has {names}); "
             f"its first tensors are {first}"
         )
-    found = kind.scale(tensors)
+    found = kind.scale(tensors) if kind.scale else _stated(checkpoint.metadata, path) or scale
+    if found is None:
+        raise OptionError(f"{path} does not tell for which scale its weights are; give scale=")
     if scale not in (None, found):
         raise OptionError(f"{path} holds weights for x{found}, not x{scale}")
     options: dict[str, Any] = {"device": device, "precision": precision}
     return kind.upscaler(_card(path, kind, found), found, tensors, **options)
+
+
+def _stated(header: Mapping[str, str], path: Path) -> int | None:
+    """The scale that a safetensors header states."""
+    if (text := header.get("scale")) is None:
+        return None
+    if not (text.isdecimal() and 2 <= int(text[:4]) <= 16):
+        raise WeightsError(f"{path} states the scale {text[:20]!r} in its header")
+    return int(text)
 
 
 def _card(path: Path, kind: Architecture, scale: int) -> ModelCard:
@@ -87,5 +108,6 @@ def _card(path: Path, kind: Architecture, scale: int) -> ModelCard:
         framework="torch",
         scales=(scale,),
         default_scale=scale,
+        colour=kind.colour,
         border="reflect",
     )

@@ -68,6 +68,8 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
     if isinstance(layer, nn.Conv2d) and all(s == 1 for s in layer.stride):
         widest = max(d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
         return radius + Fraction(math.ceil(widest / 2)) / density, density
+    if isinstance(layer, nn.ConvTranspose2d):
+        return radius + Fraction(_reach_back(layer)) / density, density * int(layer.stride[0])
     if isinstance(layer, nn.PixelShuffle):
         return radius, density * layer.upscale_factor
     if isinstance(layer, POINTWISE):
@@ -76,6 +78,17 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
     if layer is None and str(name).strip("_") in POINTWISE_FUNCTIONS:
         return reach
     raise WeightsError(f"the receptive field of {layer or name} is not known")
+
+
+def _reach_back(layer: nn.ConvTranspose2d) -> int:
+    """Input pixels on one side that an output pixel of a transposed convolution needs."""
+    reach = 0
+    for axis in (0, 1):
+        stride, padding = int(layer.stride[axis]), int(layer.padding[axis])
+        last = int(layer.dilation[axis]) * (int(layer.kernel_size[axis]) - 1)
+        # Output o gets input i by tap o + padding - stride * i; o lies `stride` to a pixel.
+        reach = max(reach, (stride - 1 + padding) // stride, (last - padding) // stride)
+    return reach
 
 
 @torch.no_grad()

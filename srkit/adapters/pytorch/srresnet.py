@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.fitting import fitted
+from srkit.adapters.pytorch.interpolation import interpolate
 from srkit.adapters.pytorch.nets.srresnet import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -17,7 +20,9 @@ from srkit.adapters.pytorch.nets.srresnet import (
 )
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
-from srkit.errors import WeightsError
+from srkit.cards import SRRESNET
+from srkit.errors import OptionError, WeightsError
+from srkit.weights import weights_path
 
 
 class UnitRange(nn.Module):
@@ -66,6 +71,37 @@ class SRResNetUpscaler(TorchUpscaler):
         super().__init__(card, scale, UnitRange(net), device=device, precision=precision)
 
 
+class SRGANUpscaler(SRResNetUpscaler):
+    """SRGAN, or any network on the way from SRResNet to it.
+
+    Parameters
+    ----------
+    card, scale, weights, device, precision
+        See `SRResNetUpscaler`.
+    perception
+        0 is SRResNet, 1 is SRGAN; between them lie networks that trade fidelity for
+        sharpness (Wang et al., "ESRGAN", 2018, Section 3.4).
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        scale: int,
+        weights: Path,
+        *,
+        perception: float = 1.0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        if not (isinstance(perception, Real) and 0 <= perception <= 1):
+            raise OptionError(f"perception is from 0 (srresnet) to 1 (srgan), not {perception!r}")
+        tensors = read_checkpoint(weights).tensors
+        if perception < 1:
+            faithful = read_checkpoint(weights_path(SRRESNET.weights[scale])).tensors
+            tensors = interpolate(faithful, tensors, float(perception))
+        super().__init__(card, scale, tensors, device=device, precision=precision)
+
+
 def looks_like_srresnet(tensors: Mapping[str, Tensor]) -> bool:
     """Whether a state dict is of the form that `build_srresnet` takes."""
     return (
@@ -90,33 +126,10 @@ def build_srresnet(tensors: Mapping[str, Tensor]) -> SRResNet:
     if not first.ndim == middle.ndim == 4:
         raise WeightsError("these are no weights of SRResNet: its first tensors are no kernels")
     blocks = _count(tensors, "residual_blocks.")
-    try:
-        # Without storage: what a hostile file claims to be large costs nothing.
-        with torch.device("meta"):
-            net = SRResNet(
-                scale_of(tensors), first.shape[0], blocks, first.shape[-1], middle.shape[-1]
-            )
-        _check_shapes(net.state_dict(), tensors)
-        floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-        net.load_state_dict(floats, assign=True)
-    except (RuntimeError, ValueError) as error:
-        raise WeightsError(f"the weights do not fit SRResNet: {error}") from error
-    return net
-
-
-def _check_shapes(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
-    """Compare names and shapes, and refuse tensors that are larger than their data."""
-    if apart := sorted(wanted.keys() ^ given.keys()):
-        verb = "missing" if apart[0] in wanted else "left over"
-        raise ValueError(f"{apart[0]} is {verb}, and {len(apart) - 1} more tensors do not match")
-    for name, tensor in given.items():
-        if tensor.shape != wanted[name].shape:
-            raise ValueError(
-                f"{name} is {tuple(tensor.shape)}, where the others want "
-                f"{tuple(wanted[name].shape)}"
-            )
-        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-            raise ValueError(f"{name} repeats its data, which no trained weights do")
+    scale, wide, narrow = scale_of(tensors), first.shape[-1], middle.shape[-1]
+    return fitted(
+        "SRResNet", lambda: SRResNet(scale, first.shape[0], blocks, wide, narrow), tensors
+    )
 
 
 def scale_of(tensors: Mapping[str, Tensor]) -> int:

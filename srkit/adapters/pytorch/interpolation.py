@@ -1,16 +1,12 @@
-"""Between two networks: ``python -m srkit.training.interpolate FIRST SECOND SHARE OUT``."""
+"""Networks between two networks."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from torch import Tensor
 
-from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.errors import WeightsError
-from srkit.training.common import save_whole
 
 
 def interpolate(
@@ -38,11 +34,11 @@ def interpolate(
     if apart:
         raise WeightsError(f"the networks differ: {', '.join(sorted(apart)[:3])}")
     return {
-        name: value.lerp(second[name], share) if value.is_floating_point() else value
+        name: _between(value, second[name], share) if value.is_floating_point() else value
         for name, value in first.items()
     }
 
 
-if __name__ == "__main__":
-    begin, end = (read_checkpoint(path).tensors for path in sys.argv[1:3])
-    save_whole(interpolate(begin, end, float(sys.argv[3])), Path(sys.argv[4]))
+def _between(first: Tensor, second: Tensor, share: float) -> Tensor:
+    # Files may hold half precision, in which the way between would be taken in large steps.
+    return first.float().lerp(second.float(), share)

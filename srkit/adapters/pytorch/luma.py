@@ -1,0 +1,106 @@
+"""The models espcn and fsrcnn, which see brightness alone, and users' weights of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.fitting import fitted
+from srkit.adapters.pytorch.nets.espcn import ESPCN
+from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
+from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.card import ModelCard
+from srkit.errors import WeightsError
+
+
+class LumaUpscaler(TorchUpscaler):
+    """ESPCN or FSRCNN, whichever the weights are of.
+
+    Parameters
+    ----------
+    card, scale
+        The model and its factor.
+    weights
+        A checkpoint or a ``.safetensors`` file, or its tensors.
+    device, precision
+        See `TorchUpscaler`.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        scale: int,
+        weights: Path | Mapping[str, Tensor],
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        tensors = read_checkpoint(weights).tensors if isinstance(weights, Path) else weights
+        build = build_espcn if looks_like_espcn(tensors) else build_fsrcnn
+        net = build(tensors, scale)
+        super().__init__(card, scale, net, device=device, precision=precision)
+
+
+def looks_like_espcn(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict is of the form that `build_espcn` takes."""
+    return {"conv1.weight", "conv2.weight", "conv3.weight"} <= tensors.keys()
+
+
+def looks_like_fsrcnn(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict is of the form that `build_fsrcnn` takes."""
+    return {"extract.0.weight", "deconv.weight"} <= tensors.keys()
+
+
+def espcn_scale(tensors: Mapping[str, Tensor]) -> int:
+    """The factor that a state dict of ESPCN is for: the root of its last layer's channels.
+
+    Raises
+    ------
+    WeightsError
+        If that is no whole number.
+    """
+    last = tensors["conv3.weight"]
+    scale = math.isqrt(last.shape[0]) if last.ndim == 4 else 0
+    if scale < 2 or scale**2 != last.shape[0]:
+        raise WeightsError(f"no ESPCN has a last layer of shape {tuple(last.shape)}")
+    return scale
+
+
+def build_espcn(tensors: Mapping[str, Tensor], scale: int | None = None) -> ESPCN:
+    """ESPCN with the weights of a state dict.
+
+    Raises
+    ------
+    WeightsError
+        If they do not fit, or are for another scale.
+    """
+    found = espcn_scale(tensors)
+    if scale not in (None, found):
+        raise WeightsError(f"these weights of ESPCN are for x{found}, not x{scale}")
+    return fitted("ESPCN", lambda: ESPCN(found), tensors)
+
+
+def build_fsrcnn(tensors: Mapping[str, Tensor], scale: int | None = None) -> FSRCNN:
+    """FSRCNN of the size that a state dict tells, with its weights.
+
+    Parameters
+    ----------
+    scale
+        Has to be known: the weights are of the same shapes at every scale.
+
+    Raises
+    ------
+    WeightsError
+        If they do not fit.
+    """
+    if scale is None:
+        raise WeightsError("weights of FSRCNN do not tell their scale; give scale=")
+    first, shrunk = tensors["extract.0.weight"], tensors.get("shrink.0.weight")
+    if shrunk is None or first.ndim != 4 or shrunk.ndim != 4:
+        raise WeightsError("these are no weights of FSRCNN: its first tensors are no kernels")
+    layers = sum(name.startswith("map.") and name.endswith(".bias") for name in tensors)
+    return fitted("FSRCNN", lambda: FSRCNN(scale, first.shape[0], shrunk.shape[0], layers), tensors)

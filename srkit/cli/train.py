@@ -1,0 +1,87 @@
+"""``srkit train``: a model of one's own from a folder of photos."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import srkit
+from srkit.cli.console import Commands, positive, write
+from srkit.errors import OptionError
+
+EXAMPLES = """\
+examples:
+  srkit train espcn photos/ -o runs/espcn --scale 2 --steps 3000
+  srkit train srresnet portraits/ -o runs/portraits --scale 4 --init srresnet --steps 2000
+  srkit train srgan photos/ -o runs/srgan --scale 4 --init runs/mine/best.safetensors
+  srkit train srresnet photos/ -o runs/mine --scale 4 --config mine.toml --set batch=8
+
+Stop it at any time; the same command goes on where it was. The result is a file for
+srkit upscale -m FILE.
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "train",
+        help="train a model on a folder of photos",
+        description="Train a model on a folder of photos of any kind and size.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recipe", help="srresnet, srgan, photo, espcn or fsrcnn")
+    parser.add_argument("photos", type=Path, help="folder, searched to any depth")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="where results go"
+    )
+    parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
+    parser.add_argument(
+        "--init", metavar="MODEL", help="name or weights file to start from (default: the recipe's)"
+    )
+    parser.add_argument("--steps", type=positive, help="how long (default: the recipe's)")
+    parser.add_argument("--config", type=Path, metavar="TOML", help="changes to the recipe")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="KEY=VALUE",
+        help="change one value of the recipe, such as rate=1e-4; once for each",
+    )
+    parser.add_argument("--fresh", action="store_true", help="start again, not where it stopped")
+    parser.add_argument("--cache", type=Path, help="folder for decoded photos (default: in -o)")
+    group = parser.add_argument_group("machine")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    group.add_argument("--devices", type=positive, default=1, help="how many (default: 1)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, and write the path of the weights to stdout."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    changes: dict[str, object] = {}
+    for text in args.changes:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise OptionError(f"--set takes KEY=VALUE, not {text!r}")
+        changes[name] = value
+    if args.steps:
+        changes["steps"] = args.steps
+    path = srkit.train(
+        args.recipe,
+        args.photos,
+        args.output,
+        scale=args.scale,
+        init=args.init,
+        resume=not args.fresh,
+        config=args.config,
+        cache=args.cache,
+        device=args.device,
+        devices=args.devices,
+        **changes,
+    )
+    write(str(path))
+    return 0

@@ -1,0 +1,120 @@
+"""How good a network is on photos held out of training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from srkit.adapters.pytorch.stlpips import StLpips
+from srkit.engine import RIM
+from srkit.errors import MissingDependencyError
+from srkit.imaging.resize import imresize
+from srkit.training.crops import Pair, to_luma, to_pixels, to_planes
+from srkit.training.degradations import Degradation, degrade
+from srkit.training.photos import Patches, Pixels, spread
+
+# Patches that are checked on, and HR pixels at their borders that are left out.
+COUNT, BORDER = 24, 8
+
+
+def held_out_pairs(patches: Patches, scale: int, degradations: Sequence[Degradation]) -> list[Pair]:
+    """The same pairs in every run: whole patches, degraded as the recipe says."""
+    pairs = []
+    for n in spread(patches, COUNT):
+        lr, hr = np.array(patches.lr[n]), np.array(patches.hr[n])
+        if degradations:
+            lr = degrade(hr, scale, degradations, np.random.default_rng((1, n)))
+        pairs.append((lr, hr))
+    return pairs
+
+
+@dataclass
+class Check:
+    """Figures of a network on held-out pairs.
+
+    Attributes
+    ----------
+    pairs
+        From `held_out_pairs`.
+    luma
+        Whether the network takes and gives luma.
+    perceptual
+        Whether to give ST-LPIPS (AlexNet) too, where its weights are installed.
+    """
+
+    pairs: Sequence[Pair]
+    luma: bool
+    perceptual: bool
+
+    @torch.no_grad()
+    def figures(self, planes: nn.Module) -> dict[str, float]:
+        """Mean PSNR in dB (of RGB, or luma), and mean ST-LPIPS for colour.
+
+        Parameters
+        ----------
+        planes
+            A network between planes in [0, 1].
+        """
+        made = [self.upscale(planes, lr) for lr, _ in self.pairs]
+        wanted = [self._planes(hr) for _, hr in self.pairs]
+        found = {"psnr": float(np.mean([_psnr(*p) for p in zip(made, wanted, strict=True)]))}
+        if self.perceptual and not self.luma and (metric := _metric()):
+            both = zip(made, self.pairs, strict=True)
+            values = [metric.distance(hr, to_pixels(m[0]), crop=BORDER) for m, (_, hr) in both]
+            found["st_lpips"] = float(np.mean(values))
+        return found
+
+    def bicubic(self) -> float:
+        """Mean PSNR of bicubic interpolation, to compare with."""
+        made = [self._planes(_bicubic(lr, hr)) for lr, hr in self.pairs]
+        wanted = [self._planes(hr) for _, hr in self.pairs]
+        return float(np.mean([_psnr(*p) for p in zip(made, wanted, strict=True)]))
+
+    @torch.no_grad()
+    def upscale(self, planes: nn.Module, lr: Pixels) -> Tensor:
+        """``(1, C, H, W)``, with some pixels reflected around as `Upscaler` does."""
+        padded = functional.pad(self._planes(lr), [RIM] * 4, mode="reflect")
+        device = next(planes.parameters()).device
+        made: Tensor = planes(padded.to(device)).float().cpu()
+        rim = RIM * made.shape[-1] // padded.shape[-1]
+        return made[..., rim:-rim, rim:-rim].clamp(0, 1)
+
+    def picture(self, planes: nn.Module, count: int = 4) -> Pixels:
+        """Bicubic, result and photo side by side, for some of the pairs: uint8."""
+        rows = []
+        for lr, hr in self.pairs[:count]:
+            made = to_pixels(self.upscale(planes, lr)[0])
+            shown, photo = _bicubic(lr, hr), hr
+            if self.luma:
+                shown, photo = (to_pixels(self._planes(p)[0]) for p in (shown, photo))
+            rows.append(np.concatenate([shown, made, photo], axis=1))
+        return np.concatenate(rows).repeat(3 if self.luma else 1, axis=2)
+
+    def _planes(self, picture: Pixels) -> Tensor:
+        planes = to_planes(torch.from_numpy(picture[None]))
+        return to_luma(planes) if self.luma else planes
+
+
+def _bicubic(
+    lr: Pixels,
+    hr: Pixels,
+) -> Pixels:
+    return imresize(lr, size=(hr.shape[0], hr.shape[1]))
+
+
+def _psnr(made: Tensor, wanted: Tensor) -> float:
+    error = (made - wanted)[..., BORDER:-BORDER, BORDER:-BORDER].square().mean()
+    return -10 * math.log10(float(error) + 1e-12)
+
+
+def _metric() -> StLpips | None:
+    try:
+        return StLpips("alex")
+    except MissingDependencyError:
+        return None

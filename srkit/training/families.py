@@ -1,0 +1,89 @@
+"""The networks that can be trained, and what the trainer has to know of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from srkit.adapters.pytorch.luma import build_espcn, build_fsrcnn
+from srkit.adapters.pytorch.nets.espcn import ESPCN
+from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
+from srkit.adapters.pytorch.nets.srresnet import SRResNet
+from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
+from srkit.training.bicubic_start import start_bicubic
+from srkit.training.luma_start import start_espcn, start_fsrcnn
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of network.
+
+    Attributes
+    ----------
+    architecture
+        Its name in the header of weights.
+    colour
+        What it takes and gives: RGB, or luma alone.
+    scales
+        Scales for which `start` exists.
+    build
+        A network of random weights for a scale.
+    start
+        Sets weights so that the network begins as bicubic interpolation.
+    read
+        A network with the weights of a state dict, for a scale.
+    planes
+        The network between planes in [0, 1].
+    last
+        The layer that learns ten times slower (Shi et al., 2016, Section 3.2).
+    """
+
+    architecture: str
+    colour: Literal["rgb", "luma"]
+    scales: tuple[int, ...]
+    build: Callable[[int], nn.Module]
+    start: Callable[[Any], None]
+    read: Callable[[Mapping[str, Tensor], int], nn.Module]
+    planes: Callable[[Any], nn.Module]
+    last: Callable[[Any], nn.Module]
+
+
+def _itself(net: nn.Module) -> nn.Module:
+    return net
+
+
+FAMILIES: Mapping[str, Family] = {
+    "srresnet": Family(
+        "SRResNet",
+        "rgb",
+        (2, 4),
+        SRResNet,
+        start_bicubic,
+        lambda tensors, scale: build_srresnet(tensors),
+        UnitRange,
+        lambda net: net.conv_block3,
+    ),
+    "espcn": Family(
+        "ESPCN",
+        "luma",
+        (2, 3, 4),
+        ESPCN,
+        start_espcn,
+        build_espcn,
+        _itself,
+        lambda net: net.conv3,
+    ),
+    "fsrcnn": Family(
+        "FSRCNN",
+        "luma",
+        (2, 3, 4),
+        FSRCNN,
+        start_fsrcnn,
+        build_fsrcnn,
+        _itself,
+        lambda net: net.deconv,
+    ),
+}

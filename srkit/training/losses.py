@@ -1,0 +1,222 @@
+"""Losses between what a network made and the photo, as typed settings that compute.
+
+Numbers in brackets are equations of Wang, Chen, Hoi, "Deep Learning for Image
+Super-resolution: A Survey", 2020 (arXiv:1902.06068). Planes are in [0, 1].
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from srkit.adapters.pytorch.nets.srresnet import normalise
+from srkit.adapters.pytorch.stlpips import StLpips
+from srkit.errors import MissingDependencyError, OptionError
+
+Backbone = Literal["auto", "vgg16", "vgg19", "blurpool"]
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """Difference of pixels: L1 (12), L2 (13), or Charbonnier (14) with epsilon 1e-3."""
+
+    kind: Literal["l1", "l2", "charbonnier"] = "l1"
+    weight: float = 1.0
+
+    def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
+        """A scalar, not weighted."""
+        if self.kind == "l1":
+            return functional.l1_loss(made, photo)
+        squares = (made - photo).square()
+        return squares.mean() if self.kind == "l2" else (squares + 1e-6).sqrt().mean()
+
+
+@dataclass(frozen=True)
+class Features:
+    """Difference of a trained network's features.
+
+    Attributes
+    ----------
+    kind
+        ``"vgg"``: mean squared difference of features (Ledig et al., 2017, equation 5);
+        ``"gram"``: of their Gram matrices, which hold texture (16, 17).
+    blocks
+        Which of VGG's five blocks are compared, after their last rectified layer.
+    backbone
+        ``"vgg16"`` and ``"vgg19"`` are torchvision's, which are downloaded;
+        ``"blurpool"`` is the anti-aliased VGG-16 of ``srkit[perceptual]``; ``"auto"``
+        is vgg19 where torchvision is installed.
+    """
+
+    kind: Literal["vgg", "gram"] = "vgg"
+    weight: float = 1.0
+    blocks: tuple[int, ...] = (5,)
+    backbone: Backbone = "auto"
+
+    def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
+        """A scalar, not weighted."""
+        extract = _extractor(self.backbone, made.device)
+        last = max(self.blocks)
+        with torch.no_grad():
+            wanted = extract(photo, last)
+        pairs = [(a, b) for a, b in zip(extract(made, last), wanted, strict=True)]
+        chosen = [pairs[block - 1] for block in self.blocks]
+        if self.kind == "gram":
+            chosen = [(gram(a), gram(b)) for a, b in chosen]
+        return torch.stack([functional.mse_loss(a, b) for a, b in chosen]).sum()
+
+
+@dataclass(frozen=True)
+class Perceptual:
+    """ST-LPIPS on the anti-aliased VGG-16 (Ghildyal and Liu, ECCV 2022)."""
+
+    kind: Literal["stlpips"] = "stlpips"
+    weight: float = 1.0
+
+    def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
+        """A scalar, not weighted."""
+        return _stlpips(made.device).between(made, photo)
+
+
+@dataclass(frozen=True)
+class TotalVariation:
+    """Mean length of the gradient of what was made (23): less of it is smoother."""
+
+    kind: Literal["tv"] = "tv"
+    weight: float = 1.0
+
+    def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
+        """A scalar, not weighted; `photo` does not matter."""
+        down = made[..., 1:, :-1] - made[..., :-1, :-1]
+        right = made[..., :-1, 1:] - made[..., :-1, :-1]
+        # The small constant keeps the root's slope finite on even areas.
+        return (down.square() + right.square() + 1e-8).sqrt().mean()
+
+
+Loss = Pixel | Features | Perceptual | TotalVariation
+
+
+def gram(features: Tensor) -> Tensor:
+    """Gram matrices ``(N, C, C)`` of ``(N, C, H, W)``: correlations of channels (16).
+
+    Divided by C*H*W, so that neither size nor width of the network matters.
+    """
+    n, c, h, w = features.shape
+    flat = features.reshape(n, c, h * w)
+    return flat @ flat.transpose(1, 2) / (c * h * w)
+
+
+Extract = Callable[[Tensor, int], list[Tensor]]
+
+
+def _extractor(backbone: Backbone, device: torch.device) -> Extract:
+    if backbone == "auto":
+        backbone = "vgg19" if find_spec("torchvision") else "blurpool"
+    if backbone == "blurpool":
+        return _stlpips(device).features
+    return _torchvision(backbone, device)
+
+
+@functools.lru_cache(maxsize=2)
+def _stlpips(device: torch.device) -> StLpips:
+    return StLpips("vgg", device)
+
+
+@functools.lru_cache(maxsize=2)
+def _torchvision(name: str, device: torch.device) -> Extract:
+    """Features of torchvision's VGG, block by block, as `StLpips.features` gives them."""
+    if not find_spec("torchvision"):
+        raise MissingDependencyError(
+            f"{name} comes with torchvision, which is not installed: pip install torchvision, "
+            "or choose backbone 'blurpool'"
+        )
+    import torchvision
+
+    models: Any = torchvision.models
+    layers: nn.Sequential = getattr(models, name)(weights="DEFAULT").features
+    layers = layers.to(device).eval().requires_grad_(False)
+
+    def extract(rgb: Tensor, last: int) -> list[Tensor]:
+        found, x = [], normalise(rgb)
+        for layer in layers:
+            if isinstance(layer, nn.MaxPool2d):
+                found.append(x)
+                if len(found) == last:
+                    break
+            # A layer that works in place would change what was found.
+            x = functional.relu(x) if isinstance(layer, nn.ReLU) else cast(Tensor, layer(x))
+        return found
+
+    return extract
+
+
+# --- adversarial ------------------------------------------------------------------------------
+
+AdversarialKind = Literal["vanilla", "least_squares", "hinge", "relativistic"]
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """A discriminator, and what it adds to the generator's loss.
+
+    Attributes
+    ----------
+    kind
+        ``"vanilla"``: cross-entropy (18, 19; the generator's form is the one that does
+        not saturate). ``"least_squares"`` (20, 21). ``"hinge"`` (Lim and Ye, 2017).
+        ``"relativistic"``: relativistic average (Wang et al., ESRGAN, 2018, equation 2).
+    weight
+        Of the generator's adversarial loss.
+    channels
+        Of the discriminator's first layer; 64 in the paper.
+    """
+
+    kind: AdversarialKind = "vanilla"
+    weight: float = 1e-3
+    channels: int = 64
+
+
+def judge_loss(kind: AdversarialKind, real: Tensor, made: Tensor) -> Tensor:
+    """The discriminator's loss on its logits of photos and of what was made."""
+    if kind == "least_squares":
+        return (real - 1).square().mean() + made.square().mean()
+    if kind == "hinge":
+        return functional.relu(1 - real).mean() + functional.relu(1 + made).mean()
+    if kind == "relativistic":
+        real, made = real - made.mean(), made - real.mean()
+    return functional.softplus(-real).mean() + functional.softplus(made).mean()
+
+
+def fooling_loss(kind: AdversarialKind, real: Tensor, made: Tensor) -> Tensor:
+    """The generator's loss on the discriminator's logits; `real` counts if relativistic."""
+    if kind == "least_squares":
+        return (made - 1).square().mean()
+    if kind == "hinge":
+        return -made.mean()
+    if kind == "relativistic":
+        real, made = real - made.mean(), made - real.mean()
+        return functional.softplus(real).mean() + functional.softplus(-made).mean()
+    return functional.softplus(-made).mean()
+
+
+def check(losses: tuple[Loss, ...]) -> None:
+    """Refuse an empty list of losses and blocks that VGG does not have.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not losses:
+        raise OptionError("a recipe needs at least one loss")
+    for loss in losses:
+        if isinstance(loss, Features) and not (
+            loss.blocks and set(loss.blocks) <= set(range(1, 6))
+        ):
+            raise OptionError(f"blocks are numbers from 1 to 5, not {loss.blocks}")

@@ -1,0 +1,129 @@
+"""One training step: on losses alone, or against a discriminator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from srkit.adapters.pytorch.nets.discriminator import Discriminator
+from srkit.training.crops import to_luma, to_planes
+from srkit.training.families import Family
+from srkit.training.losses import Adversary, fooling_loss, judge_loss
+from srkit.training.optimising import freeze_norms
+from srkit.training.recipe import Recipe
+
+Figures = dict[str, Tensor]
+
+
+class Minimise:
+    """Steps that minimise the recipe's losses.
+
+    Parameters
+    ----------
+    net
+        The network, of the family's kind.
+    """
+
+    def __init__(self, fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> None:
+        self.recipe, self.fabric, self.luma = recipe, fabric, family.colour == "luma"
+        self.net = net
+        slow = set(family.last(net).parameters())
+        rest = [p for p in net.parameters() if p not in slow]
+        groups = [{"params": rest, "share": 1.0}, {"params": list(slow), "share": 0.1}]
+        optimizer = torch.optim.Adam(groups, betas=recipe.betas)
+        planes = family.planes(net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.planes, self.optimizer = fabric.setup(planes, optimizer)
+
+    def parts(self) -> dict[str, Any]:
+        """All that has a state, by name."""
+        return {"net": self.net, "optimizer": self.optimizer}
+
+    def step(self, lr: Tensor, hr: Tensor, rate: float) -> Figures:
+        """Learn from one batch of uint8 crops; returns the losses, not weighted."""
+        lr, hr = self._ready(lr), self._ready(hr)
+        self.planes.train()
+        freeze_norms(self.net)
+        made, hr = self._inner(self.planes(lr), hr)
+        figures, total = self._losses(made, hr)
+        self._descend(self.planes, self.optimizer, total, rate)
+        return figures
+
+    def _ready(self, batch: Tensor) -> Tensor:
+        planes = to_planes(batch.to(self.fabric.device))
+        return to_luma(planes) if self.luma else planes
+
+    def _inner(self, made: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
+        """Both without the rim, whose LR the network saw with zeros beyond it."""
+        rim = self.recipe.rim * hr.shape[-1] // self.recipe.crop
+        if not rim:
+            return made, hr
+        return made[..., rim:-rim, rim:-rim], hr[..., rim:-rim, rim:-rim]
+
+    def _losses(self, made: Tensor, hr: Tensor) -> tuple[Figures, Tensor]:
+        figures: Figures = {}
+        total = torch.zeros((), device=made.device)
+        for loss in self.recipe.losses:
+            value = loss(made, hr)
+            figures[loss.kind] = value.detach()
+            total = total + loss.weight * value
+        return figures, total
+
+    def _descend(self, net: Any, optimizer: Any, loss: Tensor, rate: float) -> None:
+        for group in optimizer.param_groups:
+            group["lr"] = group.get("share", 1.0) * rate
+        optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        if self.recipe.clip:
+            self.fabric.clip_gradients(net, optimizer, max_norm=self.recipe.clip)
+        optimizer.step()
+
+
+class Duel(Minimise):
+    """Steps of a generator against a discriminator (Ledig et al., 2017, Section 2)."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        recipe: Recipe,
+        family: Family,
+        net: nn.Module,
+        adversary: Adversary,
+    ) -> None:
+        super().__init__(fabric, recipe, family, net)
+        self.adversary = adversary
+        self.judge = Discriminator(adversary.channels)
+        optimizer = torch.optim.Adam(self.judge.parameters(), betas=recipe.betas)
+        laid_out = self.judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.wrapped_judge, self.judge_optimizer = fabric.setup(laid_out, optimizer)
+
+    def parts(self) -> dict[str, Any]:
+        """See `Minimise.parts`."""
+        return super().parts() | {"judge": self.judge, "judge_optimizer": self.judge_optimizer}
+
+    def step(self, lr: Tensor, hr: Tensor, rate: float) -> Figures:
+        """Train the generator, then the discriminator, on one batch of uint8 crops."""
+        lr, hr = self._ready(lr), self._ready(hr)
+        self.planes.train()
+        freeze_norms(self.net)
+        made, hr = self._inner(self.planes(lr), hr)
+        figures, total = self._losses(made, hr)
+        kind = self.adversary.kind
+        # The discriminator takes [-1, 1]. It judges without learning, and so outside what
+        # gathers its gradients over processes.
+        self.judge.requires_grad_(False)
+        with self.fabric.autocast():
+            with torch.no_grad():
+                real = self.judge(2 * hr - 1)
+            fooled = fooling_loss(kind, real, self.judge(2 * made - 1))
+        self.judge.requires_grad_(True)
+        total = total + self.adversary.weight * fooled
+        self._descend(self.planes, self.optimizer, total, rate)
+
+        # One forward of both, as several processes need it.
+        both = self.wrapped_judge(2 * torch.cat([hr, made.detach()]) - 1)
+        judged = judge_loss(kind, *both.chunk(2))
+        self._descend(self.wrapped_judge, self.judge_optimizer, judged, rate)
+        return figures | {"adversarial": fooled.detach(), "judge": judged.detach()}

@@ -1,0 +1,216 @@
+"""What a training run is made of: one typed dataclass, built-in values, and TOML files."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from srkit.errors import MissingDependencyError, OptionError
+from srkit.training import degradations as degrading
+from srkit.training import losses as losing
+from srkit.training.degradations import Blur, Degradation, Downsample, Jpeg, Noise, Shuffled
+from srkit.training.losses import Adversary, Loss, Perceptual, Pixel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a training run is made of.
+
+    Attributes
+    ----------
+    model
+        The network: ``"srresnet"``, ``"espcn"`` or ``"fsrcnn"``.
+    start
+        Weights to start from where the caller names none: a model's name, or "" for
+        bicubic interpolation.
+    steps, batch, crop
+        Optimizer steps; crops a step and process; side of a crop in LR pixels.
+    rate, betas
+        Adam's highest learning rate, and its decays. The network's last layer learns
+        ten times slower.
+    schedule, warmup, milestones, factor
+        ``"cosine"``: to zero at the last step. ``"step"``: times `factor` at each of
+        the milestones, which are shares of the steps. Both after a linear warm-up of
+        so many steps.
+    clip
+        Bound of the gradient's norm; 0 for none.
+    ema
+        Decay of the averaged weights, which are the result.
+    losses
+        What is minimised.
+    adversary
+        A discriminator to train against, or none.
+    degradations
+        How LR is made of HR; none for MATLAB's bicubic of whole photos.
+    rim
+        LR pixels at the border of crops that the losses leave out, since the network
+        sees zeros beyond them.
+    flat
+        Share of crops that are one plain colour.
+    held_out
+        Photos kept for checks.
+    seed
+        Of crops and initial weights.
+    precision
+        As Lightning Fabric names it.
+    workers
+        Processes that decode photos and cut crops.
+    check_every, save_every, picture_every
+        Steps between checks on held-out photos, saved states, and pictures of results.
+    """
+
+    # Understood by pydantic, which reads recipes from files.
+    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
+
+    model: Literal["srresnet", "espcn", "fsrcnn"]
+    start: str = ""
+    steps: int = 20000
+    batch: int = 16
+    crop: int = 24
+    rate: float = 2.5e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    schedule: Literal["cosine", "step"] = "cosine"
+    warmup: int = 100
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    factor: float = 0.5
+    clip: float = 1.0
+    ema: float = 0.999
+    losses: tuple[Loss, ...] = (Pixel(),)
+    adversary: Adversary | None = None
+    degradations: tuple[Degradation, ...] = ()
+    rim: int = 0
+    flat: float = 0.0
+    held_out: int = 12
+    seed: int = 0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    workers: int = 0
+    check_every: int = 500
+    save_every: int = 250
+    picture_every: int = 2000
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no sense; raises OptionError."""
+        whole = ("steps", "batch", "crop", "held_out", "check_every", "save_every", "picture_every")
+        for name in whole:
+            _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        for name in ("warmup", "rim", "workers", "clip", "seed"):
+            _require(getattr(self, name) >= 0, name, "not negative", getattr(self, name))
+        _require(self.rate > 0, "rate", "above 0", self.rate)
+        _require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
+        _require(0 <= self.flat <= 1, "flat", "from 0 to 1", self.flat)
+        _require(2 * self.rim < self.crop, "rim", f"less than half of crop={self.crop}", self.rim)
+        losing.check(self.losses)
+        degrading.check(self.degradations)
+
+    def changed(self, changes: Mapping[str, Any], source: str = "the recipe") -> Recipe:
+        """A recipe with other values, read as from a file.
+
+        Raises
+        ------
+        OptionError
+            For an unknown key or a value of a wrong type; `source` names the culprit.
+
+        Examples
+        --------
+        >>> RECIPES["espcn"].changed({"steps": "10", "losses": [{"kind": "l2"}]}).losses
+        (Pixel(kind='l2', weight=1.0),)
+        """
+        try:
+            from pydantic import TypeAdapter, ValidationError
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                'changing a recipe needs pydantic: pip install "srkit[train]"'
+            ) from error
+        given = dataclasses.asdict(self) | dict(changes)
+        try:
+            return TypeAdapter(Recipe).validate_python(given)
+        except ValidationError as error:
+            raise OptionError(f"{source}: {_told(error.errors()[0])}") from error
+
+
+def _require(holds: bool, name: str, wanted: str, given: object) -> None:
+    if not holds:
+        raise OptionError(f"{name} is {wanted}, not {given!r}")
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in a line, with a near miss for an unknown key."""
+    # Tags of unions and types are no part of what the user wrote.
+    place = [part for part in error["loc"] if isinstance(part, int) or part.islower()]
+    where = ".".join(str(part) for part in place)
+    if error["type"] == "unexpected_keyword_argument":
+        known = [field.name for field in dataclasses.fields(Recipe)]
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, 1)
+        return f"there is no key {where!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
+
+
+def read_recipe(path: Path, base: Recipe) -> Recipe:
+    """A recipe from a TOML file; what the file leaves out is taken from `base`.
+
+    Raises
+    ------
+    OptionError
+        If the file is no TOML, or holds an unknown key or a wrong value.
+    """
+    try:
+        changes = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"{path} is no TOML file: {error}") from error
+    return base.changed(changes, str(path))
+
+
+def recipe_named(name: str) -> Recipe:
+    """A built-in recipe.
+
+    Raises
+    ------
+    OptionError
+        If there is none of that name; the message lists the nearest.
+    """
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(RECIPES)}"
+        raise OptionError(f"no recipe is named {name!r}; {hint}")
+    return RECIPES[name]
+
+
+_TINY = Recipe(
+    model="espcn", steps=60000, rate=2e-3, rim=4, ema=0.9995, check_every=2000, picture_every=20000
+)
+
+# Blur, noise and JPEG as poor photos have them, in any order, before or after shrinking.
+POOR_PHOTO: tuple[Degradation, ...] = (
+    Shuffled((Blur(sigma=(0.0, 1.5)), Downsample(kernel="bicubic"), Noise(sigma=(0.0, 10.0)))),
+    Jpeg(quality=(40.0, 95.0)),
+)
+
+RECIPES: Mapping[str, Recipe] = {
+    "srresnet": Recipe(model="srresnet", steps=100000, batch=16, flat=0.05),
+    "srgan": Recipe(
+        model="srresnet",
+        start="srresnet",
+        steps=10000,
+        rate=6e-5,
+        ema=0.99,
+        losses=(Pixel(weight=2.0), Perceptual(weight=0.3)),
+        adversary=Adversary(weight=0.02, channels=32),
+        flat=0.1,
+    ),
+    "photo": Recipe(
+        model="srresnet",
+        start="srresnet",
+        steps=20000,
+        rate=1e-4,
+        degradations=POOR_PHOTO,
+        rim=2,
+        flat=0.05,
+    ),
+    "espcn": _TINY,
+    "fsrcnn": dataclasses.replace(_TINY, model="fsrcnn"),
+}

@@ -1,0 +1,120 @@
+"""What a run tells while it goes on: a bar, a CSV file, TensorBoard, pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+import time
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as PILImage
+from torch import Tensor
+from tqdm import tqdm
+
+from srkit.imaging.atomic import replacing
+from srkit.training.photos import Pixels
+
+log = logging.getLogger(__name__)
+
+# Shown losses are means over about so many steps.
+MEMORY = 50
+
+
+class Report:
+    """Reports of a run that begins, or goes on, at step `first`.
+
+    Parameters
+    ----------
+    out
+        Folder of ``log.csv``, ``tensorboard/`` and ``pictures/``.
+    first, steps
+        Steps done before, and in all.
+    images
+        Crops a step, of all processes.
+    """
+
+    def __init__(self, out: Path, first: int, steps: int, images: int) -> None:
+        self._path, self._pictures = out / "log.csv", out / "pictures"
+        self._images, self._begun = images, time.monotonic()
+        self._means: dict[str, Tensor] = {}
+        self._checked: dict[str, str] = {}
+        self._rows = _rows_before(self._path, first)
+        # disable=None: no bar where stderr is not a terminal.
+        self._bar = tqdm(
+            total=steps * images,
+            initial=first * images,
+            unit="image",
+            desc="training",
+            disable=None,
+        )
+        self._board: Any = None
+        if find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(out / "tensorboard"), purge_step=first)
+
+    def step(self, figures: Mapping[str, Tensor]) -> None:
+        """Take in the losses of a step."""
+        for name, value in figures.items():
+            mean = self._means.get(name)
+            self._means[name] = value if mean is None else mean.lerp(value, 1 / MEMORY)
+        self._bar.update(self._images)
+        if self._bar.n // self._images % MEMORY == 0:
+            shown = {name: f"{float(mean):.4f}" for name, mean in self._means.items()}
+            self._bar.set_postfix(shown | self._checked, refresh=False)
+
+    def check(self, step: int, figures: Mapping[str, float], rate: float) -> None:
+        """Take in a check on held-out photos, and write it down."""
+        losses = {name: float(mean) for name, mean in self._means.items()}
+        row = {"step": step, **figures, **losses, "rate": rate, "seconds": self._seconds()}
+        self._rows.append({name: _shown(value) for name, value in row.items()})
+        self._write()
+        self._checked = {name: f"{value:.3f}" for name, value in figures.items()}
+        log.info("step %d: %s", step, " ".join(f"{n} {v}" for n, v in self._checked.items()))
+        if self._board:
+            for name, value in (dict(figures) | losses).items():
+                self._board.add_scalar(name, value, step)
+
+    def picture(self, step: int, picture: Pixels) -> None:
+        """Keep a picture of results."""
+        self._pictures.mkdir(exist_ok=True)
+        with replacing(self._pictures / f"{step:07d}.png") as file:
+            PILImage.fromarray(picture).save(file, "PNG")
+        if self._board:
+            self._board.add_image("held out", picture, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """End the bar and the board."""
+        self._bar.close()
+        if self._board:
+            self._board.close()
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._begun
+
+    def _write(self) -> None:
+        columns = list(dict.fromkeys(name for row in self._rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows(self._rows)
+        with replacing(self._path) as file:
+            file.write(text.getvalue().encode())
+
+
+def _shown(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+def _rows_before(path: Path, first: int) -> list[dict[str, str]]:
+    """Rows of an earlier part of the run: those of steps after its last state are dropped."""
+    if not first or not path.exists():
+        return []
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [row for row in rows if int(row["step"]) < first]
