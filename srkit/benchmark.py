@@ -7,18 +7,26 @@ import difflib
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.costs import Costs, Stopwatch
+from srkit.dataset import Pair, open_dataset
 from srkit.errors import ImageError, OptionError
-from srkit.imaging.files import SUFFIXES, read_image
+from srkit.imaging.files import read_image
 from srkit.metrics import PROTOCOLS, Protocol, mod_crop
 from srkit.scores import HEADINGS, Score, mean, ready, score
 from srkit.tables import markdown_table, text_table
 from srkit.upscaler import Upscaler
 
-_COLUMNS = ("model", "dataset", "scale", "protocol", "image", "psnr", "ssim", "st_lpips")
+_COLUMNS = (
+    *("model", "dataset", "scale", "protocol", "image", "psnr", "ssim", "st_lpips"),
+    *("seconds", "peak", "parameters", "multiply_adds"),
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +45,8 @@ class Scores:
         What the figures mean; its `name` and `description` belong beside them.
     rows
         One `Score` for each image, in the order of their names.
+    costs
+        What the model took: time, memory, parameters, multiplications.
 
     Examples
     --------
@@ -58,6 +68,7 @@ class Scores:
     scale: int
     protocol: Protocol
     rows: tuple[Score, ...]
+    costs: Costs = field(default_factory=Costs)
 
     @property
     def mean(self) -> Score:
@@ -91,6 +102,7 @@ class Scores:
             "description": self.protocol.description,
             "images": [row.as_dict() for row in self.rows],
             "mean": self.mean.as_dict(),
+            "costs": asdict(self.costs),
         }
 
     def _cells(self) -> list[list[str]]:
@@ -120,8 +132,8 @@ def evaluate(
     model
         A name or weights file, as `srkit.load` takes it, or a loaded model.
     dataset
-        A folder of images, of which subfolders are not read; or a list of paths.
-        Grey images are scored as grey.
+        A folder of images, or of pairs in ``HR`` and ``LR``, or a list of paths; see
+        `srkit.dataset.open_dataset`. Grey images are scored as grey.
     scale
         Factor of both sides.
     protocol
@@ -160,28 +172,33 @@ def evaluate(
         near = difflib.get_close_matches(str(protocol), PROTOCOLS, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(PROTOCOLS)}"
         raise OptionError(f"no protocol is named {protocol!r}; {hint}")
-    paths, name = _images(dataset)
-    upscaler = ready(model, scale)
+    found = open_dataset(dataset, scale)
+    name, upscaler, watch = found.name, ready(model, scale), Stopwatch()
+    # What happens once, at the first call, is no part of a model's time.
+    upscaler.upscale(np.zeros((8, 8), np.uint8))
     label = f"{upscaler.card.name} x{scale} on {name}"
     from tqdm import tqdm
 
     # disable=None: no bar where stderr is not a terminal.
-    bar = tqdm(paths, desc=label, unit="image", disable=None if progress else True)
-    rows = tuple(_score(path, upscaler, scale, chosen) for path in bar)
-    return Scores(upscaler.card.name, name, scale, chosen, rows)
+    bar = tqdm(found.pairs, desc=label, unit="image", disable=None if progress else True)
+    rows = tuple(_score(pair, upscaler, scale, chosen, watch) for pair in bar)
+    return Scores(upscaler.card.name, name, scale, chosen, rows, watch.costs(upscaler))
 
 
 def as_csv(results: Iterable[Scores]) -> str:
     """Several results as one CSV table, means included, unrounded.
 
+    Costs stand in the row of the mean: seconds a megapixel of results, bytes,
+    parameters, multiplications for 1280x720.
+
     Examples
     --------
     >>> from srkit.metrics import STANDARD
-    >>> scores = Scores("bicubic", "Set5", 4, STANDARD, (Score("baby", 31.5, 0.875),))
+    >>> scores = Scores("bicubic", "Set5", 4, STANDARD, (Score("baby", 31.5, 0.875),), Costs(0.5))
     >>> print(as_csv([scores]), end="")
-    model,dataset,scale,protocol,image,psnr,ssim,st_lpips
-    bicubic,Set5,4,standard,baby,31.5,0.875,
-    bicubic,Set5,4,standard,mean,31.5,0.875,
+    model,dataset,scale,protocol,image,psnr,ssim,st_lpips,seconds,peak,parameters,multiply_adds
+    bicubic,Set5,4,standard,baby,31.5,0.875,,,,,
+    bicubic,Set5,4,standard,mean,31.5,0.875,,0.5,,,
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -190,42 +207,45 @@ def as_csv(results: Iterable[Scores]) -> str:
         key = (result.model, result.dataset, result.scale, result.protocol.name)
         for row in (*result.rows, result.mean):
             # A missing figure is an empty cell.
-            writer.writerow([*key, row.name, row.psnr, row.ssim, row.st_lpips])
+            spent = asdict(result.costs).values() if row.name == "mean" else [None] * 4
+            writer.writerow([*key, row.name, row.psnr, row.ssim, row.st_lpips, *spent])
     return text.getvalue()
 
 
-def _images(dataset: str | Path | Sequence[str | Path]) -> tuple[list[Path], str]:
-    """Paths of a dataset's images, and its name."""
-    if not isinstance(dataset, str | Path):
-        paths, name = [Path(path) for path in dataset], "images"
-        if not paths:
-            raise OptionError("the dataset is an empty list; give paths of images or a folder")
-        return paths, name
-    folder = Path(dataset)
-    if folder.is_file():
-        raise OptionError(f"{folder} is a file; a dataset is a folder, or a list of paths")
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
-    found = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
-    if not found:
-        raise OptionError(f"{folder} holds no images ({', '.join(SUFFIXES)})")
-    return found, folder.resolve().name
+def _score(
+    pair: Pair, upscaler: Upscaler, scale: int, protocol: Protocol, watch: Stopwatch
+) -> Score:
+    original, path = _pixels(pair.hr), pair.hr
+    try:
+        reference = mod_crop(original, scale)
+        if pair.lr is None:
+            lr = protocol.low_resolution(reference, scale)
+        else:
+            path = pair.lr
+            lr = _fitting(_pixels(pair.lr), reference, scale)
+        with watch.measure(reference.shape[0] * reference.shape[1]):
+            upscaled = upscaler.upscale(lr)
+        return score(pair.hr.stem, reference, upscaled, scale=scale, protocol=protocol)
+    except (ImageError, OptionError) as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
-def _score(path: Path, upscaler: Upscaler, scale: int, protocol: Protocol) -> Score:
+def _pixels(path: Path) -> NDArray[Any]:
     image = read_image(path)
     if image.metadata.mode not in ("L", "RGB"):
         raise ImageError(
             f"{path} is {image.metadata.mode}; benchmarks take grey and RGB images, "
             "so convert it or leave it out"
         )
-    try:
-        reference = mod_crop(image.pixels, scale)
-        upscaled = upscaler.upscale(protocol.low_resolution(reference, scale))
-        return score(path.stem, reference, upscaled, scale=scale, protocol=protocol)
-    except (ImageError, OptionError) as error:
-        raise type(error)(f"{path}: {error}") from error
+    return image.pixels
+
+
+def _fitting(lr: NDArray[Any], reference: NDArray[Any], scale: int) -> NDArray[Any]:
+    """An LR image that has the size it must have for its original."""
+    wanted = tuple(n // scale for n in reference.shape[:2])
+    if lr.shape[:2] != wanted or lr.ndim != reference.ndim or lr.dtype != reference.dtype:
+        raise ImageError(
+            f"this LR image is {lr.dtype} of shape {lr.shape}, where the original, "
+            f"{reference.dtype} of shape {reference.shape}, wants {wanted} at x{scale}"
+        )
+    return lr

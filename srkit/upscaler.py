@@ -15,6 +15,7 @@ from srkit import engine
 from srkit.card import ModelCard
 from srkit.errors import OptionError
 from srkit.imaging.planes import Planes, read_planes
+from srkit.imaging.projection import back_project
 from srkit.memory import free_memory
 
 Progress = bool | Callable[[int, int], None]
@@ -115,6 +116,16 @@ class Upscaler(ABC):
         """
         return 64.0 * self.scale**2
 
+    @property
+    def parameters(self) -> int | None:
+        """Numbers that were trained; None for models without a network."""
+        return None
+
+    @property
+    def multiply_adds(self) -> float | None:
+        """Multiplications, each with an addition, for one LR pixel; None if not known."""
+        return None
+
     def available_memory(self) -> int:
         """Bytes that `upscale` may work with when the caller sets no `memory`.
 
@@ -129,6 +140,7 @@ class Upscaler(ABC):
         size: tuple[int, int] | None = None,
         memory: int | None = None,
         self_ensemble: bool = False,
+        consistent: bool = False,
         progress: Progress = False,
     ) -> Any:
         """Upscale an image.
@@ -149,6 +161,11 @@ class Upscaler(ABC):
         self_ensemble
             Run the model on all eight flips and quarter turns and take the mean:
             a little better, eight times slower (Timofte et al., 2016).
+        consistent
+            Make the result agree with the input: shrunk by MATLAB's bicubic it gives
+            the input again, but for rounding and clipping. Good where the input is a
+            clean, bicubically shrunk image, and not for a photo with noise. Holds
+            all of the result as floats besides `memory`.
         progress
             True for a progress bar, or a function called with pixels done and
             pixels in all.
@@ -186,10 +203,12 @@ class Upscaler(ABC):
                 f"memory={memory} is too little for one tile of {self.card.name} x{self.scale}: "
                 f"give at least {least} bytes"
             )
-        return _finish(job, planes, passes, wanted)
+        return _finish(job, planes, passes, wanted, consistent=consistent)
 
 
-def _finish(job: engine.Job, planes: Planes, passes: int, wanted: tuple[int, int]) -> Any:
+def _finish(
+    job: engine.Job, planes: Planes, passes: int, wanted: tuple[int, int], *, consistent: bool
+) -> Any:
     """Run the model `passes` times, resize to `wanted`, and give back the input's kind."""
     scale = job.upscaler.scale
     reached = tuple(n * scale**passes for n in planes.shape)
@@ -198,11 +217,14 @@ def _finish(job: engine.Job, planes: Planes, passes: int, wanted: tuple[int, int
     with job.meter(planes, passes) as advance:
         for number in range(passes):
             # Between passes, and before a resize, nothing is rounded.
-            last = exact and number == passes - 1
+            last = exact and number == passes - 1 and not consistent
             dtype, out_top = (planes.colour.dtype, planes.top) if last else (np.float32, 1.0)
             colour = job.colour(colour, top, planes.layout, dtype, out_top, advance)
             top = out_top
-    if not (exact and passes):
+    if consistent and passes:
+        pairs = zip(colour, planes.colour, strict=True)
+        colour = np.stack([back_project(made, given, planes.top) for made, given in pairs])
+    if not (exact and passes) or consistent:
         # Where nothing is to be done, this makes the copy that the caller may write to.
         colour = engine.resize(colour, top, wanted, planes)
     alpha = None

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from srkit import costs
 from srkit.benchmark import Scores, as_csv, evaluate
 from srkit.cli.console import TRIO, Commands, positive, write
 from srkit.scores import HEADINGS, ready
@@ -20,8 +21,9 @@ def add(commands: Commands) -> None:
         help="measure models on high-resolution images",
         description=(
             "Shrink high-resolution images, upscale them by each model, and measure how near "
-            "the results are: PSNR, SSIM, ST-LPIPS. Tables hold means; csv and json hold each "
-            "image, too."
+            "the results are: PSNR, SSIM, ST-LPIPS. What each model takes stands beside: seconds "
+            "for a megapixel of results, peak memory, parameters, multiplications (10^9) for "
+            "1280x720. Tables hold means; csv and json hold each image, too."
         ),
     )
     parser.add_argument(
@@ -33,7 +35,12 @@ def add(commands: Commands) -> None:
         help=f"name or weights file; once for each (default: {', '.join(TRIO)})",
     )
     parser.add_argument(
-        "--data", nargs="+", type=Path, required=True, metavar="FOLDER", help="folders of images"
+        "--data",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="folders of images, or of HR/ and LR/x4/ in pairs",
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
     parser.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table")
@@ -54,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         write(json.dumps([result.as_dict() for result in results], indent=2))
     else:
         table = text_table if args.format == "table" else markdown_table
-        write(table(_means(results), "lllrrr"))
+        write(table(_means(results), "lllrrrrrrr"))
         write(f"\n{results[0].protocol.name}: {results[0].protocol.description}")
         if missing := results[0].missing:
             write(f"\nwithout ST-LPIPS: {missing}")
@@ -63,7 +70,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _means(results: Sequence[Scores]) -> list[list[str]]:
     body = [
-        [result.dataset, result.model, f"x{result.scale}", *result.mean.cells()]
+        [
+            result.dataset,
+            result.model,
+            f"x{result.scale}",
+            *result.mean.cells(),
+            *result.costs.cells(),
+        ]
         for result in results
     ]
-    return [["data", "model", "scale", *HEADINGS], *body]
+    return [["data", "model", "scale", *HEADINGS, *costs.HEADINGS], *body]

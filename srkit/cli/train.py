@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import logging
 import sys
 from pathlib import Path
@@ -67,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
         name, equals, value = text.partition("=")
         if not equals:
             raise OptionError(f"--set takes KEY=VALUE, not {text!r}")
+        if name in inspect.signature(srkit.train).parameters:
+            raise OptionError(f"{name} is no value of a recipe: see srkit train --help")
         changes[name] = value
     if args.steps:
         changes["steps"] = args.steps

@@ -93,6 +93,17 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="mean of 8 flips and turns: a little better, 8 times slower",
     )
+    group.add_argument(
+        "--perception",
+        type=float,
+        metavar="0-1",
+        help="for srgan: from fidelity (0, as srresnet) to sharpness (1, the default)",
+    )
+    group.add_argument(
+        "--consistent",
+        action="store_true",
+        help="make the result shrink to the input again; for clean inputs",
+    )
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +131,8 @@ def run(args: argparse.Namespace) -> int:
     single = output is not None and is_picture(output)
     if output is not None and single:
         _check_single(output, args)
-    options = {} if args.device is None else {"device": args.device}
+    given = {"device": args.device, "perception": args.perception}
+    options = {name: value for name, value in given.items() if value is not None}
     upscaler = srkit.load(args.model, scale=args.scale, **options)
     sources, failures = find(args.inputs, output)
     suffix = f".{args.format}" if args.format else None
@@ -216,6 +228,7 @@ def _upscale(task: Task, upscaler: Upscaler, args: argparse.Namespace, progress:
         size=size,
         memory=args.memory,
         self_ensemble=args.self_ensemble,
+        consistent=args.consistent,
         progress=progress,
     )
     lossy = task.target.suffix.lower() in LOSSY

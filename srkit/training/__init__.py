@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,12 @@ def train(
     if changes:
         made = made.changed(changes)
     try:
-        fabric = Fabric(accelerator=device, devices=devices, precision=made.precision)
+        # torchrun tells each of its processes how many there are, here and elsewhere.
+        devices = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
+        nodes = int(os.environ.get("GROUP_WORLD_SIZE", 1))
+        fabric = Fabric(
+            accelerator=device, devices=devices, num_nodes=nodes, precision=made.precision
+        )
     except (RuntimeError, ValueError) as error:
         raise OptionError(f"device {device!r} x{devices} cannot be used: {error}") from error
     fabric.launch()
@@ -49,6 +55,7 @@ def train(
         cache=Path(cache) if cache else out / "cache",
         scale=scale,
         init=init,
+        resume=resume,
         fabric=fabric,
     )
-    return run.train(resume=resume)
+    return run.train()

@@ -53,7 +53,7 @@ def start_bicubic(net: SRResNet, noise: float = 0.03) -> None:
     if net.scale not in (2, 4) or channels < 3 * net.scale**2:
         raise OptionError(
             f"a bicubic start exists for x2 and x4 with {3 * net.scale**2} channels at least, "
-            f"not for x{net.scale} with {channels}; start x8 from trained x4 weights"
+            f"not for x{net.scale} with {channels}"
         )
     for module in net.modules():
         if isinstance(module, nn.Conv2d):

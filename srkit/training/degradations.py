@@ -211,6 +211,9 @@ def check(degradations: Sequence[Degradation]) -> None:
             raise OptionError(
                 f"{part.kind} takes a range within {bounds[0]} to {bounds[1]}, not {given}"
             )
+        chance = getattr(part, "grey", getattr(part, "halved", 0.0))
+        if not 0 <= chance <= 1:
+            raise OptionError(f"a chance of {part.kind} is from 0 to 1, not {chance}")
 
 
 def _draw(limits: Range, rng: np.random.Generator) -> float:

@@ -11,36 +11,47 @@ import torch
 from safetensors.torch import save
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.errors import WeightsError
 from srkit.imaging.atomic import replacing
 from srkit.weights import sha256
 
+# Networks with no more numbers stay in single precision: they take under 200 KB.
+SMALL = 50_000
+
 
 def export(weights: Path, out: Path, about: Mapping[str, str]) -> str:
-    """Write weights as a safetensors file in half precision.
+    """Write weights as a safetensors file, large ones in half precision.
 
     Parameters
     ----------
     weights
-        Any file that `srkit.load` takes.
+        Any file that `srkit.load` takes. The header of a trained one is kept.
     out
         The file to write; it appears whole or not at all.
     about
-        What its header says: architecture, scale, training data, licence, recipe.
+        What else its header says, such as licence, training data and scores.
 
     Returns
     -------
     str
         SHA-256 of the file, for the model's card.
+
+    Raises
+    ------
+    WeightsError
+        If a number does not fit half precision.
     """
+    checkpoint = read_checkpoint(weights)
+    small = sum(value.numel() for value in checkpoint.tensors.values()) <= SMALL
     tensors = {
-        name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in read_checkpoint(weights).tensors.items()
+        name: (value.half() if value.is_floating_point() and not small else value).contiguous()
+        for name, value in checkpoint.tensors.items()
     }
     for name, value in tensors.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise ValueError(f"{name} does not fit half precision")
+            raise WeightsError(f"{name} does not fit half precision")
     with replacing(out) as file:
-        file.write(save(tensors, dict(about)))
+        file.write(save(tensors, {**checkpoint.metadata, **about}))
     return sha256(out)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import logging
@@ -20,6 +21,7 @@ from srkit.errors import OptionError, WeightsError
 from srkit.imaging.atomic import replacing
 from srkit.training.checks import Check, held_out_pairs
 from srkit.training.crops import Crops, batches
+from srkit.training.expansion import expand
 from srkit.training.families import FAMILIES, Family
 from srkit.training.methods import Duel, Minimise
 from srkit.training.optimising import Average, rate_at
@@ -48,6 +50,8 @@ class Run:
         HR pixels for each LR pixel, along a side.
     init
         Weights to start from: a model's name or a file; None for the recipe's own.
+    resume
+        Whether to go on from a state in `out`.
     fabric
         Device, precision and processes.
     """
@@ -62,6 +66,7 @@ class Run:
         cache: Path,
         scale: int,
         init: str | Path | None,
+        resume: bool,
         fabric: Fabric,
     ) -> None:
         self.recipe, self.name, self.out, self.scale = recipe, name, out, scale
@@ -69,8 +74,13 @@ class Run:
         if scale not in self.family.scales:
             listed = ", ".join(f"x{s}" for s in self.family.scales)
             raise OptionError(f"{name} can be trained for {listed}, not x{scale}")
+        # First of all, so that a run with other settings leaves the folder as it was.
+        self._state = self._saved() if resume else None
         self.net = _network(self.family, scale, init or recipe.start, recipe.seed)
-        kept, held = split(find_photos(photos), recipe.held_out)
+        self.probe = self.family.planes(copy.deepcopy(self.net)).to(fabric.device).eval()
+        if recipe.expand:
+            expand(self.net, recipe.expand, recipe.seed)
+        kept, held = split(find_photos(photos, avoid=out), recipe.held_out)
         # One process decodes, and the others find what it made.
         with fabric.rank_zero_first():
             patches = pack(kept, cache / "train", scale, workers=recipe.workers)
@@ -85,15 +95,20 @@ class Run:
         )
         self.method = _method(fabric, recipe, self.family, self.net)
         self.average = Average(self.net, recipe.ema)
-        self.probe = self.family.planes(self.family.build(scale)).to(fabric.device).eval()
         self.best = float("-inf")
+        self._means: Mapping[str, Tensor] = {}
+        self.report: Report | None = None  # one process reports
 
-    def train(self, *, resume: bool) -> Path:
+    def train(self) -> Path:
         """Do the steps that are left; returns the path of the weights."""
         recipe, fabric = self.recipe, self.fabric
         self.out.mkdir(parents=True, exist_ok=True)
-        first = self._restore() if resume else 0
-        report = self._report(first)
+        first = self._restore()
+        if fabric.is_global_zero:
+            if first == 0:
+                # A run that starts again must not go on from what an older one left.
+                (self.out / STATE).unlink(missing_ok=True)
+            self.report = self._report(first)
         loader = batches(
             self.crops,
             range(first, recipe.steps),
@@ -103,39 +118,36 @@ class Run:
             workers=recipe.workers,
         )
         if first == 0:
-            self._checked(0, report)
+            self._checked(0)
         for step, (lr, hr) in enumerate(loader, first):
             figures = self.method.step(lr, hr, rate_at(step, recipe))
             self.average.update(self.net, step)
-            if report:
-                report.step(figures)
+            if self.report:
+                self.report.step(figures)
             done = step + 1
             if done % recipe.check_every == 0 or done == recipe.steps:
-                self._checked(done, report)
+                self._checked(done)
             if done % recipe.save_every == 0 or done == recipe.steps:
                 self._save(done)
-        if report:
-            report.close()
+        if self.report:
+            self.report.close()
         fabric.barrier()
         return self.out / (BEST if recipe.adversary is None else WEIGHTS)
 
-    def _report(self, first: int) -> Report | None:
-        """One process reports."""
-        if not self.fabric.is_global_zero:
-            return None
+    def _report(self, first: int) -> Report:
         images = self.recipe.batch * self.fabric.world_size
         log.info("bicubic has %.3f dB on the held-out photos", self.check.bicubic())
-        return Report(self.out, first, self.recipe.steps, images)
+        return Report(self.out, first, self.recipe.steps, images, self._means)
 
-    def _checked(self, step: int, report: Report | None) -> None:
+    def _checked(self, step: int) -> None:
         """Check the averaged weights, and write them down."""
-        if not report:
+        if not self.report:
             return
         self._inner(self.probe).load_state_dict(self.average.weights)
         figures = self.check.figures(self.probe)
-        report.check(step, figures, rate_at(step, self.recipe))
+        self.report.check(step, figures, rate_at(step, self.recipe))
         if step % self.recipe.picture_every == 0 or step == self.recipe.steps:
-            report.picture(step, self.check.picture(self.probe))
+            self.report.picture(step, self.check.picture(self.probe))
         header = self._header(step, figures)
         export(self.average.weights, self.out / WEIGHTS, header)
         if figures["psnr"] > self.best:
@@ -167,7 +179,7 @@ class Run:
 
     def _save(self, step: int) -> None:
         """Write the state, whole or not at all."""
-        if not self.fabric.is_global_zero:
+        if not self.report:
             return
         parts = {name: part.state_dict() for name, part in self.method.parts().items()}
         state = {
@@ -175,6 +187,7 @@ class Run:
             "average": self.average.weights,
             "step": step,
             "best": self.best,
+            "means": self.report.means,
             "settings": self._settings(),
             "precision": self.fabric.strategy.precision.state_dict(),
             "random": torch.get_rng_state(),
@@ -182,21 +195,28 @@ class Run:
         with replacing(self.out / STATE) as file:
             torch.save(state, file)
 
-    def _restore(self) -> int:
-        """Continue from a saved state, if there is one; returns the steps done."""
+    def _saved(self) -> dict[str, Any] | None:
+        """The state in the folder, if there is one, of a run with the same settings."""
         path = self.out / STATE
         if not path.exists():
-            return 0
-        state = torch.load(path, map_location=self.fabric.device, weights_only=True)
+            return None
+        state: dict[str, Any] = torch.load(path, map_location=self.fabric.device, weights_only=True)
         if differing := _differing(state["settings"], self._settings()):
             raise OptionError(
                 f"{self.out} holds a run with other settings ({differing}); "
                 "give it another folder, or start afresh with resume=False (--fresh)"
             )
+        return state
+
+    def _restore(self) -> int:
+        """Continue from the saved state, if there is one; returns the steps done."""
+        state, self._state = self._state, None
+        if state is None:
+            return 0
         for name, part in self.method.parts().items():
             part.load_state_dict(state["parts"][name])
         self.average.weights = state["average"]
-        self.best = state["best"]
+        self.best, self._means = state["best"], state["means"]
         self.fabric.strategy.precision.load_state_dict(state["precision"])
         torch.set_rng_state(state["random"].cpu())
         return int(state["step"])
@@ -220,9 +240,12 @@ def _network(family: Family, scale: int, init: str | Path | None, seed: int) -> 
         if weights is None:
             raise WeightsError(f"{init} has no weights for x{scale} to start from")
         path = weights_path(weights)
-    net = family.read(read_checkpoint(path).tensors, scale)
-    if net.scale != scale:
-        raise WeightsError(f"{path} holds weights for x{net.scale}, not x{scale}")
+    checkpoint = read_checkpoint(path)
+    net = family.read(checkpoint.tensors, scale)
+    # Weights of FSRCNN do not tell their scale, but headers do.
+    found = checkpoint.metadata.get("scale", str(net.scale))
+    if found != str(scale):
+        raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
     return net
 
 
@@ -231,6 +254,8 @@ def _method(fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> M
         return Minimise(fabric, recipe, family, net)
     if family.colour == "luma":
         raise OptionError(f"{recipe.model} takes luma, and the discriminator RGB")
+    # Decoding photos, which an earlier run may have spared this one, draws numbers, too.
+    torch.manual_seed(recipe.seed)
     return Duel(fabric, recipe, family, net, recipe.adversary)
 
 

@@ -206,8 +206,8 @@ def fooling_loss(kind: AdversarialKind, real: Tensor, made: Tensor) -> Tensor:
     return functional.softplus(-made).mean()
 
 
-def check(losses: tuple[Loss, ...]) -> None:
-    """Refuse an empty list of losses and blocks that VGG does not have.
+def check(losses: tuple[Loss, ...], adversary: Adversary | None) -> None:
+    """Refuse an empty list of losses, blocks that VGG does not have, and an empty judge.
 
     Raises
     ------
@@ -215,6 +215,8 @@ def check(losses: tuple[Loss, ...]) -> None:
     """
     if not losses:
         raise OptionError("a recipe needs at least one loss")
+    if adversary and adversary.channels < 1:
+        raise OptionError(f"channels of the adversary are at least 1, not {adversary.channels}")
     for loss in losses:
         if isinstance(loss, Features) and not (
             loss.blocks and set(loss.blocks) <= set(range(1, 6))

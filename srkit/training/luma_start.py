@@ -48,11 +48,11 @@ def start_fsrcnn(net: FSRCNN) -> None:
     """Set weights so that `net` is bicubic interpolation, nearly; `NOISE` is the rest.
 
     The transposed convolution spreads each pixel by the bicubic kernel. At x3 and x4
-    that kernel is wider than its nine taps, so the next pixel below and to the right is
-    carried, too; what even that leaves out at x4 is less than 2 % of the weight.
+    that kernel is wider than its nine taps, so the eight pixels around are carried, too;
+    what even that leaves out at x4 is less than 1 % of the weight.
     """
     _no_biases(net)
-    shifts = (0,) if net.scale == 2 else (0, 1)
+    shifts = (0,) if net.scale == 2 else (-1, 0, 1)
     places = [(2 + dy, 2 + dx) for dy in shifts for dx in shifts]
     _pick(cast(nn.Conv2d, net.extract[0]), places)
     for stage in (net.shrink, net.map, net.expand):
@@ -61,8 +61,8 @@ def start_fsrcnn(net: FSRCNN) -> None:
                 _carry(layer, len(places))
     kernels = _spread_kernels(net.scale, shifts)
     net.deconv.weight.mul_(NOISE)
-    for channel, (dy, dx) in enumerate((dy, dx) for dy in shifts for dx in shifts):
-        plane = np.outer(kernels[dy], kernels[dx])
+    for channel, (row, column) in enumerate((y, x) for y in kernels for x in kernels):
+        plane = np.outer(row, column)
         net.deconv.weight[channel, 0] = torch.from_numpy(plane).float()
 
 

@@ -30,9 +30,10 @@ class Minimise:
     def __init__(self, fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> None:
         self.recipe, self.fabric, self.luma = recipe, fabric, family.colour == "luma"
         self.net = net
-        slow = set(family.last(net).parameters())
-        rest = [p for p in net.parameters() if p not in slow]
-        groups = [{"params": rest, "share": 1.0}, {"params": list(slow), "share": 0.1}]
+        # Lists, as a saved optimizer knows its parameters by their order alone.
+        slow = list(family.last(net).parameters())
+        rest = [p for p in net.parameters() if p not in set(slow)]
+        groups = [{"params": rest, "share": 1.0}, {"params": slow, "share": 0.1}]
         optimizer = torch.optim.Adam(groups, betas=recipe.betas)
         planes = family.planes(net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.planes, self.optimizer = fabric.setup(planes, optimizer)
@@ -67,7 +68,9 @@ class Minimise:
         total = torch.zeros((), device=made.device)
         for loss in self.recipe.losses:
             value = loss(made, hr)
-            figures[loss.kind] = value.detach()
+            # Two losses of one kind, as of two sets of blocks, are told apart by a number.
+            name = f"{loss.kind}{len(figures)}" if loss.kind in figures else loss.kind
+            figures[name] = value.detach()
             total = total + loss.weight * value
         return figures, total
 

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from srkit.training.expansion import collapsed
 from srkit.training.recipe import Recipe
 
 
@@ -44,7 +45,7 @@ class Average:
 
     def __init__(self, net: nn.Module, decay: float) -> None:
         self._decay = decay
-        self.weights = {k: v.detach().clone() for k, v in net.state_dict().items()}
+        self.weights = {k: v.detach().clone() for k, v in collapsed(net).items()}
 
     @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
@@ -52,7 +53,7 @@ class Average:
         decay = min(self._decay, (step + 1) / (step + 10))
         ours: list[Tensor] = []
         theirs: list[Tensor] = []
-        for key, value in net.state_dict().items():
+        for key, value in collapsed(net).items():
             if value.is_floating_point():
                 ours.append(self.weights[key])
                 theirs.append(value)

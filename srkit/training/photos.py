@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import math
@@ -18,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from srkit.errors import OptionError, SrkitError
 from srkit.imaging.atomic import replacing
 from srkit.imaging.files import SUFFIXES, read_image
+from srkit.imaging.pil import as_uint8
 from srkit.imaging.resize import imresize
 
 log = logging.getLogger(__name__)
@@ -30,8 +32,11 @@ PATCH, LEAST = 240, 48
 LIMIT = 4 << 30
 
 
-def find_photos(folder: Path) -> list[Path]:
-    """All pictures below `folder`, sorted by path; hidden ones are left out.
+def find_photos(folder: Path, avoid: Path | None = None) -> list[Path]:
+    """All pictures below `folder`, sorted by path.
+
+    Hidden files and folders are left out, and what lies below `avoid`: results of the
+    run itself, say.
 
     Raises
     ------
@@ -41,7 +46,11 @@ def find_photos(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise OptionError(f"there is no folder of photos {folder}")
     photos = sorted(
-        p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.name[0] != "."
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not (avoid and path.resolve().is_relative_to(avoid.resolve()))
     )
     if len(photos) < 2:
         raise OptionError(f"{folder} holds {len(photos)} photos; training needs two at least")
@@ -86,8 +95,9 @@ def pack(
 ) -> Patches:
     """Decode photos into a folder below `cache`, or use what an earlier call put there.
 
-    LR is MATLAB's antialiased bicubic of the whole photo, rounded to 8 bits. A photo
-    that cannot be read, or is tiny, is skipped with a warning.
+    LR is MATLAB's antialiased bicubic of the whole photo, rounded to 8 bits; patches
+    cover it, overlapping where they must. A photo that cannot be read, or is tiny, is
+    skipped with a warning.
 
     Parameters
     ----------
@@ -103,7 +113,7 @@ def pack(
         If no photo is left.
     """
     stamps = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in photos]
-    key = hashlib.sha256(repr((stamps, scale, limit, PATCH)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((stamps, scale, limit, PATCH, "covering")).encode()).hexdigest()[:16]
     folder = cache / f"x{scale}-{key}"
     if not (folder / "index.json").exists():
         most = max(1, limit // (3 * PATCH**2 * len(photos)))
@@ -166,7 +176,10 @@ class _Decoded(Dataset["Patches | str"]):
     def __getitem__(self, n: int) -> Patches | str:
         path = self._photos[n]
         try:
-            photo = np.asarray(read_image(path).to_pil().convert("RGB"))
+            image = read_image(path)
+            # 8 bits first: Pillow's own way from 16-bit grey to RGB cuts off at 255.
+            image = image.with_pixels(as_uint8(image.pixels))
+            photo = np.asarray(image.to_pil().convert("RGB"))
         except (OSError, SrkitError) as error:
             return f"{path}: {error}".replace(f"{path}: {path}", str(path))
         if min(photo.shape[:2]) < LEAST:
@@ -180,21 +193,31 @@ def cut(photo: Pixels, scale: int, most: int) -> Patches:
     lacks = [(0, max(0, PATCH - n)) for n in photo.shape[:2]]
     if any(after for _, after in lacks):
         photo = np.pad(photo, (*lacks, (0, 0)), mode="symmetric")
-    height, width = (n - n % PATCH for n in photo.shape[:2])
-    top, left = ((n - m) // 2 for n, m in zip(photo.shape[:2], (height, width), strict=True))
-    hr = np.ascontiguousarray(photo[top : top + height, left : left + width])
+    height, width = (n - n % scale for n in photo.shape[:2])
+    hr = np.ascontiguousarray(photo[:height, :width])
     lr = imresize(hr, 1 / scale)
-    grid = math.prod((height // PATCH, width // PATCH))
-    hr_patches, lr_patches = _tiled(hr, PATCH), _tiled(lr, PATCH // scale)
-    detail = np.array([_detail(patch) for patch in hr_patches])
-    kept = np.sort(np.argsort(-detail, kind="stable")[: min(most, grid)])
-    return Patches(hr_patches[kept], lr_patches[kept], detail[kept])
+    side = PATCH // scale
+    places = list(itertools.product(*(_starts(n, side) for n in lr.shape[:2])))
+    s = scale
+    large = [hr[s * y : s * y + PATCH, s * x : s * x + PATCH] for y, x in places]
+    detail = np.array([_detail(patch) for patch in large])
+    kept = np.sort(np.argsort(-detail, kind="stable")[:most])
+    small = [lr[y : y + side, x : x + side] for y, x in places]
+    return Patches(
+        np.stack([large[n] for n in kept]), np.stack([small[n] for n in kept]), detail[kept]
+    )
 
 
-def _tiled(image: Pixels, side: int) -> Pixels:
-    rows, columns = image.shape[0] // side, image.shape[1] // side
-    tiles = image.reshape(rows, side, columns, side, 3).swapaxes(1, 2)
-    return tiles.reshape(rows * columns, side, side, 3)
+def _starts(length: int, side: int) -> list[int]:
+    """Where patches begin that cover a line, overlapping as little as need be.
+
+    Examples
+    --------
+    >>> _starts(60, 60), _starts(100, 60), _starts(180, 60)
+    ([0], [0, 40], [0, 60, 120])
+    """
+    count = math.ceil(length / side)
+    return [round(n * (length - side) / max(1, count - 1)) for n in range(count)]
 
 
 def _detail(patch: Pixels) -> float:
@@ -203,7 +226,8 @@ def _detail(patch: Pixels) -> float:
 
 
 def spread(patches: Patches, count: int) -> Iterator[int]:
-    """Numbers of `count` patches, evenly spread over those with detail above the median."""
+    """Numbers of up to `count` patches, evenly spread over those with detail above the median."""
     rich = np.flatnonzero(patches.detail >= np.median(patches.detail))
+    count = min(count, len(rich))
     for n in range(count):
         yield int(rich[n * len(rich) // count])

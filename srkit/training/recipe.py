@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +39,9 @@ class Recipe:
         so many steps.
     clip
         Bound of the gradient's norm; 0 for none.
+    expand
+        Inner size, in output channels, of the products as which convolutions are trained;
+        0 trains them as they are. See `srkit.training.expansion`.
     ema
         Decay of the averaged weights, which are the result.
     losses
@@ -79,6 +82,7 @@ class Recipe:
     milestones: tuple[float, ...] = (0.5, 0.75)
     factor: float = 0.5
     clip: float = 1.0
+    expand: int = 0
     ema: float = 0.999
     losses: tuple[Loss, ...] = (Pixel(),)
     adversary: Adversary | None = None
@@ -98,13 +102,14 @@ class Recipe:
         whole = ("steps", "batch", "crop", "held_out", "check_every", "save_every", "picture_every")
         for name in whole:
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("warmup", "rim", "workers", "clip", "seed"):
+        for name in ("warmup", "rim", "workers", "clip", "expand", "seed"):
             _require(getattr(self, name) >= 0, name, "not negative", getattr(self, name))
         _require(self.rate > 0, "rate", "above 0", self.rate)
         _require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
         _require(0 <= self.flat <= 1, "flat", "from 0 to 1", self.flat)
+        _require(all(0 <= b < 1 for b in self.betas), "betas", "from 0 to below 1", self.betas)
         _require(2 * self.rim < self.crop, "rim", f"less than half of crop={self.crop}", self.rim)
-        losing.check(self.losses)
+        losing.check(self.losses, self.adversary)
         degrading.check(self.degradations)
 
     def changed(self, changes: Mapping[str, Any], source: str = "the recipe") -> Recipe:
@@ -130,12 +135,26 @@ class Recipe:
         try:
             return TypeAdapter(Recipe).validate_python(given)
         except ValidationError as error:
-            raise OptionError(f"{source}: {_told(error.errors()[0])}") from error
+            raise OptionError(f"{source}: {_told(_aptest(error.errors()))}") from error
 
 
 def _require(holds: bool, name: str, wanted: str, given: object) -> None:
     if not holds:
         raise OptionError(f"{name} is {wanted}, not {given!r}")
+
+
+def _aptest(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of errors about all members of a union, one about the member that `kind` names."""
+    wrong = [
+        error["loc"][:-1]
+        for error in errors
+        if error["loc"][-1] == "kind" and error["type"] == "literal_error"
+    ]
+    for error in errors:
+        if not any(error["loc"][: len(member)] == member for member in wrong):
+            return error
+    known = ", ".join(error["ctx"]["expected"].replace(" or ", ", ") for error in errors)
+    return {**errors[0], "msg": f"Input should be one of {known}"}
 
 
 def _told(error: Mapping[str, Any]) -> str:
@@ -181,7 +200,17 @@ def recipe_named(name: str) -> Recipe:
 
 
 _TINY = Recipe(
-    model="espcn", steps=60000, rate=2e-3, rim=4, ema=0.9995, check_every=2000, picture_every=20000
+    model="espcn",
+    steps=60000,
+    batch=8,
+    crop=40,
+    rate=1.5e-3,
+    warmup=500,
+    expand=4,
+    rim=4,
+    ema=0.9995,
+    check_every=2000,
+    picture_every=20000,
 )
 
 # Blur, noise and JPEG as poor photos have them, in any order, before or after shrinking.

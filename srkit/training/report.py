@@ -36,12 +36,24 @@ class Report:
         Steps done before, and in all.
     images
         Crops a step, of all processes.
+
+    Attributes
+    ----------
+    means
+        Of each loss over the last steps; part of a run's state.
     """
 
-    def __init__(self, out: Path, first: int, steps: int, images: int) -> None:
+    def __init__(
+        self,
+        out: Path,
+        first: int,
+        steps: int,
+        images: int,
+        means: Mapping[str, Tensor] | None = None,
+    ) -> None:
         self._path, self._pictures = out / "log.csv", out / "pictures"
         self._images, self._begun = images, time.monotonic()
-        self._means: dict[str, Tensor] = {}
+        self.means: dict[str, Tensor] = {} if means is None else dict(means)
         self._checked: dict[str, str] = {}
         self._rows = _rows_before(self._path, first)
         # disable=None: no bar where stderr is not a terminal.
@@ -61,16 +73,16 @@ class Report:
     def step(self, figures: Mapping[str, Tensor]) -> None:
         """Take in the losses of a step."""
         for name, value in figures.items():
-            mean = self._means.get(name)
-            self._means[name] = value if mean is None else mean.lerp(value, 1 / MEMORY)
+            mean = self.means.get(name)
+            self.means[name] = value if mean is None else mean.lerp(value, 1 / MEMORY)
         self._bar.update(self._images)
         if self._bar.n // self._images % MEMORY == 0:
-            shown = {name: f"{float(mean):.4f}" for name, mean in self._means.items()}
+            shown = {name: f"{float(mean):.4f}" for name, mean in self.means.items()}
             self._bar.set_postfix(shown | self._checked, refresh=False)
 
     def check(self, step: int, figures: Mapping[str, float], rate: float) -> None:
         """Take in a check on held-out photos, and write it down."""
-        losses = {name: float(mean) for name, mean in self._means.items()}
+        losses = {name: float(mean) for name, mean in self.means.items()}
         row = {"step": step, **figures, **losses, "rate": rate, "seconds": self._seconds()}
         self._rows.append({name: _shown(value) for name, value in row.items()})
         self._write()
@@ -117,4 +129,4 @@ def _rows_before(path: Path, first: int) -> list[dict[str, str]]:
         return []
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return [row for row in rows if int(row["step"]) < first]
+    return [row for row in rows if int(row["step"]) <= first]

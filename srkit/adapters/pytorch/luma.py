@@ -63,6 +63,8 @@ def espcn_scale(tensors: Mapping[str, Tensor]) -> int:
     WeightsError
         If that is no whole number.
     """
+    if not looks_like_espcn(tensors):
+        raise WeightsError("these are no weights of ESPCN: its layers are not among them")
     last = tensors["conv3.weight"]
     scale = math.isqrt(last.shape[0]) if last.ndim == 4 else 0
     if scale < 2 or scale**2 != last.shape[0]:
@@ -97,6 +99,8 @@ def build_fsrcnn(tensors: Mapping[str, Tensor], scale: int | None = None) -> FSR
     WeightsError
         If they do not fit.
     """
+    if not looks_like_fsrcnn(tensors):
+        raise WeightsError("these are no weights of FSRCNN: its layers are not among them")
     if scale is None:
         raise WeightsError("weights of FSRCNN do not tell their scale; give scale=")
     first, shrunk = tensors["extract.0.weight"], tensors.get("shrink.0.weight")

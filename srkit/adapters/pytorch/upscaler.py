@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from srkit.adapters.pytorch.complexity import multiply_adds
 from srkit.adapters.pytorch.device import exact_kernels, memory_errors, pick_device, pick_precision
 from srkit.adapters.pytorch.footprint import bytes_per_pixel
 from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
@@ -39,6 +40,7 @@ class TorchUpscaler(Upscaler):
         self.card, self.scale = card, scale
         self._device = pick_device(device)
         self._dtype = pick_precision(precision)
+        self._parameters = sum(p.numel() for p in net.parameters())
         net = fold_batch_norm(net.eval()).requires_grad_(False)
         self._net: nn.Module = net.to(self._device, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._graph = trace(self._net)
@@ -65,12 +67,26 @@ class TorchUpscaler(Upscaler):
 
     @functools.cached_property
     def _measured(self) -> float:
-        return bytes_per_pixel(self._graph, 1 if self.card.colour == "luma" else 3)
+        return bytes_per_pixel(self._graph, self._channels)
 
     @property
     def bytes_per_pixel(self) -> float:
         """Measured once on a small tile, with headroom."""
         return self._measured
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were trained, before batch norm was folded."""
+        return self._parameters
+
+    @property
+    def multiply_adds(self) -> float:
+        """Multiplications of the convolutions for one LR pixel."""
+        return multiply_adds(self._graph, self._channels)
+
+    @property
+    def _channels(self) -> int:
+        return 1 if self.card.colour == "luma" else 3
 
     def available_memory(self) -> int:
         """On a GPU most of what is free there, else as for every model."""

@@ -1,0 +1,44 @@
+"""How many multiplications a network takes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+SIDE = 8
+
+
+class _Counter(fx.Interpreter):
+    """Runs a traced network and counts the multiplications of its convolutions."""
+
+    total = 0
+
+    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
+        result: Tensor = super().call_module(target, args, kwargs)
+        layer = self.fetch_attr(target)
+        if isinstance(layer, nn.ConvTranspose2d):
+            # Each input pixel is spread by the whole kernel.
+            self.total += args[0].shape[-2:].numel() * layer.weight.numel()
+        elif isinstance(layer, nn.Conv2d):
+            self.total += result.shape[-2:].numel() * layer.weight.numel()
+        return result
+
+
+@torch.inference_mode()
+def multiply_adds(traced: fx.GraphModule, channels: int) -> float:
+    """Multiplications (each with an addition) of all convolutions for one LR pixel.
+
+    Parameters
+    ----------
+    traced
+        A network as `trace` gives it.
+    channels
+        Channels of its input.
+    """
+    like = next(traced.parameters())
+    counter = _Counter(traced, garbage_collect_values=True)
+    counter.run(torch.zeros(1, channels, SIDE, SIDE, device=like.device, dtype=like.dtype))
+    return counter.total / math.prod((SIDE, SIDE))

@@ -1,0 +1,115 @@
+"""What a model is measured on: folders of HR images, or of HR and LR images in pairs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from srkit.errors import OptionError
+from srkit.imaging.files import SUFFIXES
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image to measure on.
+
+    Attributes
+    ----------
+    hr
+        The original.
+    lr
+        What the model is given; None where it is made from the original.
+    """
+
+    hr: Path
+    lr: Path | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A name, and images in the order of their names."""
+
+    name: str
+    pairs: tuple[Pair, ...]
+
+
+def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Dataset:
+    """Find a dataset's images.
+
+    Parameters
+    ----------
+    dataset
+        A list of paths; or a folder of HR images, of which subfolders are not read;
+        or a folder with a subfolder ``HR`` and one of LR images: ``LR/x4``, ``LR/X4``,
+        ``LRx4``, ``x4`` or ``LR`` for x4. A pair has one name, to which LR may add
+        ``x4`` or ``_x4``.
+
+    Raises
+    ------
+    OptionError
+        If there are no images, or an HR image has no LR one.
+    FileNotFoundError
+        If there is no such folder.
+    """
+    if not isinstance(dataset, str | Path):
+        pairs = tuple(Pair(Path(path)) for path in dataset)
+        if not pairs:
+            raise OptionError("the dataset is an empty list; give paths of images or a folder")
+        return Dataset("images", pairs)
+    folder = Path(dataset)
+    if folder.is_file():
+        raise OptionError(f"{folder} is a file; a dataset is a folder, or a list of paths")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    name = folder.resolve().name
+    originals = _subfolder(folder, ("HR",))
+    if originals is None:
+        return Dataset(name, tuple(Pair(path) for path in _images(folder)))
+    return Dataset(name, tuple(_paired(folder, originals, scale)))
+
+
+def _paired(folder: Path, originals: Path, scale: int) -> list[Pair]:
+    wanted = (f"LR/x{scale}", f"LR_bicubic/x{scale}", f"LRx{scale}", f"x{scale}", "LR")
+    small = _subfolder(folder, wanted)
+    if small is None:
+        raise OptionError(f"{folder} holds HR, but no LR for x{scale}: {', '.join(wanted)}")
+    found = {path.stem: path for path in _images(small)}
+    pairs = []
+    for hr in _images(originals):
+        names = (hr.stem, f"{hr.stem}x{scale}", f"{hr.stem}_x{scale}")
+        lr = next((found[name] for name in names if name in found), None)
+        if lr is None:
+            near = difflib.get_close_matches(hr.stem, found, 1)
+            hint = f"; {found[near[0]].name} has another name" if near else ""
+            raise OptionError(f"{hr} has no LR image in {small}{hint}")
+        pairs.append(Pair(hr, lr))
+    return pairs
+
+
+def _subfolder(folder: Path, names: Sequence[str]) -> Path | None:
+    """The first of some subfolders that is there, in whatever case it is written."""
+    for name in names:
+        places = [folder]
+        for part in name.split("/"):
+            places = [
+                child
+                for place in places
+                for child in sorted(place.iterdir())
+                if child.is_dir() and child.name.lower() == part.lower()
+            ]
+        if places:
+            return places[0]
+    return None
+
+
+def _images(folder: Path) -> list[Path]:
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
+    if not found:
+        raise OptionError(f"{folder} holds no images ({', '.join(SUFFIXES)})")
+    return found

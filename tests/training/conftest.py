@@ -1,0 +1,59 @@
+"""What the tests of training share: three photos, and runs of a few steps."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from skimage import data
+
+# Values of a recipe with which a run takes a moment.
+TINY: dict[str, Any] = {
+    "steps": 6,
+    "batch": 2,
+    "crop": 8,
+    "rim": 0,
+    "warmup": 2,
+    "held_out": 1,
+    "check_every": 3,
+    "save_every": 2,
+    "picture_every": 6,
+}
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three photos of one patch each; sorted, the astronaut is the first."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("astronaut", "coffee", "chelsea"):
+        Image.fromarray(getattr(data, name)()[:270, :290]).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for decoded photos, so that they are decoded once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def tiny() -> dict[str, Any]:
+    """Options of `srkit.train` for a run of a moment on the CPU."""
+    return {**TINY, "device": "cpu"}
+
+
+@pytest.fixture
+def rows():
+    """Reads a run's log.csv, without the column that differs from run to run."""
+
+    def read(out: Path) -> list[dict[str, str]]:
+        with (out / "log.csv").open(newline="") as file:
+            found = list(csv.DictReader(file))
+        for row in found:
+            del row["seconds"]
+        return found
+
+    return read

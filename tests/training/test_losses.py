@@ -1,0 +1,221 @@
+"""Losses against their formulas, worked out by hand or written down once more."""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
+pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
+pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
+
+from srkit import MissingDependencyError, OptionError
+from srkit.adapters.pytorch.stlpips import StLpips
+from srkit.training.losses import (
+    Adversary,
+    Features,
+    Perceptual,
+    Pixel,
+    TotalVariation,
+    check,
+    fooling_loss,
+    gram,
+    judge_loss,
+)
+
+MADE = torch.tensor([[[[0.0, 1.0], [0.5, 0.2]]]])
+PHOTO = torch.tensor([[[[0.0, 0.5], [0.9, 0.2]]]])
+# Differences: 0, 0.5, -0.4, 0.
+
+PERCEPTUAL = pytest.mark.skipif(
+    find_spec("stlpips_pytorch") is None, reason="pip install 'srkit[perceptual]'"
+)
+WITHOUT_TORCHVISION = pytest.mark.skipif(
+    find_spec("torchvision") is not None, reason="torchvision is installed"
+)
+
+
+# --- pixels -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        ("l1", (0.5 + 0.4) / 4),
+        ("l2", (0.25 + 0.16) / 4),
+        ("charbonnier", (2 * 1e-3 + math.sqrt(0.25 + 1e-6) + math.sqrt(0.16 + 1e-6)) / 4),
+    ],
+)
+def test_pixel_losses_are_means_over_pixels(kind, wanted):
+    assert Pixel(kind)(MADE, PHOTO).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_total_variation_is_the_mean_length_of_gradients():
+    # Down and right by 4 and 3 tenths at the first pixel, 0 and 0 at the second.
+    made = torch.tensor([[[[0.0, 0.3, 0.3], [0.4, 0.3, 9.0]]]])
+    value = TotalVariation()(made, torch.zeros(1, 1, 2, 3))
+    assert value.item() == pytest.approx((0.5 + 0.0) / 2, abs=1e-4)
+
+
+def test_the_slope_of_total_variation_is_finite_on_an_even_area():
+    made = torch.full((1, 1, 4, 4), 0.5, requires_grad=True)
+    TotalVariation()(made, made).backward()
+    assert made.grad.abs().max() == 0
+
+
+# --- features ---------------------------------------------------------------------------------
+
+
+def test_gram_of_two_channels_by_hand():
+    features = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]], [[0.0, 1.0], [0.0, 1.0]]]])
+    # Products of channels: 1+4+9+16 = 30, 2+4 = 6, 1+1 = 2; divided by 2 * 2 * 2.
+    assert gram(features).tolist() == [[[30 / 8, 6 / 8], [6 / 8, 2 / 8]]]
+
+
+def test_gram_knows_each_picture_of_a_batch_apart():
+    batch = torch.rand(3, 4, 5, 6, generator=torch.Generator().manual_seed(0))
+    for one, matrix in zip(batch, gram(batch), strict=True):
+        wanted = np.einsum("ihw,jhw->ij", one, one) / (4 * 5 * 6)
+        np.testing.assert_allclose(matrix, wanted, rtol=1e-5)
+
+
+def pictures(count=2, side=48):
+    generator = torch.Generator().manual_seed(1)
+    return [torch.rand(count, 3, side, side, generator=generator) for _ in range(2)]
+
+
+@PERCEPTUAL
+@pytest.mark.parametrize("kind", ["vgg", "gram"])
+def test_features_of_equal_pictures_do_not_differ(kind):
+    photo, _ = pictures()
+    assert Features(kind, blocks=(2, 5), backbone="blurpool")(photo, photo.clone()).item() == 0
+
+
+@PERCEPTUAL
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Features("vgg", backbone="blurpool"),
+        Features("gram", backbone="blurpool", blocks=(1, 3)),
+        Perceptual(),
+    ],
+)
+def test_gradients_reach_what_was_made_everywhere(loss):
+    made, photo = pictures(1)
+    made.requires_grad_()
+    loss(made, photo).backward()
+    assert (made.grad != 0).float().mean() > 0.99
+    assert made.grad.isfinite().all()
+
+
+@PERCEPTUAL
+def test_the_feature_loss_is_the_mean_square_between_features():
+    made, photo = pictures()
+    net = StLpips("vgg")
+    pairs = list(zip(net.features(made), net.features(photo), strict=True))
+    wanted = {n: float((a - b).square().mean()) for n, (a, b) in enumerate(pairs, 1)}
+    for block, value in wanted.items():
+        found = Features(blocks=(block,), backbone="blurpool")(made, photo).item()
+        assert found == pytest.approx(value, rel=1e-5)
+    both = Features(blocks=(4, 1), backbone="blurpool")(made, photo).item()
+    assert both == pytest.approx(wanted[4] + wanted[1], rel=1e-5)
+
+
+@PERCEPTUAL
+def test_textures_are_compared_by_their_gram_matrices():
+    made, photo = pictures()
+    net = StLpips("vgg")
+    a, b = (net.features(x, 2)[1].double().numpy() for x in (made, photo))
+    size = a[0].size
+    apart = (np.einsum("nihw,njhw->nij", a, a) - np.einsum("nihw,njhw->nij", b, b)) / size
+    found = Features("gram", blocks=(2,), backbone="blurpool")(made, photo).item()
+    assert found == pytest.approx((apart**2).mean(), rel=1e-3)
+
+
+@PERCEPTUAL
+def test_the_perceptual_loss_is_the_metric():
+    made, photo = pictures(1)
+    a, b = (x[0].permute(1, 2, 0).double().numpy() for x in (made, photo))
+    wanted = StLpips("vgg").distance(a, b)
+    assert Perceptual()(made, photo).item() == pytest.approx(wanted, rel=1e-4)
+
+
+@PERCEPTUAL
+@WITHOUT_TORCHVISION
+def test_without_torchvision_the_blurred_vgg_takes_its_place():
+    made, photo = pictures(1)
+    assert Features()(made, photo) == Features(backbone="blurpool")(made, photo)
+
+
+@WITHOUT_TORCHVISION
+@pytest.mark.parametrize("backbone", ["vgg16", "vgg19"])
+def test_a_backbone_of_torchvision_asks_for_it(backbone):
+    with pytest.raises(MissingDependencyError, match=f"{backbone} .*pip install torchvision"):
+        Features(backbone=backbone)(*pictures(1))
+
+
+# --- adversarial ------------------------------------------------------------------------------
+
+REAL, FAKE = np.array([2.0, -0.5, 0.3]), np.array([-1.0, 0.5, 1.5])
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def log(x):
+    return np.log(x)
+
+
+# Goodfellow et al., 2014; Mao et al., LSGAN, 2017, with b = c = 1 and a = 0; Lim and Ye,
+# 2017; Wang et al., ESRGAN, 2018, equations 1 and 2.
+RELATIVE_REAL = sigmoid(REAL - FAKE.mean())
+RELATIVE_FAKE = sigmoid(FAKE - REAL.mean())
+JUDGE = {
+    "vanilla": -log(sigmoid(REAL)).mean() - log(1 - sigmoid(FAKE)).mean(),
+    "least_squares": ((REAL - 1) ** 2).mean() + (FAKE**2).mean(),
+    "hinge": np.maximum(0, 1 - REAL).mean() + np.maximum(0, 1 + FAKE).mean(),
+    "relativistic": -log(RELATIVE_REAL).mean() - log(1 - RELATIVE_FAKE).mean(),
+}
+GENERATOR = {
+    "vanilla": -log(sigmoid(FAKE)).mean(),
+    "least_squares": ((FAKE - 1) ** 2).mean(),
+    "hinge": -FAKE.mean(),
+    "relativistic": -log(1 - RELATIVE_REAL).mean() - log(RELATIVE_FAKE).mean(),
+}
+
+
+@pytest.mark.parametrize("kind", JUDGE)
+def test_adversarial_losses_are_those_of_the_papers(kind):
+    real, made = torch.from_numpy(REAL), torch.from_numpy(FAKE)
+    assert judge_loss(kind, real, made).item() == pytest.approx(JUDGE[kind])
+    assert fooling_loss(kind, real, made).item() == pytest.approx(GENERATOR[kind])
+
+
+@pytest.mark.parametrize("kind", JUDGE)
+def test_adversarial_losses_stay_finite_for_a_judge_that_is_sure(kind):
+    real, made = torch.tensor([200.0]), torch.tensor([-200.0], requires_grad=True)
+    assert judge_loss(kind, real, made).isfinite()
+    fooling_loss(kind, real, made).backward()
+    # The generator still hears in which direction to go.
+    assert made.grad.item() < -0.5
+
+
+# --- refusals ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("losses", "adversary", "message"),
+    [
+        ((), None, "at least one loss"),
+        ((Features(blocks=(0,)),), None, r"blocks are numbers from 1 to 5, not \(0,\)"),
+        ((Pixel(), Features(blocks=())), None, r"blocks are numbers from 1 to 5, not \(\)"),
+        ((Pixel(),), Adversary(channels=0), "channels of the adversary are at least 1, not 0"),
+    ],
+)
+def test_losses_that_make_no_sense_are_refused(losses, adversary, message):
+    with pytest.raises(OptionError, match=message):
+        check(losses, adversary)

@@ -1,0 +1,109 @@
+"""Pages and data sets that are made from what was trained."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+from skimage import data
+
+torch = pytest.importorskip("torch", reason="needs pip install 'srkit[train]'")
+pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
+
+from safetensors import safe_open
+
+import srkit
+from srkit import OptionError
+from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.dataset import open_dataset
+from srkit.training import RECIPES, Recipe
+from srkit.training.degradations import Downsample, Jpeg
+from srkit.training.export import export
+from srkit.training.model_cards import model_cards
+from srkit.training.pairs import write_pairs
+from srkit.training.photos import find_photos, split
+from srkit.weights import sha256, weights_path
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_of_models_says_what_the_weights_say():
+    assert (DOCS / "models.md").read_text(encoding="utf-8") == model_cards(DOCS / "curves")
+
+
+def test_every_shipped_file_names_its_origin():
+    for name in srkit.list_models():
+        for scale, file in srkit.card(name).weights.items():
+            with safe_open(weights_path(file), framework="pt") as stored:
+                header = stored.metadata()
+            assert header["scale"] == str(scale)
+            needed = {"architecture", "colour", "licence", "training_data", "recipe", "commit"}
+            assert needed <= header.keys(), name
+
+
+def test_large_weights_are_packed_in_half_precision_and_small_ones_as_they_are(tmp_path):
+    large, small = tmp_path / "large.pth", tmp_path / "small.pth"
+    value = torch.rand(300, 300)
+    torch.save({"a": value}, large)
+    torch.save({"a": value[:100, :100].clone()}, small)
+    assert export(large, tmp_path / "large.safetensors", {"licence": "CC0-1.0"}) == sha256(
+        tmp_path / "large.safetensors"
+    )
+    export(small, tmp_path / "small.safetensors", {})
+    packed = read_checkpoint(tmp_path / "large.safetensors")
+    assert packed.metadata["licence"] == "CC0-1.0"
+    assert torch.equal(packed.tensors["a"], value.half())
+    packed = read_checkpoint(tmp_path / "small.safetensors")
+    assert torch.equal(packed.tensors["a"], value[:100, :100])
+
+
+def test_numbers_beyond_half_precision_are_refused_and_nothing_is_written(tmp_path):
+    torch.save({"a": torch.full((300, 300), 1e6)}, tmp_path / "large.pth")
+    with pytest.raises(srkit.WeightsError, match="half precision"):
+        export(tmp_path / "large.pth", tmp_path / "out.safetensors", {})
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("astronaut", "coffee", "chelsea"):
+        PILImage.fromarray(getattr(data, name)()[:130, :150]).save(folder / f"{name}.png")
+    return folder
+
+
+def test_degraded_pairs_are_the_held_out_photos_and_the_same_each_time(photos, tmp_path):
+    recipe = Recipe(
+        model="srresnet",
+        held_out=1,
+        degradations=(Downsample(kernel="area"), Jpeg(quality=(50, 50), halved=0)),
+    )
+    assert write_pairs(photos, tmp_path / "a", recipe, 2, side=80) == 1
+    write_pairs(photos, tmp_path / "b", recipe, 2, side=80)
+    _, [held] = split(find_photos(photos), 1)
+    [pair] = open_dataset(tmp_path / "a", 2).pairs
+    assert pair.hr.stem == held.stem
+    photo = np.asarray(PILImage.open(held))
+    hr = photo[(130 - 80) // 2 : (130 - 80) // 2 + 80, (150 - 80) // 2 : (150 - 80) // 2 + 80]
+    np.testing.assert_array_equal(np.asarray(PILImage.open(pair.hr)), hr)
+    # By hand: blocks of four averaged, rounded, and through JPEG.
+    small = hr.reshape(40, 2, 40, 2, 3).mean(axis=(1, 3))
+    file = io.BytesIO()
+    small = PILImage.fromarray(np.rint(small).astype(np.uint8))
+    small.save(file, "JPEG", quality=50, subsampling=0)
+    by_hand = np.asarray(PILImage.open(file)).astype(int)
+    apart = np.abs(by_hand - np.asarray(PILImage.open(pair.lr)))
+    # Halves may be rounded either way before JPEG.
+    assert apart.mean() < 0.5
+    for path in (tmp_path / "a").rglob("*.png"):
+        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_a_recipe_that_degrades_nothing_gives_no_pairs(photos, tmp_path):
+    with pytest.raises(OptionError, match="no degradations"):
+        write_pairs(photos, tmp_path / "out", RECIPES["srresnet"], 4)
+    with pytest.raises(OptionError, match="no multiple"):
+        write_pairs(photos, tmp_path / "out", RECIPES["photo"], 4, side=30)
+    assert not (tmp_path / "out").exists()

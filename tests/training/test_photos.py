@@ -1,0 +1,203 @@
+"""Photos become aligned patches in files, once."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
+pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
+pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
+
+from srkit import OptionError, imresize
+from srkit.training.photos import Patches, find_photos, pack, split, spread
+
+SIDE = 240
+PATCH_BYTES = SIDE * SIDE * 3
+
+
+def saved(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def stripes(height: int) -> np.ndarray:
+    """A patch whose neighbouring rows differ by `height` grey levels everywhere."""
+    rows = np.where(np.arange(SIDE) % 2, height, 0).astype(np.uint8)
+    return np.tile(rows[:, None, None], (1, SIDE, 3))
+
+
+def files_of(folder: Path) -> dict[str, tuple[int, bytes]]:
+    found = [p for p in folder.rglob("*") if p.is_file()]
+    return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in found}
+
+
+# --- patches ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_patches_are_pieces_of_the_photo_and_of_its_bicubic_lr(tmp_path, scale):
+    photo = data.astronaut()[:480, :240]
+    patches = pack([saved(tmp_path / "a.png", photo)], tmp_path / "cache", scale)
+    np.testing.assert_array_equal(patches.hr, photo.reshape(2, SIDE, SIDE, 3))
+    # Of the whole photo: where patches meet, LR knows both sides.
+    small = SIDE // scale
+    lr = imresize(photo, 1 / scale)
+    np.testing.assert_array_equal(patches.lr, lr.reshape(2, small, small, 3))
+
+
+def test_patches_cover_a_photo_of_any_size(tmp_path):
+    photo = data.astronaut()[:502, :301]
+    patches = pack([saved(tmp_path / "a.png", photo)], tmp_path / "cache", 4)
+    lr = imresize(photo[:500, :300], 1 / 4)
+    # 125 LR pixels are covered by patches of 60 that begin at 0, 32 and 65; 75 at 0 and 15.
+    places = [(y, x) for y in (0, 32, 65) for x in (0, 15)]
+    assert len(patches.hr) == len(places)
+    for (y, x), hr, small in zip(places, patches.hr, patches.lr, strict=True):
+        np.testing.assert_array_equal(hr, photo[4 * y : 4 * y + SIDE, 4 * x : 4 * x + SIDE])
+        np.testing.assert_array_equal(small, lr[y : y + 60, x : x + 60])
+
+
+def test_what_a_small_photo_lacks_is_mirrored(tmp_path):
+    photo = data.coffee()[:100, :120]
+    patch = pack([saved(tmp_path / "a.png", photo)], tmp_path / "cache", 2).hr[0]
+    np.testing.assert_array_equal(patch[:100, :120], photo)
+    np.testing.assert_array_equal(patch[100:200, :120], photo[::-1])
+    np.testing.assert_array_equal(patch[:100, 120:], photo[:, ::-1])
+    np.testing.assert_array_equal(patch[200:, :120], photo[:40])
+
+
+def test_photos_of_every_kind_become_8_bit_rgb(tmp_path):
+    grey = data.camera()[:SIDE, :SIDE]
+    opaque = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
+    paths = [
+        saved(tmp_path / "grey.png", grey),
+        saved(tmp_path / "deep.png", grey.astype(np.uint16) * 257),
+        saved(tmp_path / "opaque.png", opaque),
+    ]
+    wanted = np.repeat(grey[..., None], 3, axis=2)
+    for patch in pack(paths, tmp_path / "cache", 4).hr:
+        np.testing.assert_array_equal(patch, wanted)
+
+
+def test_detail_is_the_mean_step_between_neighbouring_rows(tmp_path):
+    paths = [saved(tmp_path / f"{n}.png", stripes(n)) for n in (0, 10, 200)]
+    assert pack(paths, tmp_path / "cache", 4).detail.tolist() == [0, 10, 200]
+
+
+def test_with_a_limit_the_patches_with_most_detail_are_kept_in_their_order(tmp_path):
+    top = np.hstack([stripes(0), stripes(4)])
+    photo = np.vstack([top, np.hstack([stripes(20), stripes(8)])])
+    paths = [saved(tmp_path / f"{n}.png", photo) for n in range(2)]
+    patches = pack(paths, tmp_path / "cache", 4, limit=5 * PATCH_BYTES)
+    assert patches.detail.tolist() == [20, 8, 20, 8]
+    np.testing.assert_array_equal(patches.hr[1], stripes(8))
+    np.testing.assert_array_equal(patches.lr[1], imresize(photo, 1 / 4)[60:, 60:])
+
+
+# --- what cannot be used ----------------------------------------------------------------------
+
+
+def test_broken_and_tiny_photos_are_skipped_with_a_warning_and_counted(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff no picture")
+    tiny = saved(tmp_path / "tiny.png", np.zeros((47, 300, 3), np.uint8))
+    given = [broken, photos / "coffee.png", tiny]
+    patches = pack(given, tmp_path / "cache", 4)
+    assert len(patches.hr) == len(patches.lr) == len(patches.detail) == 4
+    assert "broken.jpg" in caplog.text
+    assert "tiny.png: it is smaller than 48 pixels a side" in caplog.text
+    # Whoever comes later hears of it, too.
+    caplog.clear()
+    pack(given, tmp_path / "cache", 4)
+    assert "2 of 3 photos were skipped" in caplog.text
+    assert all(record.levelno == logging.WARNING for record in caplog.records)
+
+
+def test_photos_of_which_none_can_be_used_are_an_error(tmp_path):
+    tiny = saved(tmp_path / "tiny.png", np.zeros((47, 300, 3), np.uint8))
+    for _ in range(2):
+        with pytest.raises(OptionError, match="none of 1 photos can be used"):
+            pack([tiny], tmp_path / "cache", 4)
+
+
+# --- the cache --------------------------------------------------------------------------------
+
+
+def test_a_second_call_uses_the_files_of_the_first(photos: Path, tmp_path: Path) -> None:
+    first = pack(find_photos(photos), tmp_path, 4)
+    before = files_of(tmp_path)
+    second = pack(find_photos(photos), tmp_path, 4)
+    assert files_of(tmp_path) == before
+    np.testing.assert_array_equal(second.hr, first.hr)
+
+
+def test_a_changed_photo_is_decoded_again(tmp_path):
+    path = saved(tmp_path / "a.png", stripes(3))
+    assert pack([path], tmp_path / "cache", 4).detail.tolist() == [3]
+    saved(path, stripes(30))
+    assert pack([path], tmp_path / "cache", 4).detail.tolist() == [30]
+
+
+def test_a_cache_that_was_not_finished_is_written_anew(photos: Path, tmp_path: Path) -> None:
+    wanted = pack(find_photos(photos), tmp_path, 4)
+    contents = {name: content for name, (_, content) in files_of(tmp_path).items()}
+    (index,) = tmp_path.rglob("index.json")
+    index.unlink()
+    (index.parent / "hr.u8").write_bytes(b"half of")
+    np.testing.assert_array_equal(pack(find_photos(photos), tmp_path, 4).hr, wanted.hr)
+    assert {name: content for name, (_, content) in files_of(tmp_path).items()} == contents
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_several_processes_decode_the_same_bytes(photos: Path, tmp_path: Path) -> None:
+    caches = [tmp_path / "alone", tmp_path / "helped"]
+    for workers, folder in zip((0, 2), caches, strict=True):
+        pack(find_photos(photos), folder, 3, workers=workers)
+    alone, helped = ({k: v for k, (_, v) in files_of(c).items()} for c in caches)
+    assert len(alone) == 3
+    assert alone == helped
+
+
+# --- folders ----------------------------------------------------------------------------------
+
+
+def test_photos_are_found_at_any_depth_and_nothing_else(tmp_path):
+    for name in ("b.PNG", "a/c.jpg", ".hidden.png", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_photos(tmp_path) == [tmp_path / "a" / "c.jpg", tmp_path / "b.PNG"]
+
+
+def test_a_folder_of_one_photo_is_an_error(tmp_path):
+    (tmp_path / "one.png").touch()
+    with pytest.raises(OptionError, match="holds 1 photos; training needs two"):
+        find_photos(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(OptionError, match="there is no folder"):
+        find_photos(tmp_path / "none")
+
+
+@pytest.mark.parametrize(("count", "asked", "held"), [(2, 9, 1), (5, 1, 1), (10, 3, 3), (9, 9, 4)])
+def test_no_photo_is_both_trained_and_checked_on(count, asked, held):
+    photos = [Path(f"{n:02}.png") for n in range(count)]
+    kept, checked = split(photos, asked)
+    assert len(checked) == held
+    assert sorted(kept + checked) == photos
+
+
+def test_checks_take_distinct_patches_with_detail_above_the_median():
+    detail = np.array([5.0, 1, 9, 2, 8, 3])
+    patches = Patches(np.zeros(6), np.zeros(6), detail)
+    assert list(spread(patches, 2)) == [0, 2]
+    assert list(spread(patches, 24)) == [0, 2, 4]

@@ -1,0 +1,205 @@
+"""A run that was stopped goes on where it was, and ends as one that was not."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
+pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
+pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
+
+import srkit
+from srkit import OptionError
+from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.nets.srresnet import SRResNet
+from srkit.cli import main
+from srkit.training.bicubic_start import start_bicubic
+from srkit.training.methods import Duel, Minimise
+
+SRKIT = "import sys; from srkit.cli import main; sys.exit(main())"
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
+    found = [p for p in folder.rglob("*") if p.is_file()]
+    return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in found}
+
+
+def same_result(one: Path, other: Path) -> None:
+    """Weights of two runs are equal bit for bit, headers and all; so are their states."""
+    for name in ("weights.safetensors", "best.safetensors"):
+        # Not their bytes: the order of a header's entries is not fixed.
+        files = [read_checkpoint(out / name) for out in (one, other)]
+        assert files[0].metadata == files[1].metadata
+        assert_equal(*(dict(file.tensors) for file in files))
+    states = [torch.load(out / "state.pth", weights_only=True) for out in (one, other)]
+    for state in states:
+        # Loaders of data draw from it; nothing else does.
+        state.pop("random")
+    assert_equal(*states)
+
+
+def assert_equal(one, other):
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_equal(one[key], other[key])
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other)
+        for a, b in zip(one, other, strict=True):
+            assert_equal(a, b)
+    elif isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    else:
+        assert one == other
+
+
+class StoppedError(Exception):
+    """What ends a run in its middle, as Ctrl-C does."""
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, method: type[Minimise], steps: int) -> None:
+    """Let the method do so many steps, and then no more."""
+    done = []
+    step = method.step
+
+    def counted(self, *args):
+        if len(done) == steps:
+            raise StoppedError
+        done.append(None)
+        return step(self, *args)
+
+    monkeypatch.setattr(method, "step", counted)
+
+
+# --- going on ---------------------------------------------------------------------------------
+
+
+def test_a_killed_run_ends_as_one_that_was_not(photos, tmp_path, cache, tiny, rows, capsys):
+    tiny |= {"steps": 120, "save_every": 20, "check_every": 5, "picture_every": 120}
+    settings = [f"--set={key}={tiny[key]}" for key in tiny.keys() - {"device"}]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    command = [
+        "train", "espcn", str(photos), "--scale=2", "--output", str(killed),
+        "--cache", str(cache), "--device=cpu", *settings,
+    ]  # fmt: skip
+    program = [sys.executable, "-c", SRKIT, *command]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        until = time.monotonic() + 120
+        # A state is there, and a later step was done.
+        while not ((killed / "state.pth").exists() and int(rows(killed)[-1]["step"]) > 20):
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < until
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    state = torch.load(killed / "state.pth", weights_only=True)
+    assert 20 <= state["step"] < 120
+
+    assert main(command) == 0
+    assert capsys.readouterr().out == f"{killed / 'best.safetensors'}\n"
+    srkit.train("espcn", photos, whole, scale=2, cache=cache, **tiny)
+    same_result(killed, whole)
+    assert rows(killed) == rows(whole)
+    assert [row["step"] for row in rows(whole)] == [str(n) for n in range(0, 121, 5)]
+
+
+def test_a_stopped_duel_ends_as_one_that_was_not(photos, tmp_path, tiny, rows, monkeypatch):
+    torch.manual_seed(0)
+    net = SRResNet(4, channels=48, blocks=1)
+    start_bicubic(net)
+    torch.save(net.state_dict(), tmp_path / "start.pth")
+    tiny |= {"steps": 4, "check_every": 4, "losses": [{"kind": "l1"}]}
+    options = {
+        **tiny, "scale": 4, "init": tmp_path / "start.pth", "adversary": {"channels": 4},
+        "cache": tmp_path / "cache",
+    }  # fmt: skip
+    stopped, whole = tmp_path / "stopped", tmp_path / "whole"
+    with monkeypatch.context() as patch:
+        stop_after(patch, Duel, 3)
+        with pytest.raises(StoppedError):
+            srkit.train("srgan", photos, stopped, **options)
+    assert torch.load(stopped / "state.pth", weights_only=True)["step"] == 2
+    srkit.train("srgan", photos, stopped, **options)
+    # This one finds the photos decoded, which the other did not.
+    srkit.train("srgan", photos, whole, **options)
+    same_result(stopped, whole)
+    assert rows(stopped) == rows(whole)
+
+
+def test_more_steps_go_on_from_the_last(photos, tmp_path, cache, tiny, rows):
+    options = {"scale": 2, "cache": cache}
+    srkit.train("espcn", photos, tmp_path, **options, **tiny)
+    before = rows(tmp_path)
+    # Steps may change, and how often something is written.
+    tiny |= {"steps": 8, "check_every": 2, "save_every": 8}
+    srkit.train("espcn", photos, tmp_path, **options, **tiny)
+    after = rows(tmp_path)
+    assert after[: len(before)] == before
+    assert [row["step"] for row in after] == ["0", "3", "6", "8"]
+    assert torch.load(tmp_path / "state.pth", weights_only=True)["step"] == 8
+
+
+def test_a_finished_run_is_left_as_it_is(photos, tmp_path, cache, tiny):
+    path = srkit.train("espcn", photos, tmp_path, scale=2, cache=cache, **tiny)
+    before = snapshot(tmp_path)
+    assert srkit.train("espcn", photos, tmp_path, scale=2, cache=cache, **tiny) == path
+    assert snapshot(tmp_path) == before
+
+
+# --- other settings ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"rate": 0.5}, "rate was 0.002, is 0.5"),
+        ({"scale": 3}, "scale was 2, is 3"),
+        ({"held_out": 2, "seed": 1}, "held_out was 1, is 2, seed was 0, is 1"),
+        ({"losses": [{"kind": "l2"}]}, "losses was .*'l1'.*, is .*'l2'"),
+    ],
+)
+def test_a_run_with_other_settings_is_refused_and_nothing_changes(
+    photos, tmp_path, tiny, changes, told
+):
+    # Decoded photos are in the folder, too.
+    options = {**tiny, "steps": 2, "scale": 2}
+    srkit.train("espcn", photos, tmp_path, **options)
+    before = snapshot(tmp_path)
+    with pytest.raises(OptionError, match=rf"holds a run with other settings \({told}"):
+        srkit.train("espcn", photos, tmp_path, **{**options, **changes})
+    assert snapshot(tmp_path) == before
+
+
+def test_a_fresh_run_starts_again_with_any_settings(photos, tmp_path, cache, tiny, rows):
+    old, new, wanted = ({**tiny, "scale": 2, "cache": cache} for _ in range(3))
+    for options in (new, wanted):
+        options |= {"rate": 0.0005, "steps": 3}
+    srkit.train("espcn", photos, tmp_path / "a", **old)
+    srkit.train("espcn", photos, tmp_path / "a", resume=False, **new)
+    srkit.train("espcn", photos, tmp_path / "b", **wanted)
+    same_result(tmp_path / "a", tmp_path / "b")
+    assert rows(tmp_path / "a") == rows(tmp_path / "b")
+
+
+def test_a_fresh_run_that_is_stopped_early_does_not_go_on_from_an_older_one(
+    photos, tmp_path, cache, tiny, rows, monkeypatch
+):
+    options = {**tiny, "scale": 2, "cache": cache}
+    srkit.train("espcn", photos, tmp_path, **options)
+    with monkeypatch.context() as patch:
+        stop_after(patch, Minimise, 1)
+        with pytest.raises(StoppedError):
+            srkit.train("espcn", photos, tmp_path, resume=False, **options)
+        with pytest.raises(StoppedError):
+            srkit.train("espcn", photos, tmp_path, **options)
+    assert [row["step"] for row in rows(tmp_path)] == ["0"]

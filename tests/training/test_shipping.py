@@ -1,0 +1,83 @@
+"""What is shipped with weights: half precision, a header, and credits."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
+pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
+pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from srkit import WeightsError
+from srkit.adapters.pytorch.nets.discriminator import Discriminator
+from srkit.adapters.pytorch.nets.espcn import ESPCN
+from srkit.adapters.pytorch.nets.srresnet import SRResNet
+from srkit.training.credits import credits_of
+from srkit.training.export import export
+
+
+def stored(path):
+    with safe_open(path, "pt") as file:
+        return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def test_large_weights_are_shipped_in_half_precision_and_say_what_they_are(tmp_path):
+    torch.manual_seed(0)
+    net = SRResNet(2, channels=32, blocks=1)
+    torch.save(net.state_dict(), tmp_path / "w.pth")
+    path = tmp_path / "w.safetensors"
+    digest = export(tmp_path / "w.pth", path, {"scale": "2"})
+    header, tensors = stored(path)
+    assert header == {"scale": "2"}
+    for name, value in net.state_dict().items():
+        wanted = value.half() if value.is_floating_point() else value
+        assert tensors[name].dtype == wanted.dtype
+        assert torch.equal(tensors[name], wanted)
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_small_weights_are_shipped_as_they_are_and_a_header_grows(tmp_path):
+    torch.manual_seed(0)
+    net = ESPCN(2)
+    save_file(net.state_dict(), tmp_path / "w.safetensors", {"scale": "2", "licence": "none"})
+    export(tmp_path / "w.safetensors", tmp_path / "out.safetensors", {"licence": "CC0"})
+    header, tensors = stored(tmp_path / "out.safetensors")
+    assert header == {"scale": "2", "licence": "CC0"}
+    for name, value in net.state_dict().items():
+        assert tensors[name].dtype == torch.float32
+        assert torch.equal(tensors[name], value)
+
+
+def test_weights_beyond_half_precision_are_not_exported(tmp_path):
+    torch.save({"conv.weight": torch.full((60_000,), 70000.0)}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"conv\.weight does not fit half precision"):
+        export(tmp_path / "w.pth", tmp_path / "w.safetensors", {})
+    assert not (tmp_path / "w.safetensors").exists()
+
+
+def test_credits_name_every_photo_and_count_licences(tmp_path):
+    table = tmp_path / "photos.csv"
+    table.write_text(
+        "file,licence,original,source\n"
+        "1.jpg,CC0-1.0,a.jpg,here/a.jpg\n"
+        "2.jpg,CC0-1.0,b/b.jpg,here/b.jpg\n"
+    )
+    known = tmp_path / "copyright"
+    known.write_text("Files: x/b.jpg\nCopyright: Ada,\n  2018\nLicense: CC-BY-4.0\n")
+    text = credits_of(table, [known])
+    assert "2 photos" in text
+    assert "CC-BY-4.0: 1, CC0-1.0: 1" in text
+    assert "| a.jpg | CC0-1.0 |  | here/a.jpg |" in text
+    assert "| b/b.jpg | CC-BY-4.0 | Ada, 2018 | here/b.jpg |" in text
+
+
+def test_the_discriminator_has_the_papers_size():
+    judge = Discriminator()
+    assert sum(p.numel() for p in judge.parameters()) == 23_565_505
+    # Strides of Figure 4: 96 pixels become 6.
+    assert judge.features(torch.zeros(1, 3, 96, 96)).shape == (1, 512, 6, 6)
