@@ -205,9 +205,10 @@ def as_csv(results: Iterable[Scores]) -> str:
     writer.writerow(_COLUMNS)
     for result in results:
         key = (result.model, result.dataset, result.scale, result.protocol.name)
-        for row in (*result.rows, result.mean):
+        costs = asdict(result.costs).values()
+        rows = [(row, [None] * len(costs)) for row in result.rows]
+        for row, spent in (*rows, (result.mean, costs)):
             # A missing figure is an empty cell.
-            spent = asdict(result.costs).values() if row.name == "mean" else [None] * 4
             writer.writerow([*key, row.name, row.psnr, row.ssim, row.st_lpips, *spent])
     return text.getvalue()
 

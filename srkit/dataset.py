@@ -42,9 +42,9 @@ def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Data
     ----------
     dataset
         A list of paths; or a folder of HR images, of which subfolders are not read;
-        or a folder with a subfolder ``HR`` and one of LR images: ``LR/x4``, ``LR/X4``,
-        ``LRx4``, ``x4`` or ``LR`` for x4. A pair has one name, to which LR may add
-        ``x4`` or ``_x4``.
+        or a folder with a subfolder ``HR`` and one of LR images: ``LR/x4``,
+        ``LR_bicubic/x4``, ``LRx4``, ``x4`` or ``LR`` for x4, with a small or a large x.
+        A pair has one name, to which LR may add ``x4`` or ``_x4``.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Data
 def _paired(folder: Path, originals: Path, scale: int) -> list[Pair]:
     wanted = (f"LR/x{scale}", f"LR_bicubic/x{scale}", f"LRx{scale}", f"x{scale}", "LR")
     small = _subfolder(folder, wanted)
-    if small is None:
+    if small is None or not any(path.is_file() for path in small.iterdir()):
         raise OptionError(f"{folder} holds HR, but no LR for x{scale}: {', '.join(wanted)}")
     found = {path.stem: path for path in _images(small)}
     pairs = []

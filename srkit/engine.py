@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from srkit.errors import BrokenPluginError, WeightsError
-from srkit.imaging.color import rgb_to_ycbcr
+from srkit.imaging.luma import luma_of
 from srkit.imaging.planes import Layout, Planes
 from srkit.imaging.resize import resample
 from srkit.tiling import Grid, Region, plan, shrinking
@@ -157,7 +157,8 @@ class Canvas:
             tiles /= np.float32(self.top)
         np.clip(tiles, 0, 1, out=tiles)
         if self.luma:
-            return luma_of(tiles)
+            grey = tiles.shape[-1] == 1
+            return tiles if grey else self.upscaler.luma_rule.luma(tiles, self.top)
         return tiles if tiles.shape[-1] == 3 else tiles.repeat(3, axis=-1)
 
     def write(self, unit: int, rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
@@ -171,9 +172,9 @@ class Canvas:
         if source.shape[-1] == 1:
             values = luma_of(values)
         elif self.luma:
-            # Chroma by bicubic: the interpolated colours with their luma replaced.
-            smooth = resample(source, target.shape[:2], rows, columns) / np.float32(self.top)
-            values = smooth + (values - luma_of(smooth))
+            size = target.shape[:2]
+            rule = self.upscaler.luma_rule
+            values = rule.colour(values, source, self.top, size, rows, columns)
         levels = np.clip(values, 0, 1)
         if self.out_top != 1:
             levels *= np.float32(self.out_top)
@@ -277,11 +278,6 @@ def ensemble(run: Run) -> Run:
         return total / np.float32(8)
 
     return run_all
-
-
-def luma_of(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Full-range BT.601 luma of ``(..., 3)``, or one channel as it is; ``(..., 1)``."""
-    return values if values.shape[-1] == 1 else rgb_to_ycbcr(values)[..., :1]
 
 
 def resize(planes: NDArray[Any], top: float, size: tuple[int, int], like: Planes) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from srkit import engine
 from srkit.card import ModelCard
 from srkit.errors import OptionError
+from srkit.imaging.luma import BicubicChroma, LumaRule
 from srkit.imaging.planes import Planes, read_planes
 from srkit.imaging.projection import back_project
 from srkit.memory import free_memory
@@ -37,6 +38,8 @@ class Upscaler(ABC):
         The model's static facts.
     scale
         Factor of both sides.
+    luma_rule
+        For models that see brightness alone: what luma is, and where colour comes from.
 
     Examples
     --------
@@ -54,6 +57,7 @@ class Upscaler(ABC):
 
     card: ModelCard
     scale: int
+    luma_rule: LumaRule = BicubicChroma()
 
     @abstractmethod
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -164,8 +168,8 @@ class Upscaler(ABC):
         consistent
             Make the result agree with the input: shrunk by MATLAB's bicubic it gives
             the input again, but for rounding and clipping. Good where the input is a
-            clean, bicubically shrunk image, and not for a photo with noise. Holds
-            all of the result as floats besides `memory`.
+            clean, bicubically shrunk image, and not for a photo with noise. Takes twice
+            the result in floats besides `memory`.
         progress
             True for a progress bar, or a function called with pixels done and
             pixels in all.
@@ -222,8 +226,8 @@ def _finish(
             colour = job.colour(colour, top, planes.layout, dtype, out_top, advance)
             top = out_top
     if consistent and passes:
-        pairs = zip(colour, planes.colour, strict=True)
-        colour = np.stack([back_project(made, given, planes.top) for made, given in pairs])
+        for made, given in zip(colour, planes.colour, strict=True):
+            back_project(made, given, planes.top)
     if not (exact and passes) or consistent:
         # Where nothing is to be done, this makes the copy that the caller may write to.
         colour = engine.resize(colour, top, wanted, planes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -86,5 +87,7 @@ def run(args: argparse.Namespace) -> int:
         devices=args.devices,
         **changes,
     )
-    write(str(path))
+    # Of several processes one speaks.
+    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
+        write(str(path))
     return 0

@@ -14,10 +14,8 @@ MOST_ROUNDS = 20
 CLOSE = 1e-4
 
 
-def back_project(
-    upscaled: NDArray[np.float32], image: NDArray[Any], top: float
-) -> NDArray[np.float32]:
-    """Change an upscaled image as little as need be, so that it shrinks to its original.
+def back_project(upscaled: NDArray[np.float32], image: NDArray[Any], top: float) -> None:
+    """Change an upscaled image, in place and little, so that it shrinks to its original.
 
     Rounds of x + U(y - Ax), where A is MATLAB's antialiased bicubic and U its transpose
     times the squared scale, which is bicubic upscaling (Irani and Peleg, 1991; Haris et
@@ -28,33 +26,28 @@ def back_project(
     Parameters
     ----------
     upscaled
-        ``(s*H, s*W, C)`` in [0, 1].
+        ``(s*H, s*W, C)``; clipped to [0, 1].
     image
         What it was made from, ``(H, W, C)`` in [0, `top`].
     top
         The value of `image` that stands for 1.0.
 
-    Returns
-    -------
-    NDArray
-        Like `upscaled`, clipped to [0, 1].
-
     Examples
     --------
     >>> image = np.random.default_rng(0).random((24, 20, 1), np.float32)
-    >>> made = back_project(imresize(image, 2).clip(0, 1), image, 1.0)
+    >>> made = imresize(image, 2)
+    >>> back_project(made, image, 1.0)
     >>> bool(abs(imresize(made, 1 / 2) - image).mean() < abs(
     ...     imresize(imresize(image, 2), 1 / 2) - image).mean() / 5)
     True
     """
     lr = image.astype(np.float32) / np.float32(top)
     tolerance = np.float32(0.5 / top if np.issubdtype(image.dtype, np.integer) else 0)
-    result = np.clip(upscaled, 0, 1)
+    np.clip(upscaled, 0, 1, out=upscaled)
     for _ in range(MOST_ROUNDS):
-        apart = lr - imresize(result, size=lr.shape[:2])
+        apart = lr - imresize(upscaled, size=lr.shape[:2])
         apart -= np.clip(apart, -tolerance, tolerance)
         if np.abs(apart).max() <= CLOSE:
             break
-        result += imresize(apart, size=result.shape[:2])
-        np.clip(result, 0, 1, out=result)
-    return result
+        upscaled += imresize(apart, size=upscaled.shape[:2])
+        np.clip(upscaled, 0, 1, out=upscaled)

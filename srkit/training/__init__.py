@@ -43,9 +43,9 @@ def train(
         fabric = Fabric(
             accelerator=device, devices=devices, num_nodes=nodes, precision=made.precision
         )
-    except (RuntimeError, ValueError) as error:
+        fabric.launch()
+    except (RuntimeError, ValueError, TypeError, ImportError) as error:
         raise OptionError(f"device {device!r} x{devices} cannot be used: {error}") from error
-    fabric.launch()
     out = Path(out)
     run = Run(
         made,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,6 +114,7 @@ def _psnr(made: Tensor, wanted: Tensor) -> float:
     return -10 * math.log10(float(error) + 1e-12)
 
 
+@functools.cache
 def _metric() -> StLpips | None:
     try:
         return StLpips("alex")

@@ -35,7 +35,9 @@ class _Product(nn.Module):
         self.register_buffer("start", (second @ first).view_as(weight))
 
     def forward(self, weight: Tensor) -> Tensor:
-        product = (self.second @ self.first).view_as(self.start)
+        # In full precision, as the result is multiplied out.
+        with torch.autocast(weight.device.type, enabled=False):
+            product = (self.second @ self.first).view_as(self.start)
         return weight + product - self.start
 
 
@@ -45,7 +47,8 @@ def expand(net: nn.Module, factor: int, seed: int) -> None:
     Parameters
     ----------
     factor
-        Size of the products' inner dimension, in output channels of the layer.
+        Size of the products' inner dimension, for each channel on the weight's first axis:
+        output channels, or input channels of a transposed convolution.
     seed
         Of the random start of the products.
     """

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.errors import WeightsError
-from srkit.imaging.atomic import replacing
+from srkit.training.origin import write_weights
 from srkit.weights import sha256
 
 # Networks with no more numbers stay in single precision: they take under 200 KB.
@@ -44,14 +43,13 @@ def export(weights: Path, out: Path, about: Mapping[str, str]) -> str:
     checkpoint = read_checkpoint(weights)
     small = sum(value.numel() for value in checkpoint.tensors.values()) <= SMALL
     tensors = {
-        name: (value.half() if value.is_floating_point() and not small else value).contiguous()
+        name: value.half() if value.is_floating_point() and not small else value
         for name, value in checkpoint.tensors.items()
     }
     for name, value in tensors.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise WeightsError(f"{name} does not fit half precision")
-    with replacing(out) as file:
-        file.write(save(tensors, {**checkpoint.metadata, **about}))
+    write_weights(tensors, out, {**checkpoint.metadata, **about})
     return sha256(out)
 
 

@@ -6,18 +6,17 @@ import copy
 import dataclasses
 import json
 import logging
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from safetensors.torch import save
 from torch import Tensor, nn
 
 import srkit
-from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.errors import OptionError, WeightsError
+from srkit.errors import CorruptFileError, OptionError
 from srkit.imaging.atomic import replacing
 from srkit.training.checks import Check, held_out_pairs
 from srkit.training.crops import Crops, batches
@@ -25,16 +24,17 @@ from srkit.training.expansion import expand
 from srkit.training.families import FAMILIES, Family
 from srkit.training.methods import Duel, Minimise
 from srkit.training.optimising import Average, rate_at
-from srkit.training.photos import find_photos, pack, split
+from srkit.training.origin import network, write_weights
+from srkit.training.photos import find_photos, fingerprint, pack, split
 from srkit.training.recipe import Recipe
 from srkit.training.report import Report
-from srkit.weights import weights_path
 
 log = logging.getLogger(__name__)
 
 # What may differ between the parts of one run.
 FREE = {"steps", "workers", "check_every", "save_every", "picture_every", "start"}
 WEIGHTS, BEST, STATE = "weights.safetensors", "best.safetensors", "state.pth"
+HELD_OUT = "held_out.txt"
 
 
 class Run:
@@ -74,17 +74,20 @@ class Run:
         if scale not in self.family.scales:
             listed = ", ".join(f"x{s}" for s in self.family.scales)
             raise OptionError(f"{name} can be trained for {listed}, not x{scale}")
-        # First of all, so that a run with other settings leaves the folder as it was.
+        kept, self.held = split(find_photos(photos, avoid=out), recipe.held_out)
+        self._photos = f"{fingerprint(kept, scale)}, {fingerprint(self.held, scale)}"
+        self.net, self.origin = network(self.family, scale, init or recipe.start, recipe.seed)
+        # Before anything is written, so that a run with other settings is left as it was.
         self._state = self._saved() if resume else None
-        self.net = _network(self.family, scale, init or recipe.start, recipe.seed)
+        for loss in recipe.losses:
+            loss.prepare(fabric.device)
         self.probe = self.family.planes(copy.deepcopy(self.net)).to(fabric.device).eval()
         if recipe.expand:
             expand(self.net, recipe.expand, recipe.seed)
-        kept, held = split(find_photos(photos, avoid=out), recipe.held_out)
         # One process decodes, and the others find what it made.
         with fabric.rank_zero_first():
             patches = pack(kept, cache / "train", scale, workers=recipe.workers)
-            checked = pack(held, cache / "held", scale, workers=recipe.workers)
+            checked = pack(self.held, cache / "held", scale, workers=recipe.workers)
         self.crops = Crops(
             patches, scale, recipe.crop, recipe.seed, recipe.flat, recipe.degradations
         )
@@ -108,6 +111,8 @@ class Run:
             if first == 0:
                 # A run that starts again must not go on from what an older one left.
                 (self.out / STATE).unlink(missing_ok=True)
+                with replacing(self.out / HELD_OUT) as file:
+                    file.write("".join(f"{path.resolve()}\n" for path in self.held).encode())
             self.report = self._report(first)
         loader = batches(
             self.crops,
@@ -149,10 +154,10 @@ class Run:
         if step % self.recipe.picture_every == 0 or step == self.recipe.steps:
             self.report.picture(step, self.check.picture(self.probe))
         header = self._header(step, figures)
-        export(self.average.weights, self.out / WEIGHTS, header)
+        write_weights(self.average.weights, self.out / WEIGHTS, header)
         if figures["psnr"] > self.best:
             self.best = figures["psnr"]
-            export(self.average.weights, self.out / BEST, header)
+            write_weights(self.average.weights, self.out / BEST, header)
 
     def _inner(self, planes: nn.Module) -> nn.Module:
         """The network itself within what makes it take planes."""
@@ -165,6 +170,7 @@ class Run:
             "scale": str(self.scale),
             "colour": self.family.colour,
             "recipe": json.dumps({"name": self.name} | dataclasses.asdict(self.recipe)),
+            "started_from": self.origin,
             "steps": str(step),
             "held_out": json.dumps({name: round(value, 4) for name, value in figures.items()}),
             "srkit": srkit.__version__,
@@ -174,7 +180,9 @@ class Run:
         """What must be the same when a run goes on."""
         fixed = {k: v for k, v in dataclasses.asdict(self.recipe).items() if k not in FREE}
         # Through JSON, as tuples come back from a file as lists.
-        settings: dict[str, Any] = json.loads(json.dumps(fixed | {"scale": self.scale}))
+        also = {"scale": self.scale, "started_from": self.origin, "photos": self._photos}
+        also["processes"] = self.fabric.world_size
+        settings: dict[str, Any] = json.loads(json.dumps(fixed | also))
         return settings
 
     def _save(self, step: int) -> None:
@@ -200,7 +208,12 @@ class Run:
         path = self.out / STATE
         if not path.exists():
             return None
-        state: dict[str, Any] = torch.load(path, map_location=self.fabric.device, weights_only=True)
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+            raise CorruptFileError(
+                f"{path} is damaged; start afresh with resume=False (--fresh)"
+            ) from error
         if differing := _differing(state["settings"], self._settings()):
             raise OptionError(
                 f"{self.out} holds a run with other settings ({differing}); "
@@ -215,38 +228,18 @@ class Run:
             return 0
         for name, part in self.method.parts().items():
             part.load_state_dict(state["parts"][name])
-        self.average.weights = state["average"]
-        self.best, self._means = state["best"], state["means"]
+        device = self.fabric.device
+        self.average.weights = {k: v.to(device) for k, v in state["average"].items()}
+        self._means = {k: v.to(device) for k, v in state["means"].items()}
+        self.best = state["best"]
         self.fabric.strategy.precision.load_state_dict(state["precision"])
-        torch.set_rng_state(state["random"].cpu())
+        torch.set_rng_state(state["random"])
         return int(state["step"])
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     names = [k for k in new if old.get(k) != new[k]]
     return ", ".join(f"{k} was {old.get(k)!r}, is {new[k]!r}" for k in names)
-
-
-def _network(family: Family, scale: int, init: str | Path | None, seed: int) -> nn.Module:
-    """The network to start from: bicubic interpolation, a model's weights, or a file's."""
-    torch.manual_seed(seed)
-    if not init:
-        net = family.build(scale)
-        family.start(net)
-        return net
-    path = Path(init)
-    if isinstance(init, str) and init in srkit.list_models():
-        weights = srkit.card(init).weights.get(scale)
-        if weights is None:
-            raise WeightsError(f"{init} has no weights for x{scale} to start from")
-        path = weights_path(weights)
-    checkpoint = read_checkpoint(path)
-    net = family.read(checkpoint.tensors, scale)
-    # Weights of FSRCNN do not tell their scale, but headers do.
-    found = checkpoint.metadata.get("scale", str(net.scale))
-    if found != str(scale):
-        raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
-    return net
 
 
 def _method(fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> Minimise:
@@ -257,10 +250,3 @@ def _method(fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> M
     # Decoding photos, which an earlier run may have spared this one, draws numbers, too.
     torch.manual_seed(recipe.seed)
     return Duel(fabric, recipe, family, net, recipe.adversary)
-
-
-def export(tensors: Mapping[str, Tensor], out: Path, header: Mapping[str, str]) -> None:
-    """Write weights as a safetensors file that appears whole or not at all."""
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with replacing(out) as file:
-        file.write(save(plain, dict(header)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, Literal, cast
 
 import torch
@@ -29,6 +28,9 @@ class Pixel:
 
     kind: Literal["l1", "l2", "charbonnier"] = "l1"
     weight: float = 1.0
+
+    def prepare(self, device: torch.device) -> None:
+        """Nothing has to be read."""
 
     def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
         """A scalar, not weighted."""
@@ -60,6 +62,10 @@ class Features:
     blocks: tuple[int, ...] = (5,)
     backbone: Backbone = "auto"
 
+    def prepare(self, device: torch.device) -> None:
+        """Read the backbone, so that one which is missing is missed before any work."""
+        _extractor(self.backbone, device)
+
     def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
         """A scalar, not weighted."""
         extract = _extractor(self.backbone, made.device)
@@ -80,6 +86,10 @@ class Perceptual:
     kind: Literal["stlpips"] = "stlpips"
     weight: float = 1.0
 
+    def prepare(self, device: torch.device) -> None:
+        """Read the network, so that one which is missing is missed before any work."""
+        _stlpips(device)
+
     def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
         """A scalar, not weighted."""
         return _stlpips(made.device).between(made, photo)
@@ -91,6 +101,9 @@ class TotalVariation:
 
     kind: Literal["tv"] = "tv"
     weight: float = 1.0
+
+    def prepare(self, device: torch.device) -> None:
+        """Nothing has to be read."""
 
     def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
         """A scalar, not weighted; `photo` does not matter."""
@@ -118,7 +131,7 @@ Extract = Callable[[Tensor, int], list[Tensor]]
 
 def _extractor(backbone: Backbone, device: torch.device) -> Extract:
     if backbone == "auto":
-        backbone = "vgg19" if find_spec("torchvision") else "blurpool"
+        backbone = "vgg19" if _has_torchvision() else "blurpool"
     if backbone == "blurpool":
         return _stlpips(device).features
     return _torchvision(backbone, device)
@@ -129,12 +142,22 @@ def _stlpips(device: torch.device) -> StLpips:
     return StLpips("vgg", device)
 
 
+@functools.cache
+def _has_torchvision() -> bool:
+    """Whether torchvision is there and loads: one built for another torch does not."""
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError, OSError):
+        return False
+    return True
+
+
 @functools.lru_cache(maxsize=2)
 def _torchvision(name: str, device: torch.device) -> Extract:
     """Features of torchvision's VGG, block by block, as `StLpips.features` gives them."""
-    if not find_spec("torchvision"):
+    if not _has_torchvision():
         raise MissingDependencyError(
-            f"{name} comes with torchvision, which is not installed: pip install torchvision, "
+            f"{name} comes with torchvision, which cannot be imported: pip install torchvision, "
             "or choose backbone 'blurpool'"
         )
     import torchvision

@@ -1,7 +1,7 @@
 """Write degraded pairs to measure on: ``python -m srkit.training.pairs PHOTOS OUT``.
 
-The photos are those that a training run on the same folder holds out, so that models
-trained on it are measured on what they never saw.
+PHOTOS is ``held_out.txt`` of a training run, so that its model is measured on what it
+never saw, or a folder of photos, split as runs of the recipe do.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from PIL import Image as PILImage
 
 from srkit.errors import OptionError
 from srkit.imaging.atomic import replacing
-from srkit.imaging.files import read_image
 from srkit.training.degradations import degrade
-from srkit.training.photos import Pixels, find_photos, split
+from srkit.training.photos import Pixels, decode, find_photos, split
 from srkit.training.recipe import Recipe, recipe_named
 
 
@@ -28,8 +27,10 @@ def write_pairs(photos: Path, out: Path, recipe: Recipe, scale: int, side: int =
 
     Parameters
     ----------
-    photos, out
-        Folders. `srkit.evaluate` takes `out` as a dataset.
+    photos
+        The ``held_out.txt`` of a run; or a folder of photos, split as the recipe does.
+    out
+        A folder that `srkit.evaluate` takes as a dataset.
     recipe
         Whose `degradations` and `held_out` count.
     scale
@@ -51,12 +52,17 @@ def write_pairs(photos: Path, out: Path, recipe: Recipe, scale: int, side: int =
         raise OptionError("this recipe has no degradations; LR is made from HR as it is")
     if side % scale:
         raise OptionError(f"side={side} is no multiple of scale={scale}")
-    _, held = split(find_photos(photos), recipe.held_out)
+    if photos.is_file():
+        held = [Path(line) for line in photos.read_text(encoding="utf-8").splitlines()]
+    else:
+        _, held = split(find_photos(photos), recipe.held_out)
     for number, path in enumerate(held):
-        hr = _middle(np.asarray(read_image(path).to_pil().convert("RGB")), side, scale)
+        hr = _middle(decode(path), side, scale)
         lr = degrade(hr, scale, recipe.degradations, np.random.default_rng(number))
-        _write(hr, out / "HR" / f"{path.stem}.png")
-        _write(lr, out / "LR" / f"x{scale}" / f"{path.stem}.png")
+        # Numbered, since two folders may hold photos of one name.
+        name = f"{number:03d}_{path.stem}.png"
+        _write(hr, out / "HR" / name)
+        _write(lr, out / "LR" / f"x{scale}" / name)
     return len(held)
 
 

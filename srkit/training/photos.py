@@ -7,6 +7,8 @@ import itertools
 import json
 import logging
 import math
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +19,9 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from srkit.errors import OptionError, SrkitError
-from srkit.imaging.atomic import replacing
 from srkit.imaging.files import SUFFIXES, read_image
 from srkit.imaging.pil import as_uint8
+from srkit.imaging.planes import read_planes
 from srkit.imaging.resize import imresize
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ Pixels = NDArray[np.uint8]
 PATCH, LEAST = 240, 48
 # Most bytes of HR patches; of larger collections those with most detail are kept.
 LIMIT = 4 << 30
+INDEX = "index.json"
 
 
 def find_photos(folder: Path, avoid: Path | None = None) -> list[Path]:
@@ -83,11 +86,27 @@ class Patches:
         The same places of the shrunk photos, ``(N, PATCH/scale, PATCH/scale, 3)``.
     detail
         Mean difference of neighbouring pixels, ``(N,)``: how much there is to learn.
+    folder
+        Where they lie in memory-mapped files, or None.
     """
 
     hr: Pixels
     lr: Pixels
     detail: NDArray[np.float64]
+    folder: Path | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens the files again: pickled, they would be copied whole."""
+        if self.folder is None:
+            return Patches, (np.array(self.hr), np.array(self.lr), self.detail)
+        return _open, (self.folder,)
+
+
+def fingerprint(photos: Sequence[Path], scale: int, limit: int = LIMIT) -> str:
+    """What tells a pack of photos from others: their names, sizes and times."""
+    stamps = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in photos]
+    key = repr((stamps, scale, limit, PATCH, "covering, detail of both axes"))
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def pack(
@@ -112,32 +131,43 @@ def pack(
     OptionError
         If no photo is left.
     """
-    stamps = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in photos]
-    key = hashlib.sha256(repr((stamps, scale, limit, PATCH, "covering")).encode()).hexdigest()[:16]
-    folder = cache / f"x{scale}-{key}"
-    if not (folder / "index.json").exists():
-        most = max(1, limit // (3 * PATCH**2 * len(photos)))
-        _write(photos, folder, scale, most, workers)
-    index = json.loads((folder / "index.json").read_text())
-    if skipped := index["skipped"]:
-        log.warning("%d of %d photos were skipped", skipped, len(photos))
-    count, side = len(index["detail"]), PATCH // scale
-    if not count:
+    folder = cache / f"x{scale}-{fingerprint(photos, scale, limit)}"
+    if not (folder / INDEX).exists():
+        fit = max(1, limit // (3 * PATCH**2))
+        if fit < len(photos):
+            log.warning("of %d photos %d are used, which %d bytes hold", len(photos), fit, limit)
+            photos = [photos[n * len(photos) // fit] for n in range(fit)]
+        _write(photos, folder, scale, fit // len(photos), workers)
+    patches = _open(folder)
+    if not len(patches.detail):
         raise OptionError(
             f"none of {len(photos)} photos can be used: they need {LEAST} pixels a side at least"
         )
+    return patches
+
+
+def _open(folder: Path) -> Patches:
+    index = json.loads((folder / INDEX).read_text())
+    if skipped := index["skipped"]:
+        log.warning("%d photos were skipped", skipped)
+    count, side = len(index["detail"]), PATCH // index["scale"]
+    if not count:
+        none = np.empty((0, 0, 0, 3), np.uint8)
+        return Patches(none, none, np.empty(0), folder)
     return Patches(
         np.memmap(folder / "hr.u8", np.uint8, "r", shape=(count, PATCH, PATCH, 3)),
         np.memmap(folder / "lr.u8", np.uint8, "r", shape=(count, side, side, 3)),
         np.array(index["detail"]),
+        folder,
     )
 
 
 def _write(photos: Sequence[Path], folder: Path, scale: int, most: int, workers: int) -> None:
-    """Decode into the folder; the index comes last, so that a pack with one is whole."""
+    """Decode into a folder that appears whole or not at all."""
     from tqdm import tqdm
 
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.part-"))
     # Photos are decoded one by one and kept in their order, however many processes.
     loader: DataLoader[Patches | str] = DataLoader(
         _Decoded(photos, scale, most),
@@ -147,7 +177,7 @@ def _write(photos: Sequence[Path], folder: Path, scale: int, most: int, workers:
     )
     detail: list[float] = []
     skipped = 0
-    with (folder / "hr.u8").open("wb") as hr, (folder / "lr.u8").open("wb") as lr:
+    with (part / "hr.u8").open("wb") as hr, (part / "lr.u8").open("wb") as lr:
         for made in tqdm(loader, desc="decoding", unit="photo", disable=None):
             if isinstance(made, str):
                 log.warning("skipped %s", made)
@@ -156,8 +186,17 @@ def _write(photos: Sequence[Path], folder: Path, scale: int, most: int, workers:
             hr.write(made.hr.tobytes())
             lr.write(made.lr.tobytes())
             detail += made.detail.tolist()
-    with replacing(folder / "index.json") as file:
-        file.write(json.dumps({"skipped": skipped, "detail": detail}).encode())
+    index = {"scale": scale, "skipped": skipped, "detail": detail}
+    (part / INDEX).write_text(json.dumps(index))
+    if folder.exists() and not (folder / INDEX).exists():
+        shutil.rmtree(folder)
+    try:
+        part.rename(folder)
+    except OSError:
+        # Another run was faster, and made the same.
+        shutil.rmtree(part)
+        if not (folder / INDEX).exists():
+            raise
 
 
 def _as_it_is(made: Any) -> Any:
@@ -176,15 +215,27 @@ class _Decoded(Dataset["Patches | str"]):
     def __getitem__(self, n: int) -> Patches | str:
         path = self._photos[n]
         try:
-            image = read_image(path)
-            # 8 bits first: Pillow's own way from 16-bit grey to RGB cuts off at 255.
-            image = image.with_pixels(as_uint8(image.pixels))
-            photo = np.asarray(image.to_pil().convert("RGB"))
+            photo = decode(path)
         except (OSError, SrkitError) as error:
             return f"{path}: {error}".replace(f"{path}: {path}", str(path))
         if min(photo.shape[:2]) < LEAST:
             return f"{path}: it is smaller than {LEAST} pixels a side"
         return cut(photo, self._scale, self._most)
+
+
+def decode(path: Path) -> Pixels:
+    """A photo as 8-bit RGB, ``(H, W, 3)``.
+
+    Raises
+    ------
+    CorruptFileError, ImageError, OSError
+        If it cannot be read, or holds floats beyond [0, 1].
+    """
+    image = read_image(path)
+    # Checks the values; and Pillow's own way from 16-bit grey to RGB cuts off at 255.
+    read_planes(image)
+    image = image.with_pixels(as_uint8(image.pixels))
+    return np.asarray(image.to_pil().convert("RGB"))
 
 
 def cut(photo: Pixels, scale: int, most: int) -> Patches:
@@ -221,8 +272,9 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def _detail(patch: Pixels) -> float:
-    """Mean difference of vertical neighbours in green, in grey levels."""
-    return float(np.abs(np.diff(patch[..., 1].astype(np.int16), axis=0)).mean())
+    """Mean difference of neighbours in green along both axes, in grey levels."""
+    green = patch[..., 1].astype(np.int16)
+    return float(np.mean([np.abs(np.diff(green, axis=axis)).mean() for axis in (0, 1)]))
 
 
 def spread(patches: Patches, count: int) -> Iterator[int]:

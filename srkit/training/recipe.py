@@ -64,7 +64,8 @@ class Recipe:
     workers
         Processes that decode photos and cut crops.
     check_every, save_every, picture_every
-        Steps between checks on held-out photos, saved states, and pictures of results.
+        Steps between checks on held-out photos, and between saved states. Checks at
+        multiples of `picture_every` also leave a picture of results.
     """
 
     # Understood by pydantic, which reads recipes from files.
@@ -105,6 +106,9 @@ class Recipe:
         for name in ("warmup", "rim", "workers", "clip", "expand", "seed"):
             _require(getattr(self, name) >= 0, name, "not negative", getattr(self, name))
         _require(self.rate > 0, "rate", "above 0", self.rate)
+        _require(0 < self.factor <= 1, "factor", "above 0 and up to 1", self.factor)
+        for share in self.milestones:
+            _require(0 <= share <= 1, "milestones", "shares from 0 to 1", self.milestones)
         _require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
         _require(0 <= self.flat <= 1, "flat", "from 0 to 1", self.flat)
         _require(all(0 <= b < 1 for b in self.betas), "betas", "from 0 to below 1", self.betas)

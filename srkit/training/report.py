@@ -55,6 +55,7 @@ class Report:
         self._images, self._begun = images, time.monotonic()
         self.means: dict[str, Tensor] = {} if means is None else dict(means)
         self._checked: dict[str, str] = {}
+        self._steps = first
         self._rows = _rows_before(self._path, first)
         # disable=None: no bar where stderr is not a terminal.
         self._bar = tqdm(
@@ -75,8 +76,12 @@ class Report:
         for name, value in figures.items():
             mean = self.means.get(name)
             self.means[name] = value if mean is None else mean.lerp(value, 1 / MEMORY)
+        if self._bar.disable:
+            return
         self._bar.update(self._images)
-        if self._bar.n // self._images % MEMORY == 0:
+        self._steps += 1
+        # Reading a loss waits for the device, so it is not done at every step.
+        if self._steps % MEMORY == 0:
             shown = {name: f"{float(mean):.4f}" for name, mean in self.means.items()}
             self._bar.set_postfix(shown | self._checked, refresh=False)
 

@@ -29,7 +29,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of three photos of one patch each; sorted, the astronaut is the first."""
     folder = tmp_path_factory.mktemp("photos")
     for name in ("astronaut", "coffee", "chelsea"):
-        Image.fromarray(getattr(data, name)()[:270, :290]).save(folder / f"{name}.png")
+        Image.fromarray(getattr(data, name)()[:240, :240]).save(folder / f"{name}.png")
     return folder
 
 

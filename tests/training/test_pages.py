@@ -84,7 +84,7 @@ def test_degraded_pairs_are_the_held_out_photos_and_the_same_each_time(photos, t
     write_pairs(photos, tmp_path / "b", recipe, 2, side=80)
     _, [held] = split(find_photos(photos), 1)
     [pair] = open_dataset(tmp_path / "a", 2).pairs
-    assert pair.hr.stem == held.stem
+    assert pair.hr.stem == f"000_{held.stem}"
     photo = np.asarray(PILImage.open(held))
     hr = photo[(130 - 80) // 2 : (130 - 80) // 2 + 80, (150 - 80) // 2 : (150 - 80) // 2 + 80]
     np.testing.assert_array_equal(np.asarray(PILImage.open(pair.hr)), hr)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from skimage import data
 
@@ -86,9 +88,11 @@ def test_photos_of_every_kind_become_8_bit_rgb(tmp_path):
         np.testing.assert_array_equal(patch, wanted)
 
 
-def test_detail_is_the_mean_step_between_neighbouring_rows(tmp_path):
-    paths = [saved(tmp_path / f"{n}.png", stripes(n)) for n in (0, 10, 200)]
-    assert pack(paths, tmp_path / "cache", 4).detail.tolist() == [0, 10, 200]
+def test_detail_is_the_mean_step_between_neighbours_along_both_axes(tmp_path):
+    turned = np.rot90(stripes(10)).copy()
+    pictures = [stripes(0), stripes(10), turned, stripes(200)]
+    paths = [saved(tmp_path / f"{n}.png", picture) for n, picture in enumerate(pictures)]
+    assert pack(paths, tmp_path / "cache", 4).detail.tolist() == [0, 5, 5, 100]
 
 
 def test_with_a_limit_the_patches_with_most_detail_are_kept_in_their_order(tmp_path):
@@ -96,7 +100,7 @@ def test_with_a_limit_the_patches_with_most_detail_are_kept_in_their_order(tmp_p
     photo = np.vstack([top, np.hstack([stripes(20), stripes(8)])])
     paths = [saved(tmp_path / f"{n}.png", photo) for n in range(2)]
     patches = pack(paths, tmp_path / "cache", 4, limit=5 * PATCH_BYTES)
-    assert patches.detail.tolist() == [20, 8, 20, 8]
+    assert patches.detail.tolist() == [10, 4, 10, 4]
     np.testing.assert_array_equal(patches.hr[1], stripes(8))
     np.testing.assert_array_equal(patches.lr[1], imresize(photo, 1 / 4)[60:, 60:])
 
@@ -112,13 +116,13 @@ def test_broken_and_tiny_photos_are_skipped_with_a_warning_and_counted(
     tiny = saved(tmp_path / "tiny.png", np.zeros((47, 300, 3), np.uint8))
     given = [broken, photos / "coffee.png", tiny]
     patches = pack(given, tmp_path / "cache", 4)
-    assert len(patches.hr) == len(patches.lr) == len(patches.detail) == 4
+    assert len(patches.hr) == len(patches.lr) == len(patches.detail) == 1
     assert "broken.jpg" in caplog.text
     assert "tiny.png: it is smaller than 48 pixels a side" in caplog.text
     # Whoever comes later hears of it, too.
     caplog.clear()
     pack(given, tmp_path / "cache", 4)
-    assert "2 of 3 photos were skipped" in caplog.text
+    assert "2 photos were skipped" in caplog.text
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 
 
@@ -142,18 +146,18 @@ def test_a_second_call_uses_the_files_of_the_first(photos: Path, tmp_path: Path)
 
 def test_a_changed_photo_is_decoded_again(tmp_path):
     path = saved(tmp_path / "a.png", stripes(3))
-    assert pack([path], tmp_path / "cache", 4).detail.tolist() == [3]
+    assert pack([path], tmp_path / "cache", 4).detail.tolist() == [1.5]
     saved(path, stripes(30))
-    assert pack([path], tmp_path / "cache", 4).detail.tolist() == [30]
+    assert pack([path], tmp_path / "cache", 4).detail.tolist() == [15]
 
 
 def test_a_cache_that_was_not_finished_is_written_anew(photos: Path, tmp_path: Path) -> None:
-    wanted = pack(find_photos(photos), tmp_path, 4)
+    wanted = np.array(pack(find_photos(photos), tmp_path, 4).hr)
     contents = {name: content for name, (_, content) in files_of(tmp_path).items()}
     (index,) = tmp_path.rglob("index.json")
     index.unlink()
     (index.parent / "hr.u8").write_bytes(b"half of")
-    np.testing.assert_array_equal(pack(find_photos(photos), tmp_path, 4).hr, wanted.hr)
+    np.testing.assert_array_equal(pack(find_photos(photos), tmp_path, 4).hr, wanted)
     assert {name: content for name, (_, content) in files_of(tmp_path).items()} == contents
 
 
@@ -165,6 +169,28 @@ def test_several_processes_decode_the_same_bytes(photos: Path, tmp_path: Path) -
     alone, helped = ({k: v for k, (_, v) in files_of(c).items()} for c in caches)
     assert len(alone) == 3
     assert alone == helped
+
+
+def test_another_process_opens_the_files_and_gets_no_copy(photos: Path, tmp_path: Path) -> None:
+    patches = pack(find_photos(photos), tmp_path, 4)
+    pickled = pickle.dumps(patches)
+    assert len(pickled) < 1000 < patches.hr.nbytes
+    np.testing.assert_array_equal(pickle.loads(pickled).hr, patches.hr)
+
+
+def test_of_too_many_photos_an_even_part_is_used(tmp_path, caplog):
+    paths = [saved(tmp_path / f"{n}.png", stripes(2 * n)) for n in range(5)]
+    patches = pack(paths, tmp_path / "cache", 4, limit=2 * PATCH_BYTES)
+    assert patches.detail.tolist() == [0, 2]
+    assert "of 5 photos 2 are used" in caplog.text
+
+
+def test_floats_beyond_their_range_are_skipped(tmp_path, caplog):
+    good = saved(tmp_path / "good.png", stripes(2))
+    bright = np.full((SIDE, SIDE, 3), 300, np.float32)
+    tifffile.imwrite(tmp_path / "bad.tif", bright, photometric="rgb")
+    assert pack([good, tmp_path / "bad.tif"], tmp_path / "cache", 4).detail.tolist() == [1]
+    assert "bad.tif" in caplog.text
 
 
 # --- folders ----------------------------------------------------------------------------------

@@ -97,6 +97,8 @@ class SRGANUpscaler(SRResNetUpscaler):
             raise OptionError(f"perception is from 0 (srresnet) to 1 (srgan), not {perception!r}")
         tensors = read_checkpoint(weights).tensors
         if perception < 1:
+            if scale not in SRRESNET.weights:
+                raise OptionError(f"perception below 1 needs srresnet, which has no x{scale}")
             faithful = read_checkpoint(weights_path(SRRESNET.weights[scale])).tensors
             tensors = interpolate(faithful, tensors, float(perception))
         super().__init__(card, scale, tensors, device=device, precision=precision)

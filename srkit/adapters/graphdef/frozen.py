@@ -1,0 +1,99 @@
+"""A user's frozen graph as a model: which output, which scale, which colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from srkit.adapters.graphdef.graph import read_graph
+from srkit.adapters.graphdef.program import Program, understand
+from srkit.card import ModelCard
+from srkit.errors import OptionError, SrkitError
+from srkit.imaging.luma import BicubicChroma, LumaRule, OpenCVColour
+
+Colour = Literal["opencv", "float"]
+RULES: dict[str, LumaRule] = {"opencv": OpenCVColour(), "float": BicubicChroma()}
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A frozen graph that was checked, and what of it is used.
+
+    Attributes
+    ----------
+    program
+        What it computes.
+    output
+        Which of its outputs.
+    scale
+        Of that output.
+    card
+        The model's facts.
+    """
+
+    program: Program
+    output: str
+    scale: int
+    card: ModelCard
+
+    @property
+    def radius(self) -> int:
+        """Radius of the receptive field in LR pixels."""
+        reach = self.program.planes[self.output].reach
+        return -(-reach.numerator // reach.denominator)
+
+
+def open_frozen(path: Path, scale: int | None, output: str | None, framework: str) -> Frozen:
+    """Read and check a frozen graph.
+
+    Parameters
+    ----------
+    path
+        A ``.pb`` file.
+    scale
+        The factor wanted: the output for it is taken; by default the largest.
+    output
+        Name of the output, where several have one scale.
+    framework
+        On which it will run, for the card.
+
+    Raises
+    ------
+    UnsafeFileError, CorruptFileError, WeightsError
+        If the graph is refused; see `read_graph` and `understand`.
+    OptionError
+        If it has no such output.
+    """
+    graph = read_graph(path)
+    try:
+        program = understand(graph)
+        colour: Literal["rgb", "luma"] = "luma" if program.channels == 1 else "rgb"
+    except SrkitError as error:
+        raise type(error)(f"{path}: {error}") from error
+    chosen = program.output(scale, output)
+    found = program.planes[chosen].scale
+    card = ModelCard(
+        name=path.name.split(".")[0],
+        summary=f"Frozen graph {path.name}.",
+        adapter="srkit.adapters.pytorch.frozen:open_graph",
+        framework=framework,
+        scales=(found,),
+        default_scale=found,
+        colour=colour,
+        # As the programs that such graphs were made for: zeros, by the network itself.
+        border="zero",
+    )
+    return Frozen(program, chosen, found, card)
+
+
+def rule_of(color: str) -> LumaRule:
+    """The rule of a name.
+
+    Raises
+    ------
+    OptionError
+    """
+    if color not in RULES:
+        raise OptionError(f"color is 'opencv' or 'float', not {color!r}")
+    return RULES[color]

@@ -1,0 +1,304 @@
+"""What a frozen graph computes: checked operation by operation before anything is run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from srkit.adapters.graphdef.graph import Array, Graph, Node
+from srkit.errors import CorruptFileError, OptionError, SrkitError, UnsafeFileError, WeightsError
+
+# Operations that only compute. Whatever else a graph names is refused: among the others
+# are some that write files.
+POINTWISE = {"Abs", "Identity", "LeakyRelu", "Neg", "Relu", "Sigmoid", "Tanh"}
+BINARY = {"Add", "AddV2", "BiasAdd", "Maximum", "Minimum", "Mul", "Sub"}
+RESHAPING = {"Reshape", "Squeeze"}
+ALLOWED = {
+    *("Const", "Conv2D", "DepthToSpace", "NoOp", "Placeholder", "Transpose"),
+    *POINTWISE,
+    *BINARY,
+    *RESHAPING,
+}
+TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
+
+
+@dataclass(frozen=True)
+class Planes:
+    """An intermediate result, as planes of an image.
+
+    Attributes
+    ----------
+    channels
+        How many; None where the graph does not tell.
+    scale
+        Its pixels along a side for each pixel of the input.
+    reach
+        Radius of what it depends on, in pixels of the input.
+    first
+        Whether channels come first (NCHW), not last.
+    """
+
+    channels: int | None
+    scale: int = 1
+    reach: Fraction = Fraction(0)
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """A frozen graph that was found to be safe and understood.
+
+    Attributes
+    ----------
+    nodes
+        Operations in an order in which each comes after those it needs; constants are
+        not among them.
+    constants
+        Values of constants by name, reshaped as the graph says.
+    planes
+        What each operation makes.
+    input
+        Name of the placeholder.
+    outputs
+        Names of what nothing else takes, largest scale first.
+    """
+
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, Array]
+    planes: Mapping[str, Planes]
+    input: str
+    outputs: tuple[str, ...]
+
+    @property
+    def channels(self) -> int:
+        """Channels of the input: 1 or 3."""
+        found = self.planes[self.input].channels
+        if found not in (1, 3):
+            raise WeightsError(f"the graph takes {found} channels; srkit knows 1 and 3")
+        return found
+
+    def output(self, scale: int | None = None, name: str | None = None) -> str:
+        """The output of a name, or of a scale, or the largest.
+
+        Raises
+        ------
+        OptionError
+            If there is none; the message lists what there is.
+        """
+        for output in self.outputs:
+            if name not in (None, output):
+                continue
+            if scale in (None, self.planes[output].scale):
+                return output
+        listed = ", ".join(f"{o} (x{self.planes[o].scale})" for o in self.outputs)
+        wanted = name if name is not None else f"for x{scale}"
+        raise OptionError(f"the graph has no output {wanted}; it has {listed}")
+
+    def needed(self, output: str) -> tuple[Node, ...]:
+        """The operations that an output needs, in their order."""
+        wanted = {output}
+        kept = []
+        for node in reversed(self.nodes):
+            if node.name in wanted:
+                kept.append(node)
+                wanted.update(node.inputs)
+        return tuple(reversed(kept))
+
+
+def understand(graph: Graph) -> Program:
+    """Check a graph and find out what it computes.
+
+    Raises
+    ------
+    UnsafeFileError
+        If it names an operation that is not known to be harmless, wherever.
+    CorruptFileError
+        If it refers to what is not there, or in a circle.
+    WeightsError
+        If it does no super-resolution that srkit understands.
+    """
+    for node in graph.nodes.values():
+        if node.op not in ALLOWED:
+            raise UnsafeFileError(
+                f"node {node.name!r} is the operation {node.op}, which is not among those that "
+                f"only compute: {', '.join(sorted(ALLOWED))}"
+            )
+    ordered = _ordered(graph)
+    constants = _constants(ordered)
+    working = [n for n in ordered if n.name not in constants and n.op != "NoOp"]
+    inputs = [n.name for n in working if n.op == "Placeholder"]
+    if len(inputs) != 1:
+        listed = ", ".join(inputs) or "none"
+        raise WeightsError(f"a graph for images has one input; this one has {listed}")
+    planes: dict[str, Planes] = {}
+    for node in working:
+        try:
+            planes[node.name] = _step(node, planes, constants, working)
+        except SrkitError as error:
+            raise type(error)(f"node {node.name!r} ({node.op}): {error}") from error
+    taken = {name for node in working for name in node.inputs}
+    made = [n.name for n in working if n.name not in taken and n.name != inputs[0]]
+    made = [n for n in made if planes[n].channels == planes[inputs[0]].channels]
+    if not made:
+        raise WeightsError("the graph makes nothing of its input that is an image like it")
+    made.sort(key=lambda name: -planes[name].scale)
+    return Program(tuple(working), constants, planes, inputs[0], tuple(made))
+
+
+def _ordered(graph: Graph) -> list[Node]:
+    """Nodes in an order in which each comes after those it needs."""
+    done: dict[str, Node] = {}
+    waiting: set[str] = set()
+    for root in graph.nodes:
+        stack = [root]
+        while stack:
+            name = stack[-1]
+            if name not in graph.nodes:
+                raise CorruptFileError(f"a node needs {name!r}, which is not there")
+            node = graph.nodes[name]
+            needs = [n for n in (*node.inputs, *node.controls) if n not in done]
+            if name in done or not needs:
+                done.setdefault(name, node)
+                waiting.discard(name)
+                stack.pop()
+            elif name in waiting:
+                raise CorruptFileError(f"node {name!r} needs its own result")
+            else:
+                waiting.add(name)
+                stack += needs
+    return list(done.values())
+
+
+def _constants(ordered: list[Node]) -> dict[str, Array]:
+    """Constants, and what is a constant after reshaping."""
+    found: dict[str, Array] = {}
+    for node in ordered:
+        if node.op == "Const":
+            value = node.attributes.get("value")
+            if not isinstance(value, np.ndarray):
+                raise CorruptFileError(f"constant {node.name!r} has no value")
+            found[node.name] = value
+        elif node.inputs and all(name in found for name in node.inputs):
+            values = [found[name] for name in node.inputs]
+            if node.op == "Identity":
+                found[node.name] = values[0]
+            elif node.op in RESHAPING:
+                found[node.name] = _reshaped(node, values)
+    return found
+
+
+def _reshaped(node: Node, values: list[Array]) -> Array:
+    try:
+        if node.op == "Reshape":
+            return values[0].reshape(tuple(int(n) for n in values[1].ravel()))
+        dims = node.attributes.get("squeeze_dims") or None
+        return values[0].squeeze(dims if isinstance(dims, tuple) else None)
+    except (ValueError, IndexError) as error:
+        raise CorruptFileError(f"{node.name!r} reshapes in a way that is none: {error}") from error
+
+
+# --- what each operation makes of its inputs ------------------------------------------------
+
+
+def _step(
+    node: Node,
+    planes: Mapping[str, Planes],
+    constants: Mapping[str, Array],
+    working: list[Node],
+) -> Planes:
+    if node.op == "Placeholder":
+        return Planes(_input_channels(node, constants, working))
+    given = [planes[name] for name in node.inputs if name in planes]
+    if not given:
+        raise CorruptFileError("it has no input that depends on the image")
+    if node.op in POINTWISE:
+        return given[0]
+    if node.op in BINARY:
+        return _binary(given)
+    handler = _HANDLERS.get(node.op)
+    if handler is None:
+        raise WeightsError("it is known for constants alone")
+    return handler(node, given[0], constants)
+
+
+def _input_channels(node: Node, constants: Mapping[str, Array], working: list[Node]) -> int | None:
+    """Channels by the kernel that takes the input, or by the shape stated."""
+    names = {node.name}
+    for other in working:
+        if not names.intersection(other.inputs):
+            continue
+        if other.op == "Conv2D" and other.inputs[1] in constants:
+            return int(constants[other.inputs[1]].shape[2])
+        if other.op in POINTWISE | BINARY:
+            names.add(other.name)
+    shape = node.attributes.get("shape")
+    return shape[-1] if isinstance(shape, tuple) and len(shape) == 4 and shape[-1] > 0 else None
+
+
+def _binary(given: list[Planes]) -> Planes:
+    if len({(p.scale, p.first) for p in given}) > 1:
+        raise WeightsError("it combines planes of several sizes or layouts")
+    channels = {p.channels for p in given}
+    if len(channels) > 1:
+        raise WeightsError(f"it combines planes of {channels} channels")
+    return replace(given[0], reach=max(p.reach for p in given))
+
+
+def _convolution(node: Node, given: Planes, constants: Mapping[str, Array]) -> Planes:
+    kernel = constants.get(node.inputs[1]) if len(node.inputs) == 2 else None
+    if kernel is None or kernel.ndim != 4:
+        raise WeightsError("its kernel is no constant of four axes")
+    if node.attributes.get("padding") != "SAME":
+        raise WeightsError(f"its padding is {node.attributes.get('padding')}; srkit knows SAME")
+    strides = node.attributes.get("strides")
+    if not isinstance(strides, tuple) or set(strides) != {1}:
+        raise WeightsError(f"its strides are {strides}; srkit knows 1")
+    layout = node.attributes.get("data_format", "NHWC")
+    if (layout == "NCHW") != given.first:
+        raise WeightsError(f"it takes {layout}, and its input is the other layout")
+    if given.channels is not None and kernel.shape[2] != given.channels:
+        raise WeightsError(f"its kernel takes {kernel.shape[2]} channels of {given.channels}")
+    spread = max(d * (k - 1) for d, k in zip(dilation(node), kernel.shape[:2], strict=True))
+    reach = given.reach + Fraction(math.ceil(spread / 2), given.scale)
+    return replace(given, channels=int(kernel.shape[3]), reach=reach)
+
+
+def dilation(node: Node) -> tuple[int, int]:
+    """Dilation of a convolution along rows and columns."""
+    found = node.attributes.get("dilations")
+    if not isinstance(found, tuple) or len(found) != 4:
+        return 1, 1
+    spatial = found[2:] if node.attributes.get("data_format") == "NCHW" else found[1:3]
+    return spatial[0], spatial[1]
+
+
+def _depth_to_space(node: Node, given: Planes, constants: Mapping[str, Array]) -> Planes:
+    block = node.attributes.get("block_size")
+    if not isinstance(block, int) or not 2 <= block <= 16:
+        raise WeightsError(f"its block size is {block}")
+    if given.channels is None or given.channels % block**2:
+        raise WeightsError(f"it makes blocks of {block}x{block} of {given.channels} channels")
+    if (node.attributes.get("data_format", "NHWC") == "NCHW") != given.first:
+        raise WeightsError("its input is of the other layout")
+    if given.scale * block > 16:
+        raise WeightsError(f"it enlarges {given.scale * block} times; srkit knows up to 16")
+    return replace(given, channels=given.channels // block**2, scale=given.scale * block)
+
+
+def _transpose(node: Node, given: Planes, constants: Mapping[str, Array]) -> Planes:
+    order = constants.get(node.inputs[1]) if len(node.inputs) == 2 else None
+    wanted = TO_NHWC if given.first else TO_NCHW
+    if order is None or tuple(int(n) for n in order.ravel()) != wanted:
+        raise WeightsError("it turns axes in a way that is no change of layout")
+    return replace(given, first=not given.first)
+
+
+_HANDLERS: Mapping[str, Callable[[Node, Planes, Mapping[str, Array]], Planes]] = {
+    "Conv2D": _convolution,
+    "DepthToSpace": _depth_to_space,
+    "Transpose": _transpose,
+}

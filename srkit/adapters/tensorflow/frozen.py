@@ -1,0 +1,114 @@
+"""Frozen graphs on TensorFlow itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.adapters.graphdef.frozen import Colour, Frozen, open_frozen, rule_of
+from srkit.adapters.tensorflow.quiet import tensorflow
+from srkit.errors import OptionError, WeightsError
+from srkit.upscaler import Upscaler
+
+# Working memory of TensorFlow against the widest layer's output, by peak memory of
+# whole processes.
+HEADROOM = 4
+
+
+class TensorFlowGraph(Upscaler):
+    """Runs a frozen graph that was checked.
+
+    Parameters
+    ----------
+    frozen
+        The graph's facts.
+    data
+        The graph's bytes.
+    device
+        ``"auto"``, ``"cpu"`` or a device of TensorFlow such as ``"GPU:0"``.
+    """
+
+    def __init__(self, frozen: Frozen, data: bytes, device: str) -> None:
+        self.card, self.scale = frozen.card, frozen.scale
+        self._frozen = frozen
+        self._tf = tensorflow()
+        self._device = _device(self._tf, device)
+        self._run = _imported(self._tf, frozen, data)
+        self._first = frozen.program.planes[frozen.output].first
+
+    @property
+    def radius(self) -> int:
+        """Radius of the receptive field in LR pixels, worked out from the graph."""
+        return self._frozen.radius
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """By the widest layer."""
+        planes = self._frozen.program.planes.values()
+        return 4.0 * HEADROOM * max((p.channels or 1) * p.scale**2 for p in planes)
+
+    def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Upscaler.run`."""
+        errors = self._tf.errors
+        try:
+            with self._tf.device(self._device):
+                made = self._run(self._tf.constant(tiles)).numpy()
+        except errors.ResourceExhaustedError as error:
+            raise MemoryError(str(error).splitlines()[0]) from error
+        result: NDArray[np.float32] = made.transpose(0, 2, 3, 1) if self._first else made
+        return result
+
+
+def _imported(tf: Any, frozen: Frozen, data: bytes) -> Any:
+    """The graph as a function of its input, of which only what the output needs is kept."""
+    definition = tf.compat.v1.GraphDef()
+    definition.ParseFromString(data)
+    wrapped = tf.compat.v1.wrap_function(
+        lambda: tf.compat.v1.import_graph_def(definition, name=""), []
+    )
+    try:
+        return wrapped.prune(f"{frozen.program.input}:0", f"{frozen.output}:0")
+    except (ValueError, KeyError) as error:
+        raise WeightsError(f"TensorFlow does not take the graph: {error}") from error
+
+
+def _device(tf: Any, device: str) -> str:
+    if device == "auto":
+        return "GPU:0" if tf.config.list_physical_devices("GPU") else "CPU:0"
+    known = [d.name.removeprefix("/device:") for d in tf.config.list_logical_devices()]
+    wanted = device.upper() if ":" in device else f"{device.upper()}:0"
+    if wanted not in known:
+        raise OptionError(f"TensorFlow has no device {device!r}; it has {', '.join(known)}")
+    return wanted
+
+
+def open_graph(
+    path: Path,
+    *,
+    scale: int | None = None,
+    color: Colour = "opencv",
+    output: str | None = None,
+    device: str = "auto",
+) -> TensorFlowGraph:
+    """An upscaler from a frozen graph.
+
+    Parameters
+    ----------
+    path, scale, color, output
+        See `srkit.adapters.pytorch.frozen.open_graph`.
+    device
+        See `TensorFlowGraph`.
+
+    Raises
+    ------
+    UnsafeFileError, CorruptFileError, WeightsError, OptionError
+        See `open_frozen`. TensorFlow sees the graph only after it was found harmless.
+    """
+    rule = rule_of(color)
+    frozen = open_frozen(path, scale, output, "tensorflow")
+    made = TensorFlowGraph(frozen, path.read_bytes(), device)
+    made.luma_rule = rule
+    return made

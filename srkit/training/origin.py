@@ -1,0 +1,60 @@
+"""The network that a run starts from, and the file that weights are written to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+import srkit
+from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.errors import WeightsError
+from srkit.imaging.atomic import replacing
+from srkit.training.families import Family
+from srkit.weights import sha256, weights_path
+
+
+def network(family: Family, scale: int, init: str | Path, seed: int) -> tuple[nn.Module, str]:
+    """The network to start from, and what it is: for headers.
+
+    Parameters
+    ----------
+    init
+        ``""`` for bicubic interpolation, or a model's name, or a weights file.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are of another network or scale.
+    """
+    torch.manual_seed(seed)
+    if not init:
+        net = family.build(scale)
+        family.start(net)
+        return net, "bicubic interpolation"
+    path = Path(init)
+    if isinstance(init, str) and init in srkit.list_models():
+        weights = srkit.card(init).weights.get(scale)
+        if weights is None:
+            raise WeightsError(
+                f"{init} has no weights for x{scale} to start from; name a file of yours by "
+                'init, or start from bicubic interpolation by start="" (--set start=)'
+            )
+        path = weights_path(weights)
+    checkpoint = read_checkpoint(path)
+    net = family.read(checkpoint.tensors, scale)
+    # Weights of FSRCNN do not tell their scale, but headers do.
+    found = checkpoint.metadata.get("scale", str(net.scale))
+    if found != str(scale):
+        raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
+    return net, f"{path.name}, SHA-256 {sha256(path)[:16]}"
+
+
+def write_weights(tensors: Mapping[str, Tensor], out: Path, header: Mapping[str, str]) -> None:
+    """Write weights as a safetensors file that appears whole or not at all."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with replacing(out) as file:
+        file.write(save(plain, dict(header)))
