@@ -1,4 +1,4 @@
-"""Sessions: lint, tests, base, wheel. `nox` runs them all, `nox -s tests` one."""
+"""Sessions: lint, tests, tensorflow, base, wheel. `nox` runs them all, `nox -s tests` one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONSTRAINTS = {"PIP_CONSTRAINT": str(HERE / "constraints.txt")}
 # Everything is offline once it is installed; the proxies lead nowhere.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
-nox.options.sessions = ["lint", "tests", "base", "wheel"]
+nox.options.sessions = ["lint", "tests", "tensorflow", "base", "wheel"]
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_external_run = True
 
@@ -37,6 +37,13 @@ def tests(session: nox.Session) -> None:
     """All tests and doctests, with every framework."""
     install(session, "-e", ".[all,test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def tensorflow(session: nox.Session) -> None:
+    """Frozen graphs against TensorFlow and OpenCV themselves."""
+    install(session, "-e", ".[torch,tensorflow,test]", "opencv-contrib-python-headless")
+    session.run("pytest", "tests/graphs", *session.posargs)
 
 
 @nox.session

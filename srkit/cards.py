@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from srkit.card import ModelCard, WeightsFile
-from srkit.formats import is_safetensors, is_torch_checkpoint
+from srkit.formats import is_graph, is_safetensors, is_torch_checkpoint
 from srkit.registry import FileFormat
 
 ANY_SCALE = tuple(range(2, 17))
@@ -81,6 +81,14 @@ TORCH_CHECKPOINT = FileFormat(
     sniff=is_torch_checkpoint,
     adapter="srkit.adapters.pytorch.files:open_checkpoint",
     framework="torch",
+)
+FROZEN_GRAPH = FileFormat(
+    name="frozen TensorFlow graph",
+    suffixes=(".pb",),
+    sniff=is_graph,
+    adapter="srkit.adapters.pytorch.frozen:open_graph",
+    framework="torch",
+    others={"tensorflow": "srkit.adapters.tensorflow.frozen:open_graph"},
 )
 SAFETENSORS = FileFormat(
     name="safetensors file",

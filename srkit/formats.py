@@ -59,6 +59,20 @@ def is_safetensors(head: bytes, path: Path) -> bool:
     return 2 <= int(struct.unpack("<Q", head[:8])[0]) <= _MAX_HEADER
 
 
+def is_graph(head: bytes, path: Path) -> bool:
+    r"""Whether a file is a GraphDef or SavedModel of TensorFlow.
+
+    Protocol buffers have no signature: a message that begins with its first field, in a
+    file with their suffix.
+
+    Examples
+    --------
+    >>> is_graph(b"\n\x10\n\x02in\x12\x0bPlaceholder", Path("a.pb"))
+    True
+    """
+    return path.suffix.lower() == ".pb" and head[:1] in (b"\n", b"\x08")
+
+
 def is_tar(head: bytes) -> bool:
     """Whether a file is a tar archive."""
     return head[257:262] == b"ustar"

@@ -7,7 +7,7 @@ import fnmatch
 import importlib
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.util import find_spec
@@ -62,6 +62,8 @@ class FileFormat:
         returns an `Upscaler`.
     framework
         As in `ModelCard`.
+    others
+        Other frameworks that such files run on, and the adapter for each.
     """
 
     name: str
@@ -69,6 +71,7 @@ class FileFormat:
     sniff: Callable[[bytes, Path], bool]
     adapter: str
     framework: str
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 def installed(group: str) -> list[metadata.EntryPoint]:
@@ -170,11 +173,7 @@ class Registry:
             return self._open(Path(model), scale, runtime, options)
         card = self.card(model, dist)
         chosen = _scale(card, scale)
-        if runtime not in ("auto", card.framework):
-            raise OptionError(
-                f"{card.name} runs on {card.framework}; runtime is 'auto' or {card.framework!r}, "
-                f"not {runtime!r}"
-            )
+        _runtime(runtime, {card.framework: card.adapter}, f"{card.name} runs on {card.framework}")
         adapter = _adapter(card.adapter, card.framework, card.install)
         check_options(adapter, options, card.name)
         weights = card.weights.get(chosen)
@@ -201,17 +200,25 @@ class Registry:
         for kind in formats:
             if not _sniffs(kind, head, path):
                 continue
-            if runtime not in ("auto", kind.framework):
-                raise OptionError(
-                    f"{path.name} is a {kind.name}; runtime is 'auto' or {kind.framework!r}, "
-                    f"not {runtime!r}"
-                )
-            opener = _adapter(kind.adapter, kind.framework, None)
+            runtimes = {kind.framework: kind.adapter, **kind.others}
+            framework = _runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
+            opener = _adapter(runtimes[framework], framework, None)
             check_options(opener, options, kind.name)
-            return _checked(opener(path, scale=scale, **options), kind.adapter)
+            return _checked(opener(path, scale=scale, **options), runtimes[framework])
         raise WeightsError(
             f"{path} is no weights file srkit knows; it reads {_listed(k.name for k in formats)}"
         )
+
+
+def _runtime(runtime: str, runtimes: Mapping[str, str], told: str) -> str:
+    """The framework to run on: the one asked for, or the first that is installed."""
+    if runtime == "auto":
+        there = [name for name in runtimes if not missing_packages(name)]
+        return there[0] if there else next(iter(runtimes))
+    if runtime not in runtimes:
+        listed = ", ".join(map(repr, ("auto", *runtimes)))
+        raise OptionError(f"{told}; runtime is one of {listed}, not {runtime!r}")
+    return runtime
 
 
 def check_options(adapter: Callable[..., Any], options: dict[str, Any], name: str) -> None:

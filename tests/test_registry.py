@@ -238,7 +238,7 @@ def test_the_scale_is_the_default_or_one_on_offer():
 def test_the_runtime_is_auto_or_the_models_own():
     models = registry("MODEL")
     assert models.load("model", runtime="numpy").scale == 2
-    with pytest.raises(OptionError, match="runtime is 'auto' or 'numpy', not 'torch'"):
+    with pytest.raises(OptionError, match="runtime is one of 'auto', 'numpy', not 'torch'"):
         models.load("model", runtime="torch")
 
 
@@ -338,7 +338,7 @@ def test_options_of_a_file_are_those_of_its_format(here):
     models = registry("MODEL")
     with pytest.raises(OptionError, match="test file has no option 'windw'; did you mean 'window'"):
         models.load("weights.tst", windw=1)
-    with pytest.raises(OptionError, match="runtime is 'auto' or 'numpy', not 'torch'"):
+    with pytest.raises(OptionError, match="runtime is one of 'auto', 'numpy', not 'torch'"):
         models.load("weights.tst", runtime="torch")
 
 

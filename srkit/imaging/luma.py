@@ -105,13 +105,17 @@ class OpenCVColour:
         )
         top_row, left = int(iy.min()), int(ix.min())
         window = source[top_row : int(iy.max()) + 1, left : int(ix.max()) + 1]
+        corners = (iy - top_row, wy, ix - left, wx)
         chroma = _chroma(window, top)
-        tall = sum(wy[k][:, None, None] * chroma[iy[k] - top_row] for k in (0, 1))
-        wide = sum(wx[k][:, None] * tall[:, ix[k] - left] for k in (0, 1))
         if top != 255:
+            wide = _resized(chroma, *corners)
             return _rgb_of_floats(luma[..., 0], np.asarray(wide, np.float32))
         y = np.rint(np.clip(luma[..., 0] * np.float32(255), 0, 255)).astype(np.int64)
-        return _rgb_of_levels(y, np.rint(wide).astype(np.int64) - 128)
+        # OpenCV resizes chroma as floats in [0, 1]: what lies at a half goes where their
+        # rounding takes it.
+        wide = _resized(chroma * np.float32(1 / 255), *corners)
+        levels = np.rint(wide * np.float32(255)).astype(np.int64)
+        return _rgb_of_levels(y, levels - 128)
 
 
 def luma_of(values: Floats) -> Floats:
@@ -126,6 +130,24 @@ def _bilinear(new: int, old: int, part: slice) -> tuple[NDArray[np.intp], NDArra
     share = (place - first).astype(np.float32)
     index = np.clip(np.stack([first, first + 1]), 0, old - 1)
     return index, np.stack([1 - share, share])
+
+
+def _resized(
+    chroma: Floats,
+    iy: NDArray[np.intp],
+    wy: Floats,
+    ix: NDArray[np.intp],
+    wx: Floats,
+) -> Floats:
+    """Bilinear: across first, in single precision with fused multiply-add, as OpenCV 5 does."""
+    wide = _between(chroma[:, ix[0]], chroma[:, ix[1]], wx[1][:, None])
+    return _between(wide[iy[0]], wide[iy[1]], wy[1][:, None, None])
+
+
+def _between(first: Floats, second: Floats, share: Floats) -> Floats:
+    # A fused multiply-add rounds once; the product of two singles is exact in a double.
+    way = (second - first).astype(np.float64) * share
+    return np.asarray(first + way, np.float32)
 
 
 def _chroma(window: NDArray[Any], top: float) -> Floats:

@@ -210,8 +210,11 @@ def _shape(message: memoryview) -> tuple[int, ...] | None:
     return tuple(sides)
 
 
-def _tensor(message: memoryview, budget: _Budget) -> Array:
-    """A TensorProto, whole or as the few numbers that are repeated to fill it."""
+def _tensor(message: memoryview, budget: _Budget) -> Array | None:
+    """A TensorProto, whole or as the few numbers that are repeated to fill it.
+
+    None for texts and other data that no operation here takes.
+    """
     kind, content = 0, None
     shape: tuple[int, ...] = ()
     numbers: list[float | int] = []
@@ -231,7 +234,7 @@ def _tensor(message: memoryview, budget: _Budget) -> Array:
                 halves = np.array(packed_varints(entry), np.uint16).view(np.float16)
                 numbers += [float(half) for half in halves]
     if kind not in DTYPES:
-        raise WeightsError(f"a constant is of the data type {kind}, which no such graph needs")
+        return None
     dtype, count = np.dtype(DTYPES[kind]), math.prod(shape)
     if min(shape, default=0) < 0:
         raise CorruptFileError(f"a constant has the shape {shape}")

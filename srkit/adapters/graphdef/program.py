@@ -180,7 +180,7 @@ def _constants(ordered: list[Node]) -> dict[str, Array]:
         if node.op == "Const":
             value = node.attributes.get("value")
             if not isinstance(value, np.ndarray):
-                raise CorruptFileError(f"constant {node.name!r} has no value")
+                raise WeightsError(f"constant {node.name!r} holds no numbers")
             found[node.name] = value
         elif node.inputs and all(name in found for name in node.inputs):
             values = [found[name] for name in node.inputs]

@@ -10,16 +10,17 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from srkit.adapters.pytorch.graph import Reorder
 from srkit.errors import WeightsError
 
 # Layers that look at one pixel at a time.
 POINTWISE = (
     nn.PReLU, nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.GELU,
-    nn.BatchNorm2d, nn.Identity, nn.Dropout,
+    nn.BatchNorm2d, nn.Identity, nn.Dropout, Reorder,
 )  # fmt: skip
 POINTWISE_FUNCTIONS = {
     "add", "sub", "mul", "truediv", "iadd", "imul", "cat", "tanh", "relu", "sigmoid", "clamp",
-    "to", "contiguous",
+    "to", "contiguous", "abs", "neg", "maximum", "minimum", "leaky_relu",
 }  # fmt: skip
 
 # How far a value reaches in LR pixels, and how many of its pixels one LR pixel holds.

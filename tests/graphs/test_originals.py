@@ -1,0 +1,136 @@
+"""Frozen graphs against the real TensorFlow and the real OpenCV; run by ``nox -s tensorflow``."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from protobuf import DOUBLE, node
+from skimage import data
+
+pytest.importorskip("tensorflow", reason="needs pip install 'srkit[tensorflow]'")
+
+import srkit
+
+PHOTOS = [data.astronaut()[3:78, 200:283], data.coffee()[50:111, 100:167]]
+GREY = data.camera()[100:161, 50:93]
+
+
+def graphs():
+    if "SRKIT_DATA" not in os.environ:
+        return []
+    return sorted((Path(os.environ["SRKIT_DATA"]) / "tf_graphs").glob("*.pb"))
+
+
+needed = pytest.mark.skipif(
+    "SRKIT_DATA" not in os.environ, reason="SRKIT_DATA names the folder of real graphs"
+)
+
+
+def both(path, **options):
+    return [srkit.load(path, runtime=name, **options) for name in ("tensorflow", "torch")]
+
+
+@needed
+@pytest.mark.parametrize("path", graphs(), ids=lambda path: path.stem)
+def test_torch_computes_what_tensorflow_does(path):
+    largest = srkit.load(path, runtime="torch", device="cpu").scale
+    for scale in (2, 4, 8) if "LapSRN" in path.stem else (largest,):
+        if scale > largest:
+            continue
+        original, rebuilt = both(path, scale=scale)
+        tiles = np.stack([GREY, GREY[::-1]])[..., None] / np.float32(255)
+        # LapSRN's depth adds roundings up.
+        bound = 5e-6 if "LapSRN" in path.stem else 1e-6
+        np.testing.assert_allclose(original.run(tiles), rebuilt.run(tiles), atol=bound, rtol=0)
+        assert original.radius == rebuilt.radius
+
+
+@needed
+@pytest.mark.parametrize("runtime", ["tensorflow", "torch"])
+@pytest.mark.parametrize("path", graphs(), ids=lambda path: path.stem)
+def test_pictures_are_those_of_opencv(path, runtime):
+    cv2 = pytest.importorskip("cv2", reason="needs opencv-contrib-python-headless")
+    name, scale = path.stem.split("_x")
+    theirs = cv2.dnn_superres.DnnSuperResImpl_create()
+    theirs.readModel(str(path))
+    theirs.setModel(name.lower().removesuffix("-small"), int(scale))
+    ours = srkit.load(path, runtime=runtime)
+    for photo in PHOTOS:
+        wanted = theirs.upsample(np.ascontiguousarray(photo[..., ::-1]))[..., ::-1]
+        apart = np.abs(ours.upscale(photo).astype(int) - wanted)
+        assert apart.max() <= 2
+        assert np.mean(apart > 0) <= 0.01
+
+
+def test_tiles_make_the_whole_picture(tmp_path):
+    path = tmp_path / "double.pb"
+    path.write_bytes(DOUBLE)
+    model = srkit.load(path, runtime="tensorflow")
+    whole = model.upscale(PHOTOS[0])
+    memory = int(400 * model.bytes_per_pixel)
+    np.testing.assert_array_equal(model.upscale(PHOTOS[0], memory=memory), whole)
+
+
+def test_the_payload_acts_where_nobody_checks(tmp_path):
+    """What srkit refuses is no phantom: TensorFlow itself writes the file."""
+    import tensorflow as tf
+
+    target = tmp_path / "written.txt"
+    with tf.Graph().as_default() as graph:
+        image = tf.compat.v1.placeholder(tf.float32, [1, None, None, 1], name="image")
+        write = tf.io.write_file(str(target), "payload")
+        with tf.control_dependencies([write]):
+            tf.nn.relu(image, name="out")
+    path = tmp_path / "hostile.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    definition = tf.compat.v1.GraphDef()
+    definition.ParseFromString(path.read_bytes())
+    imported = tf.compat.v1.wrap_function(
+        lambda: tf.compat.v1.import_graph_def(definition, name=""), []
+    )
+    imported.prune("image:0", "out:0")(tf.zeros([1, 2, 2, 1]))
+    assert target.read_text() == "payload"
+    target.unlink()
+    for runtime in ("tensorflow", "torch"):
+        with pytest.raises(srkit.UnsafeFileError, match="WriteFile"):
+            srkit.load(path, runtime=runtime)
+    assert not target.exists()
+
+
+SCRIPT = """
+import os
+import sys
+import numpy as np
+import srkit
+before = dict(os.environ)
+for runtime in sys.argv[2:]:
+    srkit.load(sys.argv[1], runtime=runtime).upscale(np.zeros((4, 4), np.uint8))
+changed = {k for k in before.keys() | os.environ.keys() if before.get(k) != os.environ.get(k)}
+assert "TF_CPP_MIN_LOG_LEVEL" not in changed, changed
+"""
+
+
+@pytest.mark.parametrize("order", [("torch", "tensorflow"), ("tensorflow", "torch")])
+def test_both_frameworks_run_in_one_process_and_say_nothing(tmp_path, order):
+    path = tmp_path / "double.pb"
+    path.write_bytes(DOUBLE)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, path, *order], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_tensorflow_is_imported_only_where_it_runs(tmp_path):
+    path = tmp_path / "hostile.pb"
+    path.write_bytes(DOUBLE + node("evil", "ReadFile"))
+    script = (
+        "import sys, srkit\n"
+        "import srkit.adapters.tensorflow.frozen\n"
+        "try: srkit.load(sys.argv[1], runtime='tensorflow')\n"
+        "except srkit.UnsafeFileError: pass\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script, path], check=True)
