@@ -42,7 +42,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def tensorflow(session: nox.Session) -> None:
     """Frozen graphs against TensorFlow and OpenCV themselves."""
-    install(session, "-e", ".[torch,tensorflow,test]", "opencv-contrib-python-headless")
+    install(session, "-e", ".[train,tensorflow,test]", "opencv-contrib-python-headless")
     session.run("pytest", "tests/graphs", *session.posargs)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import srkit
-from srkit.cli import bench, compare, models, train, upscale
+from srkit.cli import bench, compare, convert, models, train, upscale
 from srkit.errors import OptionError, SrkitError, UnknownModelError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -78,6 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"srkit {srkit.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (upscale, models, compare, bench, train):
+    for command in (upscale, models, compare, bench, train, convert):
         command.add(commands)
     return parser

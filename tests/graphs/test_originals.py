@@ -65,6 +65,36 @@ def test_pictures_are_those_of_opencv(path, runtime):
         assert np.mean(apart > 0) <= 0.01
 
 
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("name", ["ESPCN", "FSRCNN"])
+def test_networks_trained_here_run_in_opencv_and_tensorflow(tmp_path, name, scale):
+    cv2 = pytest.importorskip("cv2", reason="needs opencv-contrib-python-headless")
+    import torch
+
+    from srkit.adapters.pytorch.nets.espcn import ESPCN
+    from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
+    from srkit.convert import convert
+    from srkit.training.luma_start import start_espcn, start_fsrcnn
+
+    torch.manual_seed(0)
+    net = ESPCN(scale) if name == "ESPCN" else FSRCNN(scale)
+    (start_espcn if name == "ESPCN" else start_fsrcnn)(net)
+    torch.save(net.state_dict(), tmp_path / "net.pth")
+    path = convert(tmp_path / "net.pth", tmp_path / "net.pb", scale=scale)
+    theirs = cv2.dnn_superres.DnnSuperResImpl_create()
+    theirs.readModel(str(path))
+    theirs.setModel(name.lower(), scale)
+    photo = PHOTOS[0]
+    wanted = theirs.upsample(np.ascontiguousarray(photo[..., ::-1]))[..., ::-1]
+    # A network that begins as bicubic interpolation makes a picture of the photo.
+    bicubic = srkit.load("bicubic", scale=scale).upscale(photo)
+    assert np.abs(wanted.astype(int) - bicubic).mean() < 8
+    for model in both(path):
+        apart = np.abs(model.upscale(photo).astype(int) - wanted)
+        assert apart.max() <= 2
+        assert np.mean(apart > 0) <= 0.01
+
+
 def test_tiles_make_the_whole_picture(tmp_path):
     path = tmp_path / "double.pb"
     path.write_bytes(DOUBLE)

@@ -231,8 +231,9 @@ def _input_channels(node: Node, constants: Mapping[str, Array], working: list[No
     for other in working:
         if not names.intersection(other.inputs):
             continue
-        if other.op == "Conv2D" and other.inputs[1] in constants:
-            return int(constants[other.inputs[1]].shape[2])
+        kernel = constants.get(other.inputs[1]) if len(other.inputs) == 2 else None
+        if other.op == "Conv2D" and kernel is not None and kernel.ndim == 4:
+            return int(kernel.shape[2])
         if other.op in POINTWISE | BINARY:
             names.add(other.name)
     shape = node.attributes.get("shape")

@@ -1,0 +1,36 @@
+"""``srkit convert``: weights from one format into another."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from srkit.cli.console import Commands, positive, write
+from srkit.convert import convert
+from srkit.errors import OptionError
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "convert",
+        help="weights of ESPCN and FSRCNN as frozen TensorFlow graphs",
+        description=(
+            "Write weights in another format: ESPCN and FSRCNN as frozen graphs (.pb), which "
+            "OpenCV's dnn_superres and TensorFlow load."
+        ),
+        epilog="example: srkit convert runs/espcn/best.safetensors ESPCN_x2.pb",
+    )
+    parser.add_argument("source", type=Path, help="checkpoint or .safetensors")
+    parser.add_argument("target", type=Path, help="file to write, .pb")
+    parser.add_argument("--scale", type=positive, help="factor, where the weights do not tell")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert, and write the path to stdout."""
+    if args.target.exists() and not args.overwrite:
+        raise OptionError(f"{args.target} exists; use --overwrite")
+    write(str(convert(args.source, args.target, scale=args.scale)))
+    return 0

@@ -1,0 +1,94 @@
+"""Networks trained here, written as frozen graphs."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from safetensors.torch import save_file
+from torch.nn import functional
+
+import srkit
+from srkit import OptionError, WeightsError
+from srkit.adapters.graphdef.graph import read_graph
+from srkit.adapters.graphdef.writing import at_low_resolution
+from srkit.adapters.pytorch.nets.espcn import ESPCN
+from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
+from srkit.adapters.pytorch.nets.srresnet import SRResNet
+from srkit.cli import main
+from srkit.convert import convert
+
+IMAGE = np.random.default_rng(0).random((1, 13, 17, 1), np.float32)
+
+
+def saved(net, path, **header):
+    # Biases and slopes that no start would give, so that none can be mixed up.
+    torch.manual_seed(3)
+    for value in net.state_dict().values():
+        if value.ndim == 1:
+            value.uniform_(-0.3, 0.3)
+    save_file(net.state_dict(), path, {k: str(v) for k, v in header.items()})
+    return path
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("kind", [ESPCN, FSRCNN])
+def test_the_graph_computes_what_the_network_does(tmp_path, kind, scale):
+    net = kind(scale)
+    source = saved(net, tmp_path / "net.safetensors", scale=scale)
+    target = convert(source, tmp_path / "net.pb")
+    model = srkit.load(target, device="cpu")
+    assert model.scale == scale
+    with torch.no_grad():
+        wanted = net(torch.from_numpy(IMAGE.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(model.run(IMAGE), wanted, atol=2e-6)
+    assert wanted.std() > 0.02
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_transposed_convolution_is_one_before_a_shuffle(scale):
+    kernel = torch.rand(6, 1, 9, 9)
+    image = torch.rand(1, 6, 7, 8)
+    wanted = functional.conv_transpose2d(
+        image, kernel, stride=scale, padding=4, output_padding=scale - 1
+    )
+    small = torch.from_numpy(at_low_resolution(kernel.numpy(), scale)).permute(3, 2, 0, 1)
+    made = functional.pixel_shuffle(functional.conv2d(image, small, padding=2), scale)
+    torch.testing.assert_close(made, wanted)
+
+
+def test_operators_and_names_are_those_of_the_published_graphs(tmp_path):
+    source = saved(ESPCN(2), tmp_path / "net.safetensors")
+    nodes = read_graph(convert(source, tmp_path / "net.pb")).nodes
+    names = {"IteratorGetNext", "NHWC_output", "NCHW_output", "f1", "b3", "conv2", "Relu_1"}
+    assert names <= nodes.keys()
+    published = {"Add", "Const", "Conv2D", "DepthToSpace", "Placeholder", "Relu", "Transpose"}
+    assert {node.op for node in nodes.values()} == published
+
+
+def test_what_cannot_be_converted_is_refused_and_nothing_is_written(tmp_path):
+    target = tmp_path / "net.pb"
+    unknown = saved(FSRCNN(2), tmp_path / "fsrcnn.safetensors")
+    with pytest.raises(OptionError, match="give scale="):
+        convert(unknown, target)
+    stated = saved(FSRCNN(2), tmp_path / "stated.safetensors", scale=2)
+    with pytest.raises(OptionError, match="for x2, not x3"):
+        convert(stated, target, scale=3)
+    large = saved(SRResNet(2, channels=4, blocks=1), tmp_path / "srresnet.safetensors")
+    with pytest.raises(WeightsError, match="neither ESPCN nor FSRCNN"):
+        convert(large, target)
+    with pytest.raises(OptionError, match="cannot become"):
+        convert(unknown, tmp_path / "net.onnx")
+    assert not target.exists()
+
+
+def test_the_command_keeps_what_is_there(tmp_path, capsys):
+    source = str(saved(ESPCN(3), tmp_path / "net.safetensors"))
+    target = tmp_path / "net.pb"
+    assert main(["convert", source, str(target)]) == 0
+    assert capsys.readouterr().out.strip() == str(target)
+    target.write_bytes(b"mine")
+    assert main(["convert", source, str(target)]) == 2
+    assert target.read_bytes() == b"mine"
+    assert main(["convert", source, str(target), "--overwrite"]) == 0
+    assert srkit.load(target).scale == 3
