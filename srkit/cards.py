@@ -75,6 +75,25 @@ SRGAN = ModelCard(
     },
 )
 
+ESPCN = ModelCard(
+    name="espcn",
+    summary="Three convolutions on luma: tiny and fast.",
+    adapter="srkit.adapters.pytorch.luma:LumaUpscaler",
+    framework="torch",
+    scales=(2,),
+    default_scale=2,
+    colour="luma",
+    licence="CC-BY-SA-4.0",
+    paper="Shi et al., CVPR 2016, arXiv:1609.05158",
+    training_data="srkit/pretrained/CREDITS.md",
+    weights={
+        2: WeightsFile(
+            file="espcn_x2.safetensors",
+            sha256="b13f4f3bab061ebb749172b4bfd91d301b71da20554e68666d874c41dac2a83e",
+        )
+    },
+)
+
 TORCH_CHECKPOINT = FileFormat(
     name="PyTorch checkpoint",
     suffixes=(".pth", ".pth.tar", ".pt", ".ckpt"),

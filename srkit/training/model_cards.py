@@ -75,7 +75,7 @@ def _recipe(text: str) -> str:
     if not text.startswith("{"):
         return text
     recipe = json.loads(text)
-    shown = ("name", "batch", "crop", "rate", "schedule", "ema", "losses", "adversary")
+    shown = ("name", "batch", "crop", "rate", "schedule", "expand", "ema", "losses", "adversary")
     told = [f"{key} {json.dumps(recipe[key])}" for key in shown if recipe.get(key)]
     if recipe.get("degradations"):
         told.append("degradations " + json.dumps(recipe["degradations"]))
