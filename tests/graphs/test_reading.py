@@ -20,8 +20,8 @@ from protobuf import (
     splat,
 )
 
-import srkit
 from srkit import CorruptFileError, OptionError, SrkitError, UnsafeFileError, WeightsError
+from srkit.adapters.graphdef.frozen import open_frozen
 from srkit.adapters.graphdef.graph import MOST_NUMBERS, parse_graph, read_graph
 from srkit.adapters.graphdef.program import understand
 
@@ -85,7 +85,7 @@ def test_whatever_could_act_is_refused_wherever_it_stands(hostile, tmp_path):
     path = tmp_path / "graph.pb"
     path.write_bytes(hostile)
     with pytest.raises(UnsafeFileError, match=r"graph\.pb"):
-        srkit.load(path)
+        open_frozen(path, None, None, "torch")
 
 
 def test_a_constant_out_of_proportion_is_refused_before_it_is_made():
