@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -203,3 +204,16 @@ def test_a_fresh_run_that_is_stopped_early_does_not_go_on_from_an_older_one(
         with pytest.raises(StoppedError):
             srkit.train("espcn", photos, tmp_path, **options)
     assert [row["step"] for row in rows(tmp_path)] == ["0"]
+
+
+def test_a_run_is_not_continued_on_other_photos(photos, tmp_path, tiny):
+    # A photo more moves others between those trained on and those checked on.
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    shutil.copytree(photos, folder)
+    options = {**tiny, "steps": 2, "scale": 2}
+    srkit.train("espcn", folder, out, **options)
+    before = snapshot(out)
+    shutil.copy(folder / "astronaut.png", folder / "another.png")
+    with pytest.raises(OptionError, match="photos was"):
+        srkit.train("espcn", folder, out, **options)
+    assert snapshot(out) == before
