@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import torch
@@ -110,8 +111,7 @@ class _Builder:
 
     def _depth_to_space(self, node: Node) -> fx.Node:
         """Pixel shuffle; TensorFlow's channels run fastest, torch's slowest."""
-        block = node.attributes["block_size"]
-        assert isinstance(block, int)  # noqa: S101  # `understand` made sure
+        block = cast(int, node.attributes["block_size"])  # `understand` made sure
         given = self._made[node.inputs[0]]
         channels = self._program.planes[node.name].channels or 1
         if channels > 1:
