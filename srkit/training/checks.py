@@ -89,7 +89,9 @@ class Check:
     def picture(self, planes: nn.Module, count: int = 4) -> Pixels:
         """Bicubic, result and photo side by side, for some of the pairs: uint8."""
         rows = []
-        for lr, hr in self.pairs[:count]:
+        # Neighbours are often of one photo.
+        apart = max(1, len(self.pairs) // count)
+        for lr, hr in self.pairs[::apart][:count]:
             made = to_pixels(self.upscale(planes, lr)[0])
             shown, photo = _bicubic(lr, hr), hr
             if self.luma:
