@@ -17,6 +17,7 @@ from srkit import metrics
 from srkit.benchmark import Scores, evaluate
 from srkit.card import ModelCard, WeightsFile
 from srkit.comparison import Comparison, compare
+from srkit.conversion import convert
 from srkit.errors import (
     BrokenPluginError,
     CorruptFileError,
@@ -62,6 +63,7 @@ __all__ = [
     "WeightsFile",
     "card",
     "compare",
+    "convert",
     "evaluate",
     "imresize",
     "list_models",

@@ -65,6 +65,9 @@ class ModelCard:
         What the weights were trained on.
     weights
         File of each scale; empty for models without weights.
+    others
+        Other frameworks that the model runs on, and the adapter for each:
+        ``load(..., runtime=...)`` chooses.
     install
         The command that installs what the adapter needs, where that is not one of
         srkit's extras.
@@ -91,6 +94,7 @@ class ModelCard:
     paper: str = ""
     training_data: str = ""
     weights: Mapping[int, WeightsFile] = field(default_factory=lambda: MappingProxyType({}))
+    others: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     install: str | None = None
 
     def radius_at(self, scale: int) -> int | None:

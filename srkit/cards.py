@@ -80,6 +80,7 @@ ESPCN = ModelCard(
     summary="Three convolutions on luma: tiny and fast.",
     adapter="srkit.adapters.pytorch.luma:LumaUpscaler",
     framework="torch",
+    others={"tensorflow": "srkit.adapters.tensorflow.luma:load_model"},
     scales=(2,),
     default_scale=2,
     colour="luma",
@@ -115,4 +116,5 @@ SAFETENSORS = FileFormat(
     sniff=is_safetensors,
     adapter="srkit.adapters.pytorch.files:open_checkpoint",
     framework="torch",
+    others={"tensorflow": "srkit.adapters.tensorflow.luma:open_weights"},
 )

@@ -39,7 +39,7 @@ HEAD = 4096
 PACKAGES = {
     "numpy": (),
     "torch": ("torch", "safetensors"),
-    "tensorflow": ("tensorflow",),
+    "tensorflow": ("tensorflow", "safetensors"),
     "theano": ("theano", "lasagne"),
 }
 EXTRAS = {"torch": "torch", "tensorflow": "tensorflow", "theano": "lasagne"}
@@ -173,14 +173,16 @@ class Registry:
             return self._open(Path(model), scale, runtime, options)
         card = self.card(model, dist)
         chosen = _scale(card, scale)
-        _runtime(runtime, {card.framework: card.adapter}, f"{card.name} runs on {card.framework}")
-        adapter = _adapter(card.adapter, card.framework, card.install)
+        runtimes = {card.framework: card.adapter, **card.others}
+        told = f"{card.name} runs on {' and '.join(runtimes)}"
+        framework = _runtime(runtime, runtimes, told)
+        adapter = _adapter(runtimes[framework], framework, card.install)
         check_options(adapter, options, card.name)
         weights = card.weights.get(chosen)
         if card.weights and weights is None:
             raise WeightsError(f"{card.name} has no weights for x{chosen}")
         made = adapter(card, chosen, weights and weights_path(weights), **options)
-        return _checked(made, card.adapter)
+        return _checked(made, runtimes[framework])
 
     def _is_file(self, model: str) -> bool:
         if "/" in model or "\\" in model:

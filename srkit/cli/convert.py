@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from srkit.cli.console import Commands, positive, write
-from srkit.convert import convert
+from srkit.conversion import convert
 from srkit.errors import OptionError
 
 

@@ -73,7 +73,7 @@ def test_networks_trained_here_run_in_opencv_and_tensorflow(tmp_path, name, scal
 
     from srkit.adapters.pytorch.nets.espcn import ESPCN
     from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
-    from srkit.convert import convert
+    from srkit.conversion import convert
     from srkit.training.luma_start import start_espcn, start_fsrcnn
 
     torch.manual_seed(0)
@@ -104,30 +104,110 @@ def test_tiles_make_the_whole_picture(tmp_path):
     np.testing.assert_array_equal(model.upscale(PHOTOS[0], memory=memory), whole)
 
 
-def test_the_payload_acts_where_nobody_checks(tmp_path):
-    """What srkit refuses is no phantom: TensorFlow itself writes the file."""
+# --- what srkit refuses is no phantom: without its check TensorFlow writes the file -----------
+
+
+def hostile_graph(tf, kind, target):
+    """A graph that doubles nothing and writes a file; the image goes to ``out``."""
+    with tf.Graph().as_default() as graph:
+        image = tf.compat.v1.placeholder(tf.float32, [1, None, None, 1], name="image")
+        if kind == "control input":
+            with tf.control_dependencies([tf.io.write_file(str(target), "payload")]):
+                tf.nn.relu(image, name="out")
+        elif kind == "dangling":
+            tf.io.write_file(str(target), "payload")
+            tf.nn.relu(image, name="out")
+        else:
+
+            @tf.function(autograph=False)
+            def hidden(x):
+                tf.io.write_file(str(target), "payload")
+                return tf.nn.relu(x)
+
+            tf.identity(hidden(image), name="out")
+    return graph.as_graph_def()
+
+
+def run_unchecked(tf, definition, *, pruned):
+    """Pruned to what the output needs, or the graph as a whole."""
+    wrapped = tf.compat.v1.wrap_function(
+        lambda: tf.compat.v1.import_graph_def(definition, name=""), []
+    )
+    if pruned:
+        wrapped.prune("image:0", "out:0")(tf.zeros([1, 2, 2, 1]))
+    else:
+        wrapped()
+
+
+@pytest.mark.parametrize(
+    ("kind", "pruned", "told"),
+    [
+        ("control input", True, "WriteFile"),
+        ("library function", True, "function"),
+        ("dangling", False, "WriteFile"),
+    ],
+)
+def test_payloads_act_where_nobody_checks(tmp_path, kind, pruned, told):
     import tensorflow as tf
 
     target = tmp_path / "written.txt"
-    with tf.Graph().as_default() as graph:
-        image = tf.compat.v1.placeholder(tf.float32, [1, None, None, 1], name="image")
-        write = tf.io.write_file(str(target), "payload")
-        with tf.control_dependencies([write]):
-            tf.nn.relu(image, name="out")
+    definition = hostile_graph(tf, kind, target)
     path = tmp_path / "hostile.pb"
-    path.write_bytes(graph.as_graph_def().SerializeToString())
-    definition = tf.compat.v1.GraphDef()
-    definition.ParseFromString(path.read_bytes())
-    imported = tf.compat.v1.wrap_function(
-        lambda: tf.compat.v1.import_graph_def(definition, name=""), []
-    )
-    imported.prune("image:0", "out:0")(tf.zeros([1, 2, 2, 1]))
+    path.write_bytes(definition.SerializeToString())
+    run_unchecked(tf, definition, pruned=pruned)
     assert target.read_text() == "payload"
     target.unlink()
     for runtime in ("tensorflow", "torch"):
-        with pytest.raises(srkit.UnsafeFileError, match="WriteFile"):
+        with pytest.raises(srkit.UnsafeFileError, match=told):
             srkit.load(path, runtime=runtime)
-    assert not target.exists()
+    with pytest.raises(srkit.UnsafeFileError, match=told):
+        srkit.convert(path, tmp_path / "graph.safetensors")
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+# --- srkit's own models on TensorFlow ----------------------------------------------------------
+
+
+def models():
+    """Built-in models that run on both frameworks, at all their scales."""
+    for name in srkit.list_models():
+        card = srkit.card(name)
+        if card.framework == "torch" and "tensorflow" in card.others:
+            yield from (pytest.param(name, scale, id=f"{name}-x{scale}") for scale in card.scales)
+
+
+@pytest.mark.parametrize(("name", "scale"), list(models()))
+def test_built_in_models_compute_the_same_on_tensorflow(name, scale):
+    theirs, ours = (srkit.load(name, scale=scale, runtime=r) for r in ("tensorflow", "torch"))
+    tiles = GREY[None, ..., None] / np.float32(255)
+    np.testing.assert_allclose(theirs.run(tiles), ours.run(tiles), atol=2e-6)
+    assert theirs.radius == ours.radius
+    # Both take colour by srkit's own rule.
+    made = [model.upscale(PHOTOS[0]) for model in (theirs, ours)]
+    assert np.abs(made[0].astype(int) - made[1]).max() <= 1
+
+
+def test_weights_of_users_run_on_tensorflow(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    own = tmp_path / "mine.safetensors"
+    packaged = Path(srkit.__file__).parent / "pretrained"
+    own.write_bytes((packaged / "espcn_x2.safetensors").read_bytes())
+    model = srkit.load(own, runtime="tensorflow")
+    wanted = srkit.load("espcn", scale=2, runtime="torch")
+    tiles = GREY[None, ..., None] / np.float32(255)
+    np.testing.assert_allclose(model.run(tiles), wanted.run(tiles), atol=2e-6)
+    with pytest.raises(srkit.OptionError, match="for x2, not x3"):
+        srkit.load(own, scale=3, runtime="tensorflow")
+    with pytest.raises(srkit.WeightsError, match="neither ESPCN nor FSRCNN"):
+        srkit.load(packaged / "srresnet_x4.safetensors", runtime="tensorflow")
+    tensors = load_file(own)
+    save_file(tensors | {"conv1.bias": tensors["conv1.bias"][:5]}, own)
+    with pytest.raises(srkit.WeightsError, match=r"conv1\.weight has no bias that fits"):
+        srkit.load(own, runtime="tensorflow")
+    own.write_bytes(own.read_bytes()[:2000])
+    with pytest.raises(srkit.CorruptFileError, match="damaged"):
+        srkit.load(own, runtime="tensorflow")
 
 
 SCRIPT = """

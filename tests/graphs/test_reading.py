@@ -97,6 +97,13 @@ def test_a_constant_out_of_proportion_is_refused_before_it_is_made():
         parse_graph(halves)
 
 
+def test_constants_made_of_constants_are_counted_too():
+    bomb = IMAGE + splat("a", 1.0, MOST_NUMBERS // 4)
+    bomb += b"".join(node(f"n{k}", "Neg", "a") for k in range(5))
+    with pytest.raises(UnsafeFileError, match="out of all proportion"):
+        understand(parse_graph(bomb))
+
+
 # --- damaged -----------------------------------------------------------------------------------
 
 

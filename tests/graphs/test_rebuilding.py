@@ -67,6 +67,35 @@ def test_depth_to_space_of_colours_takes_channels_that_run_fastest():
     np.testing.assert_allclose(made, wanted, atol=1e-6)
 
 
+def test_a_model_of_three_colours(tmp_path):
+    """Loads as a model, and pixels of one colour stay at their places."""
+    kernel = np.zeros((1, 1, 3, 12), np.float32)
+    for phase in range(4):
+        kernel[0, 0, :, 3 * phase : 3 * phase + 3] = np.eye(3)
+    path = tmp_path / "colour.pb"
+    path.write_bytes(IMAGE + const("k", kernel) + conv("c", "image", "k") + shuffle("o", "c", 2))
+    model = srkit.load(path, device="cpu")
+    assert (model.card.colour, model.scale, model.radius) == ("rgb", 2, 0)
+    photo = RNG.integers(0, 256, (6, 7, 3), np.uint8)
+    np.testing.assert_array_equal(model.upscale(photo), photo.repeat(2, 0).repeat(2, 1))
+
+
+def test_prelu_as_keras_spells_it():
+    """relu(x) + (-a) * relu(-x): the slopes' sign is changed within the graph."""
+    slope = np.array([0.25, 0.5], np.float32)
+    data = IMAGE + const("a", slope) + node("minus", "Neg", "a") + node("p", "Relu", "image")
+    data += const("k", np.array([[[[1, -1]]]], np.float32)) + conv("c", "image", "k")
+    data = data.replace(node("p", "Relu", "image"), node("p", "Relu", "c"))
+    data += node("neg", "Neg", "c") + node("below", "Relu", "neg")
+    data += node("scaled", "Mul", "minus", "below") + node("both", "Add", "p", "scaled")
+    data += const("e", np.ones((1, 1, 2, 4), np.float32)) + conv("w", "both", "e")
+    image = RNG.standard_normal((3, 4, 1)).astype(np.float32)
+    both = np.concatenate([image, -image], axis=2)
+    wanted = np.where(both > 0, both, slope * both).sum(axis=2)
+    made = computed(data + shuffle("o", "w", 2), image)
+    np.testing.assert_allclose(made[..., 0], wanted.repeat(2, 0).repeat(2, 1), atol=1e-6)
+
+
 def test_prelu_as_the_published_graphs_spell_it():
     alpha = np.array([0.25], np.float32)
     data = (

@@ -16,7 +16,7 @@ from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.cli import main
-from srkit.convert import convert
+from srkit.conversion import convert
 
 IMAGE = np.random.default_rng(0).random((1, 13, 17, 1), np.float32)
 

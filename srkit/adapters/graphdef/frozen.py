@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from srkit.adapters.graphdef.graph import read_graph
+from srkit.adapters.graphdef.graph import Graph, read_graph
 from srkit.adapters.graphdef.program import Program, understand
 from srkit.card import ModelCard
 from srkit.errors import OptionError, SrkitError
@@ -65,7 +65,13 @@ def open_frozen(path: Path, scale: int | None, output: str | None, framework: st
     OptionError
         If it has no such output.
     """
-    graph = read_graph(path)
+    return choose(read_graph(path), path, scale, output, framework)
+
+
+def choose(
+    graph: Graph, path: Path, scale: int | None, output: str | None, framework: str
+) -> Frozen:
+    """Check a graph that was read from `path`; for the rest see `open_frozen`."""
     try:
         program = understand(graph)
         colour: Literal["rgb", "luma"] = "luma" if program.channels == 1 else "rgb"

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from srkit.adapters.graphdef.graph import Array, Graph, Node
+from srkit.adapters.graphdef.graph import MOST_NUMBERS, Array, Graph, Node
 from srkit.errors import CorruptFileError, OptionError, SrkitError, UnsafeFileError, WeightsError
 
 # Operations that only compute. Whatever else a graph names is refused: among the others
@@ -174,8 +174,9 @@ def _ordered(graph: Graph) -> list[Node]:
 
 
 def _constants(ordered: list[Node]) -> dict[str, Array]:
-    """Constants, and what is a constant after reshaping."""
+    """Constants, and what is a constant after reshaping or a change of sign."""
     found: dict[str, Array] = {}
+    negated = 0
     for node in ordered:
         if node.op == "Const":
             value = node.attributes.get("value")
@@ -188,6 +189,14 @@ def _constants(ordered: list[Node]) -> dict[str, Array]:
                 found[node.name] = values[0]
             elif node.op in RESHAPING:
                 found[node.name] = _reshaped(node, values)
+            elif node.op == "Neg":
+                # Keras' PReLU has it. It takes memory, unlike the others.
+                negated += values[0].size
+                if negated > MOST_NUMBERS:
+                    raise UnsafeFileError("it makes constants out of all proportion of others")
+                if values[0].dtype == np.bool_:
+                    raise WeightsError(f"node {node.name!r} changes the sign of truth values")
+                found[node.name] = np.negative(values[0])
     return found
 
 

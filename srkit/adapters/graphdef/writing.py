@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.adapters.luma_weights import looks_like_espcn
+from srkit.errors import WeightsError
+
 Floats = NDArray[np.float32]
 
 FLOAT, INT32 = 1, 3  # DataType of types.proto
@@ -80,13 +83,44 @@ class GraphWriter:
         return name
 
 
-def espcn_graph(weights: Mapping[str, Floats]) -> bytes:
+def network_graph(weights: Mapping[str, Floats], scale: int) -> bytes:
+    """The frozen graph of ESPCN or FSRCNN, whichever the weights are of.
+
+    Parameters
+    ----------
+    weights
+        State dict of a network in `srkit.adapters.pytorch.nets`, as float32.
+    scale
+        The factor.
+
+    Raises
+    ------
+    WeightsError
+        If a layer is missing or its bias does not fit.
+    """
+    for name, value in weights.items():
+        if value.ndim == 4 and name.endswith(".weight"):
+            bias = weights.get(name.replace(".weight", ".bias"))
+            out = value.shape[1] if name.startswith("deconv") else value.shape[0]
+            if bias is None or bias.shape != (out,):
+                raise WeightsError(f"the layer of {name} has no bias that fits")
+    try:
+        if looks_like_espcn(weights):
+            return espcn_graph(weights)
+        return fsrcnn_graph(weights, scale)
+    except (KeyError, ValueError, IndexError) as error:
+        raise WeightsError(f"these are no weights of ESPCN or FSRCNN: {error}") from error
+
+
+def espcn_graph(weights: Mapping[str, Floats], *, tanh: bool = False) -> bytes:
     """ESPCN's frozen graph.
 
     Parameters
     ----------
     weights
         State dict of `srkit.adapters.pytorch.nets.espcn.ESPCN`.
+    tanh
+        Whether the output passes through tanh, as in TF-ESPCN.
     """
     graph, given = GraphWriter(), INPUT
     for n in (1, 2, 3):
@@ -98,7 +132,11 @@ def espcn_graph(weights: Mapping[str, Floats]) -> bytes:
         if n < 3:
             given = graph.operation(f"Relu{tail}", "Relu", given)
     scale = round(weights["conv3.bias"].size ** 0.5)
-    graph.to_nchw(OUTPUT, graph.depth_to_space(LAST, given, scale))
+    if tanh:
+        given = graph.depth_to_space("DepthToSpace", given, scale)
+        graph.to_nchw(OUTPUT, graph.operation(LAST, "Tanh", given))
+    else:
+        graph.to_nchw(OUTPUT, graph.depth_to_space(LAST, given, scale))
     return graph.data()
 
 

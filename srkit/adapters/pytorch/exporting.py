@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from srkit.adapters.graphdef.writing import espcn_graph, fsrcnn_graph
+from srkit.adapters.graphdef.writing import network_graph
+from srkit.adapters.luma_weights import looks_like_espcn, scale_of_weights
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.luma import (
-    build_espcn,
-    build_fsrcnn,
-    looks_like_espcn,
-    looks_like_fsrcnn,
-)
-from srkit.errors import OptionError, WeightsError
+from srkit.adapters.pytorch.luma import build_espcn, build_fsrcnn
+from srkit.errors import SrkitError
 
 
 def frozen_graph(path: Path, scale: int | None) -> bytes:
@@ -33,17 +29,11 @@ def frozen_graph(path: Path, scale: int | None) -> bytes:
         If the scale is not known.
     """
     checkpoint = read_checkpoint(path)
-    tensors = checkpoint.tensors
-    if looks_like_espcn(tensors):
-        net = build_espcn(tensors, scale)
-        return espcn_graph({name: value.numpy() for name, value in net.state_dict().items()})
-    if not looks_like_fsrcnn(tensors):
-        raise WeightsError(f"{path} holds weights of neither ESPCN nor FSRCNN")
-    stated = checkpoint.metadata.get("scale")
-    known = int(stated) if stated and stated.isdecimal() else scale
-    if known is None:
-        raise OptionError(f"{path} does not tell for which scale its weights are; give scale=")
-    if scale not in (None, known):
-        raise OptionError(f"{path} holds weights for x{known}, not x{scale}")
-    weights = build_fsrcnn(tensors, known).state_dict()
-    return fsrcnn_graph({name: value.numpy() for name, value in weights.items()}, known)
+    try:
+        found = scale_of_weights(checkpoint.tensors, checkpoint.metadata, scale)
+        build = build_espcn if looks_like_espcn(checkpoint.tensors) else build_fsrcnn
+        net = build(checkpoint.tensors, found)
+    except SrkitError as error:
+        raise type(error)(f"{path}: {error}") from error
+    weights = {name: value.numpy() for name, value in net.state_dict().items()}
+    return network_graph(weights, found)

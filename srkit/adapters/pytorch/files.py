@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.luma import (
-    LumaUpscaler,
+from srkit.adapters.graphdef.frozen import Colour, choose
+from srkit.adapters.graphdef.portable import ARCHITECTURE, OPERATIONS, unpacked
+from srkit.adapters.luma_weights import (
     espcn_scale,
     looks_like_espcn,
     looks_like_fsrcnn,
+    stated_scale,
 )
+from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.frozen import run_frozen
+from srkit.adapters.pytorch.luma import LumaUpscaler
 from srkit.adapters.pytorch.srresnet import SRResNetUpscaler, looks_like_srresnet, scale_of
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
@@ -48,7 +54,13 @@ ARCHITECTURES = (
 
 
 def open_checkpoint(
-    path: Path, *, scale: int | None = None, device: str = "auto", precision: str = "auto"
+    path: Path,
+    *,
+    scale: int | None = None,
+    color: Colour | None = None,
+    output: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
 ) -> TorchUpscaler:
     """An upscaler from a ``.pth``, ``.pth.tar`` or ``.safetensors`` file.
 
@@ -58,6 +70,8 @@ def open_checkpoint(
         The file. What it holds is read as data; nothing in it is run.
     scale
         The factor expected; by default the one the weights are for.
+    color, output
+        Of frozen graphs that were converted; see `srkit.adapters.pytorch.frozen.open_graph`.
     device, precision
         See `TorchUpscaler`.
 
@@ -68,10 +82,19 @@ def open_checkpoint(
     WeightsError
         If the weights are of no network that srkit has.
     OptionError
-        If they are for another scale.
+        If they are for another scale, or no frozen graph and `color` or `output` is given.
     """
     checkpoint = read_checkpoint(path)
-    tensors = checkpoint.tensors
+    tensors, header = checkpoint.tensors, checkpoint.metadata
+    options: dict[str, Any] = {"device": device, "precision": precision}
+    if header.get("architecture") == ARCHITECTURE:
+        graph = unpacked(_constants(tensors), header.get(OPERATIONS, ""))
+        frozen = choose(graph, path, scale, output, "torch")
+        return run_frozen(frozen, color or "opencv", **options)
+    if color is not None or output is not None:
+        raise OptionError(
+            f"{path} is no frozen graph, which alone has the options color and output"
+        )
     for kind in ARCHITECTURES:
         if kind.fits(tensors):
             break
@@ -82,22 +105,19 @@ def open_checkpoint(
             f"{path} holds weights of a network that srkit does not have (it has {names}); "
             f"its first tensors are {first}"
         )
-    found = kind.scale(tensors) if kind.scale else _stated(checkpoint.metadata, path) or scale
+    found = kind.scale(tensors) if kind.scale else stated_scale(header) or scale
     if found is None:
         raise OptionError(f"{path} does not tell for which scale its weights are; give scale=")
     if scale not in (None, found):
         raise OptionError(f"{path} holds weights for x{found}, not x{scale}")
-    options: dict[str, Any] = {"device": device, "precision": precision}
     return kind.upscaler(_card(path, kind, found), found, tensors, **options)
 
 
-def _stated(header: Mapping[str, str], path: Path) -> int | None:
-    """The scale that a safetensors header states."""
-    if (text := header.get("scale")) is None:
-        return None
-    if not (text.isdecimal() and 2 <= int(text[:4]) <= 16):
-        raise WeightsError(f"{path} states the scale {text[:20]!r} in its header")
-    return int(text)
+def _constants(tensors: Tensors) -> dict[str, NDArray[np.generic]]:
+    try:
+        return {name: value.numpy() for name, value in tensors.items()}
+    except TypeError as error:
+        raise WeightsError(f"a constant is of no type that numpy has: {error}") from error
 
 
 def _card(path: Path, kind: Architecture, scale: int) -> ModelCard:

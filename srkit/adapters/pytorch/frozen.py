@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from srkit.adapters.graphdef.frozen import Colour, open_frozen, rule_of
+from srkit.adapters.graphdef.frozen import Colour, Frozen, open_frozen, rule_of
 from srkit.adapters.pytorch.graph import rebuild
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 
@@ -39,8 +39,14 @@ def open_graph(
     UnsafeFileError, CorruptFileError, WeightsError, OptionError
         See `open_frozen`.
     """
-    rule = rule_of(color)
+    rule_of(color)  # before the file is read
     frozen = open_frozen(path, scale, output, "torch")
+    return run_frozen(frozen, color, device=device, precision=precision)
+
+
+def run_frozen(frozen: Frozen, color: Colour, *, device: str, precision: str) -> TorchUpscaler:
+    """An upscaler from a graph that was checked; see `open_graph`."""
+    rule = rule_of(color)
     net = rebuild(frozen.program, frozen.output)
     made = TorchUpscaler(frozen.card, frozen.scale, net, device=device, precision=precision)
     made.luma_rule = rule

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
 
+from srkit.adapters.luma_weights import espcn_scale, looks_like_espcn, looks_like_fsrcnn
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.espcn import ESPCN
@@ -43,33 +43,6 @@ class LumaUpscaler(TorchUpscaler):
         build = build_espcn if looks_like_espcn(tensors) else build_fsrcnn
         net = build(tensors, scale)
         super().__init__(card, scale, net, device=device, precision=precision)
-
-
-def looks_like_espcn(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict is of the form that `build_espcn` takes."""
-    return {"conv1.weight", "conv2.weight", "conv3.weight"} <= tensors.keys()
-
-
-def looks_like_fsrcnn(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict is of the form that `build_fsrcnn` takes."""
-    return {"extract.0.weight", "deconv.weight"} <= tensors.keys()
-
-
-def espcn_scale(tensors: Mapping[str, Tensor]) -> int:
-    """The factor that a state dict of ESPCN is for: the root of its last layer's channels.
-
-    Raises
-    ------
-    WeightsError
-        If that is no whole number.
-    """
-    if not looks_like_espcn(tensors):
-        raise WeightsError("these are no weights of ESPCN: its layers are not among them")
-    last = tensors["conv3.weight"]
-    scale = math.isqrt(last.shape[0]) if last.ndim == 4 else 0
-    if scale < 2 or scale**2 != last.shape[0]:
-        raise WeightsError(f"no ESPCN has a last layer of shape {tuple(last.shape)}")
-    return scale
 
 
 def build_espcn(tensors: Mapping[str, Tensor], scale: int | None = None) -> ESPCN:

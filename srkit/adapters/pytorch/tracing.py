@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import fx, nn
 
+from srkit.adapters.pytorch.graph import Reorder
+
 # torch.fx patches `nn.Module` for the whole process while it traces.
 _LOCK = threading.Lock()
 
@@ -18,6 +20,9 @@ class _OneThread(fx.Tracer):
     def __init__(self) -> None:
         super().__init__(autowrap_modules=())  # type: ignore[arg-type]
         self._thread = threading.get_ident()
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Reorder) or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(
         self,
