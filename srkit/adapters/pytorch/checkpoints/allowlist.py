@@ -14,8 +14,9 @@ import re
 
 import torch
 
+from srkit.adapters.pickles.records import Label, Rebuild, StandIn, shown
 from srkit.adapters.pytorch.checkpoints import rebuild
-from srkit.adapters.pytorch.checkpoints.records import Label, Rebuild, StandIn, StorageType
+from srkit.adapters.pytorch.checkpoints.records import StorageType
 from srkit.errors import UnsafeFileError
 
 _STORAGES = {
@@ -155,8 +156,3 @@ def find_global(module: str, name: str) -> object:
         "be harmless; nothing was run. If you trust the file, load it in the program that "
         "made it and save the tensors alone: torch.save(model.state_dict(), 'weights.pth')"
     )
-
-
-def shown(text: str) -> str:
-    """Foreign text fit for a message: short, control characters escaped."""
-    return repr(text[:100])[1:-1]

@@ -14,7 +14,8 @@ from typing import IO, cast
 import torch
 from torch import Tensor
 
-from srkit.adapters.pytorch.checkpoints.machine import MAX_BYTES, PickleSource
+from srkit.adapters.pickles.machine import MAX_BYTES, PickleSource
+from srkit.adapters.pytorch.checkpoints.allowlist import find_global
 from srkit.adapters.pytorch.checkpoints.records import Storage
 from srkit.adapters.pytorch.checkpoints.storages import StorageTable, fill
 from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError
@@ -59,7 +60,7 @@ class ZipCheckpoint:
         self._order = self._byte_order()
         table = StorageTable()
         data = io.BytesIO(self._read("data.pkl", MAX_BYTES))
-        self.root = PickleSource(data).run(table.persistent_load)
+        self.root = PickleSource(data, find_global).run(table.persistent_load)
 
     def _find_folder(self) -> str:
         """Return the one folder, slash included, that holds ``data.pkl``."""

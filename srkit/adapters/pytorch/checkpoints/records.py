@@ -1,29 +1,12 @@
-"""What a checkpoint's pickle becomes: records that hold data and do nothing.
-
-None of these classes defines behaviour that pickled data could reach: there is no
-``__setstate__``, no ``__call__`` and no attribute named by the file.
-"""
+"""What only torch's pickles hold: storages, and tensors not read yet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A harmless global that may be named but neither called nor instantiated."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class StandIn:
-    """A class of a network or an optimizer; its instances only keep their state."""
-
-    name: str
+from srkit.adapters.pickles.records import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,36 +15,6 @@ class StorageType:
 
     name: str
     dtype: torch.dtype
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuild:
-    """A function that pickles may call: `make`, our own, is called in its place."""
-
-    name: str
-    make: Callable[[tuple[object, ...]], object]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Opaque:
-    """A value of no use here, such as a numpy scalar; its content is not kept."""
-
-    name: str
-
-
-@dataclass(slots=True, eq=False)
-class Instance:
-    """An object of a `StandIn` class and the state that the pickle gave it."""
-
-    kind: StandIn
-    state: dict[object, object] = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
-class Members:
-    """A set; kept as the list it was made of, so that making it costs nothing."""
-
-    items: list[object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +32,7 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LazyTensor:
+class LazyTensor(Record):
     """A view of a storage: offset and strides count elements of `dtype`."""
 
     storage: Storage

@@ -8,7 +8,8 @@ from typing import IO, Protocol
 import torch
 from torch import Tensor
 
-from srkit.adapters.pytorch.checkpoints.records import LazyTensor, StandIn, Storage, StorageType
+from srkit.adapters.pickles.records import StandIn
+from srkit.adapters.pytorch.checkpoints.records import LazyTensor, Storage, StorageType
 from srkit.errors import CorruptFileError, WeightsError
 
 CHUNK = 1 << 20

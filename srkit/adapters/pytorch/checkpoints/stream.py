@@ -13,7 +13,8 @@ from typing import IO
 import torch
 from torch import Tensor
 
-from srkit.adapters.pytorch.checkpoints.machine import PickleSource, no_persistent_ids
+from srkit.adapters.pickles.machine import PickleSource
+from srkit.adapters.pytorch.checkpoints.allowlist import find_global
 from srkit.adapters.pytorch.checkpoints.records import Storage
 from srkit.adapters.pytorch.checkpoints.storages import StorageTable, fill
 from srkit.errors import CorruptFileError
@@ -42,20 +43,20 @@ class StreamCheckpoint:
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file = file
-        source = PickleSource(file)
+        source = PickleSource(file, find_global)
         self._check_magic(source)
-        if source.run(no_persistent_ids) != PROTOCOL_VERSION:
+        if source.run() != PROTOCOL_VERSION:
             raise CorruptFileError("the stream has an unknown protocol version")
-        source.run(no_persistent_ids)  # what system it was written on: of no use
+        source.run()  # what system it was written on: of no use
         table = StorageTable()
         self.root = source.run(table.persistent_load)
-        keys = source.run(no_persistent_ids)
+        keys = source.run()
         self._offsets = self._locate(keys, table.storages, size)
 
     @staticmethod
     def _check_magic(source: PickleSource) -> None:
         try:
-            magic = source.run(no_persistent_ids)
+            magic = source.run()
         except CorruptFileError:
             magic = None
         if magic != MAGIC_NUMBER:

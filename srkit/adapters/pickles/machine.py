@@ -3,12 +3,13 @@
 Python's own unpickler, even with ``find_class`` overridden, imports, calls, sets
 attributes, sizes its memo by a number in the file and hashes whatever nests. This one
 reads instructions with ``pickletools.genops``, which only decodes, and knows what
-torch writes: literals, containers, memo, persistent ids. The three instructions that
-run code in pickle are here:
+torch and numpy write: literals, containers, memo, persistent ids. The three
+instructions that run code in pickle are here:
 
-- GLOBAL looks a name up in `allowlist`, and gets an inert record;
-- REDUCE calls one of the functions in `rebuild`, and nothing else;
-- NEWOBJ and BUILD make an `Instance` and keep its state as a plain dict.
+- GLOBAL asks the format's allow-list, and gets an inert record;
+- REDUCE calls what that list made a `Rebuild`, and nothing else;
+- NEWOBJ and BUILD make an `Instance` and keep its state as a plain dict, or fill a
+  record of the format's own.
 
 Every other instruction is refused. Bytes and instructions are counted, so that memory
 and time stay in proportion.
@@ -21,15 +22,16 @@ import struct
 from collections.abc import Callable
 from typing import IO, Any, cast
 
-from srkit.adapters.pytorch.checkpoints.allowlist import find_global, shown
-from srkit.adapters.pytorch.checkpoints.records import (
+from srkit.adapters.pickles.records import (
+    Fillable,
     Instance,
     Label,
-    LazyTensor,
     Members,
     Opaque,
     Rebuild,
+    Record,
     StandIn,
+    shown,
 )
 from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError
 
@@ -41,9 +43,10 @@ MAX_KEY_INT = 1 << 60  # larger integers can be chosen to share one hash
 MAX_KEY_TUPLE = 8
 MAX_ARGUMENTS = 8
 
-_SCALARS = (str, bytes, float, bool, type(None), LazyTensor, Instance, Opaque, Label, StandIn)
+_SCALARS = (str, bytes, float, bool, type(None), Record)
 _DUNDERS = frozenset(n for n in dir(type) if n.startswith("__")) | {"__setstate__", "__weakref__"}
 
+FindGlobal = Callable[[str, str], object]
 PersistentLoad = Callable[[object], object]
 
 
@@ -54,11 +57,19 @@ class PickleSource:
     ----------
     file
         At the start of the first pickle; left behind the end of each pickle run.
+    find_global
+        The format's allow-list: called with module and name, it gives an inert record or
+        raises `UnsafeFileError`.
+    most
+        Bytes that are read at most; by default what a checkpoint takes.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(
+        self, file: IO[bytes], find_global: FindGlobal, *, most: int | None = None
+    ) -> None:
         self._file = file
-        self._bytes = MAX_BYTES
+        self._find_global = find_global
+        self._bytes = MAX_BYTES if most is None else most
         self._instructions = MAX_INSTRUCTIONS
 
     def read(self, n: int) -> bytes:
@@ -76,13 +87,14 @@ class PickleSource:
         self._bytes -= len(line)
         return line
 
-    def run(self, persistent_load: PersistentLoad) -> object:
+    def run(self, persistent_load: PersistentLoad | None = None) -> object:
         """Interpret one pickle.
 
         Parameters
         ----------
         persistent_load
-            Called with each persistent id, itself made of inert values.
+            Called with each persistent id, itself made of inert values; None where a
+            format has none.
 
         Returns
         -------
@@ -96,7 +108,7 @@ class PickleSource:
         CorruptFileError
             If it is damaged or out of proportion.
         """
-        machine = _Machine(persistent_load)
+        machine = _Machine(self._find_global, persistent_load or no_persistent_ids)
         try:
             for opcode, arg, _ in pickletools.genops(cast(IO[bytes], self)):
                 self._instructions -= 1
@@ -128,7 +140,8 @@ def no_persistent_ids(_pid: object) -> object:
 class _Machine:
     """Stack, memo and the instructions, named as in ``pickletools``."""
 
-    def __init__(self, persistent_load: PersistentLoad) -> None:
+    def __init__(self, find_global: FindGlobal, persistent_load: PersistentLoad) -> None:
+        self._find_global = find_global
         self._persistent_load = persistent_load
         self._stack: list[object] = []
         self._marks: list[list[object]] = []
@@ -143,7 +156,7 @@ class _Machine:
         elif name in _INSTRUCTIONS:
             _INSTRUCTIONS[name](self, arg)
         else:
-            raise UnsafeFileError(f"its pickle uses {name}, which no torch checkpoint needs")
+            raise UnsafeFileError(f"its pickle uses {name}, which no weights file needs")
 
     def result(self) -> object:
         if self._marks or len(self._stack) != 1:
@@ -258,17 +271,17 @@ class _Machine:
 
     def op_global(self, arg: str) -> None:
         module, _, name = arg.partition(" ")
-        self._stack.append(find_global(module, name))
+        self._stack.append(self._find_global(module, name))
 
     def op_stack_global(self, _arg: None) -> None:
         name, module = self._stack.pop(), self._stack.pop()
         if not isinstance(module, str) or not isinstance(name, str):
             raise CorruptFileError("its pickle names a global that is no text")
-        self._stack.append(find_global(module, name))
+        self._stack.append(self._find_global(module, name))
 
     def op_inst(self, arg: str) -> None:
         module, _, name = arg.partition(" ")
-        find_global(module, name)
+        self._find_global(module, name)
         raise UnsafeFileError(f"its pickle calls {shown(module)}.{shown(name)} by INST")
 
     def op_reduce(self, _arg: None) -> None:
@@ -289,6 +302,9 @@ class _Machine:
     def op_build(self, _arg: None) -> None:
         state, target = self._stack.pop(), self._stack[-1]
         if isinstance(target, Opaque):
+            return
+        if isinstance(target, Fillable):
+            target.fill(state)
             return
         if type(target) is not dict and not isinstance(target, Instance):
             raise UnsafeFileError(f"its pickle sets attributes of {_described(target)}")
