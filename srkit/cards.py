@@ -81,7 +81,7 @@ ESPCN = ModelCard(
     adapter="srkit.adapters.pytorch.luma:LumaUpscaler",
     framework="torch",
     others={"tensorflow": "srkit.adapters.tensorflow.luma:load_model"},
-    scales=(2,),
+    scales=(2, 3, 4),
     default_scale=2,
     colour="luma",
     licence="CC-BY-SA-4.0",
@@ -91,7 +91,15 @@ ESPCN = ModelCard(
         2: WeightsFile(
             file="espcn_x2.safetensors",
             sha256="b13f4f3bab061ebb749172b4bfd91d301b71da20554e68666d874c41dac2a83e",
-        )
+        ),
+        3: WeightsFile(
+            file="espcn_x3.safetensors",
+            sha256="2c13cdc687077dc8be838f6dcb93b212b2e6a0ad50833346b732f705b9aa9e65",
+        ),
+        4: WeightsFile(
+            file="espcn_x4.safetensors",
+            sha256="5bd18637dcfc235ebe9c070d6c887f406b9102b3062866ab3b84c8c2f421a3fd",
+        ),
     },
 )
 
