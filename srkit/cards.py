@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from srkit.card import ModelCard, WeightsFile
-from srkit.formats import is_graph, is_safetensors, is_torch_checkpoint
+from srkit.formats import is_bzip2, is_graph, is_safetensors, is_torch_checkpoint
 from srkit.registry import FileFormat
 
 ANY_SCALE = tuple(range(2, 17))
@@ -117,6 +117,13 @@ FROZEN_GRAPH = FileFormat(
     adapter="srkit.adapters.pytorch.frozen:open_graph",
     framework="torch",
     others={"tensorflow": "srkit.adapters.tensorflow.frozen:open_graph"},
+)
+ENHANCE_PICKLE = FileFormat(
+    name="neural-enhance file",
+    suffixes=(".pkl.bz2",),
+    sniff=is_bzip2,
+    adapter="srkit.adapters.pytorch.enhance:open_pickle",
+    framework="torch",
 )
 SAFETENSORS = FileFormat(
     name="safetensors file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from srkit.adapters.graphdef.frozen import open_frozen
@@ -14,16 +15,23 @@ from srkit.weights import sha256
 def convert(source: str | Path, target: str | Path, *, scale: int | None = None) -> Path:
     """Write weights in another format; the suffixes say from which to which.
 
-    ESPCN and FSRCNN, trained here, become frozen graphs in the operators and names of
-    the published ones, which OpenCV and TensorFlow load. A frozen graph becomes a
-    safetensors file: its constants under their names, and its operations in the header.
+    ========================  ================  ==============================================
+    from                      to                what it is for
+    ========================  ================  ==============================================
+    ESPCN, FSRCNN             ``.pb``           OpenCV and TensorFlow: a frozen graph in the
+                                                operators and names of the published ones
+    frozen graph (``.pb``)    ``.safetensors``  its constants under their names, and its
+                                                operations in the header
+    ``.pkl.bz2``              ``.safetensors``  neural-enhance's weights, in torch's layout
+    neural-enhance            ``.pkl.bz2``      the original program
+    ========================  ================  ==============================================
+
+    Networks trained here come as ``.safetensors`` or as a checkpoint.
 
     Parameters
     ----------
-    source
-        A checkpoint or ``.safetensors`` of ESPCN or FSRCNN, or a frozen graph (``.pb``).
-    target
-        A ``.pb`` file, or a ``.safetensors`` file. It appears whole or not at all.
+    source, target
+        Files. `target` appears whole or not at all.
     scale
         The factor, where the weights do not tell.
 
@@ -43,19 +51,14 @@ def convert(source: str | Path, target: str | Path, *, scale: int | None = None)
         Without torch or safetensors, where they are needed.
     """
     source, target = Path(source), Path(target)
-    kinds = source.suffix.lower() == ".pb", target.suffix.lower()
+    kinds = _kind(source), _kind(target)
+    if kinds not in _CONVERSIONS:
+        raise OptionError(
+            f"{source.name} cannot become {target.name}: weights of ESPCN and FSRCNN can become "
+            "frozen graphs (.pb), those of neural-enhance .pkl.bz2, and both back .safetensors"
+        )
     try:
-        if kinds == (False, ".pb"):
-            from srkit.adapters.pytorch.exporting import frozen_graph
-
-            data = frozen_graph(source, scale)
-        elif kinds == (True, ".safetensors"):
-            data = _portable(source, scale)
-        else:
-            raise OptionError(
-                f"{source.name} cannot become {target.name}: weights of ESPCN and FSRCNN can "
-                "become frozen graphs (.pb), and frozen graphs .safetensors"
-            )
+        data = _CONVERSIONS[kinds](source, scale)
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "safetensors"):
             raise
@@ -67,8 +70,22 @@ def convert(source: str | Path, target: str | Path, *, scale: int | None = None)
     return target
 
 
-def _portable(path: Path, scale: int | None) -> bytes:
-    """A frozen graph as a safetensors file."""
+def _kind(path: Path) -> str:
+    name = path.name.lower()
+    for suffix in (".pb", ".pkl.bz2"):
+        if name.endswith(suffix):
+            return suffix
+    # Checkpoints have many suffixes; what they hold decides.
+    return ".safetensors" if name.endswith(".safetensors") else "checkpoint"
+
+
+def _graph_of_network(path: Path, scale: int | None) -> bytes:
+    from srkit.adapters.pytorch.exporting import frozen_graph
+
+    return frozen_graph(path, scale)
+
+
+def _portable_graph(path: Path, scale: int | None) -> bytes:
     from safetensors.numpy import save
 
     frozen = open_frozen(path, scale, None, "torch")
@@ -80,3 +97,25 @@ def _portable(path: Path, scale: int | None) -> bytes:
         OPERATIONS: operations,
     }
     return save(constants, header)
+
+
+def _enhance_tensors(path: Path, scale: int | None) -> bytes:
+    from srkit.adapters.pytorch.exporting import enhance_tensors
+
+    return enhance_tensors(path, scale)
+
+
+def _enhance_file(path: Path, scale: int | None) -> bytes:
+    from srkit.adapters.pytorch.exporting import enhance_file
+
+    return enhance_file(path, scale)
+
+
+_CONVERSIONS: Mapping[tuple[str, str], Callable[[Path, int | None], bytes]] = {
+    ("checkpoint", ".pb"): _graph_of_network,
+    (".safetensors", ".pb"): _graph_of_network,
+    (".pb", ".safetensors"): _portable_graph,
+    (".pkl.bz2", ".safetensors"): _enhance_tensors,
+    ("checkpoint", ".pkl.bz2"): _enhance_file,
+    (".safetensors", ".pkl.bz2"): _enhance_file,
+}

@@ -24,7 +24,7 @@ from srkit.tiling import Grid, Region, plan, shrinking
 if TYPE_CHECKING:
     from srkit.upscaler import Upscaler
 
-# Pixels of the border rule that a model sees around the image. The network's own
+# Pixels of the border rule that most models see around the image. The network's own
 # zero padding then acts outside the picture, where its dark rim does no harm.
 RIM = 8
 # Streaming models get strips of at most this many rows.
@@ -256,7 +256,7 @@ def grid_of(upscaler: Upscaler, height: int, width: int) -> Grid:
     return Grid.of(
         height,
         width,
-        rim=min(RIM, upscaler.radius),
+        rim=min(upscaler.rim, upscaler.radius),
         halo=upscaler.radius,
         multiple=upscaler.card.multiple,
         border=upscaler.card.border,

@@ -73,6 +73,17 @@ def is_graph(head: bytes, path: Path) -> bool:
     return path.suffix.lower() == ".pb" and head[:1] in (b"\n", b"\x08")
 
 
+def is_bzip2(head: bytes, path: Path) -> bool:
+    """Whether a file is compressed by bzip2, as neural-enhance's weights are.
+
+    Examples
+    --------
+    >>> is_bzip2(b"BZh91AY&SY", Path("ne2x-photo-default-0.3.pkl.bz2"))
+    True
+    """
+    return head.startswith(b"BZh")
+
+
 def is_tar(head: bytes) -> bool:
     """Whether a file is a tar archive."""
     return head[257:262] == b"ustar"

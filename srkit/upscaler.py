@@ -40,6 +40,9 @@ class Upscaler(ABC):
         Factor of both sides.
     luma_rule
         For models that see brightness alone: what luma is, and where colour comes from.
+    rim
+        Pixels of the card's border rule that the model sees around an image, if it sees so
+        far; beyond them lies what its own layers pad with.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class Upscaler(ABC):
     card: ModelCard
     scale: int
     luma_rule: LumaRule = BicubicChroma()
+    rim: int = engine.RIM
 
     @abstractmethod
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:

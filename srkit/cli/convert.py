@@ -14,15 +14,16 @@ def add(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "convert",
-        help="weights of ESPCN and FSRCNN as frozen TensorFlow graphs",
+        help="weights in another program's format, or from it",
         description=(
             "Write weights in another format: ESPCN and FSRCNN as frozen graphs (.pb), which "
-            "OpenCV's dnn_superres and TensorFlow load."
+            "OpenCV's dnn_superres and TensorFlow load; neural-enhance's network as .pkl.bz2; and "
+            "either of these as .safetensors."
         ),
         epilog="example: srkit convert runs/espcn/best.safetensors ESPCN_x2.pb",
     )
-    parser.add_argument("source", type=Path, help="checkpoint or .safetensors")
-    parser.add_argument("target", type=Path, help="file to write, .pb")
+    parser.add_argument("source", type=Path, help="checkpoint, .safetensors, .pb or .pkl.bz2")
+    parser.add_argument("target", type=Path, help="file to write: .pb, .pkl.bz2 or .safetensors")
     parser.add_argument("--scale", type=positive, help="factor, where the weights do not tell")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     parser.set_defaults(run=run)

@@ -1,14 +1,20 @@
-"""Trained networks as frozen graphs of TensorFlow."""
+"""Trained networks in the formats of other programs, and theirs as torch's."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from safetensors.torch import save
+
+from srkit.adapters.enhance.files import packed_weights, read_weights
 from srkit.adapters.graphdef.writing import network_graph
 from srkit.adapters.luma_weights import looks_like_espcn, scale_of_weights
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.enhance import build_enhance
 from srkit.adapters.pytorch.luma import build_espcn, build_fsrcnn
-from srkit.errors import SrkitError
+from srkit.adapters.pytorch.nets.enhance import from_layers, to_layers
+from srkit.errors import OptionError, SrkitError
+from srkit.weights import sha256
 
 
 def frozen_graph(path: Path, scale: int | None) -> bytes:
@@ -37,3 +43,47 @@ def frozen_graph(path: Path, scale: int | None) -> bytes:
         raise type(error)(f"{path}: {error}") from error
     weights = {name: value.numpy() for name, value in net.state_dict().items()}
     return network_graph(weights, found)
+
+
+def enhance_tensors(path: Path, scale: int | None) -> bytes:
+    """A ``.pkl.bz2`` of neural-enhance as a safetensors file, as `srkit.load` takes it.
+
+    Raises
+    ------
+    UnsafeFileError, CorruptFileError, WeightsError
+        See `srkit.adapters.enhance.files.read_weights`.
+    OptionError
+        If it is for another scale.
+    """
+    weights = read_weights(path)
+    if scale not in (None, weights.config.scale):
+        raise OptionError(f"{path} holds weights for x{weights.config.scale}, not x{scale}")
+    tensors = {
+        name: value.contiguous() for name, value in from_layers(weights).state_dict().items()
+    }
+    header = {
+        "architecture": "neural-enhance",
+        "scale": str(weights.config.scale),
+        "colour": "rgb",
+        "made_from": f"{path.name}, SHA-256 {sha256(path)}",
+    }
+    return save(tensors, header)
+
+
+def enhance_file(path: Path, scale: int | None) -> bytes:
+    """Weights of neural-enhance's network as the ``.pkl.bz2`` that the original reads.
+
+    Raises
+    ------
+    WeightsError
+        If they are of another network, or do not fit half precision.
+    OptionError
+        If they are for another scale.
+    """
+    try:
+        net = build_enhance(read_checkpoint(path).tensors)
+        if scale not in (None, net.scale):
+            raise OptionError(f"these weights are for x{net.scale}, not x{scale}")
+        return packed_weights(to_layers(net))
+    except SrkitError as error:
+        raise type(error)(f"{path}: {error}") from error

@@ -20,6 +20,7 @@ from srkit.adapters.luma_weights import (
     stated_scale,
 )
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.enhance import TorchEnhance, enhance_scale, looks_like_enhance
 from srkit.adapters.pytorch.frozen import run_frozen
 from srkit.adapters.pytorch.luma import LumaUpscaler
 from srkit.adapters.pytorch.srresnet import SRResNetUpscaler, looks_like_srresnet, scale_of
@@ -50,6 +51,7 @@ ARCHITECTURES = (
     ),
     Architecture("ESPCN", looks_like_espcn, espcn_scale, LumaUpscaler, "luma"),
     Architecture("FSRCNN", looks_like_fsrcnn, None, LumaUpscaler, "luma"),
+    Architecture("neural-enhance", looks_like_enhance, enhance_scale, TorchEnhance),
 )
 
 

@@ -33,7 +33,7 @@ def receptive_radius(traced: fx.GraphModule) -> int:
     Parameters
     ----------
     traced
-        A network of convolutions, pixel shuffles, pointwise layers, sums and
+        A network of convolutions (also strided), pixel shuffles, pointwise layers, sums and
         concatenations, as `trace` gives it.
 
     Raises
@@ -69,16 +69,32 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
     if isinstance(layer, nn.Conv2d) and all(s == 1 for s in layer.stride):
         widest = max(d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
         return radius + Fraction(math.ceil(widest / 2)) / density, density
+    if isinstance(layer, nn.Conv2d):
+        return radius + Fraction(_reach_beyond(layer)) / density, density / int(layer.stride[0])
     if isinstance(layer, nn.ConvTranspose2d):
         return radius + Fraction(_reach_back(layer)) / density, density * int(layer.stride[0])
     if isinstance(layer, nn.PixelShuffle):
-        return radius, density * layer.upscale_factor
+        # In a pixel that is wider than one of LR, what is at its one side reaches the other.
+        finer = density * layer.upscale_factor
+        within = max(Fraction(0), 1 / density - max(Fraction(1), 1 / finer))
+        return radius + within, finer
     if isinstance(layer, POINTWISE):
         return reach
     name: Any = getattr(node.target, "__name__", node.target)
     if layer is None and str(name).strip("_") in POINTWISE_FUNCTIONS:
         return reach
     raise WeightsError(f"the receptive field of {layer or name} is not known")
+
+
+def _reach_beyond(layer: nn.Conv2d) -> int:
+    """Input pixels that a strided convolution sees on one side of those it stands for."""
+    reach = 0
+    for axis in (0, 1):
+        stride, padding = int(layer.stride[axis]), int(layer.padding[axis])
+        last = int(layer.dilation[axis]) * (int(layer.kernel_size[axis]) - 1)
+        # Output o stands for inputs stride * o and the next ones.
+        reach = max(reach, padding, last - padding - (stride - 1))
+    return reach
 
 
 def _reach_back(layer: nn.ConvTranspose2d) -> int:

@@ -1,0 +1,130 @@
+"""numpy arrays in pickles, read as data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.adapters.pickles.records import Fillable, Label, Rebuild, shown
+from srkit.errors import CorruptFileError, UnsafeFileError
+
+Array = NDArray[np.generic]
+Args = tuple[object, ...]
+
+MOST_AXES = 8
+# What weights and configs are made of: floats, whole numbers, truth values.
+_CODES = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
+
+
+@dataclass(slots=True, eq=False)
+class DType(Fillable):
+    """A ``numpy.dtype`` of plain numbers; its byte order comes as its state."""
+
+    code: str
+    order: str = "="
+
+    def fill(self, state: object) -> None:
+        """Take the byte order of ``(version, order, ...)``."""
+        match state:
+            case (int(), str() as order, None, None, None, *_) if order in ("<", ">", "|", "="):
+                self.order = order
+            case _:
+                raise CorruptFileError("a dtype in its pickle is malformed")
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """As numpy has it."""
+        return np.dtype(self.code).newbyteorder(self.order)  # type: ignore[arg-type]
+
+
+@dataclass(slots=True, eq=False)
+class ArrayRecord(Fillable):
+    """A ``numpy.ndarray``: nothing, until its state brings shape, dtype and bytes."""
+
+    array: Array | None = None
+
+    def fill(self, state: object) -> None:
+        """Take ``(version, shape, dtype, whether columns run first, bytes)``."""
+        match state:
+            case (int(), tuple() as shape, DType() as kind, flag, bytes() | str() as content):
+                data = content if isinstance(content, bytes) else _python_2(content)
+            case _:
+                raise CorruptFileError("an array in its pickle is malformed")
+        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape)
+        if len(shape) > MOST_AXES or not whole:
+            raise CorruptFileError("an array's shape in its pickle is malformed")
+        dtype = kind.dtype
+        if math.prod(shape) * dtype.itemsize != len(data):
+            raise CorruptFileError(f"an array of shape {shape} has {len(data)} bytes")
+        order = "F" if flag in (True, 1) else "C"
+        self.array = np.frombuffer(data, dtype).reshape(shape, order=order)  # type: ignore[call-overload]
+
+
+def _python_2(text: str) -> bytes:
+    """Python 2's strings of bytes, which the pickle machine decodes as Latin-1."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise CorruptFileError("an array's bytes in its pickle are text") from error
+
+
+def _reconstruct(args: Args) -> ArrayRecord:
+    """``numpy.core.multiarray._reconstruct(ndarray, (0,), b"b")``."""
+    match args:
+        case (Label("numpy.ndarray"), (0,), b"b" | "b"):
+            return ArrayRecord()
+    raise CorruptFileError("an array in its pickle is malformed")
+
+
+def _dtype(args: Args) -> DType:
+    """``numpy.dtype(code, align, copy)``."""
+    match args:
+        case (str() as code, *_) if code in _CODES:
+            return DType(code)
+    raise UnsafeFileError("its pickle has arrays of other things than numbers")
+
+
+def _encode(args: Args) -> bytes:
+    """``_codecs.encode(text, "latin1")``: how Python 3 writes bytes for Python 2."""
+    match args:
+        case (str() as text, "latin1" | "latin-1"):
+            return _python_2(text)
+    raise CorruptFileError("bytes in its pickle are malformed")
+
+
+def _empty_bytes(args: Args) -> bytes:
+    """``bytes()``: the same, of none."""
+    if args:
+        raise CorruptFileError("bytes in its pickle are malformed")
+    return b""
+
+
+_KNOWN: dict[tuple[str, str], object] = {
+    ("numpy", "ndarray"): Label("numpy.ndarray"),
+    ("numpy", "dtype"): Rebuild("numpy.dtype", _dtype),
+    ("numpy.core.multiarray", "_reconstruct"): Rebuild("numpy's _reconstruct", _reconstruct),
+    ("numpy._core.multiarray", "_reconstruct"): Rebuild("numpy's _reconstruct", _reconstruct),
+    ("_codecs", "encode"): Rebuild("_codecs.encode", _encode),
+    ("builtins", "bytes"): Rebuild("bytes", _empty_bytes),
+    ("__builtin__", "bytes"): Rebuild("bytes", _empty_bytes),
+}
+
+
+def find_global(module: str, name: str) -> object:
+    """The inert record for a global that a pickle names.
+
+    Raises
+    ------
+    UnsafeFileError
+        If it is none that arrays of numbers need.
+    """
+    found = _KNOWN.get((module, name))
+    if found is None:
+        raise UnsafeFileError(
+            f"its pickle names {shown(module)}.{shown(name)}, which arrays of numbers do not "
+            "need; nothing was run"
+        )
+    return found

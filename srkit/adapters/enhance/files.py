@@ -1,0 +1,120 @@
+"""Reading and writing neural-enhance's ``.pkl.bz2``: data in, data out, nothing run."""
+
+from __future__ import annotations
+
+import bz2
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.adapters.enhance.arrays import ArrayRecord, find_global
+from srkit.adapters.enhance.config import Config
+from srkit.adapters.pickles.machine import PickleSource
+from srkit.errors import CorruptFileError, SrkitError, WeightsError
+
+Floats = NDArray[np.float32]
+
+# Bytes after decompression. The largest network of the original has 6 million.
+MOST_BYTES = 256 << 20
+_OLD, _NEW = b"cnumpy.core.multiarray\n", b"cnumpy._core.multiarray\n"
+
+
+@dataclass(frozen=True)
+class EnhanceWeights:
+    """What a file holds.
+
+    Attributes
+    ----------
+    config
+        The network's shape.
+    layers
+        Arrays of each layer by its name in files: kernel and bias, or slopes. Kernels are
+        ``(out, in, height, width)`` and flipped, as Lasagne has them.
+    """
+
+    config: Config
+    layers: Mapping[str, tuple[Floats, ...]]
+
+
+def read_weights(path: Path) -> EnhanceWeights:
+    """Read a ``.pkl.bz2``.
+
+    Raises
+    ------
+    UnsafeFileError
+        If its pickle asks for anything but arrays, dicts, lists, texts and numbers.
+    CorruptFileError
+        If it is damaged, or out of proportion.
+    WeightsError
+        If it cannot be opened, or holds no such network.
+    """
+    try:
+        with bz2.open(path) as file:
+            found = PickleSource(file, find_global, most=MOST_BYTES).run()
+            # Only at its end does bzip2 tell that a stream is whole.
+            if file.read(1):
+                raise CorruptFileError("it goes on after its pickle")
+        return _weights(found)
+    except EOFError as error:
+        raise CorruptFileError(f"{path} is cut off") from error
+    except SrkitError as error:
+        raise type(error)(f"{path}: {error}") from error
+    except OSError as error:
+        if error.errno is None:
+            raise CorruptFileError(f"{path} is damaged: {error}") from error
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _weights(found: object) -> EnhanceWeights:
+    match found:
+        case (dict() as raw, dict() as params):
+            config = Config.of(raw)
+        case _:
+            raise WeightsError("it holds no pair of a config and layers, as neural-enhance writes")
+    shapes = config.shapes()
+    if missing := shapes.keys() - params.keys():
+        raise WeightsError(f"its layers lack {', '.join(sorted(missing))}, which its config wants")
+    if extra := params.keys() - shapes.keys():
+        told = ", ".join(sorted(repr(name)[:40] for name in extra)[:5])
+        raise WeightsError(f"its config has no place for the layers {told}")
+    return EnhanceWeights(
+        config, {name: _layer(name, params[name], shapes[name]) for name in shapes}
+    )
+
+
+def _layer(name: str, found: object, shapes: tuple[tuple[int, ...], ...]) -> tuple[Floats, ...]:
+    values = found if isinstance(found, list | tuple) else ()
+    arrays = [v.array for v in values if isinstance(v, ArrayRecord) and v.array is not None]
+    if len(arrays) != len(values) or tuple(a.shape for a in arrays) != shapes:
+        told = ", ".join(map(str, (a.shape for a in arrays))) or "no arrays"
+        wanted = ", ".join(map(str, shapes))
+        raise WeightsError(f"layer {name} holds {told}, where its config wants {wanted}")
+    made = tuple(np.ascontiguousarray(array, np.float32) for array in arrays)
+    if not all(np.isfinite(array).all() for array in made):
+        raise WeightsError(f"layer {name} holds values that are not numbers")
+    return made
+
+
+def packed_weights(weights: EnhanceWeights) -> bytes:
+    """A ``.pkl.bz2`` that the original program reads, in half precision.
+
+    Raises
+    ------
+    WeightsError
+        If a number does not fit half precision.
+    """
+    params = {}
+    for name, arrays in weights.layers.items():
+        with np.errstate(over="ignore"):
+            halves = [array.astype(np.float16) for array in arrays]
+        if not all(np.isfinite(half).all() for half in halves):
+            raise WeightsError(f"layer {name} does not fit half precision")
+        params[name] = halves
+    data = pickle.dumps((weights.config.as_dict(), params), protocol=3)
+    # numpy 2 moved the function that makes arrays; the original's numpy knows the old name.
+    # It is named once, before the first array's bytes.
+    return bz2.compress(data.replace(_NEW, _OLD, 1))

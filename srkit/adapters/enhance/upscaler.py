@@ -1,0 +1,113 @@
+"""What neural-enhance's models share on every framework: the original's tiling on request."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from srkit import engine
+from srkit.adapters.enhance.config import Config
+from srkit.adapters.enhance.original import OriginalTiling
+from srkit.errors import OptionError
+from srkit.imaging.planes import Planes, read_planes
+from srkit.upscaler import Progress, Upscaler
+
+Tiling = Literal["exact", "original"]
+# The original pads so many pixels by reflection.
+RIM = 24
+
+
+class EnhanceUpscaler(Upscaler):
+    """Runs images by srkit's own tiling, or as the original program does, to the pixel.
+
+    Attributes
+    ----------
+    config
+        The network's shape.
+    """
+
+    rim = RIM
+    config: Config
+    _original: OriginalTiling | None
+
+    def choose_tiling(
+        self, tiling: Tiling, tile: int, overlap: int, *, match_histograms: bool
+    ) -> None:
+        """Take the options of the adapters.
+
+        Raises
+        ------
+        OptionError
+            For an unknown tiling, or the original's options without it.
+        """
+        if tiling not in ("exact", "original"):
+            raise OptionError(f"tiling is 'exact' or 'original', not {tiling!r}")
+        if tiling == "original":
+            self._original = OriginalTiling(self.config, tile, overlap, bool(match_histograms))
+            return
+        if (tile, overlap, match_histograms) != (80, 24, False):
+            raise OptionError("tile, overlap and match_histograms go with tiling='original'")
+        self._original = None
+
+    @property
+    def radius(self) -> int:
+        """Radius of the receptive field in LR pixels."""
+        return self.config.radius
+
+    def upscale(
+        self,
+        image: Any,
+        *,
+        size: tuple[int, int] | None = None,
+        memory: int | None = None,
+        self_ensemble: bool = False,
+        consistent: bool = False,
+        progress: Progress = False,
+    ) -> Any:
+        """See `Upscaler.upscale`.
+
+        With ``tiling="original"`` odd sizes lose some pixels, values are rounded to 256
+        levels, and of the options `progress` alone is taken.
+        """
+        if self._original is None:
+            return super().upscale(
+                image,
+                size=size,
+                memory=memory,
+                self_ensemble=self_ensemble,
+                consistent=consistent,
+                progress=progress,
+            )
+        if size is not None or memory is not None or self_ensemble or consistent:
+            raise OptionError(
+                "tiling='original' takes no size, memory, self_ensemble or consistent"
+            )
+        planes = read_planes(image)
+        if planes.layout == "cmyk":
+            raise OptionError("tiling='original' takes grey and RGB images, not CMYK")
+        return self._as_original(self._original, planes, progress)
+
+    def _as_original(self, way: OriginalTiling, planes: Planes, progress: Progress) -> Any:
+        top, dtype = planes.top, planes.colour.dtype
+        made = []
+        pixels = planes.colour.shape[0] * planes.colour.shape[1] * planes.colour.shape[2]
+        with engine.Meter(progress, pixels, f"{self.card.name} x{self.scale}") as advance:
+            for picture in planes.colour:
+                snapped = way.snap(picture)
+                unit = snapped.astype(np.float32) / np.float32(top)
+                rgb = unit if unit.shape[-1] == 3 else unit.repeat(3, axis=-1)
+                levels = way.upscale(self.run, rgb)
+                if unit.shape[-1] == 1:
+                    levels = np.rint(levels.mean(axis=-1, keepdims=True))
+                if dtype != np.uint8:
+                    levels = levels * np.float32(top / 255)
+                    levels = np.rint(levels) if np.issubdtype(dtype, np.integer) else levels
+                made.append(levels.astype(dtype))
+                advance(picture.shape[0] * picture.shape[1])
+        colour = np.stack(made)
+        alpha = None
+        if planes.alpha is not None:
+            kept = np.stack([way.snap(picture) for picture in planes.alpha])
+            alpha = engine.resize(kept, top, colour.shape[1:3], planes)
+        return planes.rebuild(colour, alpha)
