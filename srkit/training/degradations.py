@@ -170,7 +170,7 @@ def degrade(
     scale
         Factor between the two.
     degradations
-        In their order; `Downsample` is among them once.
+        In their order; `Downsample` is among them once, or at x1 not at all.
 
     Returns
     -------
@@ -191,19 +191,13 @@ def degrade(
 
 
 def check(degradations: Sequence[Degradation]) -> None:
-    """Refuse a list that does not shrink exactly once, and ranges that are none.
+    """Refuse ranges that are none.
 
     Raises
     ------
     OptionError
     """
-    flat = [
-        part
-        for step in degradations
-        for part in (step.steps if isinstance(step, Shuffled) else (step,))
-    ]
-    if degradations and sum(isinstance(part, Downsample) for part in flat) != 1:
-        raise OptionError("degradations need exactly one of kind 'downsample'")
+    flat = _flat(degradations)
     for part in flat:
         bounds = {Blur: (0, 50), Noise: (0, 255), Jpeg: (1, 100)}.get(type(part))
         given = getattr(part, "quality", getattr(part, "sigma", None))
@@ -214,6 +208,26 @@ def check(degradations: Sequence[Degradation]) -> None:
         chance = getattr(part, "grey", getattr(part, "halved", 0.0))
         if not 0 <= chance <= 1:
             raise OptionError(f"a chance of {part.kind} is from 0 to 1, not {chance}")
+
+
+def check_shrinking(degradations: Sequence[Degradation], scale: int) -> None:
+    """Refuse a list that does not shrink exactly once; at x1 it need not.
+
+    Raises
+    ------
+    OptionError
+    """
+    shrinking = sum(isinstance(part, Downsample) for part in _flat(degradations))
+    if degradations and shrinking != 1 and not (scale == 1 and shrinking == 0):
+        raise OptionError("degradations need exactly one of kind 'downsample'")
+
+
+def _flat(degradations: Sequence[Degradation]) -> list[Degradation]:
+    return [
+        part
+        for step in degradations
+        for part in (step.steps if isinstance(step, Shuffled) else (step,))
+    ]
 
 
 def _draw(limits: Range, rng: np.random.Generator) -> float:

@@ -8,12 +8,16 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from srkit.adapters.enhance.config import Config
+from srkit.adapters.pytorch.enhance import build_enhance
 from srkit.adapters.pytorch.luma import build_espcn, build_fsrcnn
+from srkit.adapters.pytorch.nets.enhance import EnhanceNet
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
 from srkit.training.bicubic_start import start_bicubic
+from srkit.training.enhance_start import start_enhance
 from srkit.training.luma_start import start_espcn, start_fsrcnn
 
 
@@ -55,6 +59,13 @@ def _itself(net: nn.Module) -> nn.Module:
     return net
 
 
+# The original's default size; at x1 its shape for repair, at half the width.
+ENHANCE = {
+    1: Config(upscale=2, downscale=2, blocks=8, filters=(64,)),
+    2: Config(upscale=1, downscale=0, blocks=4, filters=(64,)),
+    4: Config(upscale=2, downscale=0, blocks=4, filters=(64,)),
+}
+
 FAMILIES: Mapping[str, Family] = {
     "srresnet": Family(
         "SRResNet",
@@ -85,5 +96,15 @@ FAMILIES: Mapping[str, Family] = {
         build_fsrcnn,
         _itself,
         lambda net: net.deconv,
+    ),
+    "neural-enhance": Family(
+        "neural-enhance",
+        "rgb",
+        (1, 2, 4),
+        lambda scale: EnhanceNet(ENHANCE[scale]),
+        start_enhance,
+        lambda tensors, scale: build_enhance(tensors),
+        _itself,
+        lambda net: net.out,
     ),
 }

@@ -20,6 +20,7 @@ from srkit.errors import CorruptFileError, OptionError
 from srkit.imaging.atomic import replacing
 from srkit.training.checks import Check, held_out_pairs
 from srkit.training.crops import Crops, batches
+from srkit.training.degradations import check_shrinking
 from srkit.training.expansion import expand
 from srkit.training.families import FAMILIES, Family
 from srkit.training.methods import Duel, Minimise
@@ -74,6 +75,7 @@ class Run:
         if scale not in self.family.scales:
             listed = ", ".join(f"x{s}" for s in self.family.scales)
             raise OptionError(f"{name} can be trained for {listed}, not x{scale}")
+        check_shrinking(recipe.degradations, scale)
         kept, self.held = split(find_photos(photos, avoid=out), recipe.held_out)
         self._photos = f"{fingerprint(kept, scale)}, {fingerprint(self.held, scale)}"
         self.net, self.origin = network(self.family, scale, init or recipe.start, recipe.seed)

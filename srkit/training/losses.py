@@ -97,10 +97,18 @@ class Perceptual:
 
 @dataclass(frozen=True)
 class TotalVariation:
-    """Mean length of the gradient of what was made (23): less of it is smoother."""
+    """Mean length of the gradient of what was made (23): less of it is smoother.
+
+    Attributes
+    ----------
+    power
+        Of the squared length: 0.5 is the length itself, which bears edges; neural-enhance
+        took 1.25, which does not.
+    """
 
     kind: Literal["tv"] = "tv"
     weight: float = 1.0
+    power: float = 0.5
 
     def prepare(self, device: torch.device) -> None:
         """Nothing has to be read."""
@@ -110,7 +118,7 @@ class TotalVariation:
         down = made[..., 1:, :-1] - made[..., :-1, :-1]
         right = made[..., :-1, 1:] - made[..., :-1, :-1]
         # The small constant keeps the root's slope finite on even areas.
-        return (down.square() + right.square() + 1e-8).sqrt().mean()
+        return (down.square() + right.square() + 1e-8).pow(self.power).mean()
 
 
 Loss = Pixel | Features | Perceptual | TotalVariation
@@ -182,7 +190,7 @@ def _torchvision(name: str, device: torch.device) -> Extract:
 
 # --- adversarial ------------------------------------------------------------------------------
 
-AdversarialKind = Literal["vanilla", "least_squares", "hinge", "relativistic"]
+AdversarialKind = Literal["vanilla", "least_squares", "hinge", "relativistic", "neural-enhance"]
 
 
 @dataclass(frozen=True)
@@ -195,6 +203,8 @@ class Adversary:
         ``"vanilla"``: cross-entropy (18, 19; the generator's form is the one that does
         not saturate). ``"least_squares"`` (20, 21). ``"hinge"`` (Lim and Ye, 2017).
         ``"relativistic"``: relativistic average (Wang et al., ESRGAN, 2018, equation 2).
+        ``"neural-enhance"``: what that program minimises, which is no cross-entropy: a
+        discriminator that is right gains without bound, and one that is wrong learns little.
     weight
         Of the generator's adversarial loss.
     channels
@@ -214,6 +224,8 @@ def judge_loss(kind: AdversarialKind, real: Tensor, made: Tensor) -> Tensor:
         return functional.relu(1 - real).mean() + functional.relu(1 + made).mean()
     if kind == "relativistic":
         real, made = real - made.mean(), made - real.mean()
+    if kind == "neural-enhance":
+        return functional.logsigmoid(made).mean() - functional.softplus(real).mean()
     return functional.softplus(-real).mean() + functional.softplus(made).mean()
 
 
@@ -226,6 +238,7 @@ def fooling_loss(kind: AdversarialKind, real: Tensor, made: Tensor) -> Tensor:
     if kind == "relativistic":
         real, made = real - made.mean(), made - real.mean()
         return functional.softplus(real).mean() + functional.softplus(-made).mean()
+    # neural-enhance's has this form, too, and a constant.
     return functional.softplus(-made).mean()
 
 

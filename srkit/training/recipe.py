@@ -14,7 +14,7 @@ from srkit.errors import MissingDependencyError, OptionError
 from srkit.training import degradations as degrading
 from srkit.training import losses as losing
 from srkit.training.degradations import Blur, Degradation, Downsample, Jpeg, Noise, Shuffled
-from srkit.training.losses import Adversary, Loss, Perceptual, Pixel
+from srkit.training.losses import Adversary, Features, Loss, Perceptual, Pixel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Recipe:
     Attributes
     ----------
     model
-        The network: ``"srresnet"``, ``"espcn"`` or ``"fsrcnn"``.
+        The network: ``"srresnet"``, ``"espcn"``, ``"fsrcnn"`` or ``"neural-enhance"``.
     start
         Weights to start from where the caller names none: a model's name, or "" for
         bicubic interpolation.
@@ -71,7 +71,7 @@ class Recipe:
     # Understood by pydantic, which reads recipes from files.
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
 
-    model: Literal["srresnet", "espcn", "fsrcnn"]
+    model: Literal["srresnet", "espcn", "fsrcnn", "neural-enhance"]
     start: str = ""
     steps: int = 20000
     batch: int = 16
@@ -246,4 +246,25 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "espcn": _TINY,
     "fsrcnn": dataclasses.replace(_TINY, model="fsrcnn"),
+    # As neural-enhance's first stage, with L1 for what its total variation was for.
+    "neural-enhance": Recipe(
+        model="neural-enhance",
+        steps=50000,
+        batch=8,
+        crop=32,
+        rate=5e-4,
+        losses=(Pixel(), Features(weight=0.002, blocks=(2,))),
+        rim=4,
+        flat=0.05,
+    ),
+    "neural-enhance-repair": Recipe(
+        model="neural-enhance",
+        steps=50000,
+        batch=8,
+        crop=96,
+        rate=5e-4,
+        degradations=(Noise(sigma=(0.0, 3.0)), Jpeg(quality=(15.0, 60.0))),
+        rim=8,
+        flat=0.05,
+    ),
 }

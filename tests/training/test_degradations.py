@@ -22,6 +22,7 @@ from srkit.training.degradations import (
     Noise,
     Shuffled,
     check,
+    check_shrinking,
     degrade,
 )
 
@@ -194,8 +195,6 @@ def test_the_result_is_rounded_and_within_8_bits():
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ((Blur(),), "need exactly one of kind 'downsample'"),
-        ((SHRINK, Shuffled((SHRINK,))), "need exactly one of kind 'downsample'"),
         ((Blur(sigma=(2.0, 1.0)), SHRINK), r"blur takes a range within 0 to 50, not \(2.0, 1.0\)"),
         ((Shuffled((Blur(sigma=(-1.0, 1.0)), SHRINK)),), "blur takes a range within 0 to 50"),
         ((SHRINK, Noise(sigma=(0.0, 256.0))), "noise takes a range within 0 to 255"),
@@ -207,3 +206,14 @@ def test_the_result_is_rounded_and_within_8_bits():
 def test_lists_that_make_no_sense_are_refused(steps, message):
     with pytest.raises(OptionError, match=message):
         check(steps)
+
+
+def test_lists_shrink_exactly_once():
+    for steps in ((Blur(),), (SHRINK, Shuffled((SHRINK,)))):
+        with pytest.raises(OptionError, match="need exactly one of kind 'downsample'"):
+            check_shrinking(steps, 2)
+    check_shrinking((), 2)
+    check_shrinking((Shuffled((Blur(), SHRINK)),), 2)
+    # At x1 nothing has to shrink.
+    check_shrinking((Jpeg(),), 1)
+    assert degrade(PHOTO, 1, (Jpeg(quality=(30.0, 30.0)),), rng()).shape == PHOTO.shape

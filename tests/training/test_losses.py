@@ -60,6 +60,12 @@ def test_total_variation_is_the_mean_length_of_gradients():
     assert value.item() == pytest.approx((0.5 + 0.0) / 2, abs=1e-4)
 
 
+def test_total_variation_of_neural_enhance_raises_squares_to_1_25():
+    made = torch.tensor([[[[0.0, 0.3, 0.3], [0.4, 0.3, 9.0]]]])
+    value = TotalVariation(power=1.25)(made, torch.zeros(1, 1, 2, 3))
+    assert value.item() == pytest.approx(0.25**1.25 / 2, abs=1e-6)
+
+
 def test_the_slope_of_total_variation_is_finite_on_an_even_area():
     made = torch.full((1, 1, 4, 4), 0.5, requires_grad=True)
     TotalVariation()(made, made).backward()
@@ -219,3 +225,17 @@ def test_adversarial_losses_stay_finite_for_a_judge_that_is_sure(kind):
 def test_losses_that_make_no_sense_are_refused(losses, adversary, message):
     with pytest.raises(OptionError, match=message):
         check(losses, adversary)
+
+
+def test_neural_enhances_discriminator_gains_without_bound():
+    """Mean of log sigmoid(fake) - softplus(real); by hand at logits 0, 2 and 40."""
+    kind = "neural-enhance"
+    for real, fake, wanted in (
+        (0.0, 0.0, -2 * math.log(2)),
+        (2.0, -2.0, -2 * math.log(1 + math.exp(2))),
+        (40.0, -40.0, -80.0),
+    ):
+        found = judge_loss(kind, torch.tensor([real]), torch.tensor([fake]))
+        assert found.item() == pytest.approx(wanted, rel=1e-5)
+    fooled = fooling_loss(kind, torch.zeros(1), torch.tensor([2.0]))
+    assert fooled.item() == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)

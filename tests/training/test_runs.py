@@ -101,6 +101,23 @@ def test_the_result_says_what_it_is_and_loads(
     assert np.abs(model.upscale(LR).astype(int) - bicubic).mean() < 8
 
 
+@pytest.mark.parametrize(("recipe", "scale"), [("neural-enhance", 2), ("neural-enhance-repair", 1)])
+def test_neural_enhance_is_trained_from_what_leaves_images_as_they_are(
+    photos, tmp_path, cache, tiny, recipe, scale
+):
+    tiny["losses"] = [{"kind": "l1"}]
+    out = tmp_path / "run"
+    path = srkit.train(recipe, photos, out, scale=scale, cache=cache, **tiny)
+    assert header(path)["architecture"] == "neural-enhance"
+    model = srkit.load(path, device="cpu")
+    assert (model.scale, model.card.colour) == (scale, "rgb")
+    assert model.card.multiple == (4 if scale == 1 else 1)
+    still = srkit.load("bicubic", scale=scale).upscale(LR) if scale > 1 else LR
+    assert np.abs(model.upscale(LR).astype(int) - still).mean() < 3
+    # The original program gets it as a file of its own.
+    assert srkit.load(srkit.convert(path, tmp_path / "made.pkl.bz2")).scale == scale
+
+
 def test_a_network_of_another_width_is_trained_on_from_a_file(photos, tmp_path, cache, tiny):
     start = small_srresnet(tmp_path / "start.pth")
     out = tmp_path / "run"
@@ -167,6 +184,7 @@ def refused(error, match, recipe, photos, out, **options):
         ({"adversary": {"kind": "hinge"}}, "espcn takes luma, and the discriminator RGB"),
         ({"device": "abacus"}, "device 'abacus' x1 cannot be used"),
         ({"stepz": 4}, "did you mean 'steps'"),
+        ({"degradations": [{"kind": "blur"}]}, "exactly one of kind 'downsample'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(photos, tmp_path, cache, tiny, changes, match):

@@ -11,11 +11,13 @@ pytest.importorskip("lightning_fabric", reason="training needs it: pip install '
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
 from srkit import OptionError, imresize
+from srkit.adapters.enhance.config import Config
+from srkit.adapters.pytorch.nets.enhance import EnhanceNet
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.srresnet import UnitRange
-from srkit.training import luma_start
+from srkit.training import enhance_start, luma_start
 from srkit.training.bicubic_start import start_bicubic
 from srkit.training.luma_start import start_espcn, start_fsrcnn
 
@@ -73,3 +75,34 @@ def test_srresnet_starts_as_bicubic_interpolation_nearly(scale):
 def test_a_start_that_does_not_exist_is_refused(scale, channels):
     with pytest.raises(OptionError, match=f"not for x{scale} with {channels}"):
         start_bicubic(SRResNet(scale, channels=channels, blocks=1))
+
+
+# --- neural-enhance ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("config", "tolerance"),
+    [
+        (Config(1, 0, 3, (16,)), 1e-5),
+        (Config(2, 0, 2, (48,)), 1e-5),
+        (Config(2, 2, 2, (8, 16, 48)), 1e-6),
+        (Config(2, 1, 1, (12, 48)), 1e-5),
+    ],
+    ids=["x2", "x4", "repair", "x2 by way of x1/2"],
+)
+def test_neural_enhance_starts_as_bicubic_interpolation(monkeypatch, config, tolerance):
+    monkeypatch.setattr(enhance_start, "NOISE", 0.0)
+    torch.manual_seed(0)
+    net = EnhanceNet(config)
+    enhance_start.start_enhance(net)
+    lr = data.astronaut()[100:140, 180:220].astype(np.float32) / 255
+    with torch.no_grad():
+        made = net(torch.from_numpy(lr).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+    wanted = imresize(lr, config.scale) if config.scale > 1 else lr
+    rim = 4 * config.scale
+    assert np.abs(made - wanted)[rim:-rim, rim:-rim].max() < tolerance
+
+
+def test_neural_enhance_that_is_too_narrow_is_refused():
+    with pytest.raises(OptionError, match="48 channels at least"):
+        enhance_start.start_enhance(EnhanceNet(Config(2, 2, 2, (32,))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,8 @@ class TorchEnhance(EnhanceUpscaler, TorchUpscaler):
             raise WeightsError(f"the weights of {card.name} are for x{net.scale}, not x{scale}")
         self.config = net.config
         self.choose_tiling(tiling, tile, overlap, match_histograms=match_histograms)
+        # Of users' files only the network tells which sides it takes.
+        card = dataclasses.replace(card, multiple=net.config.multiple)
         TorchUpscaler.__init__(self, card, scale, net, device=device, precision=precision)
 
 
