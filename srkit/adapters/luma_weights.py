@@ -82,10 +82,10 @@ def stated_scale(header: Mapping[str, str]) -> int | None:
     Raises
     ------
     WeightsError
-        If it is no factor from 2 to 16.
+        If it is no factor from 1 to 16.
     """
     if (text := header.get("scale")) is None:
         return None
-    if not (text.isdecimal() and 2 <= int(text[:4]) <= 16):
+    if not (text.isdecimal() and 1 <= int(text[:4]) <= 16):
         raise WeightsError(f"the header states the scale {text[:20]!r}")
     return int(text)

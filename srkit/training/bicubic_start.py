@@ -79,7 +79,7 @@ def _first(net: SRResNet) -> None:
     """First layer: channel ``3*phase + colour`` is bicubic upsampling at that phase."""
     conv, bias = net.conv_block1.conv, _bias(net.conv_block1.conv)
     kernel = phase_kernels(net.scale, conv.kernel_size[0])
-    for p, (row, column) in enumerate(_phases(net.scale)):
+    for p, (row, column) in enumerate(phases(net.scale)):
         plane = torch.from_numpy(np.outer(kernel[row], kernel[column]))
         for colour in range(3):
             channel = 3 * p + colour
@@ -90,7 +90,7 @@ def _first(net: SRResNet) -> None:
     cast(nn.PReLU, net.conv_block1.conv_block[1]).weight.fill_(1.0)
 
 
-def _phases(scale: int) -> list[tuple[int, int]]:
+def phases(scale: int) -> list[tuple[int, int]]:
     """Phases such that each pixel shuffle takes four neighbours of three channels.
 
     The first shuffle places the coarse bits of a phase, so channels are grouped by

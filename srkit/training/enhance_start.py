@@ -54,7 +54,7 @@ def start_enhance(net: EnhanceNet) -> None:
 def _first(stage: EnhanceStage, scale: int) -> list[Channel]:
     """All phases of bicubic interpolation as channels."""
     kernels = phase_kernels(scale, stage.conv.kernel_size[0]) if scale > 1 else None
-    carried = []
+    carried: list[Channel] = []
     for y in range(scale):
         for x in range(scale):
             for colour in range(3):
@@ -78,7 +78,8 @@ def _keep(stage: EnhanceStage, carried: list[Channel]) -> list[Channel]:
 
 def _halve(stage: EnhanceStage, carried: list[Channel]) -> list[Channel]:
     """Four neighbours of a channel become four channels; taps 1 and 2 of 4 are theirs."""
-    made, size = [], _size(carried)
+    made: list[Channel] = []
+    size = _size(carried)
     for y in (0, 1):
         for x in (0, 1):
             for n, (colour, (row, column)) in enumerate(carried):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
 from srkit.training.bicubic_start import start_bicubic
 from srkit.training.enhance_start import start_enhance
 from srkit.training.luma_start import start_espcn, start_fsrcnn
+from srkit.training.rescaling import halve_scale
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class Family:
         The network between planes in [0, 1].
     last
         The layer that learns ten times slower (Shi et al., 2016, Section 3.2).
+    rescale
+        A network for a scale from the state dict of one for another, by both scales:
+        ``(from, to)``.
     """
 
     architecture: str
@@ -53,6 +57,9 @@ class Family:
     read: Callable[[Mapping[str, Tensor], int], nn.Module]
     planes: Callable[[Any], nn.Module]
     last: Callable[[Any], nn.Module]
+    rescale: Mapping[tuple[int, int], Callable[[Mapping[str, Tensor]], nn.Module]] = field(
+        default_factory=dict
+    )
 
 
 def _itself(net: nn.Module) -> nn.Module:
@@ -76,6 +83,7 @@ FAMILIES: Mapping[str, Family] = {
         lambda tensors, scale: build_srresnet(tensors),
         UnitRange,
         lambda net: net.conv_block3,
+        {(4, 2): halve_scale},
     ),
     "espcn": Family(
         "ESPCN",

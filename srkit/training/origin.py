@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 import srkit
+from srkit.adapters.luma_weights import stated_scale
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.errors import WeightsError
 from srkit.imaging.atomic import replacing
@@ -35,22 +36,33 @@ def network(family: Family, scale: int, init: str | Path, seed: int) -> tuple[nn
         net = family.build(scale)
         family.start(net)
         return net, "bicubic interpolation"
-    path = Path(init)
-    if isinstance(init, str) and init in srkit.list_models():
-        weights = srkit.card(init).weights.get(scale)
-        if weights is None:
-            raise WeightsError(
-                f"{init} has no weights for x{scale} to start from; name a file of yours by "
-                'init, or start from bicubic interpolation by start="" (--set start=)'
-            )
-        path = weights_path(weights)
+    path = _path(init, scale, family)
     checkpoint = read_checkpoint(path)
-    net = family.read(checkpoint.tensors, scale)
+    told = f"{path.name}, SHA-256 {sha256(path)[:16]}"
     # Weights of FSRCNN do not tell their scale, but headers do.
-    found = checkpoint.metadata.get("scale", str(net.scale))
-    if found != str(scale):
+    stated = stated_scale(checkpoint.metadata)
+    for (old, new), rescale in family.rescale.items():
+        if new == scale and (stated or family.read(checkpoint.tensors, old).scale) == old:
+            return rescale(checkpoint.tensors), f"{told}, which is for x{old}"
+    net = family.read(checkpoint.tensors, scale)
+    found = stated or net.scale
+    if found != scale:
         raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
-    return net, f"{path.name}, SHA-256 {sha256(path)[:16]}"
+    return net, told
+
+
+def _path(init: str | Path, scale: int, family: Family) -> Path:
+    """The file to start from, of a model's name or a path."""
+    if not (isinstance(init, str) and init in srkit.list_models()):
+        return Path(init)
+    weights = srkit.card(init).weights
+    for known in (scale, *(old for old, new in family.rescale if new == scale)):
+        if known in weights:
+            return weights_path(weights[known])
+    raise WeightsError(
+        f"{init} has no weights for x{scale} to start from; name a file of yours by init, or "
+        'start from bicubic interpolation by start="" (--set start=)'
+    )
 
 
 def write_weights(tensors: Mapping[str, Tensor], out: Path, header: Mapping[str, str]) -> None:

@@ -198,6 +198,18 @@ def test_a_device_that_is_not_there_is_refused(photos, tmp_path, tiny):
     refused(OptionError, "'cuda' x1 cannot", "espcn", photos, tmp_path / "run", scale=2, **tiny)
 
 
+def test_srresnet_for_x2_starts_from_weights_for_x4(photos, tmp_path, cache, tiny, rows):
+    tiny["steps"] = 1
+    path = srkit.train(
+        "srresnet", photos, tmp_path / "run", scale=2, init="srresnet", cache=cache, **tiny
+    )
+    assert header(path)["started_from"].startswith("srresnet_x4.safetensors, SHA-256 ")
+    assert header(path)["started_from"].endswith(", which is for x4")
+    assert srkit.load(path).scale == 2
+    # It begins as an image, if not yet as a good one.
+    assert float(rows(tmp_path / "run")[0]["psnr"]) > 20
+
+
 NETS = {
     "srresnet": lambda: SRResNet(2, channels=4, blocks=1),
     "espcn": lambda: ESPCN(2),
@@ -218,7 +230,7 @@ def test_weights_of_another_network_or_scale_are_no_start(
 
 
 def test_a_model_without_weights_is_no_start(photos, tmp_path, cache, tiny):
-    for name, scale in (("bicubic", 4), ("srresnet", 2)):
+    for name, scale in (("bicubic", 4), ("bicubic", 2)):
         options = {"scale": scale, "init": name, "cache": cache, **tiny}
         match = f"{name} has no weights for x{scale}"
         refused(WeightsError, match, "srresnet", photos, tmp_path / "run", **options)

@@ -20,6 +20,7 @@ from srkit.adapters.pytorch.srresnet import UnitRange
 from srkit.training import enhance_start, luma_start
 from srkit.training.bicubic_start import start_bicubic
 from srkit.training.luma_start import start_espcn, start_fsrcnn
+from srkit.training.rescaling import halve_scale
 
 STARTS = {"espcn": (ESPCN, start_espcn), "fsrcnn": (FSRCNN, start_fsrcnn)}
 # FSRCNN's last kernel is narrower than bicubic's support at x4.
@@ -75,6 +76,18 @@ def test_srresnet_starts_as_bicubic_interpolation_nearly(scale):
 def test_a_start_that_does_not_exist_is_refused(scale, channels):
     with pytest.raises(OptionError, match=f"not for x{scale} with {channels}"):
         start_bicubic(SRResNet(scale, channels=channels, blocks=1))
+
+
+def test_srresnet_for_x2_begins_near_the_mean_of_what_x4_makes():
+    torch.manual_seed(0)
+    large = SRResNet(4, channels=64, blocks=2).eval()
+    start_bicubic(large)
+    small = UnitRange(halve_scale(large.state_dict())).eval()
+    lr = torch.from_numpy(data.astronaut()[100:140, 180:230] / 255).float().permute(2, 0, 1)[None]
+    with torch.no_grad():
+        wanted = torch.nn.functional.avg_pool2d(UnitRange(large)(lr), 2)
+        apart = (small(lr) - wanted)[..., 8:-8, 8:-8].abs()
+    assert apart.mean() < 3 / 255
 
 
 # --- neural-enhance ---------------------------------------------------------------------------
