@@ -220,6 +220,14 @@ for runtime in sys.argv[2:]:
     srkit.load(sys.argv[1], runtime=runtime).upscale(np.zeros((4, 4), np.uint8))
 changed = {k for k in before.keys() | os.environ.keys() if before.get(k) != os.environ.get(k)}
 assert "TF_CPP_MIN_LOG_LEVEL" not in changed, changed
+# Threads are the user's business: as many as in a process without srkit.
+import subprocess
+import tensorflow as tf
+import torch
+ask = "import torch; print(torch.get_num_threads())"
+assert torch.get_num_threads() == int(subprocess.check_output([sys.executable, "-c", ask]))
+assert tf.config.threading.get_intra_op_parallelism_threads() == 0
+assert tf.config.threading.get_inter_op_parallelism_threads() == 0
 """
 
 
