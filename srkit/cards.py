@@ -124,6 +124,7 @@ ENHANCE_PICKLE = FileFormat(
     sniff=is_bzip2,
     adapter="srkit.adapters.pytorch.enhance:open_pickle",
     framework="torch",
+    others={"theano": "srkit.adapters.lasagne.enhance:open_pickle"},
 )
 SAFETENSORS = FileFormat(
     name="safetensors file",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from srkit.adapters.enhance.files import read_weights
+from srkit.adapters.enhance.tensors import tensors_of
 from srkit.adapters.graphdef.frozen import open_frozen
 from srkit.adapters.graphdef.portable import ARCHITECTURE, OPERATIONS, packed
 from srkit.errors import MissingDependencyError, OptionError
@@ -100,9 +102,18 @@ def _portable_graph(path: Path, scale: int | None) -> bytes:
 
 
 def _enhance_tensors(path: Path, scale: int | None) -> bytes:
-    from srkit.adapters.pytorch.exporting import enhance_tensors
+    from safetensors.numpy import save
 
-    return enhance_tensors(path, scale)
+    weights = read_weights(path)
+    if scale not in (None, weights.config.scale):
+        raise OptionError(f"{path} holds weights for x{weights.config.scale}, not x{scale}")
+    header = {
+        "architecture": "neural-enhance",
+        "scale": str(weights.config.scale),
+        "colour": "rgb",
+        "made_from": f"{path.name}, SHA-256 {sha256(path)}",
+    }
+    return save(tensors_of(weights), header)
 
 
 def _enhance_file(path: Path, scale: int | None) -> bytes:

@@ -13,7 +13,7 @@ import srkit
 from srkit import ImageError, OptionError, WeightsError
 from srkit.adapters.enhance.config import Config
 from srkit.adapters.enhance.files import packed_weights, read_weights
-from srkit.adapters.pytorch.enhance import config_of
+from srkit.adapters.enhance.tensors import config_of
 from srkit.adapters.pytorch.nets.enhance import EnhanceNet, from_layers, to_layers
 from srkit.cli import main
 

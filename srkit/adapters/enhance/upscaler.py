@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from srkit import engine
 from srkit.adapters.enhance.config import Config
 from srkit.adapters.enhance.original import OriginalTiling
+from srkit.card import ModelCard
 from srkit.errors import OptionError
 from srkit.imaging.planes import Planes, read_planes
 from srkit.upscaler import Progress, Upscaler
@@ -111,3 +113,24 @@ class EnhanceUpscaler(Upscaler):
             kept = np.stack([way.snap(picture) for picture in planes.alpha])
             alpha = engine.resize(kept, top, colour.shape[1:3], planes)
         return planes.rebuild(colour, alpha)
+
+
+def card_of_file(path: Path, config: Config, scale: int | None, framework: str) -> ModelCard:
+    """The card of a user's file.
+
+    Raises
+    ------
+    OptionError
+        If it is for another scale than the one wanted.
+    """
+    if scale not in (None, config.scale):
+        raise OptionError(f"{path} holds weights for x{config.scale}, not x{scale}")
+    return ModelCard(
+        name=path.name.split(".")[0],
+        summary=f"neural-enhance weights from {path.name}.",
+        adapter="srkit.adapters.pytorch.enhance:open_pickle",
+        framework=framework,
+        scales=(config.scale,),
+        default_scale=config.scale,
+        multiple=config.multiple,
+    )

@@ -127,6 +127,7 @@ class PickleSource:
             RecursionError,
             TypeError,
             ValueError,
+            Warning,  # of odd escapes, where warnings are errors
             struct.error,
         ) as error:
             raise CorruptFileError(f"its pickle is damaged ({type(error).__name__})") from error

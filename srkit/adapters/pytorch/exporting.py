@@ -1,20 +1,17 @@
-"""Trained networks in the formats of other programs, and theirs as torch's."""
+"""Trained networks in the formats of other programs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import save
-
-from srkit.adapters.enhance.files import packed_weights, read_weights
+from srkit.adapters.enhance.files import packed_weights
 from srkit.adapters.graphdef.writing import network_graph
 from srkit.adapters.luma_weights import looks_like_espcn, scale_of_weights
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.enhance import build_enhance
 from srkit.adapters.pytorch.luma import build_espcn, build_fsrcnn
-from srkit.adapters.pytorch.nets.enhance import from_layers, to_layers
+from srkit.adapters.pytorch.nets.enhance import to_layers
 from srkit.errors import OptionError, SrkitError
-from srkit.weights import sha256
 
 
 def frozen_graph(path: Path, scale: int | None) -> bytes:
@@ -43,31 +40,6 @@ def frozen_graph(path: Path, scale: int | None) -> bytes:
         raise type(error)(f"{path}: {error}") from error
     weights = {name: value.numpy() for name, value in net.state_dict().items()}
     return network_graph(weights, found)
-
-
-def enhance_tensors(path: Path, scale: int | None) -> bytes:
-    """A ``.pkl.bz2`` of neural-enhance as a safetensors file, as `srkit.load` takes it.
-
-    Raises
-    ------
-    UnsafeFileError, CorruptFileError, WeightsError
-        See `srkit.adapters.enhance.files.read_weights`.
-    OptionError
-        If it is for another scale.
-    """
-    weights = read_weights(path)
-    if scale not in (None, weights.config.scale):
-        raise OptionError(f"{path} holds weights for x{weights.config.scale}, not x{scale}")
-    tensors = {
-        name: value.contiguous() for name, value in from_layers(weights).state_dict().items()
-    }
-    header = {
-        "architecture": "neural-enhance",
-        "scale": str(weights.config.scale),
-        "colour": "rgb",
-        "made_from": f"{path.name}, SHA-256 {sha256(path)}",
-    }
-    return save(tensors, header)
 
 
 def enhance_file(path: Path, scale: int | None) -> bytes:

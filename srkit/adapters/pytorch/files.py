@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from srkit.adapters.enhance.tensors import looks_like_enhance
 from srkit.adapters.graphdef.frozen import Colour, choose
 from srkit.adapters.graphdef.portable import ARCHITECTURE, OPERATIONS, unpacked
 from srkit.adapters.luma_weights import (
@@ -20,7 +21,7 @@ from srkit.adapters.luma_weights import (
     stated_scale,
 )
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.enhance import TorchEnhance, enhance_scale, looks_like_enhance
+from srkit.adapters.pytorch.enhance import TorchEnhance, enhance_scale
 from srkit.adapters.pytorch.frozen import run_frozen
 from srkit.adapters.pytorch.luma import LumaUpscaler
 from srkit.adapters.pytorch.srresnet import SRResNetUpscaler, looks_like_srresnet, scale_of

@@ -7,16 +7,14 @@ in the original.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from srkit.adapters.enhance.config import Config, Stage
 from srkit.adapters.enhance.files import EnhanceWeights
+from srkit.adapters.enhance.tensors import layers_of, tensors_of
 
 
 class EnhanceStage(nn.Module):
@@ -71,40 +69,13 @@ class EnhanceNet(nn.Module):
         return cast(Tensor, self.out(self.stages(rgb - 0.5))) + 0.5
 
 
-@torch.no_grad()
 def from_layers(weights: EnhanceWeights) -> EnhanceNet:
-    """The network of a file. Lasagne flips kernels, and torch does not."""
+    """The network of a file."""
     net = EnhanceNet(weights.config)
-    for name, (conv, act) in _named(net).items():
-        kernel, bias = weights.layers[f"{name}x" if act is not None else name]
-        conv.weight.copy_(torch.from_numpy(kernel[..., ::-1, ::-1].copy()))
-        cast(Tensor, conv.bias).copy_(torch.from_numpy(bias))
-        if act is not None:
-            act.weight.copy_(torch.from_numpy(weights.layers[f"{name}>"][0]))
+    net.load_state_dict({k: torch.from_numpy(v) for k, v in tensors_of(weights).items()})
     return net
 
 
 def to_layers(net: EnhanceNet) -> EnhanceWeights:
     """What a file holds of a network."""
-    layers: dict[str, tuple[NDArray[np.float32], ...]] = {}
-    for name, (conv, act) in _named(net).items():
-        kernel = _array(conv.weight)[..., ::-1, ::-1].copy()
-        layers[f"{name}x" if act is not None else name] = kernel, _array(cast(Tensor, conv.bias))
-        if act is not None:
-            layers[f"{name}>"] = (_array(act.weight),)
-    return EnhanceWeights(net.config, layers)
-
-
-def _array(tensor: Tensor) -> NDArray[np.float32]:
-    made: NDArray[np.float32] = tensor.detach().float().cpu().numpy()
-    return made
-
-
-def _named(net: EnhanceNet) -> Mapping[str, tuple[nn.Conv2d, nn.PReLU | None]]:
-    """Layers by the names of files, in their order."""
-    named: dict[str, tuple[nn.Conv2d, nn.PReLU | None]] = {}
-    for stage, module in zip(net.config.stages, net.stages, strict=True):
-        made = cast(EnhanceStage, module)
-        named[stage.name] = made.conv, made.act
-    named["out"] = net.out, None
-    return named
+    return layers_of({k: v.float().cpu().numpy() for k, v in net.state_dict().items()})

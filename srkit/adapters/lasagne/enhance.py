@@ -1,0 +1,162 @@
+"""neural-enhance's models on Lasagne and Theano."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lasagne
+import numpy as np
+import theano
+from lasagne.layers import Conv2DLayer, InputLayer
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from srkit.adapters.enhance.config import Config
+from srkit.adapters.enhance.files import EnhanceWeights, Floats, read_weights
+from srkit.adapters.enhance.tensors import layers_of
+from srkit.adapters.enhance.upscaler import EnhanceUpscaler, Tiling, card_of_file
+from srkit.adapters.lasagne.layers import ParametricRectifierLayer, SubpixelReshuffleLayer
+from srkit.card import ModelCard
+from srkit.errors import CorruptFileError, WeightsError
+
+# Working memory against the widest layer's output, by peak memory of whole processes.
+HEADROOM = 4
+
+
+def generator(config: Config, image: Any) -> dict[str, Any]:
+    """The network as Lasagne layers, by the names of its files; ``out`` is the last.
+
+    Parameters
+    ----------
+    config
+        Its shape.
+    image
+        Theano's variable of ``(N, 3, H, W)`` in [-0.5, 0.5].
+    """
+    layers: dict[str, Any] = {}
+    last: Any = InputLayer((None, 3, None, None), image)
+    for stage in config.stages:
+        down = stage.kind == "down"
+        last = layers[f"{stage.name}x"] = Conv2DLayer(
+            last,
+            stage.channels,
+            stage.kernel,
+            stride=2 if down else 1,
+            pad=1 if down else stage.kernel // 2,
+            nonlinearity=None,
+        )
+        last = layers[f"{stage.name}>"] = ParametricRectifierLayer(last)
+        if stage.kind == "up":
+            last = SubpixelReshuffleLayer(last, 2)
+    layers["out"] = Conv2DLayer(last, 3, 7, pad=3, nonlinearity=None)
+    return layers
+
+
+class LasagneEnhance(EnhanceUpscaler):
+    """neural-enhance's generator.
+
+    Parameters
+    ----------
+    card, scale
+        The model and its factor.
+    weights
+        What a file holds, or a safetensors file in torch's layout.
+    tiling, tile, overlap, match_histograms
+        See `srkit.adapters.pytorch.enhance.TorchEnhance`.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        scale: int,
+        weights: EnhanceWeights | Path,
+        *,
+        tiling: Tiling = "exact",
+        tile: int = 80,
+        overlap: int = 24,
+        match_histograms: bool = False,
+    ) -> None:
+        if isinstance(weights, Path):
+            weights = _read_safetensors(weights)
+        if weights.config.scale != scale:
+            raise WeightsError(
+                f"the weights of {card.name} are for x{weights.config.scale}, not x{scale}"
+            )
+        self.card, self.scale, self.config = card, scale, weights.config
+        self.choose_tiling(tiling, tile, overlap, match_histograms=match_histograms)
+        image = theano.tensor.tensor4()
+        layers = generator(weights.config, image)
+        for name, arrays in weights.layers.items():
+            for parameter, array in zip(layers[name].get_params(), arrays, strict=True):
+                parameter.set_value(array)
+        self._run = theano.function([image], lasagne.layers.get_output(layers["out"]))
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """By the widest layer."""
+        widest, side = 3.0, 1.0
+        for stage in self.config.stages:
+            side = side / 2 if stage.kind == "down" else side
+            widest = max(widest, stage.channels * side**2)
+            side = side * 2 if stage.kind == "up" else side
+        return 4.0 * HEADROOM * widest
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were trained."""
+        return self.config.numbers
+
+    def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Upscaler.run`."""
+        made = self._run(tiles.transpose(0, 3, 1, 2) - np.float32(0.5))
+        result: NDArray[np.float32] = made.transpose(0, 2, 3, 1) + np.float32(0.5)
+        return result
+
+
+def open_pickle(
+    path: Path,
+    *,
+    scale: int | None = None,
+    tiling: Tiling = "exact",
+    tile: int = 80,
+    overlap: int = 24,
+    match_histograms: bool = False,
+) -> LasagneEnhance:
+    """An upscaler from a ``.pkl.bz2``; nothing in the file is run.
+
+    Parameters
+    ----------
+    path, scale, tiling, tile, overlap, match_histograms
+        See `srkit.adapters.pytorch.enhance.open_pickle`.
+
+    Raises
+    ------
+    UnsafeFileError, CorruptFileError, WeightsError
+        See `srkit.adapters.enhance.files.read_weights`.
+    OptionError
+        If the file is for another scale, or an option makes no sense.
+    """
+    weights = read_weights(path)
+    card = card_of_file(path, weights.config, scale, "theano")
+    return LasagneEnhance(
+        card,
+        card.default_scale,
+        weights,
+        tiling=tiling,
+        tile=tile,
+        overlap=overlap,
+        match_histograms=match_histograms,
+    )
+
+
+def _read_safetensors(path: Path) -> EnhanceWeights:
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+            tensors: dict[str, Floats] = {
+                name: np.asarray(file.get_tensor(name), np.float32) for name in names
+            }
+    except SafetensorError as error:
+        raise CorruptFileError(f"{path}: the safetensors file is damaged: {error}") from error
+    return layers_of(tensors)
