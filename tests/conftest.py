@@ -13,6 +13,7 @@ settings.load_profile("srkit")
 ROOT = Path(__file__).parent.parent
 # Folders whose modules import PyTorch at the top, as adapters may.
 NEED_TORCH = ("srkit/adapters/pytorch", "srkit/training", "tests/pytorch")
+NEED_LASAGNE = ("srkit/adapters/lasagne",)
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 
 
@@ -22,6 +23,8 @@ def pytest_configure(config):
         ignored += NEED_TORCH
     if ignored or find_spec("stlpips_pytorch") is None:
         ignored += NEED_PERCEPTUAL
+    if not all(find_spec(name) for name in ("theano", "lasagne")):
+        ignored += NEED_LASAGNE
     paths = [str(ROOT / path) for path in ignored]
     config.option.ignore = [*(config.option.ignore or []), *paths]
 
