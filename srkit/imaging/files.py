@@ -142,7 +142,8 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
     Parameters
     ----------
     image
-        Float pixels are clipped and rounded to 8 bits, but kept in TIFF.
+        Float pixels are clipped and rounded to 8 bits, but kept in TIFF. Where they are
+        far beyond [0, 1], they were not meant so, and are refused.
     path
         The suffix names the format: .png, .jpg, .jpeg, .tif, .tiff, .webp,
         .avif or .bmp. An existing file is replaced.
@@ -155,7 +156,7 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
     ------
     ImageError
         If the suffix is unknown, or the format cannot hold the depth, alpha,
-        mode, size or metadata: nothing is lost silently.
+        mode, size or metadata, or floats are levels of 255: nothing is lost silently.
     OptionError
         If `quality` makes no sense.
     OSError
@@ -165,6 +166,8 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
     kind = check_fits(image, path, (image.height, image.width))
     _check_quality(kind, quality)
     eight_bits = image.dtype == np.float32 and "float32" not in _FORMATS[kind].dtypes
+    if eight_bits:
+        _check_white(image.pixels)
     pixels = pil.as_uint8(image.pixels) if eight_bits else image.pixels
     metadata = replace(
         image.metadata,
@@ -181,6 +184,16 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
             tiff.write(file, pixels, metadata)
         else:
             _write_by_pillow(file, kind, pixels, metadata, quality)
+
+
+def _check_white(pixels: NDArray[Any]) -> None:
+    """Refuse floats whose white is not 1; a model's overshoot is clipped."""
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < -1 or high > 2:
+        raise ImageError(
+            f"float pixels are in [0, 1], and these span {low:g} to {high:g}: divide them by "
+            "their white (255 for levels of 8 bits), or clip them with numpy.clip(pixels, 0, 1)"
+        )
 
 
 def _sniff(head: bytes, path: Path) -> str:
