@@ -1,4 +1,7 @@
-"""Sessions: lint, tests, tensorflow, base, wheel. `nox` runs them all, `nox -s tests` one."""
+"""Sessions: lint, tests, tensorflow, lasagne, base, wheel.
+
+`nox` runs them all, `nox -s tests` one.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ CONSTRAINTS = {"PIP_CONSTRAINT": str(HERE / "constraints.txt")}
 # Everything is offline once it is installed; the proxies lead nowhere.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
-nox.options.sessions = ["lint", "tests", "tensorflow", "base", "wheel"]
+nox.options.sessions = ["lint", "tests", "tensorflow", "lasagne", "base", "wheel"]
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_external_run = True
 
@@ -44,6 +47,13 @@ def tensorflow(session: nox.Session) -> None:
     """Frozen graphs against TensorFlow and OpenCV themselves."""
     install(session, "-e", ".[train,tensorflow,test]", "opencv-contrib-python-headless")
     session.run("pytest", "tests/graphs", *session.posargs)
+
+
+@nox.session
+def lasagne(session: nox.Session) -> None:
+    """Theano and Lasagne themselves, beside the other frameworks."""
+    install(session, "-e", ".[train,tensorflow,lasagne,test]")
+    session.run("pytest", "tests/lasagne", *session.posargs)
 
 
 @nox.session

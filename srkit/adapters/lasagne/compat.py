@@ -8,6 +8,7 @@ else can see these: they are never in `sys.modules`, and numpy is not changed.
 from __future__ import annotations
 
 import builtins
+import functools
 import importlib.abc
 import logging
 import os
@@ -29,7 +30,9 @@ from srkit.weights import cache_folder
 PACKAGES = ("theano", "lasagne")
 # A module that Theano dropped and Lasagne 0.1 still imports.
 DOWNSAMPLE = "theano.tensor.signal.downsample"
-# In Theano's order of parts, these refuse convolutions where there is no compiler.
+# C code that an old Cython wrote and no compiler takes; without it, Theano runs loops in Python.
+LOOPS = "theano.scan_module.scan_perform_ext"
+# Steps of Theano's optimisation that refuse convolutions where there is no compiler.
 REFUSALS = (
     "AbstractConvCheck",
     "local_conv2d_cpu",
@@ -58,6 +61,8 @@ class TheanoFinder(importlib.abc.MetaPathFinder):
             return None
         if name == DOWNSAMPLE:
             return spec_from_loader(name, Downsample())
+        if name == LOOPS:
+            raise ModuleNotFoundError(f"{name} is not for Python 3.11 and later", name=name)
         spec = _found_by_others(self, name, path, target)
         if spec is not None and type(spec.loader) is SourceFileLoader:
             if self._builtins is None:
@@ -183,8 +188,8 @@ def _mend_compiler(cmodule: ModuleType) -> None:
     compiler = cmodule.GCC_compiler
     compile_str = compiler.compile_str
 
-    def compile_mended(name: str, source: str, *args: Any, **options: Any) -> Any:
-        return compile_str(name, mended_source(source), *args, **options)
+    def compile_mended(module_name: str, src_code: str, *args: Any, **options: Any) -> Any:
+        return compile_str(module_name, mended_source(src_code), *args, **options)
 
     compiler.compile_str = staticmethod(compile_mended)
 
@@ -196,7 +201,20 @@ def _mend_random(rng_mrg: ModuleType) -> None:
     def next_value(state: Any, new: Any, NORM: Any, mask: int, offset: int) -> Any:  # noqa: N803
         return following(state, new, NORM, np.uint32(mask).astype(np.int32), offset)
 
-    rng_mrg.mrg_next_value = next_value
+    rng_mrg.__dict__["mrg_next_value"] = next_value
+
+
+def _mend_conv2d(nnet: ModuleType) -> None:
+    """Take an argument by its old name, as Lasagne 0.1 gives it, without a warning."""
+    conv2d = nnet.conv2d
+
+    @functools.wraps(conv2d)
+    def renamed(*args: Any, **options: Any) -> Any:
+        if "image_shape" in options and "input_shape" not in options:
+            options["input_shape"] = options.pop("image_shape")
+        return conv2d(*args, **options)
+
+    nnet.__dict__["conv2d"] = renamed
 
 
 # What is done to a module once it is imported.
@@ -204,6 +222,7 @@ MENDS: dict[str, Callable[[ModuleType], None]] = {
     "theano.configparser": _set_flags,
     "theano.gof.cmodule": _mend_compiler,
     "theano.sandbox.rng_mrg": _mend_random,
+    "theano.tensor.nnet": _mend_conv2d,
     "theano.tensor.nnet.abstract_conv": without_compiler.replace_convolutions,
     "theano.tensor.signal.pool": without_compiler.replace_pooling,
 }

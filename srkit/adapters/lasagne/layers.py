@@ -137,7 +137,9 @@ class BatchNormLayer(Layer):
         # Theano collects default updates of variables that occur in the graph. Of a clone,
         # which has the same memory: the average may occur elsewhere and not be updated there.
         clone = theano.clone(average, share_inputs=False)
-        clone.default_update = (1 - self.alpha) * clone + self.alpha * seen
+        # That memory must not be written before all have read it, so the update gets a copy.
+        old = theano.compile.deep_copy_op(clone)
+        clone.default_update = (1 - self.alpha) * old + self.alpha * seen
         return 0 * clone
 
     def _normalised(self, x: Any, mean: Any, inv_std: Any) -> Any:

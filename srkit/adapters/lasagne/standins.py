@@ -6,6 +6,7 @@ import re
 import shutil
 import sysconfig
 from importlib import metadata
+from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -36,6 +37,7 @@ def standins() -> dict[str, ModuleType]:
     python = _module("distutils.sysconfig", get_config_var=_config_var, **_python_folders())
     spawn = _module("distutils.spawn", find_executable=shutil.which)
     modules = (
+        _module("imp", find_module=find_spec),
         _module("numpy", **{**vars(np), **_lost_names(), "distutils": build}),
         build,
         include,
@@ -43,7 +45,11 @@ def standins() -> dict[str, ModuleType]:
         _module("distutils", sysconfig=python, spawn=spawn),
         python,
         spawn,
-        _module("pkg_resources", get_distribution=_distribution),
+        _module(
+            "pkg_resources",
+            get_distribution=_distribution,
+            DistributionNotFound=metadata.PackageNotFoundError,
+        ),
     )
     # numpy 2 moved the last one.
     return {module.__name__: module for module in modules} | {"numpy.linalg.linalg": np.linalg}
@@ -60,6 +66,8 @@ def _lost_names() -> dict[str, Any]:
     return {
         "bool": np.bool_,
         "complex": complex,
+        # Under its old name it still works, with a warning at each use.
+        "core": getattr(np, "_core", None) or np.core,
         "product": np.prod,
         "cast": _Cast(),
         "sctype2char": lambda dtype: np.dtype(dtype).char,
@@ -112,5 +120,6 @@ def mended_source(source: str) -> str:
     if np.lib.NumpyVersion(np.__version__) < "2.0.0":
         return source
     # numpy 2 hides the field; its macro exists in both.
-    item = re.sub(r"PyArray_DESCR\((\w+)\)\s*->\s*elsize", r"PyArray_ITEMSIZE(\1)", source)
-    return PRELUDE + item
+    source = re.sub(r"PyArray_DESCR\((\w+)\)\s*->\s*elsize", r"PyArray_ITEMSIZE(\1)", source)
+    # The mark for "no axis" has a name of its own now.
+    return PRELUDE + re.sub(r"\bNPY_MAXDIMS\b", "NPY_RAVEL_AXIS", source)
