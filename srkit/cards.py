@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from srkit.card import ModelCard, WeightsFile
 from srkit.formats import is_bzip2, is_graph, is_safetensors, is_torch_checkpoint
 from srkit.registry import FileFormat
@@ -39,68 +42,87 @@ LANCZOS = _classical(
     "Duchon, Lanczos filtering in one and two dimensions, 1979",
 )
 
-# Checksums are those of the files in srkit/pretrained.
-SRRESNET = ModelCard(
-    name="srresnet",
-    summary="Residual network trained for fidelity: the highest PSNR, smooth textures.",
-    adapter="srkit.adapters.pytorch.srresnet:SRResNetUpscaler",
-    framework="torch",
-    scales=(4,),
-    default_scale=4,
-    licence="CC-BY-SA-4.0",
-    paper="Ledig et al., CVPR 2017, arXiv:1609.04802",
-    training_data="srkit/pretrained/CREDITS.md",
-    weights={
-        4: WeightsFile(
-            file="srresnet_x4.safetensors",
-            sha256="3e1bed53475bffeba29e581746ad6a3cb58aeb0acea0b6821da26cf362f7764c",
-        )
-    },
-)
-SRGAN = ModelCard(
-    name="srgan",
-    summary="SRResNet trained on against a discriminator: sharp textures, invented detail.",
-    adapter="srkit.adapters.pytorch.srresnet:SRGANUpscaler",
-    framework="torch",
-    scales=(4,),
-    default_scale=4,
-    licence="CC-BY-SA-4.0",
-    paper="Ledig et al., CVPR 2017, arXiv:1609.04802",
-    training_data="srkit/pretrained/CREDITS.md",
-    weights={
-        4: WeightsFile(
-            file="srgan_x4.safetensors",
-            sha256="ee3779349c72602650b20c3ab381b80730e7f4af2dc6e354d6321453b12123c2",
-        )
-    },
-)
 
-ESPCN = ModelCard(
-    name="espcn",
-    summary="Three convolutions on luma: tiny and fast.",
-    adapter="srkit.adapters.pytorch.luma:LumaUpscaler",
-    framework="torch",
-    others={"tensorflow": "srkit.adapters.tensorflow.luma:load_model"},
-    scales=(2, 3, 4),
+def _trained(
+    name: str,
+    summary: str,
+    adapter: str,
+    paper: str,
+    digests: Mapping[int, str],
+    *,
+    default_scale: int | None = None,
+    colour: Literal["rgb", "luma"] = "rgb",
+    others: Mapping[str, str] | None = None,
+) -> ModelCard:
+    """A card of weights that come with srkit; `digests` are SHA-256 by scale."""
+    return ModelCard(
+        name=name,
+        summary=summary,
+        adapter=adapter,
+        framework="torch",
+        scales=tuple(digests),
+        default_scale=default_scale or max(digests),
+        colour=colour,
+        licence="CC-BY-SA-4.0",
+        paper=paper,
+        training_data="srkit/pretrained/CREDITS.md",
+        weights={
+            scale: WeightsFile(file=f"{name}_x{scale}.safetensors", sha256=digest)
+            for scale, digest in digests.items()
+        },
+        others=others or {},
+    )
+
+
+_SRRESNET = "srkit.adapters.pytorch.srresnet:SRResNetUpscaler"
+_LUMA = "srkit.adapters.pytorch.luma:LumaUpscaler"
+_LUMA_OTHERS = {"tensorflow": "srkit.adapters.tensorflow.luma:load_model"}
+
+SRRESNET = _trained(
+    "srresnet",
+    "Residual network trained for fidelity: the highest PSNR, smooth textures.",
+    _SRRESNET,
+    "Ledig et al., CVPR 2017, arXiv:1609.04802",
+    {
+        4: "3e1bed53475bffeba29e581746ad6a3cb58aeb0acea0b6821da26cf362f7764c",
+    },
+)
+SRGAN = _trained(
+    "srgan",
+    "SRResNet trained on against a discriminator: sharp textures, invented detail.",
+    "srkit.adapters.pytorch.srresnet:SRGANUpscaler",
+    "Ledig et al., CVPR 2017, arXiv:1609.04802",
+    {
+        4: "ee3779349c72602650b20c3ab381b80730e7f4af2dc6e354d6321453b12123c2",
+    },
+)
+ESPCN = _trained(
+    "espcn",
+    "Three convolutions on luma: tiny and fast.",
+    _LUMA,
+    "Shi et al., CVPR 2016, arXiv:1609.05158",
+    {
+        2: "b13f4f3bab061ebb749172b4bfd91d301b71da20554e68666d874c41dac2a83e",
+        3: "2c13cdc687077dc8be838f6dcb93b212b2e6a0ad50833346b732f705b9aa9e65",
+        4: "5bd18637dcfc235ebe9c070d6c887f406b9102b3062866ab3b84c8c2f421a3fd",
+    },
     default_scale=2,
     colour="luma",
-    licence="CC-BY-SA-4.0",
-    paper="Shi et al., CVPR 2016, arXiv:1609.05158",
-    training_data="srkit/pretrained/CREDITS.md",
-    weights={
-        2: WeightsFile(
-            file="espcn_x2.safetensors",
-            sha256="b13f4f3bab061ebb749172b4bfd91d301b71da20554e68666d874c41dac2a83e",
-        ),
-        3: WeightsFile(
-            file="espcn_x3.safetensors",
-            sha256="2c13cdc687077dc8be838f6dcb93b212b2e6a0ad50833346b732f705b9aa9e65",
-        ),
-        4: WeightsFile(
-            file="espcn_x4.safetensors",
-            sha256="5bd18637dcfc235ebe9c070d6c887f406b9102b3062866ab3b84c8c2f421a3fd",
-        ),
+    others=_LUMA_OTHERS,
+)
+FSRCNN = _trained(
+    "fsrcnn",
+    "Eight thin layers on luma, and a transposed convolution: as small, a little better.",
+    _LUMA,
+    "Dong et al., ECCV 2016, arXiv:1608.00367",
+    {
+        2: "8fbf31a83bee93c2179e8ee95e22b81cfa5b9ebc2f9d641a9eb09c3b4e65c4bb",
+        3: "bb7b1381d612277b12b5cbf6fbed222f5eacf7d367f757e5e38fe1bf9d5bf76e",
+        4: "320bad3de5ed8199138217c91d881075df3ccb19b79aa42716bea8574e39670e",
     },
+    default_scale=2,
+    colour="luma",
+    others=_LUMA_OTHERS,
 )
 
 TORCH_CHECKPOINT = FileFormat(

@@ -24,7 +24,8 @@ def test_srgan_is_perceptually_nearer_than_srresnet_on_set14_by_a_fifth(data_fol
 
 
 @pytest.mark.parametrize(
-    ("name", "scale", "least"), [("espcn", 2, 36.6), ("espcn", 3, 32.7), ("espcn", 4, 30.3)]
+    ("name", "scale", "least"),
+    [(name, *row) for name in ("espcn", "fsrcnn") for row in ((2, 36.6), (3, 32.7), (4, 30.3))],
 )
 def test_small_models_on_set5(data_folder, name: str, scale: int, least: float) -> None:
     assert srkit.evaluate(name, data_folder("bench/Set5"), scale=scale).mean.psnr >= least
