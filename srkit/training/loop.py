@@ -9,7 +9,7 @@ import logging
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -23,6 +23,7 @@ from srkit.training.crops import Crops, batches
 from srkit.training.degradations import check_shrinking
 from srkit.training.expansion import expand
 from srkit.training.families import FAMILIES, Family
+from srkit.training.losses import Features
 from srkit.training.methods import Duel, Minimise
 from srkit.training.optimising import Average, rate_at
 from srkit.training.origin import network, write_weights
@@ -70,6 +71,9 @@ class Run:
         resume: bool,
         fabric: Fabric,
     ) -> None:
+        # With the names of backbones, of which a state or a header must tell.
+        losses = tuple(x.resolved() if isinstance(x, Features) else x for x in recipe.losses)
+        recipe = dataclasses.replace(recipe, losses=losses)
         self.recipe, self.name, self.out, self.scale = recipe, name, out, scale
         self.fabric, self.family = fabric, FAMILIES[recipe.model]
         if scale not in self.family.scales:
@@ -226,6 +230,14 @@ class Run:
     def _restore(self) -> int:
         """Continue from the saved state, if there is one; returns the steps done."""
         state, self._state = self._state, None
+        done = int(state["step"]) if state else 0
+        gathered = cast(Tensor, self.fabric.all_gather(torch.tensor(done)))
+        steps = gathered.reshape(-1).tolist()
+        if len(set(steps)) > 1:
+            raise OptionError(
+                f"the processes found states of the steps {steps}: {self.out} has to be one folder "
+                "that all of them see"
+            )
         if state is None:
             return 0
         for name, part in self.method.parts().items():
@@ -236,7 +248,7 @@ class Run:
         self.best = state["best"]
         self.fabric.strategy.precision.load_state_dict(state["precision"])
         torch.set_rng_state(state["random"])
-        return int(state["step"])
+        return done
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

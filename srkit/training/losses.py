@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import torch
@@ -61,6 +61,10 @@ class Features:
     weight: float = 1.0
     blocks: tuple[int, ...] = (5,)
     backbone: Backbone = "auto"
+
+    def resolved(self) -> Features:
+        """The same with the backbone that ``"auto"`` stands for here, for records."""
+        return replace(self, backbone=_backbone(self.backbone))
 
     def prepare(self, device: torch.device) -> None:
         """Read the backbone, so that one which is missing is missed before any work."""
@@ -137,9 +141,15 @@ def gram(features: Tensor) -> Tensor:
 Extract = Callable[[Tensor, int], list[Tensor]]
 
 
-def _extractor(backbone: Backbone, device: torch.device) -> Extract:
-    if backbone == "auto":
-        backbone = "vgg19" if _has_torchvision() else "blurpool"
+def _backbone(name: Backbone) -> Backbone:
+    """What ``"auto"`` stands for where this runs; other names as they are."""
+    if name != "auto":
+        return name
+    return "vgg19" if _has_torchvision() else "blurpool"
+
+
+def _extractor(name: Backbone, device: torch.device) -> Extract:
+    backbone = _backbone(name)
     if backbone == "blurpool":
         return _stlpips(device).features
     return _torchvision(backbone, device)

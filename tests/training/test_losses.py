@@ -239,3 +239,10 @@ def test_neural_enhances_discriminator_gains_without_bound():
         assert found.item() == pytest.approx(wanted, rel=1e-5)
     fooled = fooling_loss(kind, torch.zeros(1), torch.tensor([2.0]))
     assert fooled.item() == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
+
+
+def test_records_name_the_backbone_that_auto_stands_for():
+    # torchvision's weights are a download; without it, what comes with srkit[perceptual].
+    wanted = "vgg19" if find_spec("torchvision") else "blurpool"
+    assert Features().resolved() == Features(backbone=wanted)
+    assert Features(backbone="vgg16").resolved() == Features(backbone="vgg16")

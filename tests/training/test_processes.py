@@ -38,6 +38,34 @@ srkit.train(
     held_out=1, device="cpu", devices=2,
 )
 """
+# A duel; the second process has a folder of its own where the first has a state.
+DUEL = """
+import os
+import sys
+import torch
+import srkit
+from srkit.training.loop import Run
+
+photos, out, cache, apart = sys.argv[1:]
+train = Run.train
+
+def kept(run):
+    path = train(run)
+    parts = run.method.parts()
+    states = {n: parts[n].state_dict() for n in ("net", "judge")}
+    flat = {f"{n}.{k}": v for n, state in states.items() for k, v in state.items()}
+    torch.save(flat, f"{out}-{run.fabric.global_rank}.pth")
+    return path
+
+Run.train = kept
+if apart == "apart" and os.environ["RANK"] == "1":
+    out += "-elsewhere"
+srkit.train(
+    "srgan", photos, out, scale=4, init=None, start="", cache=cache, batch=1, crop=8, warmup=0,
+    held_out=1, device="cpu", devices=2, steps=4 if apart == "apart" else 2,
+    losses=[{"kind": "l1"}], adversary={"channels": 4},
+)
+"""
 LAUNCHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
@@ -68,3 +96,30 @@ def test_two_processes_end_with_the_same_weights_as_one(photos, tmp_path, cache,
         torch.testing.assert_close(value, wanted[name], atol=1e-4, rtol=0)
     assert [row["step"] for row in rows(two)] == ["0", "3"]
     assert rows(two)[-1]["psnr"][:5] == rows(one)[-1]["psnr"][:5]
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without it")
+def test_a_duel_on_two_processes_keeps_them_together(photos, tmp_path, cache):
+    script, out = tmp_path / "duel.py", tmp_path / "duel"
+    script.write_text(DUEL)
+
+    def run(apart):
+        return subprocess.run(
+            [sys.executable, *LAUNCHER, str(script), str(photos), str(out), str(cache), apart],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+
+    process = run("together")
+    assert process.returncode == 0, process.stderr
+    first, second = (torch.load(Path(f"{out}-{n}.pth"), weights_only=True) for n in (0, 1))
+    started = torch.load(out / "state.pth", weights_only=True)["step"]
+    assert started == 2
+    for name, value in first.items():
+        # Running means are each process's own; what is learned is one.
+        if "running" not in name and "num_batches" not in name:
+            assert torch.equal(value, second[name]), name
+    # A process that does not see the state would train another network.
+    process = run("apart")
+    assert process.returncode != 0
+    assert "states of the steps [2, 0]" in process.stderr
