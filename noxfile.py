@@ -53,7 +53,7 @@ def tensorflow(session: nox.Session) -> None:
 def lasagne(session: nox.Session) -> None:
     """Theano and Lasagne themselves, beside the other frameworks."""
     install(session, "-e", ".[train,tensorflow,lasagne,test]")
-    session.run("pytest", "tests/lasagne", *session.posargs)
+    session.run("pytest", "tests/lasagne_theano", *session.posargs)
 
 
 @nox.session

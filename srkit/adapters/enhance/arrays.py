@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.adapters.pickles.machine import PickleSource
 from srkit.adapters.pickles.records import Fillable, Label, Rebuild, shown
-from srkit.errors import CorruptFileError, UnsafeFileError
+from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError, WeightsError
 
 Array = NDArray[np.generic]
 Args = tuple[object, ...]
@@ -128,3 +133,43 @@ def find_global(module: str, name: str) -> object:
             "need; nothing was run"
         )
     return found
+
+
+T = TypeVar("T")
+
+
+def read_pickle(path: Path, most: int, understand: Callable[[object], T]) -> T:
+    """What a ``.pkl.bz2`` of arrays holds; nothing in it is run.
+
+    Parameters
+    ----------
+    most
+        Bytes after decompression.
+    understand
+        Makes of arrays, as `ArrayRecord`, dicts, lists, texts and numbers what is wanted,
+        or raises WeightsError.
+
+    Raises
+    ------
+    UnsafeFileError
+        If its pickle asks for anything else.
+    CorruptFileError
+        If it is damaged, or out of proportion.
+    WeightsError
+        If it cannot be opened, or is not understood.
+    """
+    try:
+        with bz2.open(path) as file:
+            found = PickleSource(file, find_global, most=most).run()
+            # Only at its end does bzip2 tell that a stream is whole.
+            if file.read(1):
+                raise CorruptFileError("it goes on after its pickle")
+        return understand(found)
+    except EOFError as error:
+        raise CorruptFileError(f"{path} is cut off") from error
+    except SrkitError as error:
+        raise type(error)(f"{path}: {error}") from error
+    except OSError as error:
+        if error.errno is None:
+            raise CorruptFileError(f"{path} is damaged: {error}") from error
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.adapters.enhance.arrays import ArrayRecord, find_global
+from srkit.adapters.enhance.arrays import ArrayRecord, read_pickle
 from srkit.adapters.enhance.config import Config
-from srkit.adapters.pickles.machine import PickleSource
-from srkit.errors import CorruptFileError, SrkitError, WeightsError
+from srkit.errors import WeightsError
 
 Floats = NDArray[np.float32]
 
@@ -52,21 +51,7 @@ def read_weights(path: Path) -> EnhanceWeights:
     WeightsError
         If it cannot be opened, or holds no such network.
     """
-    try:
-        with bz2.open(path) as file:
-            found = PickleSource(file, find_global, most=MOST_BYTES).run()
-            # Only at its end does bzip2 tell that a stream is whole.
-            if file.read(1):
-                raise CorruptFileError("it goes on after its pickle")
-        return _weights(found)
-    except EOFError as error:
-        raise CorruptFileError(f"{path} is cut off") from error
-    except SrkitError as error:
-        raise type(error)(f"{path}: {error}") from error
-    except OSError as error:
-        if error.errno is None:
-            raise CorruptFileError(f"{path} is damaged: {error}") from error
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+    return read_pickle(path, MOST_BYTES, _weights)
 
 
 def _weights(found: object) -> EnhanceWeights:
