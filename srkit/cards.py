@@ -84,7 +84,7 @@ SRRESNET = _trained(
     _SRRESNET,
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
-        4: "3e1bed53475bffeba29e581746ad6a3cb58aeb0acea0b6821da26cf362f7764c",
+        4: "28a27096914de53cb771056bf42b8859392821edbc781df0ebfe2096e9cc6b87",
     },
 )
 SRGAN = _trained(
@@ -93,7 +93,7 @@ SRGAN = _trained(
     "srkit.adapters.pytorch.srresnet:SRGANUpscaler",
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
-        4: "ee3779349c72602650b20c3ab381b80730e7f4af2dc6e354d6321453b12123c2",
+        4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
     },
 )
 ESPCN = _trained(

@@ -35,7 +35,8 @@ def convert(source: str | Path, target: str | Path, *, scale: int | None = None)
     source, target
         Files. `target` appears whole or not at all.
     scale
-        The factor, where the weights do not tell.
+        The factor, where the weights do not tell; of a graph with several outputs the one
+        to keep.
 
     Returns
     -------
@@ -91,7 +92,7 @@ def _portable_graph(path: Path, scale: int | None) -> bytes:
     from safetensors.numpy import save
 
     frozen = open_frozen(path, scale, None, "torch")
-    constants, operations = packed(frozen.program)
+    constants, operations = packed(frozen.program, frozen.output if scale else None)
     header = {
         "architecture": ARCHITECTURE,
         "colour": frozen.card.colour,

@@ -40,7 +40,7 @@ PACKAGES = {
     "numpy": (),
     "torch": ("torch", "safetensors"),
     "tensorflow": ("tensorflow", "safetensors"),
-    "theano": ("theano", "lasagne"),
+    "theano": ("theano", "lasagne", "safetensors"),
 }
 EXTRAS = {"torch": "torch", "tensorflow": "tensorflow", "theano": "lasagne"}
 

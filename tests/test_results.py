@@ -9,18 +9,18 @@ import srkit
 pytest.importorskip("torch", reason="the networks need PyTorch: pip install 'srkit[torch]'")
 
 
-def test_srresnet_beats_bicubic_on_set5_by_2_db(data_folder) -> None:
+def test_srresnet_beats_bicubic_on_set5_by_2_7_db(data_folder) -> None:
     folder = data_folder("bench/Set5")
     bicubic = srkit.evaluate("bicubic", folder, scale=4).mean
-    assert srkit.evaluate("srresnet", folder, scale=4).mean.psnr >= bicubic.psnr + 2.0
+    assert srkit.evaluate("srresnet", folder, scale=4).mean.psnr >= bicubic.psnr + 2.7
 
 
-def test_srgan_is_perceptually_nearer_than_srresnet_on_set14_by_a_fifth(data_folder) -> None:
+def test_srgan_is_perceptually_nearer_than_srresnet_on_set14_by_30_percent(data_folder) -> None:
     pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
     folder = data_folder("bench/Set14")
     srresnet = srkit.evaluate("srresnet", folder, scale=4).mean
     srgan = srkit.evaluate("srgan", folder, scale=4).mean
-    assert srgan.st_lpips <= 0.8 * srresnet.st_lpips
+    assert srgan.st_lpips <= 0.7 * srresnet.st_lpips
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,6 @@ def stated_scale(header: Mapping[str, str]) -> int | None:
     """
     if (text := header.get("scale")) is None:
         return None
-    if not (text.isdecimal() and 1 <= int(text[:4]) <= 16):
+    if not (text.isdecimal() and len(text) <= 2 and 1 <= int(text) <= 16):
         raise WeightsError(f"the header states the scale {text[:20]!r}")
     return int(text)

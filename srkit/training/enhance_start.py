@@ -38,9 +38,6 @@ def start_enhance(net: EnhanceNet) -> None:
         if isinstance(module, nn.Conv2d):
             cast(Tensor, module.bias).zero_()
     stages = [cast(EnhanceStage, stage) for stage in net.stages]
-    need = max(3 * net.scale**2, 3 * 4**net.config.downscale)
-    if any(stage.conv.out_channels < need for stage in stages[len(stages) // 2 :]):
-        raise OptionError(f"this start needs layers of {need} channels at least")
     carried = _first(stages[0], net.scale)
     for stage, shape in zip(stages[1:], net.config.stages[1:], strict=True):
         step = {"down": _halve, "up": _double, "plain": _keep}[shape.kind]
@@ -111,6 +108,9 @@ def _size(carried: list[Channel]) -> int:
 
 def _row(stage: EnhanceStage, row: int) -> Tensor:
     """The kernel of an output channel, whose slope becomes one."""
+    channels = stage.conv.out_channels
+    if row >= channels:
+        raise OptionError(f"this start needs more than the {channels} channels of a layer")
     stage.act.weight[row] = 1
     return stage.conv.weight[row]
 

@@ -117,5 +117,7 @@ def test_neural_enhance_starts_as_bicubic_interpolation(monkeypatch, config, tol
 
 
 def test_neural_enhance_that_is_too_narrow_is_refused():
-    with pytest.raises(OptionError, match="48 channels at least"):
+    with pytest.raises(OptionError, match="more than the 32 channels"):
         enhance_start.start_enhance(EnhanceNet(Config(2, 2, 2, (32,))))
+    with pytest.raises(OptionError, match="more than the 8 channels"):
+        enhance_start.start_enhance(EnhanceNet(Config(1, 0, 4, (8, 64))))

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,23 +49,34 @@ class DType(Fillable):
 class ArrayRecord(Fillable):
     """A ``numpy.ndarray``: nothing, until its state brings shape, dtype and bytes."""
 
-    array: Array | None = None
+    shape: tuple[int, ...] | None = None
+    kind: DType | None = None
+    order: Literal["C", "F"] = "C"
+    content: bytes | str = b""
 
     def fill(self, state: object) -> None:
         """Take ``(version, shape, dtype, whether columns run first, bytes)``."""
         match state:
+            case (int(), tuple() as shape, DType() as kind, flag, Encoded(text=content)):
+                pass
             case (int(), tuple() as shape, DType() as kind, flag, bytes() | str() as content):
-                data = content if isinstance(content, bytes) else _python_2(content)
+                pass
             case _:
                 raise CorruptFileError("an array in its pickle is malformed")
         whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape)
         if len(shape) > MOST_AXES or not whole:
             raise CorruptFileError("an array's shape in its pickle is malformed")
-        dtype = kind.dtype
-        if math.prod(shape) * dtype.itemsize != len(data):
-            raise CorruptFileError(f"an array of shape {shape} has {len(data)} bytes")
-        order = "F" if flag in (True, 1) else "C"
-        self.array = np.frombuffer(data, dtype).reshape(shape, order=order)  # type: ignore[call-overload]
+        if math.prod(shape) * kind.dtype.itemsize != len(content):
+            raise CorruptFileError(f"an array of shape {shape} has {len(content)} bytes")
+        self.shape, self.kind, self.content = shape, kind, content
+        self.order = "F" if flag in (True, 1) else "C"
+
+    def array(self) -> Array:
+        """The numbers; made when they are wanted, so that a pickle cannot ask for many."""
+        if self.shape is None or self.kind is None:
+            raise CorruptFileError("an array in its pickle has no content")
+        data = self.content if isinstance(self.content, bytes) else _python_2(self.content)
+        return np.frombuffer(data, self.kind.dtype).reshape(self.shape, order=self.order)
 
 
 def _python_2(text: str) -> bytes:
@@ -79,7 +90,7 @@ def _python_2(text: str) -> bytes:
 def _reconstruct(args: Args) -> ArrayRecord:
     """``numpy.core.multiarray._reconstruct(ndarray, (0,), b"b")``."""
     match args:
-        case (Label("numpy.ndarray"), (0,), b"b" | "b"):
+        case (Label("numpy.ndarray"), (0,), b"b" | "b" | Encoded(text="b")):
             return ArrayRecord()
     raise CorruptFileError("an array in its pickle is malformed")
 
@@ -92,11 +103,22 @@ def _dtype(args: Args) -> DType:
     raise UnsafeFileError("its pickle has arrays of other things than numbers")
 
 
-def _encode(args: Args) -> bytes:
+@dataclass(slots=True, eq=False)
+class Encoded(Fillable):
+    """Bytes that are still text. A pickle can ask for them as often as it likes: no copy."""
+
+    text: str
+
+    def fill(self, state: object) -> None:
+        """Bytes have no state."""
+        raise CorruptFileError("bytes in its pickle are given a state")
+
+
+def _encode(args: Args) -> Encoded:
     """``_codecs.encode(text, "latin1")``: how Python 3 writes bytes for Python 2."""
     match args:
         case (str() as text, "latin1" | "latin-1"):
-            return _python_2(text)
+            return Encoded(text)
     raise CorruptFileError("bytes in its pickle are malformed")
 
 

@@ -170,5 +170,6 @@ class Config:
 
 def _whole(name: str, value: object, least: int, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        shown = value if isinstance(value, int | float) else type(value).__name__
+        short = isinstance(value, int) and abs(value) < 10**9
+        shown = value if short or isinstance(value, float) else type(value).__name__
         raise WeightsError(f"generator_{name} is {shown}; srkit knows {least} to {most}")

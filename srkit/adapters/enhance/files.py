@@ -19,6 +19,8 @@ Floats = NDArray[np.float32]
 
 # Bytes after decompression. The largest network of the original has 6 million.
 MOST_BYTES = 256 << 20
+# Arrays of a layer that are looked at; none has more than two.
+MOST_ARRAYS = 4
 _OLD, _NEW = b"cnumpy.core.multiarray\n", b"cnumpy._core.multiarray\n"
 
 
@@ -73,12 +75,12 @@ def _weights(found: object) -> EnhanceWeights:
 
 def _layer(name: str, found: object, shapes: tuple[tuple[int, ...], ...]) -> tuple[Floats, ...]:
     values = found if isinstance(found, list | tuple) else ()
-    arrays = [v.array for v in values if isinstance(v, ArrayRecord) and v.array is not None]
-    if len(arrays) != len(values) or tuple(a.shape for a in arrays) != shapes:
-        told = ", ".join(map(str, (a.shape for a in arrays))) or "no arrays"
+    records = [v for v in values[:MOST_ARRAYS] if isinstance(v, ArrayRecord)]
+    if len(records) != len(values) or tuple(r.shape for r in records) != shapes:
+        told = ", ".join(str(r.shape) for r in records) or "no arrays"
         wanted = ", ".join(map(str, shapes))
         raise WeightsError(f"layer {name} holds {told}, where its config wants {wanted}")
-    made = tuple(np.ascontiguousarray(array, np.float32) for array in arrays)
+    made = tuple(np.ascontiguousarray(r.array(), np.float32) for r in records)
     if not all(np.isfinite(array).all() for array in made):
         raise WeightsError(f"layer {name} holds values that are not numbers")
     return made

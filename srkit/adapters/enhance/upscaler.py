@@ -11,7 +11,7 @@ from srkit import engine
 from srkit.adapters.enhance.config import Config
 from srkit.adapters.enhance.original import OriginalTiling
 from srkit.card import ModelCard
-from srkit.errors import OptionError
+from srkit.errors import OptionError, WeightsError
 from srkit.imaging.planes import Planes, read_planes
 from srkit.upscaler import Progress, Upscaler
 
@@ -100,6 +100,11 @@ class EnhanceUpscaler(Upscaler):
                 unit = snapped.astype(np.float32) / np.float32(top)
                 rgb = unit if unit.shape[-1] == 3 else unit.repeat(3, axis=-1)
                 levels = way.upscale(self.run, rgb)
+                if not np.isfinite(levels).all():
+                    raise WeightsError(
+                        f"{self.card.name} gave values that are not numbers: its weights are "
+                        "damaged, or do not bear this precision (try precision='float32')"
+                    )
                 if unit.shape[-1] == 1:
                     levels = np.rint(levels.mean(axis=-1, keepdims=True))
                 if dtype != np.uint8:

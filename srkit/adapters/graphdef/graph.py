@@ -217,7 +217,7 @@ def _tensor(message: memoryview, budget: _Budget) -> Array | None:
     """
     kind, content = 0, None
     shape: tuple[int, ...] = ()
-    numbers: list[float | int] = []
+    parts: list[Array] = []
     for entry in fields(message):
         match entry.number:
             case 1:
@@ -227,12 +227,12 @@ def _tensor(message: memoryview, budget: _Budget) -> Array | None:
             case 4:
                 content = entry.raw
             case 5 | 6:
-                numbers += _reals(entry)
+                parts.append(_reals(entry))
             case 7 | 10 | 11:
-                numbers += packed_varints(entry)
+                parts.append(np.array(packed_varints(entry), np.int64))
             case 13:
-                halves = np.array(packed_varints(entry), np.uint16).view(np.float16)
-                numbers += [float(half) for half in halves]
+                bits = np.array(packed_varints(entry), np.int64).astype(np.uint16)
+                parts.append(bits.view(np.float16))
     if kind not in DTYPES:
         return None
     dtype, count = np.dtype(DTYPES[kind]), math.prod(shape)
@@ -243,21 +243,23 @@ def _tensor(message: memoryview, budget: _Budget) -> Array | None:
         if len(content) != count * dtype.itemsize:
             raise CorruptFileError(f"a constant of shape {shape} has {len(content)} bytes")
         return np.frombuffer(content, dtype).reshape(shape).copy()
-    return _filled(numbers, dtype, shape, count)
+    return _filled(np.concatenate(parts) if parts else np.zeros(1), dtype, shape, count)
 
 
 def _filled(
-    numbers: list[float | int], dtype: np.dtype[np.generic], shape: tuple[int, ...], count: int
+    numbers: Array, dtype: np.dtype[np.generic], shape: tuple[int, ...], count: int
 ) -> Array:
     """A constant of which the last number given is repeated, as TensorFlow reads it."""
-    if len(numbers) > count:
+    if len(numbers) > max(count, 1):
         raise CorruptFileError(f"a constant of shape {shape} has {len(numbers)} numbers")
-    filled = np.full(count, numbers[-1] if numbers else 0, dtype)
-    filled[: len(numbers)] = numbers
+    with np.errstate(over="ignore", invalid="ignore"):
+        typed = numbers.astype(dtype)
+    filled = np.full(count, typed[-1], dtype)
+    filled[: len(typed)] = typed[:count]
     return filled.reshape(shape)
 
 
-def _reals(entry: Field) -> list[float | int]:
+def _reals(entry: Field) -> Array:
     """A repeated float (field 5) or double (field 6), packed or not."""
     raw = entry.value
     if isinstance(raw, int):
@@ -265,4 +267,4 @@ def _reals(entry: Field) -> list[float | int]:
     dtype = np.dtype("<f4" if entry.number == 5 else "<f8")
     if len(raw) % dtype.itemsize:
         raise CorruptFileError("a constant's floats are cut off")
-    return [float(number) for number in np.frombuffer(raw, dtype)]
+    return np.frombuffer(raw, dtype)

@@ -10,18 +10,26 @@ import numpy as np
 
 from srkit.adapters.graphdef.graph import MOST_NODES, Array, Attribute, Graph, Node
 from srkit.adapters.graphdef.program import Program
-from srkit.errors import CorruptFileError
+from srkit.errors import CorruptFileError, WeightsError
 
 # What the header of such a file names as its architecture, and where its operations stand.
 ARCHITECTURE, OPERATIONS = "frozen graph", "graph"
 
 
-def packed(program: Program) -> tuple[dict[str, Array], str]:
-    """Constants by name, and the operations as JSON.
+def packed(program: Program, output: str | None = None) -> tuple[dict[str, Array], str]:
+    """Constants by name, and the operations as JSON: all, or what one output needs.
 
     Constants that no operation takes are left out, and so is what only reshapes others.
+
+    Raises
+    ------
+    WeightsError
+        If a constant has a name that safetensors keeps for itself.
     """
-    taken = {name for node in program.nodes for name in node.inputs}
+    nodes = program.nodes if output is None else program.needed(output)
+    taken = {name for node in nodes for name in node.inputs}
+    if "__metadata__" in taken:
+        raise WeightsError("a constant is named __metadata__, which safetensors keeps for itself")
     constants = {
         name: np.ascontiguousarray(value)
         for name, value in program.constants.items()
@@ -38,7 +46,7 @@ def packed(program: Program) -> tuple[dict[str, Array], str]:
                 if isinstance(value, int | float | str | tuple)
             },
         }
-        for node in program.nodes
+        for node in nodes
     ]
     return constants, json.dumps(operations)
 
@@ -63,7 +71,7 @@ def unpacked(constants: Mapping[str, Array], text: str) -> Graph:
             if node.name in nodes:
                 raise ValueError(f"two nodes are named {node.name!r}")
             nodes[node.name] = node
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptFileError(f"its header holds no list of operations: {error}") from error
     return Graph(nodes)
 

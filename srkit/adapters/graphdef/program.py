@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -17,6 +17,16 @@ from srkit.errors import CorruptFileError, OptionError, SrkitError, UnsafeFileEr
 POINTWISE = {"Abs", "Identity", "LeakyRelu", "Neg", "Relu", "Sigmoid", "Tanh"}
 BINARY = {"Add", "AddV2", "BiasAdd", "Maximum", "Minimum", "Mul", "Sub"}
 RESHAPING = {"Reshape", "Squeeze"}
+# How many inputs each operation takes that the image goes through.
+INPUTS = {
+    **dict.fromkeys(POINTWISE, 1),
+    **dict.fromkeys(BINARY, 2),
+    "Conv2D": 2,
+    "DepthToSpace": 1,
+    "Transpose": 2,
+}
+# Far beyond any network for images: bounds of memory and time.
+MOST_CHANNELS, MOST_SIDE, MOST_DILATION = 4096, 64, 64
 ALLOWED = {
     *("Const", "Conv2D", "DepthToSpace", "NoOp", "Placeholder", "Transpose"),
     *POINTWISE,
@@ -135,9 +145,15 @@ def understand(graph: Graph) -> Program:
         listed = ", ".join(inputs) or "none"
         raise WeightsError(f"a graph for images has one input; this one has {listed}")
     planes: dict[str, Planes] = {}
+    numbers = 0
     for node in working:
         try:
             planes[node.name] = _step(node, planes, constants, working)
+            if node.op == "Conv2D":
+                # A constant counts once, and a layer has a copy of it.
+                numbers += constants[node.inputs[1]].size
+                if numbers > MOST_NUMBERS:
+                    raise UnsafeFileError("its layers hold numbers out of all proportion")
         except SrkitError as error:
             raise type(error)(f"node {node.name!r} ({node.op}): {error}") from error
     taken = {name for node in working for name in node.inputs}
@@ -152,25 +168,28 @@ def understand(graph: Graph) -> Program:
 def _ordered(graph: Graph) -> list[Node]:
     """Nodes in an order in which each comes after those it needs."""
     done: dict[str, Node] = {}
-    waiting: set[str] = set()
     for root in graph.nodes:
-        stack = [root]
-        while stack:
-            name = stack[-1]
-            if name not in graph.nodes:
-                raise CorruptFileError(f"a node needs {name!r}, which is not there")
-            node = graph.nodes[name]
-            needs = [n for n in (*node.inputs, *node.controls) if n not in done]
-            if name in done or not needs:
-                done.setdefault(name, node)
-                waiting.discard(name)
-                stack.pop()
-            elif name in waiting:
-                raise CorruptFileError(f"node {name!r} needs its own result")
-            else:
-                waiting.add(name)
-                stack += needs
+        if root in done:
+            continue
+        path = {root: _needs(graph, root)}
+        while path:
+            name = next(reversed(path))
+            need = next(path[name], None)
+            if need is None:
+                done[name] = graph.nodes[name]
+                del path[name]
+            elif need in path:
+                raise CorruptFileError(f"node {need!r} needs its own result")
+            elif need not in done:
+                path[need] = _needs(graph, need)
     return list(done.values())
+
+
+def _needs(graph: Graph, name: str) -> Iterator[str]:
+    if name not in graph.nodes:
+        raise CorruptFileError(f"a node needs {name!r}, which is not there")
+    node = graph.nodes[name]
+    return iter((*node.inputs, *node.controls))
 
 
 def _constants(ordered: list[Node]) -> dict[str, Array]:
@@ -221,17 +240,49 @@ def _step(
 ) -> Planes:
     if node.op == "Placeholder":
         return Planes(_input_channels(node, constants, working))
-    given = [planes[name] for name in node.inputs if name in planes]
-    if not given:
-        raise CorruptFileError("it has no input that depends on the image")
-    if node.op in POINTWISE:
-        return given[0]
-    if node.op in BINARY:
-        return _binary(given)
-    handler = _HANDLERS.get(node.op)
-    if handler is None:
+    wanted = INPUTS.get(node.op)
+    if wanted is None:
         raise WeightsError("it is known for constants alone")
-    return handler(node, given[0], constants)
+    if len(node.inputs) != wanted:
+        raise CorruptFileError(f"it has {len(node.inputs)} inputs, and takes {wanted}")
+    for name in node.inputs:
+        if name not in planes and name not in constants:
+            raise CorruptFileError(f"its input {name!r} makes nothing")
+    given = [planes[name] for name in node.inputs if name in planes]
+    if not given or (node.op not in BINARY and node.inputs[0] not in planes):
+        raise CorruptFileError("it has no input that depends on the image")
+    if node.op in BINARY:
+        made = _binary(given)
+        for name in node.inputs:
+            if name in constants:
+                _check_constant(node, constants[name], made)
+        return made
+    return _HANDLERS.get(node.op, _pointwise)(node, given[0], constants)
+
+
+def _pointwise(node: Node, given: Planes, constants: Mapping[str, Array]) -> Planes:
+    slope = node.attributes.get("alpha", 0.2)
+    if not isinstance(slope, float) or not math.isfinite(slope):
+        raise WeightsError(f"its slope is {slope!r}")
+    return given
+
+
+def _check_constant(node: Node, value: Array, planes: Planes) -> None:
+    """A number, or one a channel, where the layout has its channels."""
+    shape = value.shape
+    if value.size == 1 and len(shape) <= 4:
+        return
+    named = node.attributes.get("data_format", "NHWC")
+    if node.op == "BiasAdd":
+        fits = len(shape) == 1 and (named == "NCHW") == planes.first
+    elif planes.first:
+        fits = len(shape) in (3, 4) and shape[-2:] == (1, 1) and shape[:-3] in ((), (1,))
+    else:
+        fits = 1 <= len(shape) <= 4 and set(shape[:-1]) <= {1}
+    if not fits or value.size != planes.channels:
+        raise WeightsError(
+            f"a constant of shape {shape} is no number a channel of {planes.channels}"
+        )
 
 
 def _input_channels(node: Node, constants: Mapping[str, Array], working: list[Node]) -> int | None:
@@ -262,6 +313,10 @@ def _convolution(node: Node, given: Planes, constants: Mapping[str, Array]) -> P
     kernel = constants.get(node.inputs[1]) if len(node.inputs) == 2 else None
     if kernel is None or kernel.ndim != 4:
         raise WeightsError("its kernel is no constant of four axes")
+    if not all(1 <= n <= MOST_SIDE for n in kernel.shape[:2]):
+        raise WeightsError(f"its kernel is of {kernel.shape[0]} by {kernel.shape[1]} pixels")
+    if not 1 <= kernel.shape[3] <= MOST_CHANNELS:
+        raise WeightsError(f"it makes {kernel.shape[3]} channels; srkit knows {MOST_CHANNELS}")
     if node.attributes.get("padding") != "SAME":
         raise WeightsError(f"its padding is {node.attributes.get('padding')}; srkit knows SAME")
     strides = node.attributes.get("strides")
@@ -272,6 +327,8 @@ def _convolution(node: Node, given: Planes, constants: Mapping[str, Array]) -> P
         raise WeightsError(f"it takes {layout}, and its input is the other layout")
     if given.channels is not None and kernel.shape[2] != given.channels:
         raise WeightsError(f"its kernel takes {kernel.shape[2]} channels of {given.channels}")
+    if any(d > 1 and k % 2 == 0 for d, k in zip(dilation(node), kernel.shape[:2], strict=True)):
+        raise WeightsError("it dilates a kernel of even size, which srkit does not know")
     spread = max(d * (k - 1) for d, k in zip(dilation(node), kernel.shape[:2], strict=True))
     reach = given.reach + Fraction(math.ceil(spread / 2), given.scale)
     return replace(given, channels=int(kernel.shape[3]), reach=reach)
@@ -279,10 +336,12 @@ def _convolution(node: Node, given: Planes, constants: Mapping[str, Array]) -> P
 
 def dilation(node: Node) -> tuple[int, int]:
     """Dilation of a convolution along rows and columns."""
-    found = node.attributes.get("dilations")
+    found = node.attributes.get("dilations", (1, 1, 1, 1))
     if not isinstance(found, tuple) or len(found) != 4:
-        return 1, 1
+        raise WeightsError(f"its dilations are {found!r}")
     spatial = found[2:] if node.attributes.get("data_format") == "NCHW" else found[1:3]
+    if not all(1 <= n <= MOST_DILATION for n in spatial):
+        raise WeightsError(f"its dilations are {found}")
     return spatial[0], spatial[1]
 
 

@@ -10,9 +10,12 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from srkit.errors import CorruptFileError
+from srkit.errors import CorruptFileError, UnsafeFileError
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+# Bytes of a list of integers: strides, orders of axes. Weights are no integers.
+MOST_PACKED = 1 << 16
 
 
 class Field(NamedTuple):
@@ -120,8 +123,11 @@ def packed_varints(field: Field) -> list[int]:
     """A repeated integer, packed or not, signed."""
     if field.kind == VARINT:
         return [field.signed]
+    raw = field.raw
+    if len(raw) > MOST_PACKED:
+        raise UnsafeFileError(f"a list of integers takes {len(raw)} bytes, out of all proportion")
     numbers, at = [], 0
-    while at < len(field.raw):
-        number, at = varint(field.raw, at)
+    while at < len(raw):
+        number, at = varint(raw, at)
         numbers.append(number - (1 << 64) if number >> 63 else number)
     return numbers

@@ -11,12 +11,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.adapters.graphdef.encoding import (
+    INT32,
+    TYPE,
+    block,
+    integers,
+    node,
+    number,
+    tensor,
+    text,
+)
 from srkit.adapters.luma_weights import looks_like_espcn
 from srkit.errors import WeightsError
 
 Floats = NDArray[np.float32]
 
-FLOAT, INT32 = 1, 3  # DataType of types.proto
 INPUT, LAST, OUTPUT = "IteratorGetNext", "NHWC_output", "NCHW_output"
 
 
@@ -26,8 +35,8 @@ class GraphWriter:
     def __init__(self) -> None:
         self._constants: list[bytes] = []
         self._nodes: list[bytes] = []
-        shape = _block(7, b"".join(_block(2, _number(1, n)) for n in (1, -1, -1, 1)))
-        self._add(self._nodes, INPUT, "Placeholder", (), {"dtype": _TYPE, "shape": shape})
+        shape = block(7, b"".join(block(2, number(1, n)) for n in (1, -1, -1, 1)))
+        self._add(self._nodes, INPUT, "Placeholder", (), {"dtype": TYPE, "shape": shape})
 
     def data(self) -> bytes:
         """The GraphDef."""
@@ -35,51 +44,40 @@ class GraphWriter:
 
     def constant(self, name: str, value: NDArray[np.generic]) -> str:
         """A constant of float32 or int32."""
-        kind = INT32 if value.dtype == np.int32 else FLOAT
-        sides = b"".join(_block(2, _number(1, n)) for n in value.shape)
-        content = np.ascontiguousarray(value).tobytes()
-        tensor = _number(1, kind) + _block(2, sides) + _block(4, content)
-        attributes = {"dtype": _number(6, kind), "value": _block(8, tensor)}
-        return self._add(self._constants, name, "Const", (), attributes)
+        return self._add(self._constants, name, "Const", (), tensor(value))
 
     def convolution(self, name: str, given: str, kernel: str) -> str:
         """SAME, stride 1, channels last."""
         attributes = {
-            "T": _TYPE,
-            "data_format": _text("NHWC"),
-            "dilations": _ONES,
-            "padding": _text("SAME"),
-            "strides": _ONES,
-            "use_cudnn_on_gpu": _number(5, 1),
+            "T": TYPE,
+            "data_format": text("NHWC"),
+            "dilations": integers((1, 1, 1, 1)),
+            "padding": text("SAME"),
+            "strides": integers((1, 1, 1, 1)),
+            "use_cudnn_on_gpu": number(5, 1),
         }
         return self._add(self._nodes, name, "Conv2D", (given, kernel), attributes)
 
     def operation(self, name: str, op: str, *inputs: str) -> str:
         """An operation that works pixel by pixel."""
-        return self._add(self._nodes, name, op, inputs, {"T": _TYPE})
+        return self._add(self._nodes, name, op, inputs, {"T": TYPE})
 
     def depth_to_space(self, name: str, given: str, block: int) -> str:
         """Blocks of ``block * block`` channels become pixels."""
-        attributes = {"T": _TYPE, "block_size": _number(3, block), "data_format": _text("NHWC")}
+        attributes = {"T": TYPE, "block_size": number(3, block), "data_format": text("NHWC")}
         return self._add(self._nodes, name, "DepthToSpace", (given,), attributes)
 
     def to_nchw(self, name: str, given: str) -> str:
         """Channels first."""
         order = self.constant(f"{name}/perm", np.array([0, 3, 1, 2], np.int32))
-        attributes = {"T": _TYPE, "Tperm": _number(6, INT32)}
+        attributes = {"T": TYPE, "Tperm": number(6, INT32)}
         return self._add(self._nodes, name, "Transpose", (given, order), attributes)
 
     @staticmethod
     def _add(
         to: list[bytes], name: str, op: str, inputs: Sequence[str], attributes: Mapping[str, bytes]
     ) -> str:
-        parts = [_block(1, name.encode()), _block(2, op.encode())]
-        parts += [_block(3, given.encode()) for given in inputs]
-        parts += [
-            _block(5, _block(1, key.encode()) + _block(2, value))
-            for key, value in attributes.items()
-        ]
-        to.append(_block(1, b"".join(parts)))
+        to.append(node(name, op, inputs, attributes))
         return name
 
 
@@ -151,7 +149,9 @@ def fsrcnn_graph(weights: Mapping[str, Floats], scale: int) -> bytes:
         The factor, which the weights do not tell.
     """
     graph, given = GraphWriter(), INPUT
-    layers = [name.removesuffix(".weight") for name in weights if weights[name].ndim == 4]
+    maps = {n for name in weights if (n := _place(name, "map.")) is not None}
+    inner = [f"map.{n}" for n in sorted(maps) if weights[f"map.{n}.weight"].ndim == 4]
+    layers = ["extract.0", "shrink.0", *inner, "expand.0", "deconv"]
     for n, layer in enumerate(layers[:-1], 1):
         kernel = graph.constant(f"f{n}", _hwio(weights[f"{layer}.weight"]))
         bias = graph.constant(f"b{n}", weights[f"{layer}.bias"])
@@ -166,6 +166,13 @@ def fsrcnn_graph(weights: Mapping[str, Floats], scale: int) -> bytes:
     made = graph.operation(f"add{last}", "Add", made, bias)
     graph.to_nchw(OUTPUT, graph.depth_to_space(LAST, made, scale))
     return graph.data()
+
+
+def _place(name: str, stage: str) -> int | None:
+    """Which place within a stage a kernel or slope has."""
+    parts = name.removeprefix(stage).split(".")
+    known = name.startswith(stage) and parts[-1] == "weight" and parts[0].isdecimal()
+    return int(parts[0]) if known else None
 
 
 def _prelu(graph: GraphWriter, n: int, given: str, slopes: Floats) -> str:
@@ -207,31 +214,3 @@ def at_low_resolution(kernel: Floats, scale: int) -> Floats:
 
 def _hwio(kernel: Floats) -> Floats:
     return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
-
-
-# --- the wire format: see wire.py -------------------------------------------------------------
-
-
-def _varint(number: int) -> bytes:
-    number &= (1 << 64) - 1
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes((*out, number))
-
-
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _block(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
-
-
-def _text(value: str) -> bytes:
-    return _block(2, value.encode())
-
-
-_TYPE = _number(6, FLOAT)
-_ONES = _block(1, _block(3, bytes((1, 1, 1, 1))))

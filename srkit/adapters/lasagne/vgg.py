@@ -100,8 +100,8 @@ def read_vgg(path: Path, width: int = 64) -> VggWeights:
 
 def _weights(found: object, *, width: int) -> VggWeights:
     values = found if isinstance(found, list | tuple) else ()
-    arrays = [v.array for v in values if isinstance(v, ArrayRecord) and v.array is not None]
     shapes = vgg_shapes(width)
+    arrays = [v for v in values[: 2 * len(shapes)] if isinstance(v, ArrayRecord)]
     if len(values) != 2 * len(shapes) or len(arrays) != len(values):
         raise WeightsError(
             f"it holds no list of {2 * len(shapes)} arrays, kernel and bias of each layer of VGG-19"
@@ -112,7 +112,7 @@ def _weights(found: object, *, width: int) -> VggWeights:
         if tuple(array.shape for array in pair) != wanted:
             told = " and ".join(str(array.shape) for array in pair)
             raise WeightsError(f"layer {name} has shapes {told}, not {wanted[0]} and {wanted[1]}")
-        kernel, bias = (np.ascontiguousarray(array, np.float32) for array in pair)
+        kernel, bias = (np.ascontiguousarray(array.array(), np.float32) for array in pair)
         if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
             raise WeightsError(f"layer {name} holds values that are not numbers")
         made[name] = kernel, bias

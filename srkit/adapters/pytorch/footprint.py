@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -45,8 +46,10 @@ def bytes_per_pixel(traced: fx.GraphModule, channels: int) -> float:
     channels
         Channels of its input.
     """
-    like = next(traced.parameters())
-    tile = torch.zeros(1, channels, PROBE, PROBE, device=like.device, dtype=like.dtype)
+    # A network without parameters, as some graphs are, runs anywhere.
+    like = next(itertools.chain(traced.parameters(), traced.buffers()), torch.zeros(()))
+    dtype = like.dtype if like.is_floating_point() else torch.float32
+    tile = torch.zeros(1, channels, PROBE, PROBE, device=like.device, dtype=dtype)
     watch = _Watch(traced, garbage_collect_values=True)
     watch.run(tile)
     return HEADROOM * watch.peak / PROBE**2

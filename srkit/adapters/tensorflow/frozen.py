@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.adapters.graphdef.frozen import Colour, Frozen, open_frozen, rule_of
+from srkit.adapters.graphdef.judged import INPUT, OUTPUT, judged_graph
 from srkit.adapters.tensorflow.quiet import tensorflow
-from srkit.errors import OptionError, WeightsError
+from srkit.errors import OptionError
 from srkit.upscaler import Upscaler
 
 # Working memory of TensorFlow against the widest layer's output, by peak memory of
@@ -24,19 +25,17 @@ class TensorFlowGraph(Upscaler):
     Parameters
     ----------
     frozen
-        The graph's facts.
-    data
-        The graph's bytes.
+        The graph. TensorFlow gets what was judged of it, never the file.
     device
         ``"auto"``, ``"cpu"`` or a device of TensorFlow such as ``"GPU:0"``.
     """
 
-    def __init__(self, frozen: Frozen, data: bytes, device: str) -> None:
+    def __init__(self, frozen: Frozen, device: str) -> None:
         self.card, self.scale = frozen.card, frozen.scale
         self._frozen = frozen
         self._tf = tensorflow()
         self._device = _device(self._tf, device)
-        self._run = _imported(self._tf, frozen, data)
+        self._run = _imported(self._tf, frozen)
         self._first = frozen.program.planes[frozen.output].first
 
     @property
@@ -47,7 +46,8 @@ class TensorFlowGraph(Upscaler):
     @property
     def bytes_per_pixel(self) -> float:
         """By the widest layer."""
-        planes = self._frozen.program.planes.values()
+        program = self._frozen.program
+        planes = [program.planes[node.name] for node in program.needed(self._frozen.output)]
         return 4.0 * HEADROOM * max((p.channels or 1) * p.scale**2 for p in planes)
 
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -62,17 +62,14 @@ class TensorFlowGraph(Upscaler):
         return result
 
 
-def _imported(tf: Any, frozen: Frozen, data: bytes) -> Any:
-    """The graph as a function of its input, of which only what the output needs is kept."""
+def _imported(tf: Any, frozen: Frozen) -> Any:
+    """The graph as a function of its input."""
     definition = tf.compat.v1.GraphDef()
-    definition.ParseFromString(data)
+    definition.ParseFromString(judged_graph(frozen.program, frozen.output))
     wrapped = tf.compat.v1.wrap_function(
         lambda: tf.compat.v1.import_graph_def(definition, name=""), []
     )
-    try:
-        return wrapped.prune(f"{frozen.program.input}:0", f"{frozen.output}:0")
-    except (ValueError, KeyError) as error:
-        raise WeightsError(f"TensorFlow does not take the graph: {error}") from error
+    return wrapped.prune(f"{INPUT}:0", f"{OUTPUT}:0")
 
 
 def _device(tf: Any, device: str) -> str:
@@ -109,6 +106,6 @@ def open_graph(
     """
     rule = rule_of(color)
     frozen = open_frozen(path, scale, output, "tensorflow")
-    made = TensorFlowGraph(frozen, path.read_bytes(), device)
+    made = TensorFlowGraph(frozen, device)
     made.luma_rule = rule
     return made

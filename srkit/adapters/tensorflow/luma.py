@@ -14,7 +14,7 @@ from srkit.adapters.graphdef.writing import Floats, network_graph
 from srkit.adapters.luma_weights import scale_of_weights
 from srkit.adapters.tensorflow.frozen import TensorFlowGraph
 from srkit.card import ModelCard
-from srkit.errors import CorruptFileError, SrkitError
+from srkit.errors import CorruptFileError, SrkitError, WeightsError
 
 
 def load_model(
@@ -74,9 +74,8 @@ def open_weights(path: Path, *, scale: int | None = None, device: str = "auto") 
 
 
 def _graph(card: ModelCard, tensors: dict[str, Floats], scale: int, device: str) -> TensorFlowGraph:
-    data = network_graph(tensors, scale)
-    program = understand(parse_graph(data))
-    return TensorFlowGraph(Frozen(program, program.output(scale), scale, card), data, device)
+    program = understand(parse_graph(network_graph(tensors, scale)))
+    return TensorFlowGraph(Frozen(program, program.output(scale), scale, card), device)
 
 
 def _read(path: Path) -> tuple[dict[str, Floats], dict[str, str]]:
@@ -87,4 +86,8 @@ def _read(path: Path) -> tuple[dict[str, Floats], dict[str, str]]:
             header = file.metadata() or {}
     except SafetensorError as error:
         raise CorruptFileError(f"{path}: the safetensors file is damaged: {error}") from error
+    except TypeError as error:
+        raise WeightsError(
+            f"{path} holds a type that numpy lacks ({error}); torch runs it"
+        ) from error
     return {name: np.asarray(value, np.float32) for name, value in tensors.items()}, header

@@ -16,14 +16,17 @@ def tensorflow() -> Any:
     """The module `tensorflow`, imported when first wanted.
 
     TensorFlow writes half a dozen lines when it is imported, some from C++ before any
-    setting counts. They are sent nowhere, and nothing else is: the stream of errors and
-    the environment are as before afterwards.
+    setting counts. During the import nothing reaches the process's stream of errors, from
+    whatever thread; afterwards it is as before. TensorFlow itself leaves some variables of
+    its own in the environment.
     """
-    if "tensorflow" in sys.modules:
-        return sys.modules["tensorflow"]
-    with _LOCK, _silent_stderr(), _environment("TF_CPP_MIN_LOG_LEVEL", "3"):
-        import tensorflow as tf
-    return tf
+    with _LOCK:
+        if "tensorflow" not in sys.modules:
+            with _silent_stderr(), _environment("TF_CPP_MIN_LOG_LEVEL", "3"):
+                import tensorflow
+        # Waits where another thread of the user's is at it.
+        import tensorflow
+    return tensorflow
 
 
 @contextmanager
