@@ -6,6 +6,7 @@ import os
 import pickle
 import pickletools
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,29 @@ def test_a_bomb_is_refused_early(path, monkeypatch):
     many = b"\x80\x03" + (b"C\xff" + b"a" * 255 + b"0") * 10_000
     with pytest.raises(CorruptFileError, match="more bytes than"):
         read_weights(raw(path, many))
+
+
+def test_texts_that_are_encoded_often_are_copied_never(path):
+    """Each call asked for a copy of a text: a few bytes of file for all of memory."""
+    text = b"X" + struct.pack("<I", 1 << 22) + b"a" * (1 << 22) + b"q\x00"
+    codec = b"X" + struct.pack("<I", 6) + b"latin1" + b"q\x01"
+    call = b"c_codecs\nencode\nh\x00h\x01\x86R"
+    raw(path, b"\x80\x02]" + text + codec + b"00(" + call * 500 + b"e.")
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match="no pair"):
+        read_weights(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 << 20
+
+
+def test_what_is_long_is_not_repeated_in_messages(path):
+    array = np.zeros(1, np.float16)
+    with pytest.raises(WeightsError) as caught:
+        read_weights(saved(path, (CONFIG.as_dict(), layers() | {"out": [array] * 100_000})))
+    assert len(str(caught.value)) < 1000
+    with pytest.raises(WeightsError, match="generator_blocks is int"):
+        read_weights(saved(path, (CONFIG.as_dict() | {"generator_blocks": 1 << 20_000}, layers())))
 
 
 # --- damaged and wrong -----------------------------------------------------------------------

@@ -1,13 +1,14 @@
 """Frozen graphs against the real TensorFlow and the real OpenCV; run by ``nox -s tensorflow``."""
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from protobuf import DOUBLE, node
+from protobuf import DOUBLE, FLOAT, block, node, number, shape
 from skimage import data
 
 pytest.importorskip("tensorflow", reason="needs pip install 'srkit[tensorflow]'")
@@ -165,6 +166,25 @@ def test_payloads_act_where_nobody_checks(tmp_path, kind, pruned, told):
     assert sorted(tmp_path.iterdir()) == [path]
 
 
+def test_tensorflow_runs_what_was_judged_and_not_the_file(tmp_path):
+    """A field given twice: the last counts for srkit, and TensorFlow joins the two."""
+    import tensorflow as tf
+
+    once = number(1, FLOAT) + block(2, shape(1)) + block(5, struct.pack("<f", 1.0))
+    twice = number(1, FLOAT) + block(2, shape(64)) + once[2:]
+    shift = node("shift", "Const", value=block(8, twice), dtype=number(6, FLOAT))
+    path = tmp_path / "twice.pb"
+    path.write_bytes(DOUBLE + shift + node("shifted", "Sub", "out", "shift"))
+    definition = tf.compat.v1.GraphDef()
+    definition.ParseFromString(path.read_bytes())
+    sides = {n.name: n for n in definition.node}["shift"].attr["value"].tensor.tensor_shape.dim
+    assert [side.size for side in sides] == [64, 1]
+    tiles = GREY[None, ..., None] / np.float32(255)
+    made = [model.run(tiles) for model in both(path)]
+    assert made[0].shape == made[1].shape == (1, 122, 86, 1)
+    np.testing.assert_array_equal(*made)
+
+
 # --- srkit's own models on TensorFlow ----------------------------------------------------------
 
 
@@ -181,7 +201,8 @@ def test_built_in_models_compute_the_same_on_tensorflow(name, scale):
     theirs, ours = (srkit.load(name, scale=scale, runtime=r) for r in ("tensorflow", "torch"))
     tiles = GREY[None, ..., None] / np.float32(255)
     np.testing.assert_allclose(theirs.run(tiles), ours.run(tiles), atol=2e-6)
-    assert theirs.radius == ours.radius
+    # A transposed convolution at low resolution has a kernel with zeros at its rim.
+    assert ours.radius <= theirs.radius <= ours.radius + 1
     # Both take colour by srkit's own rule.
     made = [model.upscale(PHOTOS[0]) for model in (theirs, ours)]
     assert np.abs(made[0].astype(int) - made[1]).max() <= 1

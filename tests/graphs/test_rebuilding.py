@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from protobuf import DOUBLE, IMAGE, const, conv, node, shuffle, text
+from protobuf import DOUBLE, IMAGE, const, conv, node, number, shuffle, text
 from scipy import ndimage
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -133,6 +133,26 @@ def test_constants_that_keras_reshapes_are_constants():
     )
     image = RNG.random((4, 5, 1), np.float32)
     np.testing.assert_allclose(computed(data, image), 2 * image + 0.25, atol=1e-6)
+
+
+def test_constants_of_planes_that_come_first():
+    """A vector adds along the width there, unless it is a bias of that layout."""
+    kernel = const("k", RNG.standard_normal((1, 1, 1, 4)).astype(np.float32))
+    turned = IMAGE + kernel + conv("c", "image", "k") + const("p", np.array([0, 3, 1, 2], np.int32))
+    turned += node("t", "Transpose", "c", "p")
+    shift = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
+    nchw = {"block_size": number(3, 2), "data_format": text("NCHW")}
+    tail = node("o", "DepthToSpace", "b", **nchw)
+    with pytest.raises(srkit.WeightsError, match="no number a channel"):
+        computed(turned + const("v", shift) + node("b", "Add", "t", "v") + tail, np.ones((4, 4, 1)))
+    image = RNG.random((3, 5, 1), np.float32)
+    layout = {"data_format": text("NCHW")}
+    bias = const("v", shift) + node("b", "BiasAdd", "t", "v", **layout)
+    column = const("v", shift.reshape(1, 4, 1, 1)) + node("b", "Add", "t", "v")
+    plain = IMAGE + kernel + conv("c", "image", "k") + const("v", shift)
+    wanted = computed(plain + node("b", "Add", "c", "v") + shuffle("o", "b", 2), image)
+    for added in (bias, column):
+        np.testing.assert_allclose(computed(turned + added + tail, image), wanted, atol=1e-6)
 
 
 def test_a_change_of_layout_changes_no_pixel():

@@ -5,13 +5,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.nn import functional
 
 import srkit
 from srkit import OptionError, WeightsError
 from srkit.adapters.graphdef.graph import read_graph
-from srkit.adapters.graphdef.writing import at_low_resolution
+from srkit.adapters.graphdef.writing import at_low_resolution, network_graph
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
@@ -43,6 +44,16 @@ def test_the_graph_computes_what_the_network_does(tmp_path, kind, scale):
         wanted = net(torch.from_numpy(IMAGE.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
     np.testing.assert_allclose(model.run(IMAGE), wanted, atol=2e-6)
     assert wanted.std() > 0.02
+
+
+@pytest.mark.parametrize("kind", [ESPCN, FSRCNN])
+def test_layers_are_taken_by_name_and_not_by_their_order_in_a_file(tmp_path, kind):
+    source = saved(kind(3), tmp_path / "net.safetensors", scale=3)
+    with safe_open(source, framework="np") as file:
+        tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    backwards = dict(reversed(tensors.items()))
+    assert network_graph(tensors, 3) == network_graph(backwards, 3)
+    assert network_graph(tensors, 3) == convert(source, tmp_path / "net.pb").read_bytes()
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -77,10 +77,9 @@ class _Builder:
         return self._made[name]
 
     def _buffer(self, value: Array) -> fx.Node:
-        # NHWC broadcasts from the last axis: one number, or one a channel.
+        # One number, or one a channel, wherever the layout has its channels: `understand`
+        # made sure.
         flat = np.asarray(value, np.float32).reshape(-1)
-        if value.size not in (1, *value.shape[-1:]):
-            raise WeightsError(f"a constant of shape {value.shape} is no number a channel")
         name = f"constant{len(list(self._root.buffers()))}"
         self._root.register_buffer(name, torch.from_numpy(flat.copy()).view(1, -1, 1, 1))
         return self._graph.get_attr(name)
