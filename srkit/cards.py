@@ -154,5 +154,8 @@ SAFETENSORS = FileFormat(
     sniff=is_safetensors,
     adapter="srkit.adapters.pytorch.files:open_checkpoint",
     framework="torch",
-    others={"tensorflow": "srkit.adapters.tensorflow.luma:open_weights"},
+    others={
+        "tensorflow": "srkit.adapters.tensorflow.luma:open_weights",
+        "theano": "srkit.adapters.lasagne.enhance:open_tensors",
+    },
 )

@@ -222,6 +222,10 @@ def test_conversion_both_ways(tmp_path, capsys):
     models = [srkit.load(p, device="cpu") for p in (path, tensors, back)]
     for model in models[1:]:
         np.testing.assert_array_equal(model.upscale(photo), models[0].upscale(photo))
+    original = [srkit.load(p, tiling="original", device="cpu") for p in (path, tensors)]
+    np.testing.assert_array_equal(*(model.upscale(photo) for model in original))
+    with pytest.raises(OptionError, match="has no option color"):
+        srkit.load(tensors, color="opencv")
     capsys.readouterr()
     assert main(["convert", str(tensors), str(tmp_path / "other.pkl.bz2"), "--scale", "4"]) == 2
     assert "for x2, not x4" in capsys.readouterr().err

@@ -142,7 +142,7 @@ def test_tensors_that_do_not_fit_their_graph(double, tmp_path):
 
 def test_options_of_graphs_are_for_graphs_alone():
     packaged = Path(srkit.__file__).parent / "pretrained" / "espcn_x2.safetensors"
-    with pytest.raises(OptionError, match="no frozen graph"):
+    with pytest.raises(OptionError, match="holds ESPCN, which has no option color"):
         srkit.load(packaged, color="opencv")
 
 

@@ -102,3 +102,14 @@ def test_options(tmp_path):
         srkit.load(path, runtime="theano", device="cpu")
     with pytest.raises(OptionError, match="for x2, not x4"):
         srkit.load(path, runtime="theano", scale=4)
+
+
+def test_safetensors_of_this_network_run_too(tmp_path):
+    path = saved(SHAPES["x2"], tmp_path / "ne.pkl.bz2")
+    tensors = srkit.convert(path, tmp_path / "ne.safetensors")
+    tiles = np.random.default_rng(1).random((1, 12, 16, 3), np.float32)
+    made = [srkit.load(p, runtime="theano").run(tiles) for p in (path, tensors)]
+    np.testing.assert_array_equal(*made)
+    packaged = srkit.weights.PACKAGED / "espcn_x2.safetensors"
+    with pytest.raises(srkit.WeightsError, match="on Theano: these are no weights of neural-enh"):
+        srkit.load(packaged, runtime="theano")

@@ -137,7 +137,45 @@ def open_pickle(
     OptionError
         If the file is for another scale, or an option makes no sense.
     """
-    weights = read_weights(path)
+    return _opened(path, read_weights(path), scale, tiling, tile, overlap, match_histograms)
+
+
+def open_tensors(
+    path: Path,
+    *,
+    scale: int | None = None,
+    tiling: Tiling = "exact",
+    tile: int = 80,
+    overlap: int = 24,
+    match_histograms: bool = False,
+) -> LasagneEnhance:
+    """An upscaler from a safetensors file of this network, as `srkit train` writes it.
+
+    Parameters
+    ----------
+    path, scale, tiling, tile, overlap, match_histograms
+        See `open_pickle`.
+
+    Raises
+    ------
+    CorruptFileError, WeightsError
+        If the file is damaged, or of another network; that may run on torch.
+    OptionError
+        See `open_pickle`.
+    """
+    weights = _read_safetensors(path)
+    return _opened(path, weights, scale, tiling, tile, overlap, match_histograms)
+
+
+def _opened(
+    path: Path,
+    weights: EnhanceWeights,
+    scale: int | None,
+    tiling: Tiling,
+    tile: int,
+    overlap: int,
+    match_histograms: bool,
+) -> LasagneEnhance:
     card = card_of_file(path, weights.config, scale, "theano")
     return LasagneEnhance(
         card,
@@ -159,4 +197,7 @@ def _read_safetensors(path: Path) -> EnhanceWeights:
             }
     except SafetensorError as error:
         raise CorruptFileError(f"{path}: the safetensors file is damaged: {error}") from error
-    return layers_of(tensors)
+    try:
+        return layers_of(tensors)
+    except WeightsError as error:
+        raise WeightsError(f"{path}, on Theano: {error}") from error

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from srkit.adapters.enhance.tensors import looks_like_enhance
+from srkit.adapters.enhance.upscaler import Tiling
 from srkit.adapters.graphdef.frozen import Colour, choose
 from srkit.adapters.graphdef.portable import ARCHITECTURE, OPERATIONS, unpacked
 from srkit.adapters.luma_weights import (
@@ -62,6 +63,10 @@ def open_checkpoint(
     scale: int | None = None,
     color: Colour | None = None,
     output: str | None = None,
+    tiling: Tiling | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    match_histograms: bool | None = None,
     device: str = "auto",
     precision: str = "auto",
 ) -> TorchUpscaler:
@@ -75,6 +80,8 @@ def open_checkpoint(
         The factor expected; by default the one the weights are for.
     color, output
         Of frozen graphs that were converted; see `srkit.adapters.pytorch.frozen.open_graph`.
+    tiling, tile, overlap, match_histograms
+        Of neural-enhance's network; see `srkit.adapters.pytorch.enhance.TorchEnhance`.
     device, precision
         See `TorchUpscaler`.
 
@@ -85,19 +92,20 @@ def open_checkpoint(
     WeightsError
         If the weights are of no network that srkit has.
     OptionError
-        If they are for another scale, or no frozen graph and `color` or `output` is given.
+        If they are for another scale, or their network has not the options given.
     """
     checkpoint = read_checkpoint(path)
     tensors, header = checkpoint.tensors, checkpoint.metadata
     options: dict[str, Any] = {"device": device, "precision": precision}
+    of_graphs = _given(color=color, output=output)
+    of_enhance = _given(
+        tiling=tiling, tile=tile, overlap=overlap, match_histograms=match_histograms
+    )
     if header.get("architecture") == ARCHITECTURE:
+        _refuse(of_enhance, path, ARCHITECTURE)
         graph = unpacked(_constants(tensors), header.get(OPERATIONS, ""))
         frozen = choose(graph, path, scale, output, "torch")
         return run_frozen(frozen, color or "opencv", **options)
-    if color is not None or output is not None:
-        raise OptionError(
-            f"{path} is no frozen graph, which alone has the options color and output"
-        )
     for kind in ARCHITECTURES:
         if kind.fits(tensors):
             break
@@ -113,7 +121,21 @@ def open_checkpoint(
         raise OptionError(f"{path} does not tell for which scale its weights are; give scale=")
     if scale not in (None, found):
         raise OptionError(f"{path} holds weights for x{found}, not x{scale}")
+    _refuse(of_graphs, path, kind.name)
+    if kind.upscaler is TorchEnhance:
+        options |= of_enhance
+    else:
+        _refuse(of_enhance, path, kind.name)
     return kind.upscaler(_card(path, kind, found), found, tensors, **options)
+
+
+def _given(**options: object) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _refuse(options: Mapping[str, Any], path: Path, network: str) -> None:
+    if options:
+        raise OptionError(f"{path} holds {network}, which has no option {next(iter(options))}")
 
 
 def _constants(tensors: Tensors) -> dict[str, NDArray[np.generic]]:
