@@ -76,16 +76,16 @@ def scale_of_weights(
     return found
 
 
-def stated_scale(header: Mapping[str, str]) -> int | None:
+def stated_scale(header: Mapping[str, str], least: int = 2) -> int | None:
     """The scale that a safetensors header states, or None.
 
     Raises
     ------
     WeightsError
-        If it is no factor from 1 to 16.
+        If it is no factor from `least` to 16.
     """
     if (text := header.get("scale")) is None:
         return None
-    if not (text.isdecimal() and len(text) <= 2 and 1 <= int(text) <= 16):
+    if not (text.isdecimal() and len(text) <= 2 and least <= int(text) <= 16):
         raise WeightsError(f"the header states the scale {text[:20]!r}")
     return int(text)

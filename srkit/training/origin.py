@@ -40,7 +40,7 @@ def network(family: Family, scale: int, init: str | Path, seed: int) -> tuple[nn
     checkpoint = read_checkpoint(path)
     told = f"{path.name}, SHA-256 {sha256(path)[:16]}"
     # Weights of FSRCNN do not tell their scale, but headers do.
-    stated = stated_scale(checkpoint.metadata)
+    stated = stated_scale(checkpoint.metadata, least=1)
     for (old, new), rescale in family.rescale.items():
         if new == scale and (stated or family.read(checkpoint.tensors, old).scale) == old:
             return rescale(checkpoint.tensors), f"{told}, which is for x{old}"
