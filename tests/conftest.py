@@ -13,6 +13,7 @@ settings.load_profile("srkit")
 ROOT = Path(__file__).parent.parent
 # Folders whose modules import PyTorch at the top, as adapters may.
 NEED_TORCH = ("srkit/adapters/pytorch", "srkit/training", "tests/pytorch")
+NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 
@@ -23,6 +24,8 @@ def pytest_configure(config):
         ignored += NEED_TORCH
     if ignored or find_spec("stlpips_pytorch") is None:
         ignored += NEED_PERCEPTUAL
+    if find_spec("safetensors") is None:
+        ignored += NEED_SAFETENSORS
     if not all(find_spec(name) for name in ("theano", "lasagne")):
         ignored += NEED_LASAGNE
     paths = [str(ROOT / path) for path in ignored]
