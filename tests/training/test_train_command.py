@@ -38,7 +38,7 @@ def test_a_run_writes_the_path_of_its_weights(photos, tmp_path, cache, tiny, cap
         ("espcn", ["--device=abacus"], 2, "device 'abacus' x1 cannot be used"),
         ("espcn", ["--config", "/none/mine.toml"], 1, "/none/mine.toml"),
         ("espcn", ["--init", "/none/weights.pth"], 1, "/none/weights.pth"),
-        ("srresnet", ["--init", "srresnet"], 1, "srresnet has no weights for x2"),
+        ("srresnet", ["--init", "bicubic"], 1, "bicubic has no weights for x2"),
     ],
 )
 def test_mistakes_are_told_in_a_line(photos, tmp_path, capsys, recipe, more, code, message):
