@@ -108,7 +108,12 @@ def test_the_optimizer_knows_parameters_in_their_order_and_the_last_layer_is_slo
     fabric = Fabric(accelerator="cpu", devices=1)
     method = Minimise(fabric, RECIPES[name], family, net)
     names = {id(parameter): name for name, parameter in net.named_parameters()}
-    last = {"srresnet": "conv_block3.", "espcn": "conv3.", "fsrcnn": "deconv."}[name]
+    last = {
+        "srresnet": "conv_block3.",
+        "espcn": "conv3.",
+        "fsrcnn": "deconv.",
+        "neural-enhance": "out.",
+    }[name]
     groups = [[names[id(p)] for p in g["params"]] for g in method.optimizer.param_groups]
     assert groups[0] == [n for n in names.values() if not n.startswith(last)]
     assert groups[1] == [n for n in names.values() if n.startswith(last)]
