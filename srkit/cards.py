@@ -146,7 +146,7 @@ ENHANCE_PICKLE = FileFormat(
     sniff=is_bzip2,
     adapter="srkit.adapters.pytorch.enhance:open_pickle",
     framework="torch",
-    others={"theano": "srkit.adapters.lasagne.enhance:open_pickle"},
+    others={"theano": "srkit.adapters.lasagne.enhance:open_weights"},
 )
 SAFETENSORS = FileFormat(
     name="safetensors file",
@@ -156,6 +156,6 @@ SAFETENSORS = FileFormat(
     framework="torch",
     others={
         "tensorflow": "srkit.adapters.tensorflow.luma:open_weights",
-        "theano": "srkit.adapters.lasagne.enhance:open_tensors",
+        "theano": "srkit.adapters.lasagne.enhance:open_weights",
     },
 )
