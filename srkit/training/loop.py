@@ -73,7 +73,8 @@ class Run:
     ) -> None:
         # With the names of backbones, of which a state or a header must tell.
         losses = tuple(x.resolved() if isinstance(x, Features) else x for x in recipe.losses)
-        recipe = dataclasses.replace(recipe, losses=losses)
+        adversary = recipe.adversary and recipe.adversary.resolved()
+        recipe = dataclasses.replace(recipe, losses=losses, adversary=adversary)
         self.recipe, self.name, self.out, self.scale = recipe, name, out, scale
         self.fabric, self.family = fabric, FAMILIES[recipe.model]
         if scale not in self.family.scales:
@@ -85,8 +86,8 @@ class Run:
         self.net, self.origin = network(self.family, scale, init or recipe.start, recipe.seed)
         # Before anything is written, so that a run with other settings is left as it was.
         self._state = self._saved() if resume else None
-        for loss in recipe.losses:
-            loss.prepare(fabric.device)
+        for part in (*recipe.losses, *filter(None, [recipe.adversary])):
+            part.prepare(fabric.device)
         self.probe = self.family.planes(copy.deepcopy(self.net)).to(fabric.device).eval()
         if recipe.expand:
             expand(self.net, recipe.expand, recipe.seed)

@@ -6,20 +6,15 @@ Super-resolution: A Survey", 2020 (arXiv:1902.06068). Planes are in [0, 1].
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from srkit.adapters.pytorch.nets.srresnet import normalise
-from srkit.adapters.pytorch.stlpips import StLpips
-from srkit.errors import MissingDependencyError, OptionError
-
-Backbone = Literal["auto", "vgg16", "vgg19", "blurpool"]
+from srkit.errors import OptionError
+from srkit.training import backbones
 
 
 @dataclass(frozen=True)
@@ -54,25 +49,26 @@ class Features:
     backbone
         ``"vgg16"`` and ``"vgg19"`` are torchvision's, which are downloaded;
         ``"blurpool"`` is the anti-aliased VGG-16 of ``srkit[perceptual]``; ``"auto"``
-        is vgg19 where torchvision is installed.
+        is vgg19 where torchvision is installed, else blurpool; a path is of
+        neural-enhance's ``vgg19_conv.pkl.bz2``.
     """
 
     kind: Literal["vgg", "gram"] = "vgg"
     weight: float = 1.0
     blocks: tuple[int, ...] = (5,)
-    backbone: Backbone = "auto"
+    backbone: str = "auto"
 
     def resolved(self) -> Features:
         """The same with the backbone that ``"auto"`` stands for here, for records."""
-        return replace(self, backbone=_backbone(self.backbone))
+        return replace(self, backbone=backbones.resolved(self.backbone))
 
     def prepare(self, device: torch.device) -> None:
         """Read the backbone, so that one which is missing is missed before any work."""
-        _extractor(self.backbone, device)
+        backbones.extractor(self.backbone, device)
 
     def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
         """A scalar, not weighted."""
-        extract = _extractor(self.backbone, made.device)
+        extract = backbones.extractor(self.backbone, made.device)
         last = max(self.blocks)
         with torch.no_grad():
             wanted = extract(photo, last)
@@ -92,11 +88,11 @@ class Perceptual:
 
     def prepare(self, device: torch.device) -> None:
         """Read the network, so that one which is missing is missed before any work."""
-        _stlpips(device)
+        backbones.stlpips(device)
 
     def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
         """A scalar, not weighted."""
-        return _stlpips(made.device).between(made, photo)
+        return backbones.stlpips(made.device).between(made, photo)
 
 
 @dataclass(frozen=True)
@@ -138,66 +134,6 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / (c * h * w)
 
 
-Extract = Callable[[Tensor, int], list[Tensor]]
-
-
-def _backbone(name: Backbone) -> Backbone:
-    """What ``"auto"`` stands for where this runs; other names as they are."""
-    if name != "auto":
-        return name
-    return "vgg19" if _has_torchvision() else "blurpool"
-
-
-def _extractor(name: Backbone, device: torch.device) -> Extract:
-    backbone = _backbone(name)
-    if backbone == "blurpool":
-        return _stlpips(device).features
-    return _torchvision(backbone, device)
-
-
-@functools.lru_cache(maxsize=2)
-def _stlpips(device: torch.device) -> StLpips:
-    return StLpips("vgg", device)
-
-
-@functools.cache
-def _has_torchvision() -> bool:
-    """Whether torchvision is there and loads: one built for another torch does not."""
-    try:
-        import torchvision  # noqa: F401
-    except (ImportError, RuntimeError, OSError):
-        return False
-    return True
-
-
-@functools.lru_cache(maxsize=2)
-def _torchvision(name: str, device: torch.device) -> Extract:
-    """Features of torchvision's VGG, block by block, as `StLpips.features` gives them."""
-    if not _has_torchvision():
-        raise MissingDependencyError(
-            f"{name} comes with torchvision, which cannot be imported: pip install torchvision, "
-            "or choose backbone 'blurpool'"
-        )
-    import torchvision
-
-    models: Any = torchvision.models
-    layers: nn.Sequential = getattr(models, name)(weights="DEFAULT").features
-    layers = layers.to(device).eval().requires_grad_(False)
-
-    def extract(rgb: Tensor, last: int) -> list[Tensor]:
-        found, x = [], normalise(rgb)
-        for layer in layers:
-            if isinstance(layer, nn.MaxPool2d):
-                found.append(x)
-                if len(found) == last:
-                    break
-            # A layer that works in place would change what was found.
-            x = functional.relu(x) if isinstance(layer, nn.ReLU) else cast(Tensor, layer(x))
-        return found
-
-    return extract
-
-
 # --- adversarial ------------------------------------------------------------------------------
 
 AdversarialKind = Literal["vanilla", "least_squares", "hinge", "relativistic", "neural-enhance"]
@@ -219,11 +155,29 @@ class Adversary:
         Of the generator's adversarial loss.
     channels
         Of the discriminator's first layer; 64 in the paper.
+    sees
+        ``"pixels"``: SRGAN's discriminator; ``"features"``: neural-enhance's, which judges
+        by the features of a `backbone`.
+    backbone
+        See `Features`.
     """
 
     kind: AdversarialKind = "vanilla"
     weight: float = 1e-3
     channels: int = 64
+    sees: Literal["pixels", "features"] = "pixels"
+    backbone: str = "auto"
+
+    def resolved(self) -> Adversary:
+        """See `Features.resolved`; the backbone of one that sees pixels is left alone."""
+        if self.sees == "pixels":
+            return self
+        return replace(self, backbone=backbones.resolved(self.backbone))
+
+    def prepare(self, device: torch.device) -> None:
+        """See `Features.prepare`."""
+        if self.sees == "features":
+            backbones.extractor(self.backbone, device)
 
 
 def judge_loss(kind: AdversarialKind, real: Tensor, made: Tensor) -> Tensor:
@@ -253,7 +207,7 @@ def fooling_loss(kind: AdversarialKind, real: Tensor, made: Tensor) -> Tensor:
 
 
 def check(losses: tuple[Loss, ...], adversary: Adversary | None) -> None:
-    """Refuse an empty list of losses, blocks that VGG does not have, and an empty judge.
+    """Refuse no losses, blocks and backbones that do not exist, and an empty judge.
 
     Raises
     ------
@@ -263,8 +217,11 @@ def check(losses: tuple[Loss, ...], adversary: Adversary | None) -> None:
         raise OptionError("a recipe needs at least one loss")
     if adversary and adversary.channels < 1:
         raise OptionError(f"channels of the adversary are at least 1, not {adversary.channels}")
+    if adversary:
+        backbones.check_backbone(adversary.backbone)
     for loss in losses:
-        if isinstance(loss, Features) and not (
-            loss.blocks and set(loss.blocks) <= set(range(1, 6))
-        ):
+        if not isinstance(loss, Features):
+            continue
+        if not (loss.blocks and set(loss.blocks) <= set(range(1, 6))):
             raise OptionError(f"blocks are numbers from 1 to 5, not {loss.blocks}")
+        backbones.check_backbone(loss.backbone)

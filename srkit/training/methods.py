@@ -8,7 +8,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from srkit.adapters.pytorch.nets.discriminator import Discriminator
+from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDiscriminator
+from srkit.training import backbones
 from srkit.training.crops import to_luma, to_planes
 from srkit.training.families import Family
 from srkit.training.losses import Adversary, fooling_loss, judge_loss
@@ -95,7 +96,7 @@ class _Both(nn.Module):
     judged by itself, too. One forward of both is what several processes need.
     """
 
-    def __init__(self, judge: Discriminator) -> None:
+    def __init__(self, judge: nn.Module) -> None:
         super().__init__()
         self.judge = judge
 
@@ -116,7 +117,7 @@ class Duel(Minimise):
     ) -> None:
         super().__init__(fabric, recipe, family, net)
         self.adversary = adversary
-        self.judge = Discriminator(adversary.channels)
+        self.judge = _new_judge(adversary, fabric.device)
         optimizer = torch.optim.Adam(self.judge.parameters(), betas=recipe.betas)
         both = _Both(self.judge).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.both, self.judge_optimizer = fabric.setup(both, optimizer)
@@ -151,3 +152,10 @@ class Duel(Minimise):
         judged = judge_loss(kind, photos.float(), fakes.float())
         self._descend(self.both, self.judge_optimizer, judged, rate)
         return figures | {"adversarial": fooled.detach(), "judge": judged.detach()}
+
+
+def _new_judge(adversary: Adversary, device: torch.device) -> nn.Module:
+    if adversary.sees == "pixels":
+        return Discriminator(adversary.channels)
+    extract = backbones.extractor(adversary.backbone, device)
+    return FeatureDiscriminator(extract, backbones.WIDTHS[:3], adversary.channels)

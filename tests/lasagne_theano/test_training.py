@@ -1,10 +1,6 @@
 """neural-enhance's training on Theano, against the same formulas in torch and by hand."""
 
-import bz2
 import functools
-import os
-import pickle
-import struct
 from importlib.util import find_spec
 
 import numpy as np
@@ -20,13 +16,16 @@ import torch.nn.functional as F  # noqa: N812
 import srkit.adapters.lasagne  # noqa: F401 isort:skip makes the next lines work
 
 import theano
+from lasagne.layers import get_output
 
-from srkit import CorruptFileError, ImageError, OptionError, UnsafeFileError, WeightsError
+from srkit import ImageError, OptionError
 from srkit.adapters.enhance.config import Config
 from srkit.adapters.enhance.files import packed_weights, read_weights
+from srkit.adapters.enhance.vgg import vgg_shapes
 from srkit.adapters.lasagne.degradation import Degradation, crops, degrade
 from srkit.adapters.lasagne.training import Settings, Training, new_generator
-from srkit.adapters.lasagne.vgg import read_vgg, vgg_shapes
+from srkit.adapters.lasagne.vgg import vgg
+from srkit.training.backbones import vgg19
 
 CONFIG = Config(1, 0, 2, (6,))
 WIDTH = 4
@@ -277,6 +276,18 @@ def test_training_lowers_the_perceptual_loss_and_its_generator_can_be_saved(tmp_
         training.step(photos, small[:1], epoch=0)
 
 
+def test_the_torch_trainer_sees_by_this_vgg_what_lasagne_sees():
+    rng = np.random.default_rng(0)
+    weights, image = random_vgg(rng), rng.random((2, 3, 48, 32)).astype(np.float32)
+    layers = vgg(theano.shared(image - np.float32(0.5)), weights)
+    names = ["conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"]
+    wanted = [get_output(layers[name]).eval() for name in names]
+    found = vgg19(weights, torch.device("cpu"))(torch.from_numpy(image), 5)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * abs(other).max())
+    assert len(vgg19(weights, torch.device("cpu"))(torch.from_numpy(image), 2)) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -289,69 +300,3 @@ def test_training_lowers_the_perceptual_loss_and_its_generator_can_be_saved(tmp_
 def test_settings_that_make_no_sense(options, told):
     with pytest.raises(OptionError, match=told):
         Settings(**options)
-
-
-# --- the file of VGG --------------------------------------------------------------------------
-
-
-def file_of(path, content, protocol=2):
-    path.write_bytes(bz2.compress(pickle.dumps(content, protocol)))
-    return path
-
-
-@pytest.mark.parametrize("protocol", [2, 3, 4])
-def test_vgg_is_read_from_a_list(tmp_path, protocol):
-    weights = random_vgg(np.random.default_rng(0))
-    found = read_vgg(file_of(tmp_path / "vgg19_conv.pkl.bz2", flat(weights), protocol), WIDTH)
-    assert list(found) == list(weights)
-    assert apart(found, doubles(weights)) == 0
-    assert (min(found), max(found), len(found)) == ("conv1_1", "conv5_4", 16)
-    assert sum(np.prod(shape) for pair in vgg_shapes().values() for shape in pair) == 20_024_384
-
-
-class Hostile:
-    def __reduce__(self):
-        return os.system, ("echo run",)
-
-
-def test_hostile_pickles_are_refused(tmp_path):
-    for content in (
-        Hostile(),
-        [*flat(random_vgg(np.random.default_rng(0))), Hostile()],
-        [np.array([Hostile()])],
-    ):
-        with pytest.raises(UnsafeFileError, match="vgg"):
-            read_vgg(file_of(tmp_path / "vgg.pkl.bz2", content), WIDTH)
-
-
-def test_damaged_files_are_refused(tmp_path):
-    path = file_of(tmp_path / "vgg.pkl.bz2", flat(random_vgg(np.random.default_rng(0))))
-    whole = path.read_bytes()
-    announced = pickle.BINBYTES + struct.pack("<I", 1 << 30)
-    for content, told in (
-        (whole[: len(whole) // 2], "is cut off"),
-        (whole[:-2], "is cut off"),
-        (b"no bzip2" * 9, "is damaged"),
-        (bz2.compress(b"\x80\x03" + announced), "more bytes"),
-        (bz2.compress(bz2.decompress(whole) + b"more"), "goes on after"),
-    ):
-        path.write_bytes(content)
-        with pytest.raises(CorruptFileError, match=told):
-            read_vgg(path, WIDTH)
-    with pytest.raises(WeightsError, match="cannot be read"):
-        read_vgg(tmp_path / "none.pkl.bz2")
-
-
-def test_files_of_other_networks_are_refused(tmp_path):
-    path, arrays = tmp_path / "vgg.pkl.bz2", flat(random_vgg(np.random.default_rng(0)))
-    for content, told in (
-        (arrays[:-2], "no list of 32 arrays"),
-        ([*arrays[:-1], "bias"], "no list of 32 arrays"),
-        ({"conv1_1": arrays[:2]}, "no list of 32 arrays"),
-        ([*arrays[:2], arrays[0], *arrays[3:]], r"conv1_2 has shapes \(4, 3, 3, 3\) and"),
-        ([*arrays[:-1], arrays[-1] * np.nan], "conv5_4 holds values that are not numbers"),
-    ):
-        with pytest.raises(WeightsError, match=told):
-            read_vgg(file_of(path, content), WIDTH)
-    with pytest.raises(WeightsError, match=r"conv1_1 .* not \(64, 3, 3, 3\) and \(64,\)"):
-        read_vgg(file_of(path, arrays))

@@ -1,12 +1,16 @@
 """One step against a discriminator."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'srkit[train]'")
 pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
 pytest.importorskip("pydantic", reason="needs pip install 'srkit[train]'")
 
-from srkit.adapters.pytorch.nets.discriminator import Discriminator
+from srkit.adapters.enhance.vgg import vgg_shapes
+from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDiscriminator
+from srkit.training.backbones import vgg19
+from srkit.training.losses import judge_loss
 from srkit.training.methods import _Both
 
 
@@ -20,3 +24,50 @@ def test_batch_norm_takes_its_statistics_of_photos_and_of_results_apart():
     torch.testing.assert_close(apart[1], judge(made))
     mixed = judge(torch.cat([photos, made])).chunk(2)
     assert not torch.allclose(apart[1], mixed[1], atol=1e-3)
+
+
+def stripes(rng, count, angle):
+    """Pictures that differ in the direction of their texture alone."""
+    waves = np.sin(np.arange(32) * 1.5)
+    plane = np.broadcast_to(waves, (32, 32)) if angle == "across" else waves[:, None] * np.ones(32)
+    noise = rng.normal(0, 0.3, (count, 3, 32, 32))
+    return torch.from_numpy(0.4 * plane + noise).float().clamp(-1, 1)
+
+
+def test_a_discriminator_by_features_learns_to_tell_textures_apart():
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    backbone = vgg19(random_vgg(rng, 4), torch.device("cpu"))
+    judge = FeatureDiscriminator(backbone, (4, 8, 16), 4)
+    optimizer = torch.optim.Adam(judge.parameters(), lr=3e-3)
+    for _ in range(40):
+        photos, made = stripes(rng, 4, "across"), stripes(rng, 4, "down")
+        loss = judge_loss("vanilla", judge(photos), judge(made))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    judge.eval()
+    assert judge(stripes(rng, 8, "across")).mean() > 1
+    assert judge(stripes(rng, 8, "down")).mean() < -1
+
+
+def test_a_discriminator_by_features_tells_the_generator_where_to_go():
+    torch.manual_seed(0)
+    backbone = vgg19(random_vgg(np.random.default_rng(0), 4), torch.device("cpu"))
+    judge = FeatureDiscriminator(backbone, (4, 8, 16), 4)
+    made = torch.rand(2, 3, 37, 42, requires_grad=True)
+    logits = judge(2 * made - 1)
+    assert logits.shape == (2, 1, 5, 5)  # 9x10 quarters, then halves
+    logits.mean().backward()
+    assert (made.grad.abs().sum((0, 1)) > 0).float().mean() > 0.95
+    assert not any("conv1_1" in name for name in judge.state_dict())
+
+
+def random_vgg(rng, width):
+    return {
+        name: (
+            (rng.standard_normal(kernel) * np.sqrt(2 / np.prod(kernel[1:]))).astype(np.float32),
+            rng.standard_normal(bias).astype(np.float32),
+        )
+        for name, (kernel, bias) in vgg_shapes(width).items()
+    }

@@ -167,6 +167,20 @@ def test_a_duel_moves_both_networks(photos, tmp_path, cache, tiny, rows):
     assert {"psnr", "l1", "adversarial", "judge", "rate"} <= set(last)
 
 
+def test_a_duel_with_a_discriminator_that_sees_features(photos, tmp_path, cache, tiny):
+    tiny |= {"steps": 2, "batch": 1, "crop": 24}
+    adversary = {"sees": "features", "channels": 4, "kind": "neural-enhance"}
+    path = srkit.train(
+        "neural-enhance", photos, tmp_path / "run", scale=2, cache=cache, adversary=adversary,
+        **tiny,
+    )  # fmt: skip
+    judge = torch.load(tmp_path / "run" / "state.pth", weights_only=True)["parts"]["judge"]
+    assert judge["fine.0.num_batches_tracked"] == 4 + 2  # both kinds each step, and the doubt
+    assert sum(values.numel() for values in judge.values()) < 100_000  # VGG, 1.7 million, is no part
+    recorded = json.loads(header(path)["recipe"])["adversary"]
+    assert (recorded["sees"], recorded["backbone"]) == ("features", "blurpool")
+
+
 # --- refusals ---------------------------------------------------------------------------------
 
 

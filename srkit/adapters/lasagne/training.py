@@ -18,9 +18,10 @@ from lasagne.layers import Conv2DLayer, get_output
 
 from srkit.adapters.enhance.config import Config
 from srkit.adapters.enhance.files import EnhanceWeights, Floats
+from srkit.adapters.enhance.vgg import LAYERS, VggWeights
 from srkit.adapters.lasagne.enhance import generator
 from srkit.adapters.lasagne.layers import ConcatLayer, ParametricRectifierLayer, batch_norm
-from srkit.adapters.lasagne.vgg import LAYERS, VggWeights, vgg
+from srkit.adapters.lasagne.vgg import vgg
 from srkit.errors import ImageError, OptionError
 
 # Each element of the discriminator's gradients is clipped to plus or minus this.

@@ -1,9 +1,14 @@
-"""SRGAN's discriminator: Figure 4 of Ledig et al., CVPR 2017 (arXiv:1609.04802)."""
+"""Discriminators: SRGAN's, which sees pixels, and neural-enhance's, which sees features.
+
+The first is Figure 4 of Ledig et al., CVPR 2017 (arXiv:1609.04802).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 
@@ -50,3 +55,62 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """RGB in [-1, 1], ``(N, 3, H, W)``, to logits ``(N, 1)``."""
         return cast(Tensor, self.judge(self.features(x)))
+
+
+class FeatureDiscriminator(nn.Module):
+    """Tells photos from upscaled pictures by what a trained network sees in them.
+
+    After neural-enhance (A. J. Champandard, 2016): the features of three blocks of VGG,
+    each normalised, are brought to a quarter of the size, joined, and judged place by
+    place. The original also normalises its logits, over photos and pictures together. Here
+    each kind is normalised by itself, and logits of mean 0 would tell nothing.
+
+    Parameters
+    ----------
+    extract
+        Gives features of the first three blocks of RGB in [0, 1]: `extract(rgb, 3)`. It
+        is no part of this module's state.
+    widths
+        Their channels.
+    channels
+        Of the first layer.
+    """
+
+    def __init__(
+        self,
+        extract: Callable[[Tensor, int], list[Tensor]],
+        widths: Sequence[int],
+        channels: int = 32,
+    ) -> None:
+        super().__init__()
+        self._extract = extract
+        fine, middle, coarse = widths
+        self.fine = nn.Sequential(
+            nn.BatchNorm2d(fine),
+            *_judging(fine, channels, 5, stride=2),
+            *_judging(channels, channels, 5, stride=2),
+        )
+        self.middle = nn.Sequential(
+            nn.BatchNorm2d(middle), *_judging(middle, 2 * channels, 5, stride=2)
+        )
+        self.coarse = nn.Sequential(nn.BatchNorm2d(coarse), *_judging(coarse, 3 * channels, 3))
+        self.judge = nn.Sequential(
+            *_judging(6 * channels, 4 * channels, 1),
+            *_judging(4 * channels, 3 * channels, 3, stride=2),
+            *_judging(3 * channels, 2 * channels, 1),
+            nn.Conv2d(2 * channels, 1, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """RGB in [-1, 1], ``(N, 3, H, W)``, to logits ``(N, 1, H / 8, W / 8)``."""
+        parts = (self.fine, self.middle, self.coarse)
+        features = self._extract((x + 1) / 2, 3)
+        seen = [part(found) for part, found in zip(parts, features, strict=True)]
+        # Sides are halved twice, by pooling here and by strides there, which round apart.
+        height, width = (min(found.shape[side] for found in seen) for side in (-2, -1))
+        joined = torch.cat([found[..., :height, :width] for found in seen], 1)
+        return cast(Tensor, self.judge(joined))
+
+
+def _judging(given: int, made: int, kernel: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(given, made, kernel, stride, padding=kernel // 2), nn.PReLU(made)
