@@ -106,6 +106,10 @@ class Noise:
         return picture + np.float32(sigma) * noise
 
 
+# Sides of JPEG's blocks where chroma is halved.
+_GRID = 16
+
+
 @dataclass(frozen=True)
 class Jpeg:
     """JPEG, written and read again.
@@ -116,20 +120,26 @@ class Jpeg:
         Range of libjpeg's quality, 1 to 100.
     halved
         Chance that chroma is halved (4:2:0); 4:4:4 otherwise.
+    shifted
+        Chance that the grid of blocks begins anywhere, as in photos that were cropped
+        later; else at the corner.
     """
 
     kind: Literal["jpeg"] = "jpeg"
     quality: Range = (40.0, 95.0)
     halved: float = 0.7
+    shifted: float = 0.0
 
     def apply(self, picture: Floats, scale: int, rng: np.random.Generator) -> Floats:
         """Compress ``(H, W, 3)``."""
         quality, halved = round(_draw(self.quality, rng)), rng.random() < self.halved
+        y, x = rng.integers(_GRID, size=2) if rng.random() < self.shifted else (0, 0)
+        levels = np.pad(_levels(picture), ((y, 0), (x, 0), (0, 0)), "symmetric")
         file = io.BytesIO()
-        PILImage.fromarray(_levels(picture)).save(
+        PILImage.fromarray(levels).save(
             file, "JPEG", quality=quality, subsampling=2 if halved else 0
         )
-        return np.asarray(PILImage.open(file), np.float32)
+        return np.asarray(PILImage.open(file), np.float32)[y:, x:]
 
 
 @dataclass(frozen=True)
@@ -205,9 +215,9 @@ def check(degradations: Sequence[Degradation]) -> None:
             raise OptionError(
                 f"{part.kind} takes a range within {bounds[0]} to {bounds[1]}, not {given}"
             )
-        chance = getattr(part, "grey", getattr(part, "halved", 0.0))
-        if not 0 <= chance <= 1:
-            raise OptionError(f"a chance of {part.kind} is from 0 to 1, not {chance}")
+        for chance in (getattr(part, name, 0.0) for name in ("grey", "halved", "shifted")):
+            if not 0 <= chance <= 1:
+                raise OptionError(f"a chance of {part.kind} is from 0 to 1, not {chance}")
 
 
 def check_shrinking(degradations: Sequence[Degradation], scale: int) -> None:

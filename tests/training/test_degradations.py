@@ -156,6 +156,20 @@ def test_jpeg_of_values_that_no_file_can_hold_takes_the_nearest_that_it_can():
     assert np.abs(made - np.clip(beyond, 0, 255)).max() < 8
 
 
+def edges_of_blocks(picture):
+    """Columns modulo 8, by how strong the step to the column before is; the strongest."""
+    steps = np.abs(np.diff(picture.mean(axis=2), axis=1)).mean(axis=0)
+    return int(np.argmax([steps[n::8].mean() for n in range(8)]) + 1) % 8
+
+
+@pytest.mark.parametrize(("shifted", "least", "most"), [(0.0, 1, 1), (1.0, 5, 8)])
+def test_blocks_begin_at_the_corner_or_anywhere(shifted, least, most):
+    step = Jpeg(quality=(3.0, 3.0), halved=0.0, shifted=shifted)
+    found = [step.apply(floats(), 4, np.random.default_rng(n)) for n in range(30)]
+    assert all(picture.shape == PHOTO.shape for picture in found)
+    assert least <= len({edges_of_blocks(picture) for picture in found}) <= most
+
+
 # --- lists ------------------------------------------------------------------------------------
 
 
@@ -200,6 +214,7 @@ def test_the_result_is_rounded_and_within_8_bits():
         ((SHRINK, Noise(sigma=(0.0, 256.0))), "noise takes a range within 0 to 255"),
         ((SHRINK, Jpeg(quality=(0.0, 90.0))), "jpeg takes a range within 1 to 100"),
         ((SHRINK, Jpeg(halved=1.5)), "a chance of jpeg is from 0 to 1, not 1.5"),
+        ((SHRINK, Jpeg(shifted=-0.5)), "a chance of jpeg is from 0 to 1, not -0.5"),
         ((SHRINK, Noise(grey=-0.1)), "a chance of noise is from 0 to 1, not -0.1"),
     ],
 )
