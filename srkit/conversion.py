@@ -57,8 +57,8 @@ def convert(source: str | Path, target: str | Path, *, scale: int | None = None)
     kinds = _kind(source), _kind(target)
     if kinds not in _CONVERSIONS:
         raise OptionError(
-            f"{source.name} cannot become {target.name}: weights of ESPCN and FSRCNN can become "
-            "frozen graphs (.pb), those of neural-enhance .pkl.bz2, and both back .safetensors"
+            f"{source.name} cannot become {target.name}: .pb and .pkl.bz2 can become .safetensors; "
+            "weights of ESPCN and FSRCNN from srkit train .pb, those of neural-enhance .pkl.bz2"
         )
     try:
         data = _CONVERSIONS[kinds](source, scale)
@@ -91,7 +91,7 @@ def _graph_of_network(path: Path, scale: int | None) -> bytes:
 def _portable_graph(path: Path, scale: int | None) -> bytes:
     from safetensors.numpy import save
 
-    frozen = open_frozen(path, scale, None, "torch")
+    frozen = open_frozen(path, scale, None, "opencv", "torch")
     constants, operations = packed(frozen.program, frozen.output if scale else None)
     header = {
         "architecture": ARCHITECTURE,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.util import find_spec
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -169,6 +170,8 @@ class Registry:
             raise OptionError(
                 f"load takes a model's name or the path of a weights file, not {model!r}"
             )
+        if not (scale is None or (isinstance(scale, Integral) and not isinstance(scale, bool))):
+            raise OptionError(f"scale is a whole number, not {scale!r}")
         if isinstance(model, Path) or (model not in self.names() and self._is_file(model)):
             return self._open(Path(model), scale, runtime, options)
         card = self.card(model, dist)
@@ -245,7 +248,7 @@ def check_options(adapter: Callable[..., Any], options: dict[str, Any], name: st
 def _scale(card: ModelCard, scale: int | None) -> int:
     if scale is None:
         return card.default_scale
-    if isinstance(scale, bool) or scale not in card.scales:
+    if scale not in card.scales:
         listed = ", ".join(f"x{s}" for s in card.scales)
         raise OptionError(
             f"{card.name} exists for {listed}, not x{scale}; "

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from srkit.engine import RIM, grid_of
+from srkit.engine import grid_of
 from srkit.upscaler import Upscaler
 
 Factory = Callable[[], Upscaler]
@@ -151,7 +151,7 @@ def rim_of(upscaler: Upscaler) -> int:
     >>> rim_of(srkit.load("bicubic"))
     2
     """
-    return 0 if upscaler.card.border == "zero" else min(RIM, upscaler.radius)
+    return 0 if upscaler.card.border == "zero" else min(upscaler.rim, upscaler.radius)
 
 
 def least_memory(upscaler: Upscaler, height: int, width: int) -> int:
@@ -171,7 +171,7 @@ def memory_for(upscaler: Upscaler, height: int, width: int) -> int:
     """
     radius, spare = upscaler.radius, 2 * (upscaler.card.multiple - 1)
     # Along a short side the window ends with the rim of the image.
-    rows = height + 2 * (rim_of(upscaler) if height < 2 * RIM else radius) + spare
+    rows = height + 2 * (rim_of(upscaler) if height < 2 * upscaler.rim else radius) + spare
     columns = width + 2 * radius + spare
     return math.ceil(rows * columns * upscaler.bytes_per_pixel)
 

@@ -88,7 +88,7 @@ def test_whatever_could_act_is_refused_wherever_it_stands(hostile, tmp_path):
     path = tmp_path / "graph.pb"
     path.write_bytes(hostile)
     with pytest.raises(UnsafeFileError, match=r"graph\.pb"):
-        open_frozen(path, None, None, "torch")
+        open_frozen(path, None, None, "opencv", "torch")
 
 
 def test_a_constant_out_of_proportion_is_refused_before_it_is_made():

@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from safetensors import safe_open
 from safetensors.torch import save_file
+from skimage import data
 from torch.nn import functional
 
 import srkit
@@ -18,6 +19,7 @@ from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.cli import main
 from srkit.conversion import convert
+from srkit.weights import weights_path
 
 IMAGE = np.random.default_rng(0).random((1, 13, 17, 1), np.float32)
 
@@ -44,6 +46,18 @@ def test_the_graph_computes_what_the_network_does(tmp_path, kind, scale):
         wanted = net(torch.from_numpy(IMAGE.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
     np.testing.assert_allclose(model.run(IMAGE), wanted, atol=2e-6)
     assert wanted.std() > 0.02
+
+
+@pytest.mark.parametrize(("name", "scale"), [("espcn", 2), ("fsrcnn", 3)])
+def test_a_shipped_model_is_the_same_as_a_graph_and_on_the_border_too(tmp_path, name, scale):
+    file = weights_path(srkit.card(name).weights[scale])
+    graph = srkit.load(convert(file, tmp_path / "net.pb"), color="float", device="cpu")
+    photo = data.astronaut()[:37, 200:253] / np.float32(255)
+    wanted = srkit.load(name, scale=scale, device="cpu").upscale(photo)
+    np.testing.assert_allclose(graph.upscale(photo), wanted, atol=1e-5)
+    # OpenCV's way has zeros beyond the border.
+    opencv = srkit.load(tmp_path / "net.pb", device="cpu").upscale(photo)
+    assert np.abs(opencv - wanted)[: 2 * scale].max() > 0.05
 
 
 @pytest.mark.parametrize("kind", [ESPCN, FSRCNN])

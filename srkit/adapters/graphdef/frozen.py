@@ -30,12 +30,15 @@ class Frozen:
         Of that output.
     card
         The model's facts.
+    rule
+        What luma is, and where colour comes from.
     """
 
     program: Program
     output: str
     scale: int
     card: ModelCard
+    rule: LumaRule = RULES["float"]
 
     @property
     def radius(self) -> int:
@@ -44,7 +47,9 @@ class Frozen:
         return -(-reach.numerator // reach.denominator)
 
 
-def open_frozen(path: Path, scale: int | None, output: str | None, framework: str) -> Frozen:
+def open_frozen(
+    path: Path, scale: int | None, output: str | None, color: str, framework: str
+) -> Frozen:
     """Read and check a frozen graph.
 
     Parameters
@@ -55,6 +60,8 @@ def open_frozen(path: Path, scale: int | None, output: str | None, framework: st
         The factor wanted: the output for it is taken; by default the largest.
     output
         Name of the output, where several have one scale.
+    color
+        ``"opencv"`` or ``"float"``: of luma, chroma and borders.
     framework
         On which it will run, for the card.
 
@@ -63,21 +70,23 @@ def open_frozen(path: Path, scale: int | None, output: str | None, framework: st
     UnsafeFileError, CorruptFileError, WeightsError
         If the graph is refused; see `read_graph` and `understand`.
     OptionError
-        If it has no such output.
+        If it has no such output, or the colour is unknown.
     """
-    return choose(read_graph(path), path, scale, output, framework)
+    _rule_of(color)  # before the file is read
+    return choose(read_graph(path), path, scale, output, color, framework)
 
 
 def choose(
-    graph: Graph, path: Path, scale: int | None, output: str | None, framework: str
+    graph: Graph, path: Path, scale: int | None, output: str | None, color: str, framework: str
 ) -> Frozen:
     """Check a graph that was read from `path`; for the rest see `open_frozen`."""
+    rule = _rule_of(color)
     try:
         program = understand(graph)
         colour: Literal["rgb", "luma"] = "luma" if program.channels == 1 else "rgb"
+        chosen = program.output(scale, output)
     except SrkitError as error:
         raise type(error)(f"{path}: {error}") from error
-    chosen = program.output(scale, output)
     found = program.planes[chosen].scale
     card = ModelCard(
         name=path.name.split(".")[0],
@@ -88,12 +97,12 @@ def choose(
         default_scale=found,
         colour=colour,
         # As the programs that such graphs were made for: zeros, by the network itself.
-        border="zero",
+        border="zero" if color == "opencv" else "reflect",
     )
-    return Frozen(program, chosen, found, card)
+    return Frozen(program, chosen, found, card, rule)
 
 
-def rule_of(color: str) -> LumaRule:
+def _rule_of(color: str) -> LumaRule:
     """The rule of a name.
 
     Raises

@@ -105,7 +105,7 @@ class Program:
             if scale in (None, self.planes[output].scale):
                 return output
         listed = ", ".join(f"{o} (x{self.planes[o].scale})" for o in self.outputs)
-        wanted = name if name is not None else f"for x{scale}"
+        wanted = f"for x{scale}" if name is None else repr(name)
         raise OptionError(f"the graph has no output {wanted}; it has {listed}")
 
     def needed(self, output: str) -> tuple[Node, ...]:

@@ -104,8 +104,8 @@ def open_checkpoint(
     if header.get("architecture") == ARCHITECTURE:
         _refuse(of_enhance, path, ARCHITECTURE)
         graph = unpacked(_constants(tensors), header.get(OPERATIONS, ""))
-        frozen = choose(graph, path, scale, output, "torch")
-        return run_frozen(frozen, color or "opencv", **options)
+        frozen = choose(graph, path, scale, output, color or "opencv", "torch")
+        return run_frozen(frozen, **options)
     for kind in ARCHITECTURES:
         if kind.fits(tensors):
             break

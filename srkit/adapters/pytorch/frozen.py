@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from srkit.adapters.graphdef.frozen import Colour, Frozen, open_frozen, rule_of
+from srkit.adapters.graphdef.frozen import Colour, Frozen, open_frozen
 from srkit.adapters.pytorch.graph import rebuild
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 
@@ -28,7 +28,8 @@ def open_graph(
         The factor wanted, where the graph has outputs for several.
     color
         ``"opencv"``: 8-bit YCrCb and bilinear chroma, as OpenCV's ``dnn_superres`` does,
-        for which such graphs were published. ``"float"``: srkit's own way.
+        and zeros beyond the border; for this such graphs were published. ``"float"``:
+        srkit's own way, with reflected pixels there.
     output
         Name of an output.
     device, precision
@@ -39,15 +40,13 @@ def open_graph(
     UnsafeFileError, CorruptFileError, WeightsError, OptionError
         See `open_frozen`.
     """
-    rule_of(color)  # before the file is read
-    frozen = open_frozen(path, scale, output, "torch")
-    return run_frozen(frozen, color, device=device, precision=precision)
+    frozen = open_frozen(path, scale, output, color, "torch")
+    return run_frozen(frozen, device=device, precision=precision)
 
 
-def run_frozen(frozen: Frozen, color: Colour, *, device: str, precision: str) -> TorchUpscaler:
+def run_frozen(frozen: Frozen, *, device: str, precision: str) -> TorchUpscaler:
     """An upscaler from a graph that was checked; see `open_graph`."""
-    rule = rule_of(color)
     net = rebuild(frozen.program, frozen.output)
     made = TorchUpscaler(frozen.card, frozen.scale, net, device=device, precision=precision)
-    made.luma_rule = rule
+    made.luma_rule = frozen.rule
     return made

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.adapters.graphdef.frozen import Colour, Frozen, open_frozen, rule_of
+from srkit.adapters.graphdef.frozen import Colour, Frozen, open_frozen
 from srkit.adapters.graphdef.judged import INPUT, OUTPUT, judged_graph
 from srkit.adapters.tensorflow.quiet import tensorflow
 from srkit.errors import OptionError
@@ -32,6 +32,7 @@ class TensorFlowGraph(Upscaler):
 
     def __init__(self, frozen: Frozen, device: str) -> None:
         self.card, self.scale = frozen.card, frozen.scale
+        self.luma_rule = frozen.rule
         self._frozen = frozen
         self._tf = tensorflow()
         self._device = _device(self._tf, device)
@@ -104,8 +105,5 @@ def open_graph(
     UnsafeFileError, CorruptFileError, WeightsError, OptionError
         See `open_frozen`. TensorFlow sees the graph only after it was found harmless.
     """
-    rule = rule_of(color)
-    frozen = open_frozen(path, scale, output, "tensorflow")
-    made = TensorFlowGraph(frozen, device)
-    made.luma_rule = rule
-    return made
+    frozen = open_frozen(path, scale, output, color, "tensorflow")
+    return TensorFlowGraph(frozen, device)
