@@ -271,7 +271,7 @@ def _loaded(model: str | Path, scale: int | None, options: tuple[tuple[str, Any]
 
 
 def upscale(
-    image: Any, model: str | Path = "srresnet", *, scale: int | None = None, **options: Any
+    image: Any, model: str | Path = "photo", *, scale: int | None = None, **options: Any
 ) -> Any:
     """Load a model (kept for the next call) and upscale an image with it.
 

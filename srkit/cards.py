@@ -84,6 +84,7 @@ SRRESNET = _trained(
     _SRRESNET,
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
+        2: "92380873252941a3270b0d98e220723a77515887bea38e3ea36d0bc6ed7243b2",
         4: "28a27096914de53cb771056bf42b8859392821edbc781df0ebfe2096e9cc6b87",
     },
 )
@@ -94,6 +95,16 @@ SRGAN = _trained(
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
         4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
+    },
+)
+PHOTO = _trained(
+    "photo",
+    "SRResNet for photos as they are: takes blur, noise and JPEG blocks away.",
+    _SRRESNET,
+    "Ledig et al., CVPR 2017, arXiv:1609.04802",
+    {
+        2: "6186a61130a3ec9e9fa60c6cb60732e9e124de9750766969c0d99fe7a672357f",
+        4: "1ee03eb8ee41709c9303f5af3a4a8814acbcce313cee48e1ad9ada09d5b6bc92",
     },
 )
 ESPCN = _trained(
@@ -123,6 +134,31 @@ FSRCNN = _trained(
     default_scale=2,
     colour="luma",
     others=_LUMA_OTHERS,
+)
+
+_ENHANCE = "srkit.adapters.pytorch.enhance:TorchEnhance"
+_ENHANCE_OTHERS = {"theano": "srkit.adapters.lasagne.enhance:LasagneEnhance"}
+_ENHANCE_PAPER = "Champandard, github.com/alexjc/neural-enhance, 2016"
+
+NEURAL_ENHANCE = _trained(
+    "neural-enhance",
+    "neural-enhance's network, trained for fidelity: faster than srresnet, not as good.",
+    _ENHANCE,
+    _ENHANCE_PAPER,
+    {
+        2: "049fecb4cce28b5b7e876e6ae2c6a19f6c2a69f73f21e887bfbae6461f3454fe",
+    },
+    others=_ENHANCE_OTHERS,
+)
+NEURAL_ENHANCE_REPAIR = _trained(
+    "neural-enhance-repair",
+    "neural-enhance's network at the same size: takes JPEG's blocks away.",
+    _ENHANCE,
+    _ENHANCE_PAPER,
+    {
+        1: "",
+    },
+    others=_ENHANCE_OTHERS,
 )
 
 TORCH_CHECKPOINT = FileFormat(

@@ -45,7 +45,10 @@ def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, c
     rows = table(out)
     assert "torch (missing)" in rows["srgan"]
     assert "missing" not in rows["bicubic"]
-    assert 'for espcn, fsrcnn, srgan, srresnet: pip install "srkit[torch]"' in out
+    assert (
+        'for espcn, fsrcnn, neural-enhance, photo, srgan, srresnet: pip install "srkit[torch]"'
+        in out
+    )
 
 
 def test_a_broken_plugin_is_listed_with_its_cause(monkeypatch, capsys):

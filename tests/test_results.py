@@ -15,6 +15,28 @@ def test_srresnet_beats_bicubic_on_set5_by_2_7_db(data_folder) -> None:
     assert srkit.evaluate("srresnet", folder, scale=4).mean.psnr >= bicubic.psnr + 2.7
 
 
+def test_srresnet_doubles_set5_at_37_1_db(data_folder) -> None:
+    assert srkit.evaluate("srresnet", data_folder("bench/Set5"), scale=2).mean.psnr >= 37.1
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_photo_beats_bicubic_on_poor_photos_where_srresnet_loses(
+    data_folder, tmp_path, scale: int
+) -> None:
+    pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
+    from srkit.training.pairs import write_pairs
+    from srkit.training.recipe import RECIPES
+
+    # The photos that the shipped weights never saw, as docs/results.md has them, but smaller.
+    write_pairs(data_folder("photos"), tmp_path, RECIPES["photo"], scale, side=240)
+    psnr = {
+        name: srkit.evaluate(name, tmp_path, scale=scale).mean.psnr
+        for name in ("bicubic", "photo", "srresnet")
+    }
+    assert psnr["photo"] >= psnr["bicubic"] + 0.6
+    assert psnr["srresnet"] < psnr["bicubic"]
+
+
 def test_srgan_is_perceptually_nearer_than_srresnet_on_set14_by_30_percent(data_folder) -> None:
     pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
     folder = data_folder("bench/Set14")

@@ -14,7 +14,7 @@ from srkit.errors import OptionError, SrkitError, UnknownModelError
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 _EXAMPLES = """\
 examples:
-  srkit upscale photo.jpg                          photo_srresnet_x4.jpg, beside it
+  srkit upscale portrait.jpg                       portrait_photo_x4.jpg, beside it
   srkit upscale photos/ -m srgan -o out/           a folder and all below it
   srkit compare photo.png -m bicubic -m srgan -o sheet.png
   srkit train espcn photos/ -o runs/mine --scale 2

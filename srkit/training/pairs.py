@@ -17,7 +17,7 @@ from srkit.errors import OptionError
 from srkit.imaging.atomic import replacing
 from srkit.training.degradations import degrade
 from srkit.training.photos import Pixels, decode, find_photos, split
-from srkit.training.recipe import Recipe, recipe_named
+from srkit.training.recipe import Recipe, read_recipe, recipe_named
 
 
 def write_pairs(photos: Path, out: Path, recipe: Recipe, scale: int, side: int = 480) -> int:
@@ -84,10 +84,13 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--recipe", default="photo", help="whose degradations (default: photo)")
+    parser.add_argument("--config", type=Path, metavar="TOML", help="changes to the recipe")
     parser.add_argument("--scale", type=int, default=4)
     parser.add_argument("--side", type=int, default=480, help="of HR, in pixels (default: 480)")
     given = parser.parse_args()
     recipe = recipe_named(given.recipe)
+    if given.config:
+        recipe = read_recipe(given.config, recipe)
     count = write_pairs(given.photos, given.out, recipe, given.scale, given.side)
     sys.stdout.write(f"{count} pairs in {given.out}\n")
 

@@ -263,7 +263,7 @@ RECIPES: Mapping[str, Recipe] = {
         batch=8,
         crop=96,
         rate=5e-4,
-        degradations=(Noise(sigma=(0.0, 3.0)), Jpeg(quality=(15.0, 60.0), shifted=0.5)),
+        degradations=(Noise(sigma=(0.0, 2.0)), Jpeg(quality=(15.0, 60.0), shifted=0.5)),
         rim=8,
         flat=0.05,
     ),
