@@ -194,8 +194,8 @@ def train(
     Parameters
     ----------
     recipe
-        ``"srresnet"``, ``"srgan"``, ``"photo"``, ``"espcn"``, ``"fsrcnn"``, or a
-        `srkit.training.Recipe`.
+        ``"srresnet"``, ``"srgan"``, ``"photo"``, ``"espcn"``, ``"fsrcnn"``,
+        ``"neural-enhance"``, ``"neural-enhance-repair"``, or a `srkit.training.Recipe`.
     photos
         Folder of pictures of any format and size, searched to any depth. A broken one
         is skipped with a warning.
@@ -265,7 +265,11 @@ def train(
     )
 
 
-@functools.lru_cache(maxsize=4)
+# What `upscale` asks of a loaded model; all other options are for loading it.
+_ASKED = ("size", "memory", "self_ensemble", "consistent", "progress")
+
+
+@functools.lru_cache(maxsize=4, typed=True)  # 2 is a scale, and 2.0 is none
 def _loaded(model: str | Path, scale: int | None, options: tuple[tuple[str, Any], ...]) -> Upscaler:
     return load(model, scale=scale, **dict(options))
 
@@ -279,8 +283,11 @@ def upscale(
     ----------
     image
         See `Upscaler.upscale`.
-    model, scale, options
+    model, scale
         See `load`.
+    options
+        Those of `load`, and those of `Upscaler.upscale`: size, memory, self_ensemble,
+        consistent, progress.
 
     Returns
     -------
@@ -293,9 +300,10 @@ def upscale(
     >>> upscale(np.zeros((8, 8), np.uint16), "bicubic", scale=2).dtype
     dtype('uint16')
     """
+    asked = {name: options.pop(name) for name in _ASKED if name in options}
     key = tuple(sorted(options.items()))
     try:
-        hash(key)
+        hash((scale, key))
     except TypeError:
-        return load(model, scale=scale, **options).upscale(image)
-    return _loaded(model, scale, key).upscale(image)
+        return load(model, scale=scale, **options).upscale(image, **asked)
+    return _loaded(model, scale, key).upscale(image, **asked)

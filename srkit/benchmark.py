@@ -173,6 +173,8 @@ def evaluate(
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(PROTOCOLS)}"
         raise OptionError(f"no protocol is named {protocol!r}; {hint}")
     found = open_dataset(dataset, scale)
+    if any(pair.lr for pair in found.pairs):
+        chosen = chosen.with_given_lr()
     name, upscaler, watch = found.name, ready(model, scale), Stopwatch()
     # What happens once, at the first call, is no part of a model's time.
     upscaler.upscale(np.zeros((8, 8), np.uint8))

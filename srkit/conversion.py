@@ -58,7 +58,8 @@ def convert(source: str | Path, target: str | Path, *, scale: int | None = None)
     if kinds not in _CONVERSIONS:
         raise OptionError(
             f"{source.name} cannot become {target.name}: .pb and .pkl.bz2 can become .safetensors; "
-            "weights of ESPCN and FSRCNN from srkit train .pb, those of neural-enhance .pkl.bz2"
+            "weights of ESPCN and FSRCNN that srkit train wrote can become .pb, those of "
+            "neural-enhance .pkl.bz2"
         )
     try:
         data = _CONVERSIONS[kinds](source, scale)

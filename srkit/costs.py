@@ -48,7 +48,7 @@ class Costs:
         """The figures as tables show them; ``-`` for one that is missing."""
         return [
             f"{self.seconds:.3f}",
-            "-" if self.peak is None else f"{self.peak / 1e6:.0f}",
+            "-" if self.peak is None else f"{self.peak / 1e6:.0f}" if self.peak >= 1e6 else "<1",
             "-" if self.parameters is None else f"{self.parameters:,}",
             "-" if self.multiply_adds is None else f"{self.multiply_adds / 1e9:.1f}",
         ]

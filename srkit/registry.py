@@ -252,7 +252,7 @@ def _scale(card: ModelCard, scale: int | None) -> int:
         listed = ", ".join(f"x{s}" for s in card.scales)
         raise OptionError(
             f"{card.name} exists for {listed}, not x{scale}; "
-            "for any other size use upscale(..., size=(height, width))"
+            "for any other size use upscale(..., size=(height, width)), or --width and --height"
         )
     return int(scale)
 

@@ -91,6 +91,18 @@ def test_tables(folder):
     assert read["description"] == STANDARD.description
 
 
+def test_pairs_are_not_said_to_be_made_by_bicubic(folder, tmp_path, capsys):
+    for part, step in (("HR", 1), ("LR/x2", 2)):
+        (tmp_path / part).mkdir(parents=True)
+        PILImage.fromarray(GREY[:48:step, :48:step]).save(tmp_path / part / "a.png")
+    assert command("-m", "nearest", "--scale=2", "--data", folder, tmp_path) == 0
+    made, given = [x for x in capsys.readouterr().out.splitlines() if x.startswith("standard: ")]
+    assert "LR by MATLAB's antialiased bicubic" in made
+    assert made.split(", ")[2:] == given.split(", ")[2:]
+    assert "MATLAB" not in given
+    assert "LR as the dataset has it" in given
+
+
 def test_json_has_no_infinity():
     result = Scores("m", "d", 2, STANDARD, (Score("a", math.inf, 1.0, 0.0),))
     assert json.loads(result.to_json(), parse_constant=pytest.fail)["mean"]["psnr"] is None

@@ -38,6 +38,13 @@ def test_a_model_that_pads_with_zeros_conforms():
     testing.check_upscaler(Zero)
 
 
+def test_a_model_with_a_rim_of_its_own_conforms():
+    class Narrow(Blur):
+        rim = 1
+
+    testing.check_upscaler(Narrow, trained=False)
+
+
 @pytest.mark.parametrize(
     "check",
     [check for check in testing.CHECKS if check is not testing.check_constant],

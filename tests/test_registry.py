@@ -366,3 +366,18 @@ def test_an_option_that_cannot_be_kept_is_refused_like_any_other():
 def test_a_scale_is_a_whole_number(model, scale):
     with pytest.raises(OptionError, match="scale is a whole number, not "):
         srkit.load(model, scale=scale)
+
+
+def test_upscale_takes_the_options_of_both_calls():
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    wanted = srkit.load("bicubic", scale=2).upscale(grey, size=(5, 7), self_ensemble=True)
+    found = srkit.upscale(grey, "bicubic", scale=2, size=(5, 7), self_ensemble=True)
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("scale", ["2", 2.0, [2]])
+def test_a_model_that_is_kept_is_found_by_whole_numbers_alone(scale):
+    grey = np.zeros((2, 2), np.uint8)
+    assert srkit.upscale(grey, "nearest", scale=2).shape == (4, 4)
+    with pytest.raises(OptionError, match="scale is a whole number, not "):
+        srkit.upscale(grey, "nearest", scale=scale)

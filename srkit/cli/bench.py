@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         table = text_table if args.format == "table" else markdown_table
         write(table(_means(results), "lllrrrrrrr"))
-        write(f"\n{results[0].protocol.name}: {results[0].protocol.description}")
+        for protocol in dict.fromkeys(result.protocol for result in results):
+            write(f"\n{protocol.name}: {protocol.description}")
         if missing := results[0].missing:
             write(f"\nwithout ST-LPIPS: {missing}")
     return 0

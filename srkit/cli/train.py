@@ -34,7 +34,10 @@ def add(commands: Commands) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("recipe", help="srresnet, srgan, photo, espcn or fsrcnn")
+    parser.add_argument(
+        "recipe",
+        help="srresnet, srgan, photo, espcn, fsrcnn, neural-enhance or neural-enhance-repair",
+    )
     parser.add_argument("photos", type=Path, help="folder, searched to any depth")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FOLDER", help="where results go"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from srkit.imaging.resize import imresize
 from srkit.metrics.fidelity import Window
 from srkit.metrics.pairs import Channel, mod_crop, rounded_luma
+
+_MADE = "LR by MATLAB's antialiased bicubic"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,17 @@ class Protocol:
         """
         return rounded_luma(image) if self.channel == "y" and image.dtype == np.uint8 else image
 
+    def with_given_lr(self) -> Protocol:
+        """The same for datasets that hold LR images of their own.
+
+        Examples
+        --------
+        >>> STANDARD.with_given_lr().description.split(", ")[1]
+        'LR as the dataset has it'
+        """
+        told = self.description.replace(_MADE, "LR as the dataset has it")
+        return replace(self, description=told)
+
     def low_resolution(self, hr: NDArray[Any], scale: int) -> NDArray[Any]:
         """LR that belongs to `hr`, by MATLAB's antialiased bicubic with mirrored borders.
 
@@ -92,7 +105,7 @@ STANDARD = Protocol(
     channel="y",
     window="gaussian",
     description=(
-        "HR cropped to a multiple of the scale, LR by MATLAB's antialiased bicubic, "
+        f"HR cropped to a multiple of the scale, {_MADE}, "
         "PSNR and SSIM (11x11 Gaussian) on BT.601 luma, rounded where images are 8-bit, "
         "grey images on their raw values, "
         "`scale` pixels cropped on each side, mean of per-image figures"

@@ -15,6 +15,7 @@ from srkit.adapters.enhance.vgg import LAYERS, MEANS, VggWeights, read_vgg
 from srkit.adapters.pytorch.nets.srresnet import normalise
 from srkit.adapters.pytorch.stlpips import StLpips
 from srkit.errors import MissingDependencyError, OptionError
+from srkit.weights import sha256
 
 # Features of the first so many blocks of RGB planes in [0, 1], each after its last rectified
 # layer: `extract(rgb, last)`.
@@ -33,7 +34,7 @@ def check_backbone(name: str) -> None:
     ------
     OptionError
     """
-    if name not in NAMES and not name.endswith(SUFFIX):
+    if name not in NAMES and not is_file(name):
         raise OptionError(
             f"backbone is one of {', '.join(NAMES)}, or neural-enhance's vgg19_conv{SUFFIX}, "
             f"not {name!r}"
@@ -45,6 +46,16 @@ def resolved(name: str) -> str:
     if name != "auto":
         return name
     return "vgg19" if _has_torchvision() else "blurpool"
+
+
+def is_file(name: str) -> bool:
+    """Whether a backbone is a file, not one by name."""
+    return isinstance(name, str) and name.lower().endswith(SUFFIX)
+
+
+def digest(name: str) -> str:
+    """SHA-256 of a backbone that is a file."""
+    return sha256(Path(name).expanduser())
 
 
 def extractor(name: str, device: torch.device) -> Extract:
@@ -60,8 +71,8 @@ def extractor(name: str, device: torch.device) -> Extract:
     name = resolved(name)
     if name == "blurpool":
         return stlpips(device).features
-    if name.endswith(SUFFIX):
-        return _from_file(Path(name).absolute(), device)
+    if is_file(name):
+        return _from_file(Path(name).expanduser().absolute(), device)
     return _torchvision(name, device)
 
 

@@ -18,12 +18,13 @@ from torch import Tensor, nn
 import srkit
 from srkit.errors import CorruptFileError, OptionError
 from srkit.imaging.atomic import replacing
+from srkit.training.backbones import digest, is_file
 from srkit.training.checks import Check, held_out_pairs
 from srkit.training.crops import Crops, batches
 from srkit.training.degradations import check_shrinking
 from srkit.training.expansion import expand
 from srkit.training.families import FAMILIES, Family
-from srkit.training.losses import Features
+from srkit.training.losses import Adversary, Features
 from srkit.training.methods import Duel, Minimise
 from srkit.training.optimising import Average, rate_at
 from srkit.training.origin import network, write_weights
@@ -84,10 +85,9 @@ class Run:
         kept, self.held = split(find_photos(photos, avoid=out), recipe.held_out)
         self._photos = f"{fingerprint(kept, scale)}, {fingerprint(self.held, scale)}"
         self.net, self.origin = network(self.family, scale, init or recipe.start, recipe.seed)
+        self._backbones = _prepared(recipe, fabric.device)
         # Before anything is written, so that a run with other settings is left as it was.
         self._state = self._saved() if resume else None
-        for part in (*recipe.losses, *filter(None, [recipe.adversary])):
-            part.prepare(fabric.device)
         self.probe = self.family.planes(copy.deepcopy(self.net)).to(fabric.device).eval()
         if recipe.expand:
             expand(self.net, recipe.expand, recipe.seed)
@@ -115,7 +115,9 @@ class Run:
         self.out.mkdir(parents=True, exist_ok=True)
         first = self._restore()
         if fabric.is_global_zero:
-            if first == 0:
+            if first:
+                log.info("going on from step %d of %d", first, recipe.steps)
+            else:
                 # A run that starts again must not go on from what an older one left.
                 (self.out / STATE).unlink(missing_ok=True)
                 with replacing(self.out / HELD_OUT) as file:
@@ -137,9 +139,9 @@ class Run:
             if self.report:
                 self.report.step(figures)
             done = step + 1
-            if done % recipe.check_every == 0 or done == recipe.steps:
+            if checks := done % recipe.check_every == 0 or done == recipe.steps:
                 self._checked(done)
-            if done % recipe.save_every == 0 or done == recipe.steps:
+            if done % recipe.save_every == 0 or checks:
                 self._save(done)
         if self.report:
             self.report.close()
@@ -189,6 +191,7 @@ class Run:
         # Through JSON, as tuples come back from a file as lists.
         also = {"scale": self.scale, "started_from": self.origin, "photos": self._photos}
         also["processes"] = self.fabric.world_size
+        also |= self._backbones
         settings: dict[str, Any] = json.loads(json.dumps(fixed | also))
         return settings
 
@@ -255,6 +258,15 @@ class Run:
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     names = [k for k in new if old.get(k) != new[k]]
     return ", ".join(f"{k} was {old.get(k)!r}, is {new[k]!r}" for k in names)
+
+
+def _prepared(recipe: Recipe, device: torch.device) -> dict[str, str]:
+    """Read the networks that losses and adversary need; returns digests of those in files."""
+    for part in (*recipe.losses, *filter(None, [recipe.adversary])):
+        part.prepare(device)
+    parts = [x for x in (*recipe.losses, recipe.adversary) if isinstance(x, Features | Adversary)]
+    names = {x.backbone for x in parts}
+    return {name: digest(name) for name in sorted(names) if is_file(name)}
 
 
 def _method(fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> Minimise:

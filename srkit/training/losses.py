@@ -50,7 +50,7 @@ class Features:
         ``"vgg16"`` and ``"vgg19"`` are torchvision's, which are downloaded;
         ``"blurpool"`` is the anti-aliased VGG-16 of ``srkit[perceptual]``; ``"auto"``
         is vgg19 where torchvision is installed, else blurpool; a path is of
-        neural-enhance's ``vgg19_conv.pkl.bz2``.
+        neural-enhance's ``vgg19_conv.pkl.bz2``, whose features are far larger.
     """
 
     kind: Literal["vgg", "gram"] = "vgg"
@@ -154,10 +154,10 @@ class Adversary:
     weight
         Of the generator's adversarial loss.
     channels
-        Of the discriminator's first layer; 64 in the paper.
+        Of the discriminator's first layer: 64 in SRGAN's paper, 32 in neural-enhance.
     sees
-        ``"pixels"``: SRGAN's discriminator; ``"features"``: neural-enhance's, which judges
-        by the features of a `backbone`.
+        ``"pixels"``: SRGAN's discriminator; ``"features"``: one after neural-enhance's,
+        which judges by the features of a `backbone`.
     backbone
         See `Features`.
     """

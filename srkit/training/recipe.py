@@ -64,8 +64,8 @@ class Recipe:
     workers
         Processes that decode photos and cut crops.
     check_every, save_every, picture_every
-        Steps between checks on held-out photos, and between saved states. Checks at
-        multiples of `picture_every` also leave a picture of results.
+        Steps between checks on held-out photos, and between saved states; each check
+        leaves a state, too, and at multiples of `picture_every` a picture of results.
     """
 
     # Understood by pydantic, which reads recipes from files.

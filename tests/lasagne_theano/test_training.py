@@ -10,6 +10,7 @@ from skimage import data
 if not all(map(find_spec, ("theano", "lasagne"))):
     pytest.skip("needs pip install 'srkit[lasagne]'", allow_module_level=True)
 torch = pytest.importorskip("torch", reason="is compared with torch")
+pytest.importorskip("lightning_fabric", reason="is compared with srkit's trainer")
 
 import torch.nn.functional as F  # noqa: N812
 

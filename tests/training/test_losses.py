@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ pytest.importorskip("lightning_fabric", reason="training needs it: pip install '
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
 from srkit import MissingDependencyError, OptionError
+from srkit.adapters.enhance.vgg import vgg_shapes
 from srkit.adapters.pytorch.stlpips import StLpips
+from srkit.training import backbones
 from srkit.training.losses import (
     Adversary,
     Features,
@@ -241,6 +244,32 @@ def test_neural_enhances_discriminator_gains_without_bound():
         assert found.item() == pytest.approx(wanted, rel=1e-5)
     fooled = fooling_loss(kind, torch.zeros(1), torch.tensor([2.0]))
     assert fooled.item() == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
+
+
+def test_a_file_of_vgg_is_a_backbone(monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    small = {
+        name: tuple(rng.standard_normal(shape).astype(np.float32) * 0.1 for shape in shapes)
+        for name, shapes in vgg_shapes(4).items()
+    }
+    asked = []
+    monkeypatch.setattr(backbones, "read_vgg", lambda path: asked.append(path) or small)
+    made, photo = pictures(2)
+    path = str(tmp_path / "vgg19_conv.PKL.BZ2")
+    found = Features(blocks=(1,), backbone=path)(made, photo).item()
+    one, other = (backbones.vgg19(small, made.device)(x, 1)[0] for x in (made, photo))
+    assert found == pytest.approx((one - other).square().mean().item(), rel=1e-5)
+    assert asked == [Path(path)]
+    shapes = vgg_shapes()
+    last = ["conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"]
+    assert tuple(shapes[name][1][0] for name in last) == backbones.WIDTHS
+
+
+def test_an_adversary_names_its_backbone_where_it_has_one():
+    judge = Adversary(sees="features", backbone="blurpool")
+    assert judge.resolved() == judge
+    assert Adversary(sees="features").resolved().backbone in ("vgg19", "blurpool")
+    assert Adversary().resolved() == Adversary()
 
 
 def test_records_name_the_backbone_that_auto_stands_for():

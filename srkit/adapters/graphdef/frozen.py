@@ -38,7 +38,7 @@ class Frozen:
     output: str
     scale: int
     card: ModelCard
-    rule: LumaRule = RULES["float"]
+    rule: LumaRule
 
     @property
     def radius(self) -> int:
@@ -96,7 +96,7 @@ def choose(
         scales=(found,),
         default_scale=found,
         colour=colour,
-        # As the programs that such graphs were made for: zeros, by the network itself.
+        # The programs that such graphs were made for left zeros there, by the network itself.
         border="zero" if color == "opencv" else "reflect",
     )
     return Frozen(program, chosen, found, card, rule)

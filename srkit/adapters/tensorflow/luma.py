@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from srkit.adapters.graphdef.frozen import Frozen
+from srkit.adapters.graphdef.frozen import RULES, Frozen
 from srkit.adapters.graphdef.graph import parse_graph
 from srkit.adapters.graphdef.program import understand
 from srkit.adapters.graphdef.writing import Floats, network_graph
@@ -75,7 +75,9 @@ def open_weights(path: Path, *, scale: int | None = None, device: str = "auto") 
 
 def _graph(card: ModelCard, tensors: dict[str, Floats], scale: int, device: str) -> TensorFlowGraph:
     program = understand(parse_graph(network_graph(tensors, scale)))
-    return TensorFlowGraph(Frozen(program, program.output(scale), scale, card), device)
+    return TensorFlowGraph(
+        Frozen(program, program.output(scale), scale, card, RULES["float"]), device
+    )
 
 
 def _read(path: Path) -> tuple[dict[str, Floats], dict[str, str]]:

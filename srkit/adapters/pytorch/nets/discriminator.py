@@ -63,7 +63,9 @@ class FeatureDiscriminator(nn.Module):
     After neural-enhance (A. J. Champandard, 2016): the features of three blocks of VGG,
     each normalised, are brought to a quarter of the size, joined, and judged place by
     place. The original also normalises its logits, over photos and pictures together. Here
-    each kind is normalised by itself, and logits of mean 0 would tell nothing.
+    each kind is normalised by itself, and logits of mean 0 would tell nothing. Nor does it
+    take a convolution of the third block before its bias, as the original does, or leave
+    the last layer untrained.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ class FeatureDiscriminator(nn.Module):
         self,
         extract: Callable[[Tensor, int], list[Tensor]],
         widths: Sequence[int],
-        channels: int = 32,
+        channels: int,
     ) -> None:
         super().__init__()
         self._extract = extract
@@ -104,7 +106,9 @@ class FeatureDiscriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """RGB in [-1, 1], ``(N, 3, H, W)``, to logits ``(N, 1, H / 8, W / 8)``."""
         parts = (self.fine, self.middle, self.coarse)
-        features = self._extract((x + 1) / 2, 3)
+        # VGG's features outgrow half precision.
+        with torch.autocast(x.device.type, enabled=False):
+            features = self._extract((x.float() + 1) / 2, 3)
         seen = [part(found) for part, found in zip(parts, features, strict=True)]
         # Sides are halved twice, by pooling here and by strides there, which round apart.
         height, width = (min(found.shape[side] for found in seen) for side in (-2, -1))
