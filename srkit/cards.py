@@ -142,7 +142,7 @@ _ENHANCE_PAPER = "Champandard, github.com/alexjc/neural-enhance, 2016"
 
 NEURAL_ENHANCE = _trained(
     "neural-enhance",
-    "neural-enhance's network, trained for fidelity: 3.5 times as fast as srresnet, half a dB below.",
+    "neural-enhance's network, for fidelity: 3.5 times as fast as srresnet, half a dB below.",
     _ENHANCE,
     _ENHANCE_PAPER,
     {
