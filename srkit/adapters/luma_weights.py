@@ -68,7 +68,7 @@ def scale_of_weights(
     elif looks_like_fsrcnn(tensors):
         found = stated_scale(header) or wanted
     else:
-        raise WeightsError("these are weights of neither ESPCN nor FSRCNN")
+        raise WeightsError("these are no weights of ESPCN or FSRCNN as srkit train writes them")
     if found is None:
         raise OptionError("these weights do not tell for which scale they are; give scale=")
     if wanted not in (None, found):

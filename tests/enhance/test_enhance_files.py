@@ -6,6 +6,7 @@ import os
 import pickle
 import pickletools
 import struct
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -90,6 +91,72 @@ def test_files_of_python_2(path):
     # As Python 2 wrote it: no bytes, no text in Unicode, arrays' content as a string.
     assert b"generator_blocks" in content
     assert_layers(read_weights(raw(path, content)), wanted)
+
+
+def test_files_of_python_2_in_its_own_protocol_of_text(path):
+    """Protocol 0, whose bytes are quoted and escaped: the default of Python 2."""
+    wanted = layers()
+    data = python_2((CONFIG.as_dict(), wanted))
+    out = io.BytesIO()
+    spots = list(pickletools.genops(data))
+    for (opcode, arg, start), after in zip(
+        spots, [*spots[1:], (None, None, len(data))], strict=True
+    ):
+        if opcode.name == "BINSTRING":
+            # As repr wrote it there: what is no ASCII may stand as it is, or escaped.
+            raw_text = arg.encode("latin-1").replace(b"\\", b"\\\\").replace(b"'", b"\\'")
+            out.write(b"S'" + raw_text.replace(b"\n", b"\\n").replace(b"\r", b"\\r") + b"'\n")
+        else:
+            out.write(data[start : after[2]])
+    assert any(byte > 127 for byte in out.getvalue())
+    assert_layers(read_weights(raw(path, out.getvalue())), wanted)
+
+
+def _array_of(shape_code):
+    """A pickle of one array whose shape is what the given instructions leave."""
+    return (
+        b"\x80\x03cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
+        b"(K\x01" + shape_code + b"cnumpy\ndtype\nX\x02\x00\x00\x00f4K\x00K\x01\x87R\x89C\x00tb."
+    )
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        # One number of a megabyte on eight axes; and one beside a zero, so that no byte is due.
+        b"(\x8b"
+        + struct.pack("<i", 1 << 20)
+        + b"\x7f" * (1 << 20)
+        + b"q\x00"
+        + b"h\x00" * 7
+        + b"t",
+        b"K\x00\x8b" + struct.pack("<i", 2500) + b"\x7f" * 2500 + b"\x86",
+    ],
+)
+def test_shapes_of_absurd_numbers_are_refused_before_they_are_multiplied(path, shape):
+    begun = time.process_time()
+    with pytest.raises(CorruptFileError, match="shape in its pickle is malformed"):
+        read_weights(raw(path, _array_of(shape)))
+    # To multiply them takes minutes.
+    assert time.process_time() - begun < 5
+
+
+def test_names_of_layers_are_not_spelled_out_where_they_are_huge(path):
+    text = "\x01" * (1 << 21)
+    extra = {(text,) * 8: [], "x" * 500: []}
+    saved(path, (CONFIG.as_dict(), layers() | extra))
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match=r"no place for the layers 'x{40}', tuple$"):
+        read_weights(path)
+    assert tracemalloc.get_traced_memory()[1] < 24 << 20
+    tracemalloc.stop()
+
+
+def test_doubles_that_no_float_holds_are_no_numbers(path):
+    huge = {name: [array.astype(np.float64) for array in found] for name, found in layers().items()}
+    huge["out"][1][0] = 1e300
+    with pytest.raises(WeightsError, match="out holds values that are not numbers"):
+        read_weights(saved(path, (CONFIG.as_dict(), huge)))
 
 
 def test_arrays_that_run_by_columns_or_have_other_byte_orders(path):

@@ -196,6 +196,7 @@ def test_options_that_make_no_sense(tmp_path):
         ({"tiling": "seamless"}, "'exact' or 'original'"),
         ({"tile": 40}, "go with tiling='original'"),
         ({"match_histograms": True}, "go with tiling='original'"),
+        ({"tiling": "original", "match_histograms": "no"}, "is True or False, not 'no'"),
         ({"tiling": "original", "tile": 50}, "multiples of 4"),
         ({"tiling": "original", "overlap": 0}, "overlap is a whole number"),
         ({"tiling": "original", "overlap": 2.5}, "overlap is a whole number"),

@@ -220,7 +220,7 @@ def test_weights_of_users_run_on_tensorflow(tmp_path):
     np.testing.assert_allclose(model.run(tiles), wanted.run(tiles), atol=2e-6)
     with pytest.raises(srkit.OptionError, match="for x2, not x3"):
         srkit.load(own, scale=3, runtime="tensorflow")
-    with pytest.raises(srkit.WeightsError, match="neither ESPCN nor FSRCNN"):
+    with pytest.raises(srkit.WeightsError, match="no weights of ESPCN or FSRCNN"):
         srkit.load(packaged / "srresnet_x4.safetensors", runtime="tensorflow")
     tensors = load_file(own)
     save_file(tensors | {"conv1.bias": tensors["conv1.bias"][:5]}, own)

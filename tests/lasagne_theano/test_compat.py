@@ -12,6 +12,7 @@ import pytest
 
 import srkit
 from srkit.adapters import lasagne as frameworks
+from srkit.adapters.lasagne.compat import TheanoFinder
 
 needed = pytest.mark.skipif(
     find_spec("theano") is None, reason="needs pip install 'srkit[lasagne]'"
@@ -181,6 +182,11 @@ def test_what_the_user_imported_before_stays_his(monkeypatch):
     monkeypatch.setitem(sys.modules, "theano", own)
     assert frameworks.theano() is own
     assert vars(own).keys() == vars(ModuleType("theano")).keys()
+    # Nor is what he imports of it later replaced by what srkit has in its place.
+    name = "theano.tensor.signal.downsample"
+    assert TheanoFinder().find_spec(name, None) is None
+    monkeypatch.delitem(sys.modules, "theano")
+    assert TheanoFinder().find_spec(name, None) is not None
 
 
 @pytest.mark.parametrize("name", ["theano", "lasagne"])

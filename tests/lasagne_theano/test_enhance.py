@@ -1,5 +1,7 @@
 """neural-enhance on Lasagne and Theano: as the original program, and as torch."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,7 +13,7 @@ if not all(map(find_spec, ("theano", "lasagne"))):
 pytest.importorskip("torch", reason="is compared with torch")
 
 import srkit
-from srkit import OptionError
+from srkit import OptionError, testing
 from srkit.adapters.enhance.config import Config
 from srkit.adapters.enhance.files import EnhanceWeights, packed_weights
 
@@ -72,7 +74,7 @@ def test_lasagne_computes_what_torch_does(tmp_path, shape):
     tiles = np.random.default_rng(1).random((2, 16, 24, 3), np.float32)
     wanted = ours.run(tiles)
     assert wanted.std() > 0.05
-    np.testing.assert_allclose(theirs.run(tiles), wanted, atol=1e-4 * np.abs(wanted).max())
+    np.testing.assert_allclose(theirs.run(tiles), wanted, atol=1e-5)
     assert (theirs.scale, theirs.radius, theirs.parameters, theirs.card.multiple) == (
         ours.scale,
         ours.radius,
@@ -113,3 +115,29 @@ def test_safetensors_of_this_network_run_too(tmp_path):
     packaged = srkit.weights.PACKAGED / "espcn_x2.safetensors"
     with pytest.raises(srkit.WeightsError, match="on Theano: these are no weights of neural-enh"):
         srkit.load(packaged, runtime="theano")
+
+
+@pytest.mark.parametrize("name", ["neural-enhance", "neural-enhance-repair"])
+def test_a_shipped_model_conforms_on_theano_and_leaves_random_numbers_alone(name):
+    before = np.random.get_state()
+    model = srkit.load(name, runtime="theano")
+    after = np.random.get_state()
+    assert before[2] == after[2]
+    np.testing.assert_array_equal(before[1], after[1])
+    for check in (testing.check_tiles, testing.check_threads, testing.check_constant):
+        check(lambda: model)
+
+
+def test_threads_share_a_model():
+    model = srkit.load("neural-enhance", runtime="theano")
+    tiles = np.random.default_rng(0).random((4, 1, 24, 24, 3), np.float32)
+    wanted = [model.run(tile) for tile in tiles]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(model.run, [tile for _ in range(10) for tile in tiles]))
+    finally:
+        sys.setswitchinterval(interval)
+    for number, result in enumerate(found):
+        np.testing.assert_array_equal(result, wanted[number % 4])

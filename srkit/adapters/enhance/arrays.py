@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -19,7 +19,7 @@ from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError, WeightsE
 Array = NDArray[np.generic]
 Args = tuple[object, ...]
 
-MOST_AXES = 8
+MOST_AXES, LONGEST = 8, 1 << 31
 # What weights and configs are made of: floats, whole numbers, truth values.
 _CODES = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
 
@@ -52,7 +52,7 @@ class ArrayRecord(Fillable):
     shape: tuple[int, ...] | None = None
     kind: DType | None = None
     order: Literal["C", "F"] = "C"
-    content: bytes | str = b""
+    content: bytes | str = field(default=b"", repr=False)
 
     def fill(self, state: object) -> None:
         """Take ``(version, shape, dtype, whether columns run first, bytes)``."""
@@ -63,8 +63,8 @@ class ArrayRecord(Fillable):
                 pass
             case _:
                 raise CorruptFileError("an array in its pickle is malformed")
-        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape)
-        if len(shape) > MOST_AXES or not whole:
+        # Sides are bounded before they are multiplied: integers in a pickle may be megabytes long.
+        if len(shape) > MOST_AXES or not all(type(n) is int and 0 <= n <= LONGEST for n in shape):
             raise CorruptFileError("an array's shape in its pickle is malformed")
         if math.prod(shape) * kind.dtype.itemsize != len(content):
             raise CorruptFileError(f"an array of shape {shape} has {len(content)} bytes")
@@ -107,7 +107,7 @@ def _dtype(args: Args) -> DType:
 class Encoded(Fillable):
     """Bytes that are still text. A pickle can ask for them as often as it likes: no copy."""
 
-    text: str
+    text: str = field(repr=False)
 
     def fill(self, state: object) -> None:
         """Bytes have no state."""

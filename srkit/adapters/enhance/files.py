@@ -17,8 +17,8 @@ from srkit.errors import WeightsError
 
 Floats = NDArray[np.float32]
 
-# Bytes after decompression. The largest network of the original has 6 million.
-MOST_BYTES = 256 << 20
+# Bytes after decompression. The largest network of the original takes 6 million.
+MOST_BYTES = 64 << 20
 # Arrays of a layer that are looked at; none has more than two.
 MOST_ARRAYS = 4
 _OLD, _NEW = b"cnumpy.core.multiarray\n", b"cnumpy._core.multiarray\n"
@@ -64,13 +64,19 @@ def _weights(found: object) -> EnhanceWeights:
             raise WeightsError("it holds no pair of a config and layers, as neural-enhance writes")
     shapes = config.shapes()
     if missing := shapes.keys() - params.keys():
-        raise WeightsError(f"its layers lack {', '.join(sorted(missing))}, which its config wants")
+        told = ", ".join(sorted(missing)[:5])
+        raise WeightsError(f"its layers lack {told}, which its config wants")
     if extra := params.keys() - shapes.keys():
-        told = ", ".join(sorted(repr(name)[:40] for name in extra)[:5])
+        told = ", ".join(sorted(map(_shown, extra))[:5])
         raise WeightsError(f"its config has no place for the layers {told}")
     return EnhanceWeights(
         config, {name: _layer(name, params[name], shapes[name]) for name in shapes}
     )
+
+
+def _shown(name: object) -> str:
+    """A layer's name for a message; what else a pickle has for a name may be huge."""
+    return repr(name[:40]) if isinstance(name, str) else type(name).__name__
 
 
 def _layer(name: str, found: object, shapes: tuple[tuple[int, ...], ...]) -> tuple[Floats, ...]:
@@ -80,7 +86,8 @@ def _layer(name: str, found: object, shapes: tuple[tuple[int, ...], ...]) -> tup
         told = ", ".join(str(r.shape) for r in records) or "no arrays"
         wanted = ", ".join(map(str, shapes))
         raise WeightsError(f"layer {name} holds {told}, where its config wants {wanted}")
-    made = tuple(np.ascontiguousarray(r.array(), np.float32) for r in records)
+    with np.errstate(over="ignore"):  # of doubles, which are refused below
+        made = tuple(np.ascontiguousarray(r.array(), np.float32) for r in records)
     if not all(np.isfinite(array).all() for array in made):
         raise WeightsError(f"layer {name} holds values that are not numbers")
     return made
@@ -104,4 +111,7 @@ def packed_weights(weights: EnhanceWeights) -> bytes:
     data = pickle.dumps((weights.config.as_dict(), params), protocol=3)
     # numpy 2 moved the function that makes arrays; the original's numpy knows the old name.
     # It is named once, before the first array's bytes.
-    return bz2.compress(data.replace(_NEW, _OLD, 1))
+    old = data.replace(_NEW, _OLD, 1)
+    if _OLD not in old:
+        raise WeightsError("this numpy writes arrays in a way that the original cannot read")
+    return bz2.compress(old)

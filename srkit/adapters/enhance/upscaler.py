@@ -45,8 +45,10 @@ class EnhanceUpscaler(Upscaler):
         """
         if tiling not in ("exact", "original"):
             raise OptionError(f"tiling is 'exact' or 'original', not {tiling!r}")
+        if not isinstance(match_histograms, bool):
+            raise OptionError(f"match_histograms is True or False, not {match_histograms!r}")
         if tiling == "original":
-            self._original = OriginalTiling(self.config, tile, overlap, bool(match_histograms))
+            self._original = OriginalTiling(self.config, tile, overlap, match_histograms)
             return
         if (tile, overlap, match_histograms) != (80, 24, False):
             raise OptionError("tile, overlap and match_histograms go with tiling='original'")
@@ -131,7 +133,7 @@ def card_of_file(path: Path, config: Config, scale: int | None, framework: str) 
     if scale not in (None, config.scale):
         raise OptionError(f"{path} holds weights for x{config.scale}, not x{scale}")
     return ModelCard(
-        name=path.name.split(".")[0],
+        name=path.name.removesuffix(".pkl.bz2").removesuffix(".safetensors"),
         summary=f"neural-enhance weights from {path.name}.",
         adapter="srkit.adapters.pytorch.enhance:open_pickle",
         framework=framework,

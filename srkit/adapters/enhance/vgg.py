@@ -85,7 +85,8 @@ def _weights(found: object, *, width: int) -> VggWeights:
         if tuple(array.shape for array in pair) != wanted:
             told = " and ".join(str(array.shape) for array in pair)
             raise WeightsError(f"layer {name} has shapes {told}, not {wanted[0]} and {wanted[1]}")
-        kernel, bias = (np.ascontiguousarray(array.array(), np.float32) for array in pair)
+        with np.errstate(over="ignore"):  # of doubles, which are refused below
+            kernel, bias = (np.ascontiguousarray(array.array(), np.float32) for array in pair)
         if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
             raise WeightsError(f"layer {name} holds values that are not numbers")
         made[name] = kernel, bias

@@ -57,7 +57,8 @@ class TheanoFinder(importlib.abc.MetaPathFinder):
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """See `importlib.abc.MetaPathFinder`; any other package is none of its business."""
-        if name.partition(".")[0] not in PACKAGES:
+        package = name.partition(".")[0]
+        if package not in PACKAGES or _is_foreign(sys.modules.get(package)):
             return None
         if name == DOWNSAMPLE:
             return spec_from_loader(name, Downsample())
@@ -69,6 +70,12 @@ class TheanoFinder(importlib.abc.MetaPathFinder):
                 self._builtins = {**vars(builtins), "__import__": _import_with(standins())}
             spec.loader = TheanoLoader(spec.loader.name, spec.loader.path, self._builtins)
         return spec
+
+
+def _is_foreign(package: ModuleType | None) -> bool:
+    """Whether a package was imported before it could be mended: it stays as it is."""
+    spec = getattr(package, "__spec__", None)
+    return package is not None and type(getattr(spec, "loader", None)).__name__ != "TheanoLoader"
 
 
 def _found_by_others(

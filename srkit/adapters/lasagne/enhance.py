@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from srkit.adapters.enhance.tensors import layers_of
 from srkit.adapters.enhance.upscaler import EnhanceUpscaler, Tiling, card_of_file
 from srkit.adapters.lasagne.layers import ParametricRectifierLayer, SubpixelReshuffleLayer
 from srkit.card import ModelCard
-from srkit.errors import CorruptFileError, WeightsError
+from srkit.errors import CorruptFileError, OptionError, WeightsError
 from srkit.formats import is_bzip2
 
 # Working memory against the widest layer's output. Peak memory of whole processes was 3.3
 # times it for x2 (400x400), 2.9 for x4 (300x300), and 6.6 for repair (600x600).
 HEADROOM = 7
+# Kernels are set once the layers are there; drawing them would move the user's random state.
+_TO_COME = lasagne.init.Constant(0)
 
 
 def generator(config: Config, image: Any) -> dict[str, Any]:
@@ -46,12 +49,13 @@ def generator(config: Config, image: Any) -> dict[str, Any]:
             stage.kernel,
             stride=2 if down else 1,
             pad=1 if down else stage.kernel // 2,
+            W=_TO_COME,
             nonlinearity=None,
         )
         last = layers[f"{stage.name}>"] = ParametricRectifierLayer(last)
         if stage.kind == "up":
             last = SubpixelReshuffleLayer(last, 2)
-    layers["out"] = Conv2DLayer(last, 3, 7, pad=3, nonlinearity=None)
+    layers["out"] = Conv2DLayer(last, 3, 7, pad=3, W=_TO_COME, nonlinearity=None)
     return layers
 
 
@@ -81,6 +85,8 @@ class LasagneEnhance(EnhanceUpscaler):
     ) -> None:
         if isinstance(weights, Path):
             weights = _read_safetensors(weights)
+        if theano.config.floatX == "float16":
+            raise OptionError("Theano's flag floatX=float16 is too little: float32 or float64")
         if weights.config.scale != scale:
             raise WeightsError(
                 f"the weights of {card.name} are for x{weights.config.scale}, not x{scale}"
@@ -93,6 +99,8 @@ class LasagneEnhance(EnhanceUpscaler):
             for parameter, array in zip(layers[name].get_params(), arrays, strict=True):
                 parameter.set_value(array)
         self._run = theano.function([image], lasagne.layers.get_output(layers["out"]))
+        # A function of Theano keeps what it computes with in one place.
+        self._lock = threading.Lock()
 
     @property
     def bytes_per_pixel(self) -> float:
@@ -111,9 +119,11 @@ class LasagneEnhance(EnhanceUpscaler):
 
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Upscaler.run`."""
-        made = self._run(tiles.transpose(0, 3, 1, 2) - np.float32(0.5))
-        result: NDArray[np.float32] = made.transpose(0, 2, 3, 1) + np.float32(0.5)
-        return result
+        with self._lock:
+            made = self._run(tiles.transpose(0, 3, 1, 2) - np.float32(0.5))
+        # Of another dtype where the user's flags say so.
+        result: NDArray[np.float32] = made.transpose(0, 2, 3, 1).astype(np.float32)
+        return result + np.float32(0.5)
 
 
 def open_weights(
@@ -164,6 +174,12 @@ def _read_safetensors(path: Path) -> EnhanceWeights:
             }
     except SafetensorError as error:
         raise CorruptFileError(f"{path}: the safetensors file is damaged: {error}") from error
+    except TypeError as error:
+        raise WeightsError(
+            f"{path} holds a type that numpy lacks ({error}); torch runs it"
+        ) from error
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
     try:
         return layers_of(tensors)
     except WeightsError as error:

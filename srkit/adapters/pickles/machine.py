@@ -17,9 +17,10 @@ and time stay in proportion.
 
 from __future__ import annotations
 
+import codecs
 import pickletools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
 from srkit.adapters.pickles.records import (
@@ -43,6 +44,7 @@ MAX_KEY_INT = 1 << 60  # larger integers can be chosen to share one hash
 MAX_KEY_TUPLE = 8
 MAX_ARGUMENTS = 8
 
+_OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 _SCALARS = (str, bytes, float, bool, type(None), Record)
 _DUNDERS = frozenset(n for n in dir(type) if n.startswith("__")) | {"__setstate__", "__weakref__"}
 
@@ -110,7 +112,7 @@ class PickleSource:
         """
         machine = _Machine(self._find_global, persistent_load or no_persistent_ids)
         try:
-            for opcode, arg, _ in pickletools.genops(cast(IO[bytes], self)):
+            for opcode, arg in _instructions(self):
                 self._instructions -= 1
                 if self._instructions < 0:
                     raise CorruptFileError("its pickle is longer than a checkpoint needs")
@@ -131,6 +133,29 @@ class PickleSource:
             struct.error,
         ) as error:
             raise CorruptFileError(f"its pickle is damaged ({type(error).__name__})") from error
+
+
+def _instructions(file: PickleSource) -> Iterator[tuple[pickletools.OpcodeInfo, Any]]:
+    """As ``pickletools.genops``, which takes texts of protocol 0 for ASCII.
+
+    Python 2 wrote bytes so; they come as Latin-1, as its other strings do.
+    """
+    while True:
+        opcode = _OPCODES[file.read(1).decode("latin-1")]
+        if opcode.name == "STRING":
+            yield opcode, _string(file.readline())
+        else:
+            reader = opcode.arg and opcode.arg.reader
+            yield opcode, reader(cast(IO[bytes], file)) if reader else None
+
+
+def _string(line: bytes) -> str:
+    """The text of a line ``'...'`` of protocol 0."""
+    quoted = line.strip()
+    if len(quoted) < 2 or quoted[:1] not in (b"'", b'"') or quoted[-1:] != quoted[:1]:
+        raise ValueError("a text without quotes")
+    text: bytes = codecs.escape_decode(quoted[1:-1])[0]
+    return text.decode("latin-1")
 
 
 def no_persistent_ids(_pid: object) -> object:
