@@ -1,4 +1,4 @@
-"""Keras: graphs that it freezes itself, and ESPCN trained in it; run by ``nox -s tensorflow``."""
+"""Keras: graphs that it freezes itself, and ESPCN trained in it; run by ``nox -s frameworks``."""
 
 import importlib.util
 from pathlib import Path

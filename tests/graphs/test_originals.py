@@ -1,4 +1,4 @@
-"""Frozen graphs against the real TensorFlow and the real OpenCV; run by ``nox -s tensorflow``."""
+"""Frozen graphs against the real TensorFlow and the real OpenCV; run by ``nox -s frameworks``."""
 
 import os
 import struct
