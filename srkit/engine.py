@@ -7,6 +7,7 @@ image.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,14 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from srkit.blending import Blend
 from srkit.errors import BrokenPluginError, WeightsError
 from srkit.imaging.luma import luma_of
 from srkit.imaging.planes import Layout, Planes
 from srkit.imaging.resize import resample
-from srkit.tiling import Grid, Region, plan, shrinking
+from srkit.tiling import Grid, Region, plan, reach, shrinking
 
 if TYPE_CHECKING:
     from srkit.upscaler import Upscaler
+
+log = logging.getLogger(__name__)
 
 # Pixels of the border rule that most models see around the image. The network's own
 # zero padding then acts outside the picture, where its dark rim does no harm.
@@ -31,6 +35,9 @@ RIM = 8
 STRIP_ROWS = 64
 # Rows of a resized plane computed at a time.
 RESIZE_ROWS = 64
+# Models that state a short halo run exactly while tiles of so many halos a side fit in memory:
+# a third of such a tile is kept, along each side.
+EXACT_SIDE = 3
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -86,13 +93,20 @@ class Job:
         """Bytes in which the smallest tile fits that these planes can be cut into."""
         if self.upscaler.streams and not self.ensemble:
             return 1
-        pixels = grid_of(self.upscaler, *planes.shape).least
-        return math.ceil(pixels * self.upscaler.bytes_per_pixel)
+        upscaler, grid = self.upscaler, grid_of(self.upscaler, *planes.shape)
+        least = grid.least * upscaler.bytes_per_pixel
+        if upscaler.short_halo is not None:
+            blend = Blend.of(grid, upscaler.short_halo, upscaler.scale)
+            least = min(least, blend.memory(blend.least, upscaler.bytes_per_pixel))
+        return math.ceil(least)
 
     def _paint(self, canvas: Canvas) -> Iterator[int]:
         """Fill the canvas; yields the number of LR pixels done each time."""
         upscaler = self.upscaler
         pixels = max(1, int(self.memory / upscaler.bytes_per_pixel))
+        if upscaler.short_halo is not None and not _fits_exactly(canvas.grid, pixels):
+            yield from self._blended(canvas, upscaler.short_halo)
+            return
         if not upscaler.streams or self.ensemble:
             yield from self._tiles(canvas, range(canvas.units), canvas.grid.whole, pixels)
             return
@@ -104,6 +118,28 @@ class Job:
             if done < canvas.grid.rows.length:
                 rest = canvas.grid.whole._replace(top=done)
                 yield from self._tiles(canvas, range(unit, unit + 1), rest, pixels)
+
+    def _blended(self, canvas: Canvas, halo: int) -> Iterator[int]:
+        """Paint by tiles with too small a halo, which fade into each other."""
+        run = ensemble(self.upscaler.run) if self.ensemble else self.upscaler.run
+        blend = Blend.of(canvas.grid, halo, canvas.scale)
+        side = blend.side(self.memory, self.upscaler.bytes_per_pixel)
+        log.warning(
+            "%s: memory is too little for its receptive field of %d pixels; tiles with a halo of "
+            "%d are blended, which is not exact",
+            self.upscaler.card.name,
+            canvas.grid.rows.halo,
+            halo,
+        )
+        for unit in range(canvas.units):
+
+            def compute(window: Region, unit: int = unit) -> NDArray[np.float32]:
+                return canvas.made(run, range(unit, unit + 1), window)[0]  # type: ignore[no-any-return]
+
+            def write(rows: NDArray[np.float32], top: int, unit: int = unit) -> None:
+                canvas.write(unit, slice(top, top + len(rows)), slice(0, rows.shape[1]), rows)
+
+            yield from blend.paint(compute, write, side)
 
     def _tiles(self, canvas: Canvas, units: range, part: Region, pixels: int) -> Iterator[int]:
         """Paint a part of some units by tiles; several small images share a run."""
@@ -197,7 +233,15 @@ class Canvas:
     def tile(self, run: Run, units: range, core: Region) -> None:
         """Compute one core of some units and write it."""
         window, s = self.grid.window(core), self.scale
-        tiles = self.read(units, window)
+        made = self.grid.crop(self.made(run, units, window), core, window, s)
+        rows = slice(core.top * s, core.bottom * s)
+        columns = slice(core.left * s, core.right * s)
+        for unit, values in zip(units, made, strict=True):
+            self.write(unit, rows, columns, values)
+
+    def made(self, run: Run, units: range, window: Region) -> NDArray[np.float32]:
+        """What the network makes of a window of some units."""
+        tiles, s = self.read(units, window), self.scale
         made = run(tiles)
         n, h, w, c = tiles.shape
         if made.shape != (n, h * s, w * s, c):
@@ -205,11 +249,7 @@ class Canvas:
                 f"run of {self.upscaler.card.name} made {made.shape} of {tiles.shape}; "
                 f"{(n, h * s, w * s, c)} was expected"
             )
-        made = self.grid.crop(made, core, window, s)
-        rows = slice(core.top * s, core.bottom * s)
-        columns = slice(core.left * s, core.right * s)
-        for unit, values in zip(units, made, strict=True):
-            self.write(unit, rows, columns, values)
+        return made
 
     def stream(self, unit: int, height: int) -> Iterator[int]:
         """Feed a unit through `run_rows`; yields LR rows done, and ends early out of memory."""
@@ -261,6 +301,12 @@ def grid_of(upscaler: Upscaler, height: int, width: int) -> Grid:
         multiple=upscaler.card.multiple,
         border=upscaler.card.border,
     )
+
+
+def _fits_exactly(grid: Grid, pixels: int) -> bool:
+    """Whether a tile fits that keeps as much as its halo is wide."""
+    axes = (grid.rows, grid.columns)
+    return math.prod(min(axis.extended, EXACT_SIDE * reach(axis)) for axis in axes) <= pixels
 
 
 def ensemble(run: Run) -> Run:

@@ -141,7 +141,7 @@ class Grid:
     def least(self) -> int:
         """Pixels in which a window of every smallest core fits."""
         sides = (
-            min(axis.extended, min(axis.length, SMALLEST_CORE) + 2 * _reach(axis))
+            min(axis.extended, min(axis.length, SMALLEST_CORE) + 2 * reach(axis))
             for axis in (self.rows, self.columns)
         )
         return math.prod(sides)
@@ -175,13 +175,13 @@ def plan(grid: Grid, part: Region, pixels: int) -> list[Region]:
     best: tuple[int, int, int] | None = None
     for across in range(1, math.ceil(width / SMALLEST_CORE) + 1):
         core_width = math.ceil(width / across)
-        widest = min(grid.columns.extended, core_width + 2 * _reach(grid.columns))
-        core_height = min(height, pixels // widest - 2 * _reach(grid.rows))
+        widest = min(grid.columns.extended, core_width + 2 * reach(grid.columns))
+        core_height = min(height, pixels // widest - 2 * reach(grid.rows))
         if grid.rows.extended * widest <= pixels:
             core_height = height
         if core_height < min(height, SMALLEST_CORE):
             continue
-        tall = min(grid.rows.extended, core_height + 2 * _reach(grid.rows))
+        tall = min(grid.rows.extended, core_height + 2 * reach(grid.rows))
         cost = across * widest * math.ceil(height / core_height) * tall
         if best is None or cost < best[0]:
             best = cost, core_height, core_width
@@ -200,7 +200,7 @@ def plan(grid: Grid, part: Region, pixels: int) -> list[Region]:
     ]
 
 
-def _reach(axis: Axis) -> int:
+def reach(axis: Axis) -> int:
     """Halo, or rim where wider, and what alignment to the multiple may add."""
     return max(axis.halo, axis.rim) + axis.multiple - 1
 

@@ -43,6 +43,10 @@ class Upscaler(ABC):
     rim
         Pixels of the card's border rule that the model sees around an image, if it sees so
         far; beyond them lies what its own layers pad with.
+    short_halo
+        For models whose receptive field is wider than most memories hold: a shorter halo,
+        in LR pixels, with which tiles are blended where the whole one does not fit. The result
+        is then not exact. None for models that are always exact.
 
     Examples
     --------
@@ -62,6 +66,7 @@ class Upscaler(ABC):
     scale: int
     luma_rule: LumaRule = BicubicChroma()
     rim: int = engine.RIM
+    short_halo: int | None = None
 
     @abstractmethod
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:

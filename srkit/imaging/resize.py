@@ -211,3 +211,15 @@ def resample(
     for k in range(ix.shape[1]):
         wide += wx[:, k, None].astype(np.float32) * tall[:, ix[:, k] - left]
     return wide
+
+
+def phase_kernels(scale: int, size: int) -> NDArray[np.float64]:
+    """Weights of each phase of one axis as a centred kernel of `size` taps."""
+    n = 2 * size
+    index, weight = taps(n, n * scale, float(scale), True, "mirror")
+    kernels = np.zeros((scale, size))
+    for phase in range(scale):
+        # Rows in the middle of a long axis, so that no tap meets its border.
+        row = size * scale + phase
+        np.add.at(kernels[phase], index[row] - size + size // 2, weight[row])
+    return kernels

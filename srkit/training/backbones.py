@@ -21,7 +21,7 @@ from srkit.weights import sha256
 # layer: `extract(rgb, last)`.
 Extract = Callable[[Tensor, int], list[Tensor]]
 
-NAMES = ("auto", "vgg16", "vgg19", "blurpool")
+NAMES = ("auto", "vgg16", "vgg16_bn", "vgg19", "blurpool")
 SUFFIX = ".pkl.bz2"
 # Channels of VGG's five blocks (Simonyan and Zisserman, 2015).
 WIDTHS = (64, 128, 256, 512, 512)
@@ -41,11 +41,14 @@ def check_backbone(name: str) -> None:
         )
 
 
-def resolved(name: str) -> str:
-    """What ``"auto"`` stands for where this runs; other names as they are."""
+def resolved(name: str, stock: str = "vgg19") -> str:
+    """What ``"auto"`` stands for where this runs; other names as they are.
+
+    `stock` is the one of torchvision's that is wanted, where that is installed.
+    """
     if name != "auto":
         return name
-    return "vgg19" if _has_torchvision() else "blurpool"
+    return stock if _has_torchvision() else "blurpool"
 
 
 def is_file(name: str) -> bool:

@@ -12,7 +12,6 @@ from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from srkit.adapters.pytorch.nets.srresnet import (
@@ -23,7 +22,7 @@ from srkit.adapters.pytorch.nets.srresnet import (
     SubPixelBlock,
 )
 from srkit.errors import OptionError
-from srkit.imaging.resize import taps
+from srkit.imaging.resize import phase_kernels
 
 # Carried channels hold pixel values less this, so that they are small and centred.
 MIDDLE = 0.5
@@ -104,18 +103,6 @@ def phases(scale: int) -> list[tuple[int, int]]:
         for i in (0, 1)
         for j in (0, 1)
     ]
-
-
-def phase_kernels(scale: int, size: int) -> NDArray[np.float64]:
-    """Weights of each phase of one axis as a centred kernel of `size` taps."""
-    n = 2 * size
-    index, weight = taps(n, n * scale, float(scale), True, "mirror")
-    kernels = np.zeros((scale, size))
-    for phase in range(scale):
-        # Rows in the middle of a long axis, so that no tap meets its border.
-        row = size * scale + phase
-        np.add.at(kernels[phase], index[row] - size + size // 2, weight[row])
-    return kernels
 
 
 def _carry(block: SubPixelBlock, noise: float) -> None:

@@ -47,11 +47,14 @@ class Check:
         Whether the network takes and gives luma.
     perceptual
         Whether to give ST-LPIPS (AlexNet) too, where its weights are installed.
+    multiple
+        LR pixels of which the network's sides are multiples.
     """
 
     pairs: Sequence[Pair]
     luma: bool
     perceptual: bool
+    multiple: int = 1
 
     @torch.no_grad()
     def figures(self, planes: nn.Module) -> dict[str, float]:
@@ -80,11 +83,14 @@ class Check:
     @torch.no_grad()
     def upscale(self, planes: nn.Module, lr: Pixels) -> Tensor:
         """``(1, C, H, W)``, with some pixels reflected around as `Upscaler` does."""
-        padded = functional.pad(self._planes(lr), [RIM] * 4, mode="reflect")
+        given = self._planes(lr)
+        ends = [RIM + -(n + 2 * RIM) % self.multiple for n in given.shape[-2:]]
+        padded = functional.pad(given, [RIM, ends[1], RIM, ends[0]], mode="reflect")
         device = next(planes.parameters()).device
         made: Tensor = planes(padded.to(device)).float().cpu()
-        rim = RIM * made.shape[-1] // padded.shape[-1]
-        return made[..., rim:-rim, rim:-rim].clamp(0, 1)
+        scale = made.shape[-1] // padded.shape[-1]
+        rim, (height, width) = RIM * scale, (scale * n for n in given.shape[-2:])
+        return made[..., rim : rim + height, rim : rim + width].clamp(0, 1)
 
     def picture(self, planes: nn.Module, count: int = 4) -> Pixels:
         """Bicubic, result and photo side by side, for some of the pairs: uint8."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from srkit.adapters.pytorch.nets.enhance import EnhanceNet, EnhanceStage
 from srkit.errors import OptionError
-from srkit.training.bicubic_start import phase_kernels
+from srkit.imaging.resize import phase_kernels
 
 # Factor on the last layer's random weights.
 NOISE = 0.02

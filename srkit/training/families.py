@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,10 +18,12 @@ from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
+from srkit.adapters.pytorch.unet import NAME, Interpolated, build_unet, multiple_of
 from srkit.training.bicubic_start import start_bicubic
 from srkit.training.enhance_start import start_enhance
 from srkit.training.luma_start import start_espcn, start_fsrcnn
 from srkit.training.rescaling import halve_scale
+from srkit.training.unet_start import new_unet, start_unet
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,18 @@ class Family:
         A network with the weights of a state dict, for a scale.
     planes
         The network between planes in [0, 1].
-    last
-        The layer that learns ten times slower (Shi et al., 2016, Section 3.2).
+    groups
+        Its layers in groups, which may learn at different rates.
+    shares
+        The rate of each group by default, as a share of the highest.
     rescale
         A network for a scale from the state dict of one for another, by both scales:
         ``(from, to)``.
+    encoded
+        For networks on an encoder: one of random weights for a scale, on an encoder that
+        a recipe names.
+    multiple
+        LR pixels of which sides are multiples.
     """
 
     architecture: str
@@ -56,10 +67,25 @@ class Family:
     start: Callable[[Any], None]
     read: Callable[[Mapping[str, Tensor], int], nn.Module]
     planes: Callable[[Any], nn.Module]
-    last: Callable[[Any], nn.Module]
+    groups: Callable[[Any], Sequence[Sequence[nn.Module]]]
+    shares: tuple[float, ...] = (1.0, 0.1)
     rescale: Mapping[tuple[int, int], Callable[[Mapping[str, Tensor]], nn.Module]] = field(
         default_factory=dict
     )
+    encoded: Callable[[int, str], nn.Module] | None = None
+    multiple: Callable[[Any], int] = lambda net: 1
+
+
+def _last_apart(last: Callable[[Any], nn.Module]) -> Callable[[Any], list[list[nn.Module]]]:
+    """All but one layer, and that one: by default the last learns ten times slower.
+
+    Shi et al., 2016, Section 3.2.
+    """
+
+    def groups(net: nn.Module) -> list[list[nn.Module]]:
+        return [[net], [last(net)]]
+
+    return groups
 
 
 def _itself(net: nn.Module) -> nn.Module:
@@ -83,8 +109,8 @@ FAMILIES: Mapping[str, Family] = {
         start_bicubic,
         lambda tensors, scale: build_srresnet(tensors),
         UnitRange,
-        lambda net: net.conv_block3,
-        {(4, 2): halve_scale},
+        _last_apart(lambda net: net.conv_block3),
+        rescale={(4, 2): halve_scale},
     ),
     "espcn": Family(
         "ESPCN",
@@ -94,7 +120,7 @@ FAMILIES: Mapping[str, Family] = {
         start_espcn,
         build_espcn,
         _itself,
-        lambda net: net.conv3,
+        _last_apart(lambda net: net.conv3),
     ),
     "fsrcnn": Family(
         "FSRCNN",
@@ -104,7 +130,7 @@ FAMILIES: Mapping[str, Family] = {
         start_fsrcnn,
         build_fsrcnn,
         _itself,
-        lambda net: net.deconv,
+        _last_apart(lambda net: net.deconv),
     ),
     "neural-enhance": Family(
         "neural-enhance",
@@ -114,6 +140,24 @@ FAMILIES: Mapping[str, Family] = {
         start_enhance,
         lambda tensors, scale: build_enhance(tensors),
         _itself,
-        lambda net: net.out,
+        _last_apart(lambda net: net.out),
+    ),
+    "unet": Family(
+        NAME,
+        "rgb",
+        (1, 2, 4),
+        new_unet,
+        start_unet,
+        build_unet,
+        Interpolated,
+        lambda net: net.groups,
+        (0.1, 0.1, 1.0),
+        # The network keeps sizes: its weights know of no scale.
+        {
+            (old, new): functools.partial(build_unet, scale=new)
+            for old, new in itertools.permutations((1, 2, 4), 2)
+        },
+        encoded=new_unet,
+        multiple=lambda net: multiple_of(net.form, net.scale),
     ),
 }

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 import srkit
+from srkit.adapters.pytorch.nets.unet import UNet, add_weight_norm
 from srkit.errors import CorruptFileError, OptionError
 from srkit.imaging.atomic import replacing
 from srkit.training.backbones import digest, is_file
@@ -24,13 +25,14 @@ from srkit.training.crops import Crops, batches
 from srkit.training.degradations import check_shrinking
 from srkit.training.expansion import expand
 from srkit.training.families import FAMILIES, Family
-from srkit.training.losses import Adversary, Features
+from srkit.training.losses import Adversary, FeatureLoss, Features
 from srkit.training.methods import Duel, Minimise
-from srkit.training.optimising import Average, rate_at
+from srkit.training.optimising import Average
 from srkit.training.origin import network, write_weights
-from srkit.training.photos import find_photos, fingerprint, pack, split
+from srkit.training.photos import Patches, find_photos, fingerprint, pack, split
 from srkit.training.recipe import Recipe
 from srkit.training.report import Report
+from srkit.training.stages import pace_at, stretches
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +75,9 @@ class Run:
         fabric: Fabric,
     ) -> None:
         # With the names of backbones, of which a state or a header must tell.
-        losses = tuple(x.resolved() if isinstance(x, Features) else x for x in recipe.losses)
+        losses = tuple(
+            x.resolved() if isinstance(x, Features | FeatureLoss) else x for x in recipe.losses
+        )
         adversary = recipe.adversary and recipe.adversary.resolved()
         recipe = dataclasses.replace(recipe, losses=losses, adversary=adversary)
         self.recipe, self.name, self.out, self.scale = recipe, name, out, scale
@@ -84,24 +88,31 @@ class Run:
         check_shrinking(recipe.degradations, scale)
         kept, self.held = split(find_photos(photos, avoid=out), recipe.held_out)
         self._photos = f"{fingerprint(kept, scale)}, {fingerprint(self.held, scale)}"
-        self.net, self.origin = network(self.family, scale, init or recipe.start, recipe.seed)
+        self.net, self.origin = network(
+            self.family, scale, init or recipe.start, recipe.seed, recipe.encoder
+        )
         self._backbones = _prepared(recipe, fabric.device)
         # Before anything is written, so that a run with other settings is left as it was.
         self._state = self._saved() if resume else None
         self.probe = self.family.planes(copy.deepcopy(self.net)).to(fabric.device).eval()
         if recipe.expand:
             expand(self.net, recipe.expand, recipe.seed)
+        if recipe.weight_norm:
+            _normalise(self.net)
         # One process decodes, and the others find what it made.
         with fabric.rank_zero_first():
             patches = pack(kept, cache / "train", scale, workers=recipe.workers)
             checked = pack(self.held, cache / "held", scale, workers=recipe.workers)
-        self.crops = Crops(
-            patches, scale, recipe.crop, recipe.seed, recipe.flat, recipe.degradations
-        )
+        multiple = self.family.multiple(self.net)
+        self.crops = {
+            size: _crops(patches, scale, size, recipe, multiple)
+            for size in {stretch.stage.crop for stretch in stretches(recipe)}
+        }
         self.check = Check(
             held_out_pairs(checked, scale, recipe.degradations),
             self.family.colour == "luma",
-            recipe.adversary is not None,
+            recipe.adversary is not None or recipe.model == "unet",
+            multiple,
         )
         self.method = _method(fabric, recipe, self.family, self.net)
         self.average = Average(self.net, recipe.ema)
@@ -123,18 +134,10 @@ class Run:
                 with replacing(self.out / HELD_OUT) as file:
                     file.write("".join(f"{path.resolve()}\n" for path in self.held).encode())
             self.report = self._report(first)
-        loader = batches(
-            self.crops,
-            range(first, recipe.steps),
-            recipe.batch,
-            rank=fabric.global_rank,
-            world=fabric.world_size,
-            workers=recipe.workers,
-        )
         if first == 0:
             self._checked(0)
-        for step, (lr, hr) in enumerate(loader, first):
-            figures = self.method.step(lr, hr, rate_at(step, recipe))
+        for step, (lr, hr) in enumerate(self._batches(first), first):
+            figures = self.method.step(lr, hr, pace_at(step, recipe))
             self.average.update(self.net, step)
             if self.report:
                 self.report.step(figures)
@@ -153,13 +156,25 @@ class Run:
         log.info("bicubic has %.3f dB on the held-out photos", self.check.bicubic())
         return Report(self.out, first, self.recipe.steps, images, self._means)
 
+    def _batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches from a step on, of the size that each stage wants."""
+        for stretch in stretches(self.recipe):
+            yield from batches(
+                self.crops[stretch.stage.crop],
+                range(max(first, stretch.first), max(first, stretch.last)),
+                stretch.stage.batch,
+                rank=self.fabric.global_rank,
+                world=self.fabric.world_size,
+                workers=self.recipe.workers,
+            )
+
     def _checked(self, step: int) -> None:
         """Check the averaged weights, and write them down."""
         if not self.report:
             return
         self._inner(self.probe).load_state_dict(self.average.weights)
         figures = self.check.figures(self.probe)
-        self.report.check(step, figures, rate_at(step, self.recipe))
+        self.report.check(step, figures, pace_at(step, self.recipe).rate)
         if step % self.recipe.picture_every == 0 or step == self.recipe.steps:
             self.report.picture(step, self.check.picture(self.probe))
         header = self._header(step, figures)
@@ -255,6 +270,20 @@ class Run:
         return done
 
 
+def _crops(patches: Patches, scale: int, size: int, recipe: Recipe, multiple: int) -> Crops:
+    if size % multiple:
+        raise OptionError(
+            f"at x{scale} crops of this network are multiples of {multiple} LR pixels, not {size}"
+        )
+    return Crops(patches, scale, size, recipe.seed, recipe.flat, recipe.degradations)
+
+
+def _normalise(net: nn.Module) -> None:
+    if not isinstance(net, UNet):
+        raise OptionError("weight_norm is for networks with a decoder: unet")
+    add_weight_norm(net)
+
+
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     names = [k for k in new if old.get(k) != new[k]]
     return ", ".join(f"{k} was {old.get(k)!r}, is {new[k]!r}" for k in names)
@@ -264,7 +293,11 @@ def _prepared(recipe: Recipe, device: torch.device) -> dict[str, str]:
     """Read the networks that losses and adversary need; returns digests of those in files."""
     for part in (*recipe.losses, *filter(None, [recipe.adversary])):
         part.prepare(device)
-    parts = [x for x in (*recipe.losses, recipe.adversary) if isinstance(x, Features | Adversary)]
+    parts = [
+        x
+        for x in (*recipe.losses, recipe.adversary)
+        if isinstance(x, Features | FeatureLoss | Adversary)
+    ]
     names = {x.backbone for x in parts}
     return {name: digest(name) for name in sorted(names) if is_file(name)}
 

@@ -79,6 +79,69 @@ class Features:
         return torch.stack([functional.mse_loss(a, b) for a, b in chosen]).sum()
 
 
+# What makes features of the anti-aliased VGG-16 as large as those of torchvision's vgg16_bn, by
+# block: docs/training.md tells how it was found. Blocks 1 and 2 were not compared.
+BLURPOOL_GAINS = (1.0, 1.0, 2.5, 0.28, 0.045)
+
+
+@dataclass(frozen=True)
+class FeatureLoss:
+    """Difference of VGG-16's features and of their Gram matrices, as fastai's lesson 7 has it.
+
+    The sum over blocks of w L1(f) + gram w² L1(G), where G is a Gram matrix divided by
+    C*H*W. It goes with `Pixel` of weight `NORMALISED`, since fastai's pixels are normalised.
+
+    Attributes
+    ----------
+    blocks, weights
+        Which of VGG's five blocks are compared, after their last rectified layer, and w
+        of each.
+    gram
+        Weight of Gram matrices; 0 leaves them out.
+    backbone
+        ``"vgg16_bn"`` is torchvision's, which is downloaded; ``"blurpool"`` is the
+        anti-aliased VGG-16 of ``srkit[perceptual]``, its features brought to the size of
+        the other's; ``"auto"`` is the first that is installed. See `Features` for others.
+    """
+
+    kind: Literal["feature"] = "feature"
+    weight: float = 1.0
+    blocks: tuple[int, ...] = (3, 4, 5)
+    weights: tuple[float, ...] = (5.0, 15.0, 2.0)
+    gram: float = 5e3
+    backbone: str = "auto"
+
+    def resolved(self) -> FeatureLoss:
+        """See `Features.resolved`."""
+        return replace(self, backbone=backbones.resolved(self.backbone, "vgg16_bn"))
+
+    def prepare(self, device: torch.device) -> None:
+        """See `Features.prepare`."""
+        backbones.extractor(self.resolved().backbone, device)
+
+    def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
+        """A scalar, not weighted."""
+        backbone = self.resolved().backbone
+        extract = backbones.extractor(backbone, made.device)
+        last = max(self.blocks)
+        with torch.no_grad():
+            wanted = extract(photo, last)
+        found = extract(made, last)
+        total = torch.zeros((), device=made.device)
+        for block, weight in zip(self.blocks, self.weights, strict=True):
+            gain = BLURPOOL_GAINS[block - 1] if backbone == "blurpool" else 1.0
+            a, b = gain * found[block - 1], gain * wanted[block - 1]
+            total = total + weight * functional.l1_loss(a, b)
+            if self.gram:
+                total = total + self.gram * weight**2 * functional.l1_loss(gram(a), gram(b))
+        return total
+
+
+# L1 of pixels that are normalised as ImageNet's is so many times that in [0, 1]: the mean of
+# one over the deviations.
+NORMALISED = 4.43
+
+
 @dataclass(frozen=True)
 class Perceptual:
     """ST-LPIPS on the anti-aliased VGG-16 (Ghildyal and Liu, ECCV 2022)."""
@@ -121,7 +184,7 @@ class TotalVariation:
         return (down.square() + right.square() + 1e-8).pow(self.power).mean()
 
 
-Loss = Pixel | Features | Perceptual | TotalVariation
+Loss = Pixel | Features | FeatureLoss | Perceptual | TotalVariation
 
 
 def gram(features: Tensor) -> Tensor:
@@ -220,8 +283,10 @@ def check(losses: tuple[Loss, ...], adversary: Adversary | None) -> None:
     if adversary:
         backbones.check_backbone(adversary.backbone)
     for loss in losses:
-        if not isinstance(loss, Features):
+        if not isinstance(loss, Features | FeatureLoss):
             continue
+        if isinstance(loss, FeatureLoss) and len(loss.blocks) != len(loss.weights):
+            raise OptionError(f"weights are one a block, not {loss.weights} for {loss.blocks}")
         if not (loss.blocks and set(loss.blocks) <= set(range(1, 6))):
             raise OptionError(f"blocks are numbers from 1 to 5, not {loss.blocks}")
         backbones.check_backbone(loss.backbone)

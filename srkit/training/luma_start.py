@@ -16,7 +16,7 @@ from torch import nn
 
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
-from srkit.training.bicubic_start import phase_kernels
+from srkit.imaging.resize import phase_kernels
 
 # Factor on the last layer's random weights.
 NOISE = 0.02

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,12 +10,14 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDiscriminator
+from srkit.errors import OptionError
 from srkit.training import backbones
 from srkit.training.crops import to_luma, to_planes
 from srkit.training.families import Family
 from srkit.training.losses import Adversary, fooling_loss, judge_loss
 from srkit.training.optimising import freeze_norms
 from srkit.training.recipe import Recipe
+from srkit.training.stages import Pace
 
 Figures = dict[str, Tensor]
 
@@ -31,11 +34,11 @@ class Minimise:
     def __init__(self, fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> None:
         self.recipe, self.fabric, self.luma = recipe, fabric, family.colour == "luma"
         self.net = net
-        # Lists, as a saved optimizer knows its parameters by their order alone.
-        slow = list(family.last(net).parameters())
-        rest = [p for p in net.parameters() if p not in set(slow)]
-        groups = [{"params": rest, "share": 1.0}, {"params": slow, "share": 0.1}]
-        optimizer = torch.optim.Adam(groups, betas=recipe.betas)
+        optimizer = torch.optim.AdamW(
+            _groups(family, net, recipe.shares),
+            betas=recipe.betas,
+            weight_decay=recipe.weight_decay,
+        )
         planes = family.planes(net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.planes, self.optimizer = fabric.setup(planes, optimizer)
 
@@ -43,23 +46,23 @@ class Minimise:
         """All that has a state, by name."""
         return {"net": self.net, "optimizer": self.optimizer}
 
-    def step(self, lr: Tensor, hr: Tensor, rate: float) -> Figures:
+    def step(self, lr: Tensor, hr: Tensor, pace: Pace) -> Figures:
         """Learn from one batch of uint8 crops; returns the losses, not weighted."""
         lr, hr = self._ready(lr), self._ready(hr)
         self.planes.train()
         freeze_norms(self.net)
-        made, hr = self._inner(self.planes(lr), hr)
+        made, hr = self._inner(self.planes(lr), hr, hr.shape[-1] // lr.shape[-1])
         figures, total = self._losses(made, hr)
-        self._descend(self.planes, self.optimizer, total, rate)
+        self._descend(self.planes, self.optimizer, total, pace)
         return figures
 
     def _ready(self, batch: Tensor) -> Tensor:
         planes = to_planes(batch.to(self.fabric.device))
         return to_luma(planes) if self.luma else planes
 
-    def _inner(self, made: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
+    def _inner(self, made: Tensor, hr: Tensor, scale: int) -> tuple[Tensor, Tensor]:
         """Both without the rim, whose LR the network saw with zeros beyond it."""
-        rim = self.recipe.rim * hr.shape[-1] // self.recipe.crop
+        rim = self.recipe.rim * scale
         if not rim:
             return made, hr
         return made[..., rim:-rim, rim:-rim], hr[..., rim:-rim, rim:-rim]
@@ -75,9 +78,13 @@ class Minimise:
             total = total + loss.weight * value
         return figures, total
 
-    def _descend(self, net: Any, optimizer: Any, loss: Tensor, rate: float) -> None:
-        for group in optimizer.param_groups:
-            group["lr"] = group.get("share", 1.0) * rate
+    def _descend(self, net: Any, optimizer: Any, loss: Tensor, pace: Pace) -> None:
+        for number, group in enumerate(optimizer.param_groups):
+            # A rate of zero, not parameters without gradients, which several processes
+            # would wait for.
+            frozen = number < pace.frozen
+            group["lr"] = 0.0 if frozen else group.get("share", 1.0) * pace.rate
+            group["betas"] = (pace.momentum, group["betas"][1])
         optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         if self.recipe.clip:
@@ -87,6 +94,22 @@ class Minimise:
                 net, optimizer, max_norm=self.recipe.clip, error_if_nonfinite=finite
             )
         optimizer.step()
+
+
+def _groups(family: Family, net: nn.Module, shares: tuple[float, ...]) -> list[dict[str, Any]]:
+    """Parameters of each layer group, and its share of the rate."""
+    groups = [[p for module in group for p in module.parameters()] for group in family.groups(net)]
+    shares = shares or family.shares
+    if len(shares) != len(groups):
+        raise OptionError(f"the network has {len(groups)} layer groups, not {len(shares)} shares")
+    # A layer that has a group of its own does not belong to one around it.
+    taken: set[nn.Parameter] = set()
+    found = []
+    for parameters, share in reversed(list(zip(groups, shares, strict=True))):
+        # Lists, as a saved optimizer knows its parameters by their order alone.
+        found.append({"params": [p for p in parameters if p not in taken], "share": share})
+        taken |= set(parameters)
+    return found[::-1]
 
 
 class _Both(nn.Module):
@@ -126,12 +149,12 @@ class Duel(Minimise):
         """See `Minimise.parts`."""
         return super().parts() | {"judge": self.judge, "judge_optimizer": self.judge_optimizer}
 
-    def step(self, lr: Tensor, hr: Tensor, rate: float) -> Figures:
+    def step(self, lr: Tensor, hr: Tensor, pace: Pace) -> Figures:
         """Train the generator, then the discriminator, on one batch of uint8 crops."""
         lr, hr = self._ready(lr), self._ready(hr)
         self.planes.train()
         freeze_norms(self.net)
-        made, hr = self._inner(self.planes(lr), hr)
+        made, hr = self._inner(self.planes(lr), hr, hr.shape[-1] // lr.shape[-1])
         figures, total = self._losses(made, hr)
         kind = self.adversary.kind
         # The discriminator takes [-1, 1]. It judges without learning, and so outside what
@@ -146,11 +169,11 @@ class Duel(Minimise):
         fooled = fooling_loss(kind, real, doubted)
         self.judge.requires_grad_(True)
         total = total + self.adversary.weight * fooled
-        self._descend(self.planes, self.optimizer, total, rate)
+        self._descend(self.planes, self.optimizer, total, pace)
 
         photos, fakes = self.both(2 * hr - 1, 2 * made.detach() - 1)
         judged = judge_loss(kind, photos.float(), fakes.float())
-        self._descend(self.both, self.judge_optimizer, judged, rate)
+        self._descend(self.both, self.judge_optimizer, judged, replace(pace, frozen=0))
         return figures | {"adversarial": fooled.detach(), "judge": judged.detach()}
 
 

@@ -1,32 +1,11 @@
-"""Learning rates, averaged weights, and batch norm without batch statistics."""
+"""Averaged weights, and batch norm without batch statistics."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
 
 from srkit.training.expansion import collapsed
-from srkit.training.recipe import Recipe
-
-
-def rate_at(step: int, recipe: Recipe) -> float:
-    """The learning rate of a step: a linear warm-up, then a cosine to zero, or steps.
-
-    Examples
-    --------
-    >>> recipe = Recipe(model="espcn", steps=110, warmup=10, rate=1.0)
-    >>> [rate_at(step, recipe) for step in (0, 10, 60, 110)]
-    [0.1, 1.0, 0.5, 0.0]
-    """
-    if step < recipe.warmup:
-        return recipe.rate * (step + 1) / recipe.warmup
-    if recipe.schedule == "step":
-        passed = sum(step >= share * recipe.steps for share in recipe.milestones)
-        return recipe.rate * recipe.factor**passed
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return recipe.rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
 def freeze_norms(net: nn.Module) -> None:

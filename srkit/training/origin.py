@@ -12,19 +12,23 @@ from torch import Tensor, nn
 import srkit
 from srkit.adapters.luma_weights import stated_scale
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.errors import WeightsError
+from srkit.errors import OptionError, WeightsError
 from srkit.imaging.atomic import replacing
 from srkit.training.families import Family
 from srkit.weights import sha256, weights_path
 
 
-def network(family: Family, scale: int, init: str | Path, seed: int) -> tuple[nn.Module, str]:
+def network(
+    family: Family, scale: int, init: str | Path, seed: int, encoder: str = ""
+) -> tuple[nn.Module, str]:
     """The network to start from, and what it is: for headers.
 
     Parameters
     ----------
     init
         ``""`` for bicubic interpolation, or a model's name, or a weights file.
+    encoder
+        Of a new network, which has one: see `Recipe`.
 
     Raises
     ------
@@ -32,8 +36,10 @@ def network(family: Family, scale: int, init: str | Path, seed: int) -> tuple[nn
         If the weights are of another network or scale.
     """
     torch.manual_seed(seed)
+    if encoder and (init or not family.encoded):
+        raise OptionError("an encoder is for a new network that has one, such as unet")
     if not init:
-        net = family.build(scale)
+        net = family.encoded(scale, encoder) if family.encoded else family.build(scale)
         family.start(net)
         return net, "bicubic interpolation"
     path = _path(init, scale, family)

@@ -13,8 +13,18 @@ from typing import Any, Literal
 from srkit.errors import MissingDependencyError, OptionError
 from srkit.training import degradations as degrading
 from srkit.training import losses as losing
+from srkit.training import stages as staging
 from srkit.training.degradations import Blur, Degradation, Downsample, Jpeg, Noise, Shuffled
-from srkit.training.losses import Adversary, Features, Loss, Perceptual, Pixel
+from srkit.training.losses import (
+    NORMALISED,
+    Adversary,
+    FeatureLoss,
+    Features,
+    Loss,
+    Perceptual,
+    Pixel,
+)
+from srkit.training.stages import Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,24 +34,37 @@ class Recipe:
     Attributes
     ----------
     model
-        The network: ``"srresnet"``, ``"espcn"``, ``"fsrcnn"`` or ``"neural-enhance"``.
+        The network: ``"srresnet"``, ``"espcn"``, ``"fsrcnn"``, ``"neural-enhance"`` or
+        ``"unet"``.
+    encoder
+        Of a new U-Net: ``"small"`` or ``"resnet34"``, which start at random, or the path
+        of a state dict of torchvision's resnet34; "" for the small one.
     start
         Weights to start from where the caller names none: a model's name, or "" for
         bicubic interpolation.
     steps, batch, crop
         Optimizer steps; crops a step and process; side of a crop in LR pixels.
     rate, betas
-        Adam's highest learning rate, and its decays. The network's last layer learns
-        ten times slower.
+        Adam's highest learning rate, and its decays.
+    weight_decay
+        Of AdamW: what weights lose at each step, as a share of the rate.
+    shares
+        The rate of each of the network's layer groups, as a share of `rate`; () for the
+        network's own: its last layer, or the encoder of a U-Net, learns ten times slower.
     schedule, warmup, milestones, factor
         ``"cosine"``: to zero at the last step. ``"step"``: times `factor` at each of
         the milestones, which are shares of the steps. Both after a linear warm-up of
-        so many steps.
+        so many steps. ``"one_cycle"``: up and down by half a cosine each, as fastai does.
+    stages
+        Parts of the run, each with a schedule of its own, in which crops, batches and rates
+        may differ and layer groups be frozen; see `srkit.training.stages.Stage`.
     clip
         Bound of the gradient's norm; 0 for none.
     expand
         Inner size, in output channels, of the products as which convolutions are trained;
         0 trains them as they are. See `srkit.training.expansion`.
+    weight_norm
+        Whether a U-Net's decoder is trained as directions and lengths of its kernels.
     ema
         Decay of the averaged weights, which are the result.
     losses
@@ -71,19 +94,24 @@ class Recipe:
     # Understood by pydantic, which reads recipes from files.
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
 
-    model: Literal["srresnet", "espcn", "fsrcnn", "neural-enhance"]
+    model: Literal["srresnet", "espcn", "fsrcnn", "neural-enhance", "unet"]
+    encoder: str = ""
     start: str = ""
     steps: int = 20000
     batch: int = 16
     crop: int = 24
     rate: float = 2.5e-4
     betas: tuple[float, float] = (0.9, 0.999)
-    schedule: Literal["cosine", "step"] = "cosine"
+    weight_decay: float = 0.0
+    shares: tuple[float, ...] = ()
+    schedule: Literal["cosine", "step", "one_cycle"] = "cosine"
     warmup: int = 100
     milestones: tuple[float, ...] = (0.5, 0.75)
     factor: float = 0.5
+    stages: tuple[Stage, ...] = ()
     clip: float = 1.0
     expand: int = 0
+    weight_norm: bool = False
     ema: float = 0.999
     losses: tuple[Loss, ...] = (Pixel(),)
     adversary: Adversary | None = None
@@ -103,7 +131,7 @@ class Recipe:
         whole = ("steps", "batch", "crop", "held_out", "check_every", "save_every", "picture_every")
         for name in whole:
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("warmup", "rim", "workers", "clip", "expand", "seed"):
+        for name in ("warmup", "rim", "workers", "clip", "expand", "seed", "weight_decay"):
             _require(getattr(self, name) >= 0, name, "not negative", getattr(self, name))
         _require(self.rate > 0, "rate", "above 0", self.rate)
         _require(0 < self.factor <= 1, "factor", "above 0 and up to 1", self.factor)
@@ -112,7 +140,10 @@ class Recipe:
         _require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
         _require(0 <= self.flat <= 1, "flat", "from 0 to 1", self.flat)
         _require(all(0 <= b < 1 for b in self.betas), "betas", "from 0 to below 1", self.betas)
-        _require(2 * self.rim < self.crop, "rim", f"less than half of crop={self.crop}", self.rim)
+        staging.check(self.stages)
+        for crop in {stretch.stage.crop for stretch in staging.stretches(self)}:
+            _require(2 * self.rim < crop, "rim", f"less than half of crop={crop}", self.rim)
+        _require(all(s >= 0 for s in self.shares), "shares", "not negative", self.shares)
         losing.check(self.losses, self.adversary)
         degrading.check(self.degradations)
 
@@ -217,6 +248,25 @@ _TINY = Recipe(
     picture_every=20000,
 )
 
+# After fastai's lesson 7, for an encoder that starts at random: nothing is frozen, and all layers
+# learn at one rate. Pixels are weighted as if they were normalised.
+_UNET = Recipe(
+    model="unet",
+    steps=40000,
+    batch=8,
+    crop=32,
+    rate=5e-4,
+    betas=(0.95, 0.99),
+    weight_decay=1e-3,
+    shares=(1.0, 1.0, 1.0),
+    schedule="one_cycle",
+    stages=(Stage(), Stage(crop=48, rate=0.3)),
+    weight_norm=True,
+    losses=(Pixel(weight=NORMALISED), FeatureLoss()),
+    rim=2,
+    flat=0.05,
+)
+
 # Blur, noise and JPEG as poor photos have them, in any order, before or after shrinking.
 POOR_PHOTO: tuple[Degradation, ...] = (
     Shuffled((Blur(sigma=(0.0, 1.5)), Downsample(kernel="bicubic"), Noise(sigma=(0.0, 10.0)))),
@@ -246,6 +296,17 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "espcn": _TINY,
     "fsrcnn": dataclasses.replace(_TINY, model="fsrcnn"),
+    "unet": _UNET,
+    "unet-repair": dataclasses.replace(
+        _UNET,
+        crop=128,
+        rim=8,
+        stages=(Stage(), Stage(crop=192, rate=0.3)),
+        degradations=(
+            Shuffled((Blur(sigma=(0.0, 1.2)), Noise(sigma=(0.0, 8.0)))),
+            Jpeg(quality=(25.0, 90.0), shifted=0.5),
+        ),
+    ),
     # As neural-enhance's first stage, with L1 for what its total variation was for.
     "neural-enhance": Recipe(
         model="neural-enhance",

@@ -13,9 +13,9 @@ from srkit.errors import ImageError, MissingDependencyError, OptionError, Weight
 from srkit.imaging.resize import imresize
 
 torch = pytest.importorskip("torch")
-from srkit.adapters.pytorch import stlpips  # noqa: E402
-from srkit.adapters.pytorch.nets.blurpool import VGG16, AlexNet, BlurPool  # noqa: E402
-from srkit.adapters.pytorch.stlpips import StLpips  # noqa: E402
+from srkit.adapters.pytorch import stlpips
+from srkit.adapters.pytorch.nets.blurpool import VGG16, AlexNet, BlurPool
+from srkit.adapters.pytorch.stlpips import StLpips
 
 
 def _pairs():

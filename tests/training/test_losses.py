@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,12 +14,16 @@ torch = pytest.importorskip("torch", reason="training needs it: pip install 'srk
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
+from torch.nn import functional
+
 from srkit import MissingDependencyError, OptionError
 from srkit.adapters.enhance.vgg import vgg_shapes
 from srkit.adapters.pytorch.stlpips import StLpips
 from srkit.training import backbones
 from srkit.training.losses import (
+    NORMALISED,
     Adversary,
+    FeatureLoss,
     Features,
     Perceptual,
     Pixel,
@@ -94,6 +99,62 @@ def test_gram_knows_each_picture_of_a_batch_apart():
 def pictures(count=2, side=48):
     generator = torch.Generator().manual_seed(1)
     return [torch.rand(count, 3, side, side, generator=generator) for _ in range(2)]
+
+
+def three_blocks(rgb, last):
+    """Features that can be worked out by hand: the picture, twice it, and its colours' mean."""
+    return [rgb, 2 * rgb, rgb.mean(1, keepdim=True)][:last]
+
+
+def test_the_feature_loss_of_two_pixels_by_hand(monkeypatch):
+    monkeypatch.setattr(backbones, "extractor", lambda name, device: three_blocks)
+    made = torch.tensor([[[[1.0, 0.0]], [[0.5, 0.0]], [[0.0, 0.0]]]])
+    photo = torch.tensor([[[[0.0, 0.0]], [[0.5, 1.0]], [[0.0, 0.0]]]])
+    # Block 2: |2|, |2| of six values. Block 3: means 0.5, 0 against 1/6, 1/3: a third each.
+    features = 3.0 * (4 / 6) + 0.5 * (1 / 3)
+    # Gram matrices, divided by C*H*W. Block 2, of 2 0 / 1 0 / 0 0 and 0 0 / 1 2 / 0 0:
+    # 4 2 / 2 1 and 0 0 / 0 5 over 6 differ by 4 + 2 + 2 + 4 over 6, a ninth of it each.
+    # Block 3: 1/4 and 1/36 + 1/9 = 5/36 over 2.
+    grams = 3.0**2 * (12 / 6 / 9) + 0.5**2 * ((9 - 5) / 36 / 2)
+    loss = FeatureLoss(blocks=(2, 3), weights=(3.0, 0.5), gram=10.0, backbone="vgg16_bn")
+    assert loss(made, photo).item() == pytest.approx(features + 10 * grams, rel=1e-5)
+    plain = dataclasses.replace(loss, gram=0.0)
+    assert plain(made, photo).item() == pytest.approx(features, rel=1e-5)
+
+
+def test_the_feature_loss_has_fastais_weights():
+    """Lesson 7 of 2019: blocks after relu 3_3, 4_3 and 5_3, w = 5, 15, 2, Gram 5e3 w²."""
+    loss = FeatureLoss()
+    assert (loss.blocks, loss.weights, loss.gram) == ((3, 4, 5), (5.0, 15.0, 2.0), 5e3)
+
+
+def test_the_feature_loss_wants_a_weight_for_each_block():
+    with pytest.raises(OptionError, match="one a block"):
+        check((FeatureLoss(blocks=(3, 4)),), None)
+
+
+@PERCEPTUAL
+def test_features_of_the_offline_backbone_are_brought_to_the_size_of_vgg16_bns():
+    """At the end of fastai's first stage pixels, features and Gram terms had these values."""
+    published = {"pixel": 0.1356, 3: 0.2157, 4: 0.2774, 5: 0.1896}
+    grams = {3: 0.4325, 4: 1.0186, 5: 0.9178}
+    from skimage import data
+
+    ratios = {}
+    photos = [torch.from_numpy(x[100:228, 100:228].copy()) for x in (data.astronaut(), data.cat())]
+    photo = torch.stack(photos).permute(0, 3, 1, 2).float() / 255
+    # What such a network leaves is like what shrinking by a third takes away.
+    small = functional.interpolate(photo, scale_factor=0.5, mode="area")
+    made = functional.interpolate(small, scale_factor=2, mode="bicubic").clamp(0, 1)
+    pixel = NORMALISED * Pixel()(made, photo).item() / published["pixel"]
+    for block, weight in zip((3, 4, 5), (5.0, 15.0, 2.0), strict=True):
+        one = FeatureLoss(blocks=(block,), weights=(weight,), gram=0.0, backbone="blurpool")
+        features = one(made, photo).item()
+        both = dataclasses.replace(one, gram=5e3)(made, photo).item()
+        ratios[block] = features / published[block] / pixel
+        ratios[-block] = (both - features) / grams[block] / pixel
+    # Of one order of magnitude, which they are not by themselves: 0.04 to 4.
+    assert all(0.25 < ratio < 4 for ratio in ratios.values()), ratios
 
 
 @PERCEPTUAL

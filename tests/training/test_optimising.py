@@ -1,8 +1,6 @@
-"""Learning rates, averages and frozen norms, by hand."""
+"""Averages, frozen norms and layer groups, by hand."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 
@@ -13,35 +11,16 @@ pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[tr
 from lightning_fabric import Fabric
 from torch import nn
 
+from srkit import OptionError
+from srkit.adapters.pytorch.nets.espcn import ESPCN
+from srkit.adapters.pytorch.nets.resnet import Form
+from srkit.adapters.pytorch.nets.unet import UNet
 from srkit.training import RECIPES, Recipe
 from srkit.training.families import FAMILIES
+from srkit.training.losses import Pixel
 from srkit.training.methods import Minimise
-from srkit.training.optimising import Average, freeze_norms, rate_at
-
-
-def test_a_cosine_falls_from_the_end_of_the_warmup_to_zero():
-    recipe = Recipe(model="espcn", steps=44, warmup=4, rate=2.0)
-    rates = [rate_at(step, recipe) for step in (0, 1, 3, 4, 14, 24, 34, 44)]
-    bend = math.sqrt(0.5)
-    assert rates == pytest.approx([0.5, 1.0, 2.0, 2.0, 1 + bend, 1.0, 1 - bend, 0.0])
-
-
-def test_steps_fall_at_their_milestones():
-    recipe = Recipe(
-        model="espcn", steps=100, warmup=2, rate=8.0,
-        schedule="step", milestones=(0.5, 0.8, 0.9), factor=0.5,
-    )  # fmt: skip
-    steps = (0, 1, 2, 49, 50, 79, 80, 89, 90, 100)
-    assert [rate_at(step, recipe) for step in steps] == [4, 8, 8, 8, 4, 4, 2, 2, 1, 1]
-
-
-def test_without_a_warmup_the_rate_starts_at_its_height():
-    assert rate_at(0, Recipe(model="espcn", steps=10, warmup=0, rate=3.0)) == 3.0
-
-
-def test_a_warmup_longer_than_the_run_is_cut_off():
-    recipe = Recipe(model="espcn", steps=5, warmup=10, rate=1.0)
-    assert [rate_at(step, recipe) for step in (0, 4, 5)] == pytest.approx([0.1, 0.5, 0.6])
+from srkit.training.optimising import Average, freeze_norms
+from srkit.training.stages import Pace
 
 
 class Numbers(nn.Module):
@@ -100,7 +79,15 @@ def test_frozen_norms_use_and_keep_the_statistics_they_have():
     assert net[0].weight.grad is not None
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+LAST = {
+    "srresnet": "conv_block3.",
+    "espcn": "conv3.",
+    "fsrcnn": "deconv.",
+    "neural-enhance": "out.",
+}
+
+
+@pytest.mark.parametrize("name", LAST)
 def test_the_optimizer_knows_parameters_in_their_order_and_the_last_layer_is_slow(name):
     """A saved optimizer is loaded by the order of parameters, so it must be a fixed one."""
     family = FAMILIES[name]
@@ -108,15 +95,41 @@ def test_the_optimizer_knows_parameters_in_their_order_and_the_last_layer_is_slo
     fabric = Fabric(accelerator="cpu", devices=1)
     method = Minimise(fabric, RECIPES[name], family, net)
     names = {id(parameter): name for name, parameter in net.named_parameters()}
-    last = {
-        "srresnet": "conv_block3.",
-        "espcn": "conv3.",
-        "fsrcnn": "deconv.",
-        "neural-enhance": "out.",
-    }[name]
+    last = LAST[name]
     groups = [[names[id(p)] for p in g["params"]] for g in method.optimizer.param_groups]
     assert groups[0] == [n for n in names.values() if not n.startswith(last)]
     assert groups[1] == [n for n in names.values() if n.startswith(last)]
     lr, hr = (torch.randint(0, 256, (1, n, n, 3)).byte() for n in (24, 48))
-    method.step(lr, hr, 2e-4)
+    method.step(lr, hr, Pace(2e-4, 0.8))
     assert [group["lr"] for group in method.optimizer.param_groups] == [2e-4, 2e-5]
+    assert [group["betas"] for group in method.optimizer.param_groups] == [(0.8, 0.999)] * 2
+
+
+def test_groups_of_a_unet_learn_at_their_shares_and_frozen_ones_not_at_all():
+    torch.manual_seed(0)
+    net = UNet(2, Form((8, 8), (1, 1)))
+    fabric = Fabric(accelerator="cpu", devices=1)
+    recipe = Recipe(model="unet", shares=(0.1, 0.5, 1.0), losses=(Pixel(),))
+    method = Minimise(fabric, recipe, FAMILIES["unet"], net)
+    groups = {
+        0: ("encoder.conv1", "encoder.bn1", "encoder.layer1"),
+        1: ("encoder.layer2",),
+        2: ("norm", "middle", "blocks", "up", "cross", "out"),
+    }
+    for number, group in enumerate(method.optimizer.param_groups):
+        wanted = [p for n, p in net.named_parameters() if n.startswith(groups[number])]
+        assert {id(p) for p in group["params"]} == {id(p) for p in wanted}
+    before = {name: p.detach().clone() for name, p in net.named_parameters()}
+    lr, hr = (torch.randint(0, 256, (1, n, n, 3)).byte() for n in (16, 32))
+    method.step(lr, hr, Pace(1e-3, 0.9, frozen=1))
+    assert [group["lr"] for group in method.optimizer.param_groups] == [0.0, 0.5e-3, 1e-3]
+    kept = [n for n, p in net.named_parameters() if torch.equal(p, before[n])]
+    learned = [n for n in before if n not in kept]
+    assert all(n.startswith(groups[0]) for n in kept)
+    assert not any(n.startswith(groups[0]) for n in learned)
+
+
+def test_shares_have_to_be_one_a_group():
+    recipe = Recipe(model="espcn", shares=(1.0, 0.1, 0.1))
+    with pytest.raises(OptionError, match="2 layer groups, not 3 shares"):
+        Minimise(Fabric(accelerator="cpu", devices=1), recipe, FAMILIES["espcn"], ESPCN(2))

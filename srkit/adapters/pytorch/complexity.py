@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -28,7 +27,7 @@ class _Counter(fx.Interpreter):
 
 
 @torch.inference_mode()
-def multiply_adds(traced: fx.GraphModule, channels: int) -> float:
+def multiply_adds(traced: fx.GraphModule, channels: int, multiple: int = 1) -> float:
     """Multiplications (each with an addition) of all convolutions for one LR pixel.
 
     Parameters
@@ -37,8 +36,11 @@ def multiply_adds(traced: fx.GraphModule, channels: int) -> float:
         A network as `trace` gives it.
     channels
         Channels of its input.
+    multiple
+        Of which its sides are multiples.
     """
     like = next(traced.parameters())
     counter = _Counter(traced, garbage_collect_values=True)
-    counter.run(torch.zeros(1, channels, SIDE, SIDE, device=like.device, dtype=like.dtype))
-    return counter.total / math.prod((SIDE, SIDE))
+    side = -(-SIDE // multiple) * multiple
+    counter.run(torch.zeros(1, channels, side, side, device=like.device, dtype=like.dtype))
+    return counter.total / side**2

@@ -26,6 +26,8 @@ from srkit.adapters.pytorch.enhance import TorchEnhance, enhance_scale
 from srkit.adapters.pytorch.frozen import run_frozen
 from srkit.adapters.pytorch.luma import LumaUpscaler
 from srkit.adapters.pytorch.srresnet import SRResNetUpscaler, looks_like_srresnet, scale_of
+from srkit.adapters.pytorch.unet import NAME as UNET
+from srkit.adapters.pytorch.unet import UNetUpscaler, looks_like_unet
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
@@ -42,6 +44,7 @@ class Architecture:
     scale: Callable[[Tensors], int] | None  # None where tensors do not tell
     upscaler: Callable[..., TorchUpscaler]
     colour: Literal["rgb", "luma"] = "rgb"
+    least: int = 2  # the smallest scale that a header may state
 
 
 ARCHITECTURES = (
@@ -54,6 +57,7 @@ ARCHITECTURES = (
     Architecture("ESPCN", looks_like_espcn, espcn_scale, LumaUpscaler, "luma"),
     Architecture("FSRCNN", looks_like_fsrcnn, None, LumaUpscaler, "luma"),
     Architecture("neural-enhance", looks_like_enhance, enhance_scale, TorchEnhance),
+    Architecture(UNET, looks_like_unet, None, UNetUpscaler, least=1),
 )
 
 
@@ -116,7 +120,7 @@ def open_checkpoint(
             f"{path} holds weights of a network that srkit does not have (it has {names}); "
             f"its first tensors are {first}"
         )
-    found = kind.scale(tensors) if kind.scale else stated_scale(header) or scale
+    found = kind.scale(tensors) if kind.scale else stated_scale(header, kind.least) or scale
     if found is None:
         raise OptionError(f"{path} does not tell for which scale its weights are; give scale=")
     if scale not in (None, found):

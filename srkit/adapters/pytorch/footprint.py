@@ -36,7 +36,7 @@ def _is_plane(value: object) -> bool:
 
 
 @torch.inference_mode()
-def bytes_per_pixel(traced: fx.GraphModule, channels: int) -> float:
+def bytes_per_pixel(traced: fx.GraphModule, channels: int, multiple: int = 1) -> float:
     """Working memory of a network in bytes for each LR pixel of its input.
 
     Parameters
@@ -45,11 +45,14 @@ def bytes_per_pixel(traced: fx.GraphModule, channels: int) -> float:
         A network on its device, in its precision, as `trace` gives it.
     channels
         Channels of its input.
+    multiple
+        Of which its sides are multiples.
     """
     # A network without parameters, as some graphs are, runs anywhere.
     like = next(itertools.chain(traced.parameters(), traced.buffers()), torch.zeros(()))
     dtype = like.dtype if like.is_floating_point() else torch.float32
-    tile = torch.zeros(1, channels, PROBE, PROBE, device=like.device, dtype=dtype)
+    side = -(-PROBE // multiple) * multiple
+    tile = torch.zeros(1, channels, side, side, device=like.device, dtype=dtype)
     watch = _Watch(traced, garbage_collect_values=True)
     watch.run(tile)
-    return HEADROOM * watch.peak / PROBE**2
+    return HEADROOM * watch.peak / side**2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import fx, nn
@@ -16,7 +16,7 @@ from srkit.errors import WeightsError
 # Layers that look at one pixel at a time.
 POINTWISE = (
     nn.PReLU, nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.GELU,
-    nn.BatchNorm2d, nn.Identity, nn.Dropout, Reorder,
+    nn.BatchNorm2d, nn.Identity, nn.Dropout, Reorder, nn.ReplicationPad2d,
 )  # fmt: skip
 POINTWISE_FUNCTIONS = {
     "add", "sub", "mul", "truediv", "iadd", "imul", "cat", "tanh", "relu", "sigmoid", "clamp",
@@ -69,6 +69,8 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
     if isinstance(layer, nn.Conv2d) and all(s == 1 for s in layer.stride):
         widest = max(d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
         return radius + Fraction(math.ceil(widest / 2)) / density, density
+    if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
+        layer = _as_convolution(layer)
     if isinstance(layer, nn.Conv2d):
         return radius + Fraction(_reach_beyond(layer)) / density, density / int(layer.stride[0])
     if isinstance(layer, nn.ConvTranspose2d):
@@ -84,6 +86,13 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
     if layer is None and str(name).strip("_") in POINTWISE_FUNCTIONS:
         return reach
     raise WeightsError(f"the receptive field of {layer or name} is not known")
+
+
+def _as_convolution(pool: nn.MaxPool2d | nn.AvgPool2d) -> nn.Conv2d:
+    """A convolution that sees what a pooling layer sees."""
+    size, stride, padding = (cast(int, n) for n in (pool.kernel_size, pool.stride, pool.padding))
+    with torch.device("meta"):
+        return nn.Conv2d(1, 1, size, stride, padding)
 
 
 def _reach_beyond(layer: nn.Conv2d) -> int:

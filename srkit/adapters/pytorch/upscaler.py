@@ -67,7 +67,7 @@ class TorchUpscaler(Upscaler):
 
     @functools.cached_property
     def _measured(self) -> float:
-        return bytes_per_pixel(self._graph, self._channels)
+        return bytes_per_pixel(self._graph, self._channels, self.card.multiple)
 
     @property
     def bytes_per_pixel(self) -> float:
@@ -82,7 +82,7 @@ class TorchUpscaler(Upscaler):
     @property
     def multiply_adds(self) -> float:
         """Multiplications of the convolutions for one LR pixel."""
-        return multiply_adds(self._graph, self._channels)
+        return multiply_adds(self._graph, self._channels, self.card.multiple)
 
     @property
     def _channels(self) -> int:
