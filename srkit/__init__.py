@@ -195,7 +195,8 @@ def train(
     ----------
     recipe
         ``"srresnet"``, ``"srgan"``, ``"photo"``, ``"espcn"``, ``"fsrcnn"``,
-        ``"neural-enhance"``, ``"neural-enhance-repair"``, or a `srkit.training.Recipe`.
+        ``"neural-enhance"``, ``"neural-enhance-repair"``, ``"unet"``,
+        ``"unet-repair"``, or a `srkit.training.Recipe`.
     photos
         Folder of pictures of any format and size, searched to any depth. A broken one
         is skipped with a warning.

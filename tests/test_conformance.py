@@ -60,6 +60,22 @@ def test_srresnet_of_random_weights_conforms(check):
     check(lambda: SRResNetUpscaler(srkit.card("srresnet"), 4, weights))
 
 
+@pytest.mark.parametrize(
+    "check",
+    [check for check in testing.CHECKS if check is not testing.check_constant],
+    ids=lambda check: check.__name__,
+)
+def test_a_unet_of_random_weights_conforms(check):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from srkit.adapters.pytorch.nets.resnet import Form
+    from srkit.adapters.pytorch.nets.unet import UNet
+    from srkit.adapters.pytorch.unet import UNetUpscaler
+
+    torch.manual_seed(0)
+    weights = UNet(2, Form((8, 12), (1, 1))).state_dict()
+    check(lambda: UNetUpscaler(srkit.card("srresnet"), 2, weights))
+
+
 # --- the kit itself: what is wrong is caught, by the check that is for it -----------------
 
 

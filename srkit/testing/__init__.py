@@ -46,6 +46,7 @@ from srkit.testing.results import (
     check_threads,
 )
 from srkit.testing.tiles import (
+    check_blending,
     check_memory_failures,
     check_memory_limit,
     check_memory_never_enough,
@@ -58,6 +59,7 @@ __all__ = [
     "Factory",
     "check_arrays",
     "check_batch",
+    "check_blending",
     "check_card",
     "check_constant",
     "check_deterministic",
@@ -103,6 +105,7 @@ CHECKS: tuple[Check, ...] = (
     check_invalid_output,
     check_offline,
     check_tiles,
+    check_blending,
     check_memory_failures,
     check_memory_limit,
     check_memory_never_enough,

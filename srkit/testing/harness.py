@@ -170,8 +170,10 @@ def memory_for(upscaler: Upscaler, height: int, width: int) -> int:
     80.0
     """
     radius, spare = upscaler.radius, 2 * (upscaler.card.multiple - 1)
-    # Along a short side the window ends with the rim of the image.
-    rows = height + 2 * (rim_of(upscaler) if height < 2 * upscaler.rim else radius) + spare
+    rows = height + 2 * radius + spare
+    if height < 2 * upscaler.rim:
+        # Along a short side the window is all that the network sees of the image.
+        rows = grid_of(upscaler, height, width).rows.extended
     columns = width + 2 * radius + spare
     return math.ceil(rows * columns * upscaler.bytes_per_pixel)
 
@@ -231,6 +233,20 @@ def hook(
         return map(after, run_rows(watched()))
 
     vars(upscaler).update(run=hooked, run_rows=hooked_rows)
+
+
+def exact(upscaler: Upscaler) -> Upscaler:
+    """The same upscaler, which never takes blended tiles from here on.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> exact(srkit.load("bicubic")).short_halo is None
+    True
+    """
+    if upscaler.short_halo is not None:
+        upscaler.short_halo = None
+    return upscaler
 
 
 def remember(upscaler: Upscaler) -> None:

@@ -7,10 +7,13 @@ from functools import partial
 
 import numpy as np
 
+from srkit.blending import Blend
+from srkit.engine import grid_of
 from srkit.testing.harness import (
     Factory,
     Floats,
     check,
+    exact,
     hook,
     least_memory,
     memory_for,
@@ -23,6 +26,8 @@ from srkit.testing.harness import (
 
 # Bytes in which every image here is one tile.
 PLENTY = 1 << 40
+# Levels of 255 by which blended tiles may differ from the whole image.
+BLENDED = 8
 # A model that is called more often than this is going round in circles.
 MOST_CALLS = 2000
 
@@ -30,15 +35,17 @@ MOST_CALLS = 2000
 @check
 def check_tiles(factory: Factory) -> None:
     """Any number of tiles gives the pixels of the whole image."""
-    upscaler, calls = factory(), _Calls()
+    upscaler = factory()
+    wide = upscaler.short_halo is not None
+    upscaler, calls = exact(upscaler), _Calls()
     remember(upscaler)
     hook(upscaler, before=calls.count)
     long = 2 * upscaler.radius + 43
     cases = (
         (5, long, memory_for(upscaler, 5, 13)),
         (long, 5, memory_for(upscaler, 5, 29)),
-        # The smallest tiles that are planned.
-        (17, long, least_memory(upscaler, 17, long)),
+        # The smallest tiles that are planned: of models with a wide field, never.
+        *([] if wide else [(17, long, least_memory(upscaler, 17, long))]),
     )
     for height, width, memory in cases:
         levels = noise((height, width, 3), np.uint8)
@@ -57,7 +64,7 @@ def check_memory_failures(factory: Factory) -> None:
 
     A tiler that then starts again in mid-image writes wrong pixels.
     """
-    upscaler = factory()
+    upscaler = exact(factory())
     remember(upscaler)
     calls = _Calls()
     hook(upscaler, before=calls.fail)
@@ -77,7 +84,7 @@ def check_memory_failures(factory: Factory) -> None:
 @check
 def check_memory_limit(factory: Factory) -> None:
     """Where tiles beyond some size never fit, smaller ones are found by themselves."""
-    upscaler = factory()
+    upscaler = exact(factory())
     image = noise((15, 2 * upscaler.radius + 30, 3))
     wanted = upscaler.upscale(image, memory=PLENTY)
     calls = _Calls()
@@ -85,6 +92,28 @@ def check_memory_limit(factory: Factory) -> None:
     calls.most = int(memory_for(upscaler, 15, 20) / upscaler.bytes_per_pixel)
     got = upscaler.upscale(image, memory=PLENTY)
     require_same(got, wanted, f"tiles of at most {calls.most} pixels fit, and the result")
+
+
+@check
+def check_blending(factory: Factory) -> None:
+    """Tiles with too short a halo, for models that bear it, give a whole picture without seams.
+
+    Not the exact one: on noise the worst value is at most 8 levels of 255 off.
+    """
+    upscaler = factory()
+    if upscaler.short_halo is None:
+        return
+    height, width = 9, 3 * upscaler.radius
+    image = noise((height, width, 3), np.uint8)
+    whole = upscaler.upscale(image, memory=PLENTY)
+    calls = _Calls()
+    hook(upscaler, before=calls.count)
+    blend = Blend.of(grid_of(upscaler, height, width), upscaler.short_halo, upscaler.scale)
+    memory = math.ceil(blend.memory(blend.least, upscaler.bytes_per_pixel))
+    got = upscaler.upscale(image, memory=memory)
+    require(calls.made > 1, "the kit's memory is enough for the whole image")
+    worst = np.abs(got.astype(int) - whole).max()
+    require(worst <= BLENDED, f"blended tiles are up to {worst} levels off")
 
 
 @check

@@ -285,6 +285,14 @@ def _normalise(net: nn.Module) -> None:
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    # States from before a setting existed have what is its default now.
+    defaults = {
+        field.name: field.default
+        for field in dataclasses.fields(Recipe)
+        if field.default is not dataclasses.MISSING
+    }
+    known: dict[str, Any] = json.loads(json.dumps(defaults, default=dataclasses.asdict))
+    old = known | dict(old)
     names = [k for k in new if old.get(k) != new[k]]
     return ", ".join(f"{k} was {old.get(k)!r}, is {new[k]!r}" for k in names)
 

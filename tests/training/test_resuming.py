@@ -137,6 +137,42 @@ def test_a_stopped_duel_ends_as_one_that_was_not(photos, tmp_path, tiny, rows, m
     assert rows(stopped) == rows(whole)
 
 
+def test_a_run_stopped_in_its_second_stage_ends_as_one_that_was_not(
+    photos, tmp_path, cache, tiny, rows, monkeypatch
+):
+    tiny |= {"steps": 6, "check_every": 6, "save_every": 1, "losses": [{"kind": "l1"}]}
+    options = {
+        **tiny, "scale": 4, "cache": cache, "weight_norm": True, "weight_decay": 1e-3,
+        "schedule": "one_cycle", "betas": (0.95, 0.99), "shares": (0.1, 0.1, 1.0),
+        "stages": [{"frozen": 2}, {"crop": 16, "batch": 1}],
+    }  # fmt: skip
+    stopped, whole = tmp_path / "stopped", tmp_path / "whole"
+    with monkeypatch.context() as patch:
+        stop_after(patch, Minimise, 4)
+        with pytest.raises(StoppedError):
+            srkit.train("unet", photos, stopped, **options)
+    assert torch.load(stopped / "state.pth", weights_only=True)["step"] == 4
+    srkit.train("unet", photos, stopped, **options)
+    srkit.train("unet", photos, whole, **options)
+    same_result(stopped, whole)
+    assert rows(stopped) == rows(whole)
+
+
+def test_a_state_from_before_a_setting_existed_goes_on(photos, tmp_path, cache, tiny, rows):
+    options = {"scale": 2, "cache": cache, **tiny}
+    srkit.train("espcn", photos, tmp_path, **options)
+    state = torch.load(tmp_path / "state.pth", weights_only=True)
+    del state["settings"]["stages"], state["settings"]["weight_norm"]
+    torch.save(state, tmp_path / "state.pth")
+    srkit.train("espcn", photos, tmp_path, **options | {"steps": 8})
+    assert rows(tmp_path)[-1]["step"] == "8"
+    # But not with another value than the one that all had then.
+    del state["settings"]["clip"]
+    torch.save(state, tmp_path / "state.pth")
+    with pytest.raises(OptionError, match=r"clip was 1\.0, is 2\.0"):
+        srkit.train("espcn", photos, tmp_path, **options, clip=2.0)
+
+
 def test_more_steps_go_on_from_the_last(photos, tmp_path, cache, tiny, rows):
     options = {"scale": 2, "cache": cache}
     srkit.train("espcn", photos, tmp_path, **options, **tiny)

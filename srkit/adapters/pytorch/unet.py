@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -92,7 +93,8 @@ class UNetUpscaler(TorchUpscaler):
                 raise WeightsError(f"the weights of {card.name} are for x{found}, not x{scale}")
         net = build_unet(weights, scale)
         # Of users' files only the network tells which sides it takes.
-        card = dataclasses.replace(card, multiple=multiple_of(net.form, scale))
+        multiple = math.lcm(card.multiple, multiple_of(net.form, scale))
+        card = dataclasses.replace(card, multiple=multiple)
         self.short_halo = SHORT_HALO // scale
         super().__init__(card, scale, Interpolated(net), device=device, precision=precision)
 

@@ -79,9 +79,7 @@ class AVSR(nn.Module):
         self.scale, self.window, self.channels, self.size = scale, window, channels, size
         width = size.width
         # The first convolutions of all frames are one of so many groups.
-        self.frames = nn.Conv2d(
-            window * channels, window * width, 3, padding=1, groups=window
-        )
+        self.frames = nn.Conv2d(window * channels, window * width, 3, padding=1, groups=window)
         self.merge = nn.Conv2d(window * width, width, 3, padding=1)
         self.encode = nn.Sequential(
             nn.Conv2d(channels, size.encoder, 3, stride=scale, padding=1),
