@@ -103,7 +103,7 @@ def check_blending(factory: Factory) -> None:
     upscaler = factory()
     if upscaler.short_halo is None:
         return
-    height, width = 9, 3 * upscaler.radius
+    height, width = 9, 6 * upscaler.radius
     image = noise((height, width, 3), np.uint8)
     whole = upscaler.upscale(image, memory=PLENTY)
     calls = _Calls()
