@@ -178,7 +178,9 @@ class Canvas:
         source = _apart(colour) if layout == "cmyk" else colour
         if upscaler.window > 1 and source.ndim == 4:
             # A still picture is a video in which nothing moves; no copies are made of it.
-            source = np.broadcast_to(source[:, None], (len(source), upscaler.window, *source.shape[1:]))
+            source = np.broadcast_to(
+                source[:, None], (len(source), upscaler.window, *source.shape[1:])
+            )
         self.source = source
         self.target = _apart(self.result) if layout == "cmyk" else self.result
         self.top, self.out_top = top, out_top

@@ -67,7 +67,9 @@ class Colour:
         return WEIGHTS[self.matrix]
 
 
-def colour_of(matrix: int, range_: int, primaries: int, transfer: int, lines: int, form: str) -> Colour:
+def colour_of(
+    matrix: int, range_: int, primaries: int, transfer: int, lines: int, form: str
+) -> Colour:
     """What a video's tags say, and what is usual where they are silent.
 
     Parameters

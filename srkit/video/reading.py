@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import logging
 from collections.abc import Iterator
@@ -171,9 +172,9 @@ class Source:
             if pts is None:
                 pts = 0 if previous is None else previous + gap
             if previous is not None and pts <= previous:
-                # No two frames are shown at one time; the first is what players keep.
-                log.warning("%s: a second frame at %.3f s is left out", self.path, self.seconds(pts))
-                continue
+                # No container holds two frames of one time; none is lost for that.
+                log.warning("%s: two frames at %.3f s are set apart", self.path, self.seconds(pts))
+                pts = previous + 1
             previous = pts
             if found.picture is None:
                 log.warning("%s: the frame at %.3f s is broken", self.path, self.seconds(pts))
@@ -257,12 +258,14 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[_Found]
 
     def found(frames: list[VideoFrame]) -> Iterator[_Found]:
         for frame in frames:
-            if frame.pts is not None:
-                while due and due[0] < frame.pts:
+            # Containers such as AVI tell when a packet is to be decoded, and no more.
+            pts = frame.dts if frame.pts is None else frame.pts
+            if pts is not None:
+                while due and due[0] < pts:
                     yield _Found(None, heapq.heappop(due), 0)
-                if due and due[0] == frame.pts:
+                if due and due[0] == pts:
                     heapq.heappop(due)
-            yield _Found(None if frame.is_corrupt else frame, frame.pts, frame.duration or 0)
+            yield _Found(None if frame.is_corrupt else frame, pts, frame.duration or 0)
 
     for packet in _packets(container, stream):
         if packet.pts is not None and packet.size and not packet.is_discard:
@@ -273,6 +276,9 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[_Found]
             log.debug("packet at %s: %s", packet.pts, error)
             continue
         yield from found(frames)
+    with contextlib.suppress(av.error.FFmpegError):
+        # Where damage ended the packets early, the decoder still holds some frames.
+        yield from found(stream.decode(None))
     while due:
         yield _Found(None, heapq.heappop(due), 0)
 
