@@ -73,8 +73,8 @@ class Job:
         """Upscale colour planes ``(N, H, W, C)`` once, into planes of `dtype`.
 
         For a model with a window they may be ``(N, T, H, W, C)``, T frames for each one that
-        is made; where they are not, the picture stands for all of them. `top` and `out_top` are the values that stand for 1.0 before and after;
-        `advance` is told of pixels done.
+        is made; where they are not, the picture stands for all of them. `top` and `out_top`
+        are the values that stand for 1.0 before and after; `advance` is told of pixels done.
         """
         canvas = Canvas(self.upscaler, colour, top, layout, np.dtype(dtype), out_top)
         for pixels in self._paint(canvas):

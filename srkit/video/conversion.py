@@ -205,14 +205,6 @@ def _made(
 def _report(
     path: Path, source: Source, encoding: Encoding, work: Work, resumed: int, seconds: float
 ) -> VideoReport:
-    first = last = None
-    for packet in work.packets():
-        first = packet.pts if first is None else min(first, packet.pts)
-        last = (
-            packet.pts + packet.duration
-            if last is None
-            else max(last, packet.pts + packet.duration)
-        )
     return VideoReport(
         path=path,
         frames=work.frames,
@@ -220,6 +212,6 @@ def _report(
         broken=tuple(source.seconds(pts) for pts in work.broken),
         width=encoding.width,
         height=encoding.height,
-        duration=source.seconds((last or 0) - (first or 0)),
+        duration=source.seconds(work.segments[-1].end - work.segments[0].first),
         seconds=seconds,
     )

@@ -180,7 +180,7 @@ def _colour(facts: VideoFacts, form: str) -> Colour:
 
 def _headers_apart(container: str) -> bool:
     form = av.ContainerFormat(container, "w")
-    return bool(int(form.flags) & int(av.format.Flags.global_header.value))
+    return bool(form.flags & av.format.Flags.global_header.value)
 
 
 def container_of(suffix: str) -> str:
@@ -200,7 +200,7 @@ def container_of(suffix: str) -> str:
         return CONTAINERS[suffix.lower()]
     except KeyError:
         raise OptionError(
-            f"a video is written as {', '.join(CONTAINERS)}, not as {suffix or 'a file without suffix'}"
+            f"a video is written as {', '.join(CONTAINERS)}, not as {suffix or 'no suffix'}"
         ) from None
 
 

@@ -36,15 +36,35 @@ class Coded(NamedTuple):
     data: bytes
 
 
-def write_packets(path: Path, packets: Iterable[Coded]) -> tuple[int, int]:
-    """Write a segment; returns its number of packets, and its `delay`."""
-    times = []
+class Written(NamedTuple):
+    """What a segment holds.
+
+    Attributes
+    ----------
+    frames
+        Number of packets.
+    delay
+        Of the packets, see the function `delay`.
+    first, end
+        When its first frame appears and its last one goes, in the source's time base.
+    """
+
+    frames: int
+    delay: int
+    first: int
+    end: int
+
+
+def write_packets(path: Path, packets: Iterable[Coded]) -> Written:
+    """Write a segment of at least one packet."""
+    times, ends = list[int](), list[int]()
     with path.open("wb") as file:
         for packet in packets:
             times.append(packet.pts)
+            ends.append(packet.pts + packet.duration)
             file.write(_HEAD.pack(packet.pts, packet.duration, packet.key, len(packet.data)))
             file.write(packet.data)
-    return len(times), delay(times)
+    return Written(len(times), delay(times), min(times), max(ends))
 
 
 def read_packets(path: Path) -> Iterator[Coded]:

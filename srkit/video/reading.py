@@ -238,7 +238,7 @@ def main_stream(container: InputContainer, path: Path) -> VideoStream:
                 raise VideoError(f"{path}: this build of FFmpeg cannot decode its video")
             # Slices, not frames: where frames are decoded side by side, an error tells less
             # of which of them is broken.
-            stream.codec_context.thread_type = "SLICE"  # type: ignore[assignment]
+            stream.codec_context.thread_type = "SLICE"
             return stream
     raise VideoError(f"{path} holds no video")
 

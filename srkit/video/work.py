@@ -32,8 +32,8 @@ class Segment:
     ----------
     file
         Its name in the folder.
-    frames, delay
-        As `srkit.video.packets.write_packets` counts them.
+    frames, delay, first, end
+        As `srkit.video.packets.Written` has them.
     broken
         Times of frames in it that were replaced, in units of the source's time base.
     """
@@ -41,6 +41,8 @@ class Segment:
     file: str
     frames: int
     delay: int
+    first: int
+    end: int
     broken: list[int] = field(default_factory=list)
 
 
@@ -93,8 +95,8 @@ class Work:
     def add(self, packets: Iterable[Coded], broken: list[int]) -> None:
         """Write a segment and enter it in the manifest; `broken` may grow meanwhile."""
         name = f"{len(self.segments):06d}.packets"
-        frames, delay = write_packets(self.folder / name, packets)
-        self.segments.append(Segment(name, frames, delay, broken))
+        written = write_packets(self.folder / name, packets)
+        self.segments.append(Segment(name, *written, broken))
         self._save()
 
     def packets(self) -> Iterator[Coded]:
