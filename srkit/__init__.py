@@ -303,7 +303,7 @@ def upscale_video(
     src
         A video of any format that FFmpeg reads.
     dst
-        The result: .mp4, .m4v, .mov, .mkv, .webm, .avi, .ts or .nut.
+        The result: .mp4, .m4v, .mov, .mkv, .webm, .ts or .nut.
     model
         As for `load`, or a loaded model. Models of single images work frame by frame.
     scale

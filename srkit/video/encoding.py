@@ -23,10 +23,11 @@ from srkit.video.reading import VideoFacts
 
 log = logging.getLogger(__name__)
 
-# Containers by the suffix of a file, as FFmpeg names them.
+# Containers by the suffix of a file, as FFmpeg names them. AVI is not among them: it has no
+# times of frames.
 CONTAINERS = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
-    ".avi": "avi", ".ts": "mpegts", ".nut": "nut",
+    ".ts": "mpegts", ".nut": "nut",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -105,7 +106,11 @@ def _open(
     copied: dict[int, Stream],
 ) -> tuple[OutputContainer, dict[int, Stream], Any]:
     """An output with all streams in the source's order; the copied ones, and the video."""
-    output = av.open(target, "w", format=container)
+    options = {}
+    if container in ("mp4", "mov"):
+        # These note when a stream begins in a unit of their own: milliseconds, if not told.
+        options["movie_timescale"] = str(_timescale(source, copied.values()))
+    output = av.open(target, "w", format=container, container_options=options)
     places: dict[int, Stream] = {}
     video: Any = None
     try:
@@ -126,6 +131,14 @@ def _open(
     if chapters := source.container.chapters():
         output.set_chapters(chapters)
     return output, places, video
+
+
+def _timescale(source: Source, copied: Iterable[Stream]) -> int:
+    """Parts of a second that hold the units of all streams, or at least of the video."""
+    least = source.facts.time_base.denominator
+    units = (stream.time_base.denominator for stream in copied if stream.time_base)
+    both = math.lcm(least, *units)
+    return both if both < 1 << 31 else least
 
 
 def _add_video(output: OutputContainer, source: Source, encoding: Encoding) -> Any:
