@@ -56,7 +56,8 @@ def check_streams(source: Source, encoding: Encoding, container: str) -> list[in
                 f"{container} cannot hold the {_named(stream)}, stream {stream.index} of "
                 f"{source.path}; {_advice(source, encoding, _lasting(source))}"
             )
-        else:
+        elif not (stream.type == "data" and source.container.chapters()):
+            # In MP4 files such data are the names of chapters, which are copied otherwise.
             log.warning("%s is left out: %s has no place for it", _named(stream), container)
     if not _takes(source, encoding, container, kept):
         raise VideoError(

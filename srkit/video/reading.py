@@ -115,10 +115,11 @@ class Source:
         return dict(self.container.metadata)
 
     def _facts(self) -> VideoFacts:
-        first = next((frame for frame in _decoded(self.container, self.stream)), None)
-        if first is None or first.picture is None:
+        stream = self.stream
+        found = (frame.picture for frame in _decoded(self.container, stream))
+        picture = next((picture for picture in found if picture is not None), None)
+        if picture is None:
             raise CorruptFileError(f"{self.path} holds no frame that can be decoded")
-        picture, stream = first.picture, self.stream
         colour = colour_of(
             int(picture.colorspace), int(picture.color_range), int(picture.color_primaries),
             int(picture.color_trc), picture.height, picture.format.name,

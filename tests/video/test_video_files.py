@@ -296,12 +296,13 @@ def test_sound_subtitles_chapters_and_metadata_are_kept(tmp_path, suffix):
     assert chapters[0] == chapters[1]
     assert len(chapters[0]) == 3
     assert after["format"]["tags"]["title"] == "A pattern"
-    assert [s.get("tags", {}).get("language") for s in after["streams"]][-1] == "fra"
+    (spoken,) = [s for s in after["streams"] if s["codec_type"] == "subtitle"]
+    assert spoken["tags"]["language"] == "fra"
 
 
 def test_a_container_that_cannot_hold_a_stream_is_refused_and_another_named(tmp_path):
     source = rich_clip(tmp_path / "in.mkv")
-    with pytest.raises(VideoError, match=r"mp4 cannot hold the subrip subtitle.*\.mkv"):
+    with pytest.raises(VideoError, match=r"mp4 cannot hold the srt subtitle.*\.mkv"):
         upscale(source, tmp_path / "out.mp4")
     with pytest.raises(VideoError, match=r"webm cannot hold libx264 video; .*\.mp4"):
         upscale(source, tmp_path / "out.webm")
