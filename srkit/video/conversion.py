@@ -104,8 +104,14 @@ def upscale_video(
         settings = _settings(upscaler, encoding, options, source_path)
         work = Work(target.parent / f".{target.name}.srkit", settings, resume=resume)
         resumed = work.frames
-        with Meter(progress, source.facts.frames, resumed, upscaler) as advance:
-            _upscale(source, upscaler, encoding, work, memory, advance)
+        try:
+            with Meter(progress, source.facts.frames, resumed, upscaler) as advance:
+                _upscale(source, upscaler, encoding, work, memory, advance)
+        except BaseException:
+            # Without a finished segment there is nothing to go on with.
+            if not work.segments:
+                work.remove()
+            raise
         unfinished = work.folder / f"joined{target.suffix}"
         packets = with_decoding_times(work.packets(), work.delay)
         join(str(unfinished), container, source, encoding, streams, packets)

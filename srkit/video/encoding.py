@@ -181,7 +181,7 @@ def _colour(facts: VideoFacts, form: str) -> Colour:
 
 def _headers_apart(container: str) -> bool:
     form = av.ContainerFormat(container, "w")
-    return bool(form.flags & av.format.Flags.global_header.value)
+    return bool(form.flags & cast(int, av.format.Flags.global_header.value))
 
 
 def container_of(suffix: str) -> str:

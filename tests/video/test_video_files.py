@@ -531,6 +531,12 @@ def test_input_that_is_no_video_is_refused(tmp_path, clip):
     assert left_behind(tmp_path, "in.mp4", "text.mp4", "half.mp4") == []
 
 
+def test_work_that_fails_before_its_first_segment_leaves_nothing(tmp_path, clip):
+    with pytest.raises(OptionError, match="too little for one tile"):
+        upscale(clip, tmp_path / "out.mp4", memory=10)
+    assert left_behind(tmp_path, "in.mp4") == []
+
+
 def test_sound_alone_is_refused(tmp_path):
     from clips import mux_tone
 
