@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 import functools
+import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,16 +31,19 @@ from srkit.errors import (
     SrkitError,
     UnknownModelError,
     UnsafeFileError,
+    VideoError,
     WeightsError,
 )
 from srkit.imaging.files import read_image
 from srkit.imaging.image import Image
 from srkit.imaging.resize import imresize
 from srkit.registry import FileFormat, Registry
-from srkit.upscaler import Upscaler
+from srkit.upscaler import Progress, Upscaler
+from srkit.video.upscaler import VideoUpscaler
 
 if TYPE_CHECKING:
     from srkit.training import Recipe
+    from srkit.video.conversion import VideoReport
 
 __version__ = "0.1.0"
 __all__ = [
@@ -59,6 +64,9 @@ __all__ = [
     "UnknownModelError",
     "UnsafeFileError",
     "Upscaler",
+    "VideoError",
+    "VideoReport",
+    "VideoUpscaler",
     "WeightsError",
     "WeightsFile",
     "card",
@@ -73,6 +81,7 @@ __all__ = [
     "register",
     "train",
     "upscale",
+    "upscale_video",
 ]
 
 # The registry of this process: entry points, and what `register` added.
@@ -264,6 +273,114 @@ def train(
         devices=devices,
         **changes,
     )
+
+
+def upscale_video(
+    src: str | os.PathLike[str],
+    dst: str | os.PathLike[str],
+    model: str | Path | Upscaler = "vsr",
+    *,
+    scale: int | None = None,
+    codec: str = "libx264",
+    crf: float | None = 18,
+    pix_fmt: str | None = None,
+    resume: bool = True,
+    overwrite: bool = False,
+    memory: int | None = None,
+    progress: Progress = False,
+    **options: Any,
+) -> VideoReport:
+    """Upscale a video file; needs ``pip install "srkit[video]"``.
+
+    Every frame of the source is in the result once, in order and at its time, also where
+    the frame rate varies. Sound and subtitles are copied bit for bit; pixel aspect ratio,
+    colour tags, rotation, chapters and metadata are kept.
+
+    Stopped at any moment, the same call goes on where it was. Until it is done, its work is
+    in the folder ``.NAME.srkit`` beside `dst`, and nothing is at `dst`.
+
+    Parameters
+    ----------
+    src
+        A video of any format that FFmpeg reads.
+    dst
+        The result: .mp4, .m4v, .mov, .mkv, .webm, .ts or .nut.
+    model
+        As for `load`, or a loaded model. Models of single images work frame by frame.
+    scale
+        Factor of both sides; the model's default if left out.
+    codec
+        FFmpeg's name of an encoder: ``"libx264"``, ``"libx265"``, ``"libvpx-vp9"``,
+        ``"ffv1"`` (lossless), ...
+    crf
+        Quality of codecs that know it: less is better and larger. None is the codec's own.
+    pix_fmt
+        Pixel format of the result; that of `src`, or what the codec has nearest to it, so
+        that 10-bit video stays 10-bit.
+    resume
+        False throws away unfinished work and starts again.
+    overwrite
+        Replace `dst` if it exists.
+    memory
+        Bytes for the model to work in, as in `Upscaler.upscale`.
+    progress
+        True for a bar with frames a second and time left, or a function called with frames
+        done and frames in all.
+    options
+        Options of the model, as for `load`.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    CorruptFileError
+        If `src` is no video, or not one frame of it can be decoded.
+    VideoError
+        If the container of `dst` cannot hold a stream (the message names one that can), or
+        unfinished work is there that was made of another source or by other settings.
+    OptionError
+        If an option makes no sense, or `dst` exists.
+    MissingDependencyError
+        If PyAV is not installed.
+
+    Examples
+    --------
+    ::
+
+        report = srkit.upscale_video("in.mp4", "out.mp4", "espcn", scale=2, progress=True)
+        report.frames, report.broken
+    """
+    if find_spec("av") is None:
+        raise MissingDependencyError(
+            'video files need av (PyAV), which is not installed: pip install "srkit[video]"'
+        )
+    from srkit.video import conversion
+
+    return conversion.upscale_video(
+        src,
+        dst,
+        model,
+        scale=scale,
+        codec=codec,
+        crf=crf,
+        pix_fmt=pix_fmt,
+        resume=resume,
+        overwrite=overwrite,
+        memory=memory,
+        progress=progress,
+        options=options,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """`VideoReport`, imported when it is asked for, since it comes with PyAV."""
+    if name == "VideoReport":
+        from srkit.video.conversion import VideoReport
+
+        return VideoReport
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 # What `upscale` asks of a loaded model; all other options are for loading it.

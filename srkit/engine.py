@@ -72,8 +72,9 @@ class Job:
     ) -> NDArray[Any]:
         """Upscale colour planes ``(N, H, W, C)`` once, into planes of `dtype`.
 
-        `top` and `out_top` are the values that stand for 1.0 before and after;
-        `advance` is told of pixels done.
+        For a model with a window they may be ``(N, T, H, W, C)``, T frames for each one that
+        is made; where they are not, the picture stands for all of them. `top` and `out_top`
+        are the values that stand for 1.0 before and after; `advance` is told of pixels done.
         """
         canvas = Canvas(self.upscaler, colour, top, layout, np.dtype(dtype), out_top)
         for pixels in self._paint(canvas):
@@ -155,8 +156,8 @@ class Job:
 class Canvas:
     """Source planes, result planes, and the way of a tile from one to the other.
 
-    A unit is what the network sees as one image: a picture of a batch, or one
-    channel of a CMYK picture.
+    A unit is what the network sees as one image: a picture of a batch, one channel of a
+    CMYK picture, or for models with a window the frames around one of a video.
     """
 
     def __init__(
@@ -168,13 +169,19 @@ class Canvas:
         dtype: np.dtype[Any],
         out_top: float,
     ) -> None:
-        count, height, width, channels = colour.shape
+        count, (height, width, channels) = len(colour), colour.shape[-3:]
         self.upscaler = upscaler
         self.scale = upscaler.scale
         self.luma = upscaler.card.colour == "luma"
         self.result = np.empty((count, height * self.scale, width * self.scale, channels), dtype)
         # CMYK channels are run one by one, as grey pictures.
-        self.source = _apart(colour) if layout == "cmyk" else colour
+        source = _apart(colour) if layout == "cmyk" else colour
+        if upscaler.window > 1 and source.ndim == 4:
+            # A still picture is a video in which nothing moves; no copies are made of it.
+            source = np.broadcast_to(
+                source[:, None], (len(source), upscaler.window, *source.shape[1:])
+            )
+        self.source = source
         self.target = _apart(self.result) if layout == "cmyk" else self.result
         self.top, self.out_top = top, out_top
         self.units = len(self.source)
@@ -186,7 +193,7 @@ class Canvas:
         return self.grid.columns.extended
 
     def read(self, units: range, window: Region) -> NDArray[np.float32]:
-        """A window of some units as the network takes it, ``(N, h, w, 3 or 1)``."""
+        """A window of some units as the network takes it, ``(N, [T,] h, w, 3 or 1)``."""
         picked = self.grid.gather(self.source[units.start : units.stop], window)
         tiles = np.ascontiguousarray(picked, np.float32)
         if self.top != 1:
@@ -205,6 +212,8 @@ class Canvas:
                 "damaged, or do not bear this precision (try precision='float32')"
             )
         source, target = self.source[unit], self.target[unit]
+        if source.ndim == 4:
+            source = source[len(source) // 2]
         if source.shape[-1] == 1:
             values = luma_of(values)
         elif self.luma:
@@ -243,7 +252,7 @@ class Canvas:
         """What the network makes of a window of some units."""
         tiles, s = self.read(units, window), self.scale
         made = run(tiles)
-        n, h, w, c = tiles.shape
+        n, (h, w, c) = len(tiles), tiles.shape[-3:]
         if made.shape != (n, h * s, w * s, c):
             raise BrokenPluginError(
                 f"run of {self.upscaler.card.name} made {made.shape} of {tiles.shape}; "
@@ -316,9 +325,9 @@ def ensemble(run: Run) -> Run:
         total = np.zeros(1, np.float32)
         for turns in range(4):
             for flip in (False, True):
-                turned = np.rot90(tiles, turns, axes=(1, 2))
+                turned = np.rot90(tiles, turns, axes=(-3, -2))
                 # A copy: numpy calls a turned line contiguous, whose stride is negative still.
-                made = run((turned[:, :, ::-1] if flip else turned).copy())
+                made = run((turned[..., ::-1, :] if flip else turned).copy())
                 made = np.rot90(made[:, :, ::-1] if flip else made, -turns, axes=(1, 2))
                 total = total + made
         return total / np.float32(8)

@@ -48,3 +48,7 @@ class OptionError(SrkitError, TypeError):
 
 class WeightsError(SrkitError):
     """Weights are missing, fail their checksum or do not fit the network."""
+
+
+class VideoError(SrkitError):
+    """A video cannot be read, written or gone on with as asked."""

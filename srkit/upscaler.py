@@ -43,6 +43,9 @@ class Upscaler(ABC):
     rim
         Pixels of the card's border rule that the model sees around an image, if it sees so
         far; beyond them lies what its own layers pad with.
+    window
+        Frames of a video that the model sees for each one it makes; 1 for models of single
+        images. See `srkit.VideoUpscaler`.
     short_halo
         For models whose receptive field is wider than most memories hold: a shorter halo,
         in LR pixels, with which tiles are blended where the whole one does not fit. The result
@@ -67,6 +70,7 @@ class Upscaler(ABC):
     luma_rule: LumaRule = BicubicChroma()
     rim: int = engine.RIM
     short_halo: int | None = None
+    window: int = 1
 
     @abstractmethod
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -217,6 +221,34 @@ class Upscaler(ABC):
                 f"give at least {least} bytes"
             )
         return _finish(job, planes, passes, wanted, consistent=consistent)
+
+    def upscale_frames(
+        self, frames: Iterable[Any], *, memory: int | None = None, self_ensemble: bool = False
+    ) -> Iterator[Any]:
+        """Upscale the frames of a video: one in, one out, in order.
+
+        Frames are read when they are needed and let go of when they are done, so memory
+        does not grow with the length of the video.
+
+        Parameters
+        ----------
+        frames
+            Images of any kind that `upscale` takes.
+        memory, self_ensemble
+            As in `upscale`.
+
+        Yields
+        ------
+        array, PIL.Image or srkit.Image
+            What each frame became, of the kind that it was.
+
+        Raises
+        ------
+        ImageError, OptionError, MemoryError
+            As `upscale` does.
+        """
+        for frame in frames:
+            yield self.upscale(frame, memory=memory, self_ensemble=self_ensemble)
 
 
 def _finish(

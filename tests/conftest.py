@@ -15,6 +15,9 @@ ROOT = Path(__file__).parent.parent
 NEED_TORCH = ("srkit/adapters/pytorch", "srkit/training", "tests/pytorch")
 NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)
+NEED_VIDEO = tuple(
+    f"srkit/video/{name}.py" for name in ("colour", "reading", "encoding", "joining", "conversion")
+)
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 
 
@@ -24,6 +27,8 @@ def pytest_configure(config):
         ignored += NEED_TORCH
     if ignored or find_spec("stlpips_pytorch") is None:
         ignored += NEED_PERCEPTUAL
+    if find_spec("av") is None:
+        ignored += NEED_VIDEO
     if find_spec("safetensors") is None:
         ignored += NEED_SAFETENSORS
     if not all(find_spec(name) for name in ("theano", "lasagne")):

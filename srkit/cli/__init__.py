@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import srkit
-from srkit.cli import bench, compare, convert, models, train, upscale
+from srkit.cli import bench, compare, convert, models, train, upscale, video
 from srkit.errors import OptionError, SrkitError, UnknownModelError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -16,6 +16,7 @@ _EXAMPLES = """\
 examples:
   srkit upscale portrait.jpg                       portrait_photo_x4.jpg, beside it
   srkit upscale photos/ -m srgan -o out/           a folder and all below it
+  srkit upscale-video in.mp4 -m espcn -o out.mp4   with sound, at any length
   srkit compare photo.png -m bicubic -m srgan -o sheet.png
   srkit train espcn photos/ -o runs/mine --scale 2
   srkit models
@@ -72,12 +73,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="srkit",
-        description="Upscale images by any super-resolution model.",
+        description="Upscale images and videos by any super-resolution model.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"srkit {srkit.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (upscale, models, compare, bench, train, convert):
+    for command in (upscale, video, models, compare, bench, train, convert):
         command.add(commands)
     return parser

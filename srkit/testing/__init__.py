@@ -52,6 +52,12 @@ from srkit.testing.tiles import (
     check_memory_never_enough,
     check_tiles,
 )
+from srkit.testing.video import (
+    check_video_reads_ahead_little,
+    check_video_scenes,
+    check_video_still,
+    check_window,
+)
 
 __all__ = [
     "CHECKS",
@@ -81,6 +87,10 @@ __all__ = [
     "check_threads",
     "check_tiles",
     "check_upscaler",
+    "check_video_reads_ahead_little",
+    "check_video_scenes",
+    "check_video_still",
+    "check_window",
     "parametrize",
     "registered",
 ]
@@ -109,6 +119,10 @@ CHECKS: tuple[Check, ...] = (
     check_memory_failures,
     check_memory_limit,
     check_memory_never_enough,
+    check_window,
+    check_video_still,
+    check_video_scenes,
+    check_video_reads_ahead_little,
 )
 """Every check; `check_constant` is the only one that random weights need not pass."""
 

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from srkit.engine import grid_of
 from srkit.upscaler import Upscaler
+from srkit.video.upscaler import VideoUpscaler
 
 Factory = Callable[[], Upscaler]
 Check = Callable[[Factory], None]
@@ -127,6 +128,20 @@ def channels_of(upscaler: Upscaler) -> int:
     3
     """
     return 1 if upscaler.card.colour == "luma" else 3
+
+
+def shape_of(upscaler: Upscaler, count: int, height: int, width: int) -> tuple[int, ...]:
+    """Shape of tiles that `run` takes, of at least that size.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> shape_of(srkit.load("bicubic"), 2, 5, 7)
+    (2, 5, 7, 3)
+    """
+    frames = (upscaler.window,) if isinstance(upscaler, VideoUpscaler) else ()
+    size = aligned(height, upscaler), aligned(width, upscaler)
+    return count, *frames, *size, channels_of(upscaler)
 
 
 def aligned(length: int, upscaler: Upscaler) -> int:

@@ -16,6 +16,7 @@ from srkit.testing.harness import (
     noise,
     require,
     require_same,
+    shape_of,
     streams,
 )
 from srkit.upscaler import Upscaler
@@ -52,13 +53,13 @@ def check_card(factory: Factory) -> None:
 def check_run(factory: Factory) -> None:
     """`run` gives float32 tiles exactly `scale` times as large, and leaves its input be."""
     upscaler = factory()
-    channels, s = channels_of(upscaler), upscaler.scale
+    s = upscaler.scale
     for count, height, width in ((1, 1, 1), (1, 9, 4), (3, 5, 8)):
-        shape = count, aligned(height, upscaler), aligned(width, upscaler), channels
+        shape = shape_of(upscaler, count, height, width)
         tiles = noise(shape)
         before = tiles.copy()
         made = upscaler.run(tiles)
-        wanted = (count, shape[1] * s, shape[2] * s, channels)
+        wanted = (count, shape[-3] * s, shape[-2] * s, shape[-1])
         require(made.shape == wanted, f"run makes {made.shape} of {shape}; {wanted} is x{s}")
         require(made.dtype == np.float32, f"run makes {made.dtype}, not float32")
         require(np.array_equal(tiles, before), "run modifies its tiles")
@@ -88,18 +89,17 @@ def check_run_rows(factory: Factory) -> None:
 def check_receptive_field(factory: Factory) -> None:
     """No output depends on an input pixel farther away than `radius`: measured.
 
-    A line of pixels is turned into its opposite. Tiles would show seams if the radius
-    were stated too small.
+    A line of pixels is turned into its opposite, in all frames of a window. Tiles would
+    show seams if the radius were stated too small.
     """
     upscaler = factory()
-    for axis in (1, 2):
-        shape = [1, aligned(17, upscaler), aligned(17, upscaler), channels_of(upscaler)]
-        shape[axis] = length = aligned(upscaler.radius + 12, upscaler)
-        tiles = noise(tuple(shape)).round()
+    length = aligned(upscaler.radius + 12, upscaler)
+    for axis, size in ((1, (length, 17)), (2, (17, length))):
+        tiles = noise(shape_of(upscaler, 1, *size)).round()
         plain = upscaler.run(tiles)
         near = range(min(upscaler.card.multiple + 1, 5))
         for line in (*near, *(length - 1 - n for n in near)):
-            place = tuple(line if n == axis else slice(None) for n in range(4))
+            place = (..., line, slice(None), slice(None)) if axis == 1 else (..., line, slice(None))
             changed = tiles.copy()
             changed[place] = 1 - changed[place]
             moved = _moved(upscaler, plain, changed, axis)

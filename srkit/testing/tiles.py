@@ -160,5 +160,5 @@ class _Calls:
 
     def limit(self, tiles: Floats) -> None:
         self.count(tiles)
-        if tiles.shape[0] * tiles.shape[1] * tiles.shape[2] > self.most:
+        if len(tiles) * tiles.shape[-3] * tiles.shape[-2] > self.most:
             raise MemoryError("the kit lets memory run out")

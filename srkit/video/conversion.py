@@ -1,0 +1,223 @@
+"""From video file to video file: read, upscale, encode by segments, join."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import av
+from av.video.frame import VideoFrame
+
+import srkit
+from srkit.errors import OptionError, VideoError
+from srkit.imaging.planes import Planes, read_planes
+from srkit.upscaler import Upscaler
+from srkit.video.colour import FromRGB, ToRGB
+from srkit.video.encoding import Encoding, choose, container_of, encode
+from srkit.video.joining import check_streams, join
+from srkit.video.meter import Meter
+from srkit.video.packets import with_decoding_times
+from srkit.video.reading import Frame, Source
+from srkit.video.scenes import MEMORY
+from srkit.video.upscaler import scene_windows, upscale_window
+from srkit.video.work import Work, fingerprint
+
+Progress = bool | Callable[[int, int], None]
+
+# Frames of a segment: what is lost at most when work is interrupted. A segment begins with a
+# key frame, so this is also the distance that players can jump in.
+SEGMENT_FRAMES = 24
+# Options that change how the work is done and not what comes of it.
+_FREE = ("device", "memory")
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """What `srkit.upscale_video` did.
+
+    Attributes
+    ----------
+    path
+        The result.
+    frames
+        In the result, and in the source.
+    resumed
+        How many of them had been done before.
+    broken
+        Times, in seconds, of frames that could not be decoded and were replaced by their
+        neighbours.
+    width, height
+        Of the result, in pixels as coded.
+    duration
+        Of the video, in seconds.
+    seconds
+        That this call took.
+    """
+
+    path: Path
+    frames: int
+    resumed: int
+    broken: tuple[float, ...]
+    width: int
+    height: int
+    duration: float
+    seconds: float
+
+    @property
+    def frames_per_second(self) -> float:
+        """Speed of this call."""
+        return (self.frames - self.resumed) / self.seconds if self.seconds > 0 else 0.0
+
+
+def upscale_video(
+    src: str | os.PathLike[str],
+    dst: str | os.PathLike[str],
+    model: str | Path | Upscaler,
+    *,
+    scale: int | None,
+    codec: str,
+    crf: float | None,
+    pix_fmt: str | None,
+    resume: bool,
+    overwrite: bool,
+    memory: int | None,
+    progress: Progress,
+    options: dict[str, Any],
+) -> VideoReport:
+    """See `srkit.upscale_video`."""
+    begun = time.monotonic()
+    source_path, target = Path(src), Path(dst)
+    _check_paths(source_path, target, overwrite=overwrite)
+    container = container_of(target.suffix)
+    upscaler = _upscaler(model, scale, options)
+    with Source(source_path) as source:
+        encoding = choose(
+            source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
+        )
+        streams = check_streams(source, encoding, container)
+        settings = _settings(upscaler, encoding, options, source_path)
+        work = Work(target.parent / f".{target.name}.srkit", settings, resume=resume)
+        resumed = work.frames
+        try:
+            with Meter(progress, source.facts.frames, resumed, upscaler) as advance:
+                _upscale(source, upscaler, encoding, work, memory, advance)
+        except BaseException:
+            # Without a finished segment there is nothing to go on with.
+            if not work.segments:
+                work.remove()
+            raise
+        unfinished = work.folder / f"joined{target.suffix}"
+        packets = with_decoding_times(work.packets(), work.delay)
+        join(str(unfinished), container, source, encoding, streams, packets)
+        unfinished.replace(target)
+        report = _report(target, source, encoding, work, resumed, time.monotonic() - begun)
+    work.remove()
+    return report
+
+
+def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
+    if not source.is_file():
+        raise FileNotFoundError(2, os.strerror(2), str(source))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(2, os.strerror(2), str(target.parent))
+    if target.exists() and source.samefile(target):
+        raise OptionError(f"the result would replace its source, {source}; name another file")
+    if target.exists() and not overwrite:
+        raise OptionError(f"{target} exists; pass overwrite=True (--overwrite) to replace it")
+
+
+def _upscaler(model: str | Path | Upscaler, scale: int | None, options: dict[str, Any]) -> Upscaler:
+    if not isinstance(model, Upscaler):
+        return srkit.load(model, scale=scale, **options)
+    if options or scale not in (None, model.scale):
+        raise OptionError("a model that is loaded already takes no scale and no options")
+    return model
+
+
+def _settings(
+    upscaler: Upscaler, encoding: Encoding, options: dict[str, Any], source: Path
+) -> dict[str, Any]:
+    """All that the pixels and packets of the result depend on."""
+    weights = upscaler.card.weights.get(upscaler.scale)
+    told = {key: repr(value) for key, value in asdict(encoding).items()}
+    return {
+        "srkit": srkit.__version__,
+        "ffmpeg": av.ffmpeg_version_info,
+        "source": fingerprint(source),
+        "model": upscaler.card.name,
+        "weights": weights.sha256 if weights else None,
+        "scale": upscaler.scale,
+        "window": upscaler.window,
+        "options": {k: repr(v) for k, v in sorted(options.items()) if k not in _FREE},
+        "segment_frames": SEGMENT_FRAMES,
+        **told,
+    }
+
+
+def _upscale(
+    source: Source,
+    upscaler: Upscaler,
+    encoding: Encoding,
+    work: Work,
+    memory: int | None,
+    advance: Callable[[], None],
+) -> None:
+    """Make the segments that are not there yet."""
+    made = _made(source, upscaler, encoding, work.frames, memory)
+    while (first := next(made, None)) is not None:
+        broken: list[int] = []
+
+        def frames(
+            first: tuple[VideoFrame, Frame] = first, broken: list[int] = broken
+        ) -> Iterator[tuple[VideoFrame, int, int]]:
+            for picture, frame in chain([first], islice(made, SEGMENT_FRAMES - 1)):
+                if frame.broken:
+                    broken.append(frame.pts)
+                advance()
+                yield picture, frame.pts, frame.duration
+
+        work.add(encode(encoding, frames()), broken)
+    if not work.frames:
+        raise VideoError(f"{source.path} holds no frames")
+
+
+def _made(
+    source: Source, upscaler: Upscaler, encoding: Encoding, start: int, memory: int | None
+) -> Iterator[tuple[VideoFrame, Frame]]:
+    """Upscaled pictures ready for the encoder, each with the frame it is of, from `start` on."""
+    to_rgb = ToRGB(source.facts.colour)
+    from_rgb = FromRGB(encoding.pix_fmt, encoding.colour)
+    # What the windows and cuts of the first frame depend on is read, and not upscaled again.
+    spare = min(start, upscaler.window // 2 + MEMORY)
+    coming = deque[Frame]()
+
+    def planes() -> Iterator[Planes]:
+        for frame in islice(source.frames(), start - spare, None):
+            coming.append(frame)
+            yield read_planes(to_rgb(frame.picture))
+
+    for number, window in enumerate(scene_windows(planes(), upscaler.window)):
+        frame = coming.popleft()
+        if number >= spare:
+            yield from_rgb(upscale_window(upscaler, window, memory=memory)), frame
+
+
+def _report(
+    path: Path, source: Source, encoding: Encoding, work: Work, resumed: int, seconds: float
+) -> VideoReport:
+    return VideoReport(
+        path=path,
+        frames=work.frames,
+        resumed=resumed,
+        broken=tuple(source.seconds(pts) for pts in work.broken),
+        width=encoding.width,
+        height=encoding.height,
+        duration=source.seconds(work.segments[-1].end - work.segments[0].first),
+        seconds=seconds,
+    )

@@ -1,0 +1,237 @@
+"""How the result is encoded: choices, encoders, and one segment of frames."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import av
+from av.codec import Codec, CodecContext
+from av.codec.codec import find_best_pix_fmt_of_list
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+
+from srkit.errors import OptionError, VideoError
+from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour
+from srkit.video.packets import Coded
+from srkit.video.reading import VideoFacts
+
+log = logging.getLogger(__name__)
+
+# Containers by the suffix of a file, as FFmpeg names them. AVI is not among them: it has no
+# times of frames.
+CONTAINERS = {
+    ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
+    ".ts": "mpegts", ".nut": "nut",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What an encoder is set to, for every segment alike.
+
+    Attributes
+    ----------
+    codec, crf, pix_fmt
+        As in `srkit.upscale_video`; `crf` is None where the codec knows none.
+    width, height
+        Of the result.
+    colour, rate, aspect
+        As in `VideoFacts`.
+    headers_apart
+        Whether the container keeps the codec's headers at its beginning.
+    """
+
+    codec: str
+    crf: float | None
+    pix_fmt: str
+    width: int
+    height: int
+    colour: Colour
+    rate: Fraction
+    aspect: Fraction | None
+    headers_apart: bool
+
+    def configure(self, encoder: VideoCodecContext) -> None:
+        """Set an encoder that is not open yet."""
+        encoder.width, encoder.height, encoder.pix_fmt = self.width, self.height, self.pix_fmt
+        # Frames are counted; their true times are put in when the file is joined, so that
+        # codecs with coarse clocks take videos of any frame rate.
+        encoder.time_base, encoder.framerate = 1 / self.rate, self.rate
+        encoder.colorspace, encoder.color_range = self.colour.matrix, self.colour.range
+        encoder.color_primaries = self.colour.primaries
+        encoder.color_trc = self.colour.transfer
+        if self.aspect is not None:
+            encoder.sample_aspect_ratio = self.aspect
+        encoder.options = {} if self.crf is None else {"crf": f"{self.crf:g}"}
+        if self.codec == "libvpx-vp9" and self.crf is not None:
+            # Without this, crf is but an upper bound of quality.
+            encoder.bit_rate = 0
+        if self.headers_apart:
+            encoder.flags |= int(Flags.global_header)
+
+    def encoder(self) -> VideoCodecContext:
+        """A new, open encoder.
+
+        Raises
+        ------
+        OptionError
+            If the encoder refuses the settings.
+        """
+        encoder = cast(VideoCodecContext, CodecContext.create(self.codec, "w"))
+        self.configure(encoder)
+        try:
+            encoder.open()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise OptionError(
+                f"{self.codec} cannot be opened for {self.width}x{self.height} {self.pix_fmt}, "
+                f"crf={self.crf}: {error}"
+            ) from error
+        return encoder
+
+
+def choose(
+    facts: VideoFacts,
+    scale: int,
+    container: str,
+    *,
+    codec: str,
+    crf: float | None,
+    pix_fmt: str | None,
+) -> Encoding:
+    """The encoding of a result, checked by opening an encoder.
+
+    Raises
+    ------
+    OptionError
+        If there is no such codec, or it cannot do what is asked.
+    """
+    try:
+        found = Codec(codec, "w")
+    except ValueError as error:
+        raise OptionError(f"no encoder is named {codec!r}; try libx264, libx265 or ffv1") from error
+    if found.type != "video":
+        raise OptionError(f"{codec} encodes {found.type}, not video")
+    form = _pix_fmt(found, facts.pix_fmt, pix_fmt)
+    width, height = facts.width * scale, facts.height * scale
+    _check_chroma(form, width, height)
+    context = CodecContext.create(codec, "w")
+    has_crf = any(option.name == "crf" for option in context.supported_options.private)
+    if crf is not None and not has_crf:
+        log.info("%s has no crf; it is left out", codec)
+    encoding = Encoding(
+        codec=codec,
+        crf=crf if has_crf else None,
+        pix_fmt=form,
+        width=width,
+        height=height,
+        colour=_colour(facts, form),
+        rate=facts.rate.limit_denominator(1001),
+        aspect=facts.aspect,
+        headers_apart=_headers_apart(container),
+    )
+    encoding.encoder()
+    return encoding
+
+
+def _pix_fmt(codec: Codec, have: str, wanted: str | None) -> str:
+    """The pixel format asked for, or that of the codec's that loses least of the source's."""
+    names = [form.name for form in codec.video_formats or ()]
+    if wanted is not None:
+        try:
+            VideoFormat(wanted)
+        except ValueError as error:
+            raise OptionError(f"no pixel format is named {wanted!r}") from error
+        if names and wanted not in names:
+            raise OptionError(f"{codec.name} does not take {wanted}, but {', '.join(names)}")
+        return wanted
+    have = have.replace("yuvj", "yuv")
+    if have in names or not names:
+        return have
+    best, _ = find_best_pix_fmt_of_list(names, have)
+    return best.name if best is not None else names[0]
+
+
+def _check_chroma(form: str, width: int, height: int) -> None:
+    """Refuse odd sides where two pixels share a colour; encoders say so less clearly."""
+    layout = VideoFormat(form)
+    odd = (width % 2 and layout.chroma_width(64) < 64, height % 2 and layout.chroma_height(64) < 64)
+    if any(odd):
+        raise OptionError(
+            f"{form} keeps one colour for two pixels, and a side of {width}x{height} is odd; "
+            'give pix_fmt="yuv444p", or make the video a line smaller first'
+        )
+
+
+def _colour(facts: VideoFacts, form: str) -> Colour:
+    """The source's colours; a matrix is found where RGB becomes YUV, or the reverse."""
+    have, rgb = facts.colour, VideoFormat(form).is_rgb
+    if rgb:
+        return Colour(RGB, FULL, have.primaries, have.transfer)
+    if have.matrix == RGB:
+        matrix = BT709 if facts.height >= 720 else BT601
+        return Colour(matrix, LIMITED, have.primaries, have.transfer)
+    return have
+
+
+def _headers_apart(container: str) -> bool:
+    form = av.ContainerFormat(container, "w")
+    return bool(form.flags & cast(int, av.format.Flags.global_header.value))
+
+
+def container_of(suffix: str) -> str:
+    """FFmpeg's name of the container that a file's suffix stands for.
+
+    Raises
+    ------
+    OptionError
+        If it stands for none that is written.
+
+    Examples
+    --------
+    >>> container_of(".MKV")
+    'matroska'
+    """
+    try:
+        return CONTAINERS[suffix.lower()]
+    except KeyError:
+        raise OptionError(
+            f"a video is written as {', '.join(CONTAINERS)}, not as {suffix or 'no suffix'}"
+        ) from None
+
+
+def encode(encoding: Encoding, frames: Iterable[tuple[VideoFrame, int, int]]) -> Iterator[Coded]:
+    """Encode frames, each with its time and duration, as a segment that stands alone.
+
+    Yields
+    ------
+    Coded
+        Packets in the order of decoding, with the times of their frames.
+
+    Raises
+    ------
+    VideoError
+        If the encoder makes more packets of the frames than one of each, or fewer.
+    """
+    encoder, times, made = encoding.encoder(), list[tuple[int, int]](), set[int]()
+
+    def coded(frame: VideoFrame | None) -> Iterator[Coded]:
+        for packet in encoder.encode(frame):
+            number = packet.pts
+            if number is None or number in made or not 0 <= number < len(times):
+                raise VideoError(f"{encoding.codec} loses the times of frames; take another codec")
+            made.add(number)
+            yield Coded(*times[number], packet.is_keyframe, bytes(packet))
+
+    for frame, pts, duration in frames:
+        frame.pts, frame.time_base = len(times), encoder.time_base
+        times.append((pts, duration))
+        yield from coded(frame)
+    yield from coded(None)
+    if len(made) != len(times):
+        raise VideoError(f"{encoding.codec} made {len(made)} packets of {len(times)} frames")

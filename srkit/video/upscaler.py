@@ -1,0 +1,146 @@
+"""`VideoUpscaler`: models that see several frames to make one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit import engine
+from srkit.errors import ImageError, OptionError
+from srkit.imaging.planes import Planes, read_planes
+from srkit.upscaler import Upscaler
+from srkit.video.scenes import mark_scenes, thumbnail
+from srkit.video.windows import windows
+
+
+class VideoUpscaler(Upscaler):
+    """A model that makes one frame of several LR frames around it.
+
+    An adapter like any other, but for `window`, and that `run` takes tiles
+    ``(N, T, H, W, C)`` with the frames t-r ... t+r in order and gives
+    ``(N, scale*H, scale*W, C)``: the frame in the middle. `radius` holds within each of the
+    frames. `bytes_per_pixel` is the working memory for a pixel of the frame in the
+    middle, with all that its neighbours take. `upscale` of an image sees it as a video in
+    which nothing moves.
+
+    Attributes
+    ----------
+    window
+        T, the number of frames: odd.
+
+    Examples
+    --------
+    >>> from srkit import ModelCard
+    >>> class Mean(VideoUpscaler):
+    ...     card = ModelCard(name="mean", summary="Mean of three frames, each pixel repeated.",
+    ...                      adapter="here:Mean", framework="numpy",
+    ...                      scales=(2,), default_scale=2, radius=0)
+    ...     scale, window = 2, 3
+    ...     def run(self, tiles):
+    ...         return tiles.mean(axis=1).repeat(2, axis=1).repeat(2, axis=2)
+    >>> frames = [np.full((1, 1, 3), level, np.uint8) for level in (0, 3, 6)]
+    >>> [int(frame.max()) for frame in Mean().upscale_frames(frames)]
+    [1, 3, 5]
+    """
+
+    window: int = 3
+
+    def upscale_frames(
+        self, frames: Iterable[Any], *, memory: int | None = None, self_ensemble: bool = False
+    ) -> Iterator[Any]:
+        """Upscale the frames of a video: one in, one out, in order.
+
+        At the ends of the video and of each scene (see `srkit.video.scenes`) the first or
+        last frame is repeated, so that no frame is made from two scenes. `window` // 2 + 1
+        frames are read ahead; memory does not grow with the length of the video.
+
+        Parameters
+        ----------
+        frames
+            Images of any kind that `upscale` takes.
+        memory, self_ensemble
+            As in `upscale`.
+
+        Yields
+        ------
+        array, PIL.Image or srkit.Image
+            What each frame became, of the kind that it was.
+
+        Raises
+        ------
+        ImageError, OptionError, MemoryError
+            As `upscale` does; `OptionError` also if `window` is even.
+        """
+        for window in scene_windows(map(read_planes, frames), self.window):
+            yield upscale_window(self, window, memory=memory, self_ensemble=self_ensemble)
+
+
+def scene_windows(frames: Iterable[Planes], size: int) -> Iterator[tuple[Planes, ...]]:
+    """Windows around the frames of a video, in which no scenes are mixed.
+
+    Raises
+    ------
+    OptionError
+        If `size` is not an odd number.
+    """
+    if size < 1 or size % 2 == 0:
+        raise OptionError(f"a window is an odd number of frames, not {size!r}")
+    return windows(mark_scenes(frames, _look), size)
+
+
+def _look(frame: Planes) -> NDArray[np.float32]:
+    return thumbnail(frame.colour[0], frame.top)
+
+
+def upscale_window(
+    upscaler: Upscaler,
+    window: tuple[Planes, ...],
+    *,
+    memory: int | None = None,
+    self_ensemble: bool = False,
+) -> Any:
+    """What the frame in the middle of a window becomes, of the kind that it was.
+
+    Raises
+    ------
+    ImageError
+        If the frames are not of one size, depth and kind.
+    OptionError
+        If `memory` is too little for the smallest tile.
+    """
+    middle = window[len(window) // 2]
+    kinds = {(frame.colour.shape, frame.colour.dtype, frame.layout) for frame in window}
+    if len(kinds) > 1:
+        shapes = " and ".join(sorted({f"{d} {s}" for s, d, _ in kinds}))
+        raise ImageError(f"frames of one scene are of one kind, not {shapes}")
+    job = engine.Job(
+        upscaler,
+        memory=upscaler.available_memory() if memory is None else memory,
+        ensemble=self_ensemble,
+        progress=False,
+    )
+    if memory is not None and memory < (least := job.least_memory(middle)):
+        raise OptionError(
+            f"memory={memory} is too little for one tile of {upscaler.card.name} "
+            f"x{upscaler.scale}: give at least {least} bytes"
+        )
+    colour = _stacked(window) if upscaler.window > 1 else middle.colour
+    made = job.colour(
+        colour, middle.top, middle.layout, middle.colour.dtype, middle.top, lambda _: None
+    )
+    alpha = None
+    if middle.alpha is not None:
+        size = made.shape[1], made.shape[2]
+        alpha = engine.resize(middle.alpha, middle.top, size, middle)
+    return middle.rebuild(made, alpha)
+
+
+def _stacked(window: tuple[Planes, ...]) -> NDArray[Any]:
+    """Colour planes of a window as ``(N, T, H, W, C)``; CMYK is left to the frame itself."""
+    middle = window[len(window) // 2]
+    if middle.layout == "cmyk" or all(frame is middle for frame in window):
+        return middle.colour
+    return np.stack([frame.colour for frame in window], axis=1)

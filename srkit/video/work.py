@@ -1,0 +1,157 @@
+"""The folder of unfinished work beside a result: segments, and a manifest of them.
+
+A segment counts once the manifest names it, and the manifest is replaced whole. So at
+whatever moment the process is killed, what the manifest says is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from srkit.errors import VideoError
+from srkit.imaging.atomic import replacing
+from srkit.video.packets import Coded, read_packets, write_packets
+
+VERSION = 1
+MANIFEST = "manifest.json"
+# A fingerprint reads this many pieces of a file, spread evenly, and not all of a large one.
+PIECES, PIECE = 16, 1 << 18
+
+
+@dataclass
+class Segment:
+    """A finished part of the video.
+
+    Attributes
+    ----------
+    file
+        Its name in the folder.
+    frames, delay, first, end
+        As `srkit.video.packets.Written` has them.
+    broken
+        Times of frames in it that were replaced, in units of the source's time base.
+    """
+
+    file: str
+    frames: int
+    delay: int
+    first: int
+    end: int
+    broken: list[int] = field(default_factory=list)
+
+
+class Work:
+    """Unfinished work on one result.
+
+    Parameters
+    ----------
+    folder
+        Where it is kept.
+    settings
+        All that the result depends on, as JSON knows it.
+    resume
+        Go on with what is there; False throws it away.
+
+    Raises
+    ------
+    VideoError
+        If what is there was made by other settings or of another source.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
+        self.folder = folder
+        # As a manifest gives them back: tuples become lists.
+        self._settings = json.loads(json.dumps(settings))
+        self.segments: list[Segment] = []
+        if folder.exists() and not resume:
+            shutil.rmtree(folder)
+        if (folder / MANIFEST).exists():
+            self._read()
+        folder.mkdir(exist_ok=True)
+        if not self.segments:
+            self._save()
+
+    @property
+    def frames(self) -> int:
+        """Frames in finished segments."""
+        return sum(segment.frames for segment in self.segments)
+
+    @property
+    def delay(self) -> int:
+        """The largest delay of a segment."""
+        return max((segment.delay for segment in self.segments), default=0)
+
+    @property
+    def broken(self) -> list[int]:
+        """Times of frames that were replaced."""
+        return [pts for segment in self.segments for pts in segment.broken]
+
+    def add(self, packets: Iterable[Coded], broken: list[int]) -> None:
+        """Write a segment and enter it in the manifest; `broken` may grow meanwhile."""
+        name = f"{len(self.segments):06d}.packets"
+        written = write_packets(self.folder / name, packets)
+        self.segments.append(Segment(name, *written, broken))
+        self._save()
+
+    def packets(self) -> Iterator[Coded]:
+        """The packets of all segments, one after the other."""
+        for segment in self.segments:
+            yield from read_packets(self.folder / segment.file)
+
+    def remove(self) -> None:
+        """Remove the folder and all in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _save(self) -> None:
+        told = {
+            "version": VERSION,
+            "settings": self._settings,
+            "segments": [asdict(segment) for segment in self.segments],
+        }
+        with replacing(self.folder / MANIFEST) as file:
+            file.write(json.dumps(told, indent=1).encode())
+
+    def _read(self) -> None:
+        advice = f"call again with resume=False (--fresh), which removes {self.folder}"
+        try:
+            told = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+            version, settings = told["version"], told["settings"]
+            segments = [Segment(**entry) for entry in told["segments"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise VideoError(f"{self.folder / MANIFEST} is damaged; {advice}") from error
+        if version != VERSION:
+            raise VideoError(f"{self.folder} was made by another version of srkit; {advice}")
+        if settings != self._settings:
+            keys = sorted(settings.keys() | self._settings.keys())
+            changed = [key for key in keys if settings.get(key) != self._settings.get(key)]
+            raise VideoError(
+                f"{self.folder} holds unfinished work that differs in {', '.join(changed)}: "
+                f"use the same, or {advice}"
+            )
+        missing = [s.file for s in segments if not (self.folder / s.file).is_file()]
+        if missing:
+            raise VideoError(f"{self.folder} lacks {missing[0]}, which it should hold; {advice}")
+        self.segments = segments
+
+
+def fingerprint(path: Path) -> str:
+    """What tells a file from others: a hash of its size and of pieces all over it.
+
+    Examples
+    --------
+    >>> fingerprint(Path(__file__)) == fingerprint(Path(__file__))
+    True
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for number in range(PIECES):
+            file.seek(max(0, size - PIECE) * number // (PIECES - 1))
+            digest.update(file.read(PIECE))
+    return digest.hexdigest()
