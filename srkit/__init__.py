@@ -10,13 +10,12 @@
 from __future__ import annotations
 
 import functools
-import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srkit import metrics
 from srkit.benchmark import Scores, evaluate
+from srkit.calls import train, upscale_video
 from srkit.card import ModelCard, WeightsFile
 from srkit.comparison import Comparison, compare
 from srkit.conversion import convert
@@ -38,11 +37,10 @@ from srkit.imaging.files import read_image
 from srkit.imaging.image import Image
 from srkit.imaging.resize import imresize
 from srkit.registry import FileFormat, Registry
-from srkit.upscaler import Progress, Upscaler
+from srkit.upscaler import Upscaler
 from srkit.video.upscaler import VideoUpscaler
 
 if TYPE_CHECKING:
-    from srkit.training import Recipe
     from srkit.video.conversion import VideoReport
 
 __version__ = "0.1.0"
@@ -179,199 +177,6 @@ def register(card: ModelCard, *, replace: bool = False) -> None:
     """
     _registry.register(card, replace=replace)
     _loaded.cache_clear()
-
-
-def train(
-    recipe: str | Recipe,
-    photos: str | Path,
-    out: str | Path,
-    *,
-    scale: int,
-    init: str | Path | None = None,
-    resume: bool = True,
-    config: str | Path | None = None,
-    cache: str | Path | None = None,
-    device: str = "auto",
-    devices: int = 1,
-    **changes: Any,
-) -> Path:
-    """Train a model on a folder of photos; needs ``pip install "srkit[train]"``.
-
-    Stopped at any moment, it goes on where it was when called again; on the CPU the
-    result is then the same, bit for bit.
-
-    Parameters
-    ----------
-    recipe
-        ``"srresnet"``, ``"srgan"``, ``"photo"``, ``"espcn"``, ``"fsrcnn"``,
-        ``"neural-enhance"``, ``"neural-enhance-repair"``, ``"unet"``,
-        ``"unet-repair"``, or a `srkit.training.Recipe`.
-    photos
-        Folder of pictures of any format and size, searched to any depth. A broken one
-        is skipped with a warning.
-    out
-        Folder of results: ``best.safetensors`` and ``weights.safetensors`` (averaged
-        weights, with the best PSNR on held-out photos and the newest), ``log.csv``,
-        ``pictures/``, and ``state.pth`` from which the run goes on.
-    scale
-        Factor of the model.
-    init
-        Model or weights file to start from; by default what the recipe says, which is
-        bicubic interpolation for most.
-    resume
-        False starts again.
-    config
-        A TOML file with changes to the recipe.
-    cache
-        Folder for decoded photos; in `out` by default.
-    device, devices
-        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``, and how many of them.
-    changes
-        Changes to the recipe, such as ``steps=2000``.
-
-    Returns
-    -------
-    Path
-        The best weights, or for recipes with an adversary the newest: `load` takes it.
-
-    Raises
-    ------
-    OptionError
-        If the recipe, a change or the device makes no sense, the folder holds no
-        usable photos, or `out` holds a run with other settings.
-    WeightsError
-        If `init` does not fit.
-    MissingDependencyError
-        If torch, lightning-fabric or pydantic is not installed.
-
-    Examples
-    --------
-    ::
-
-        path = srkit.train("srresnet", "portraits/", "runs/portraits", scale=4,
-                           init="srresnet", steps=2000)
-        srkit.load(path).upscale("portrait.jpg").save("large.png")
-    """
-    try:
-        from srkit.training import train
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors", "lightning_fabric"):
-            raise
-        raise MissingDependencyError(
-            f'training needs {error.name}, which is not installed: pip install "srkit[train]"'
-        ) from error
-    return train(
-        recipe,
-        photos,
-        out,
-        scale=scale,
-        init=init,
-        resume=resume,
-        config=config,
-        cache=cache,
-        device=device,
-        devices=devices,
-        **changes,
-    )
-
-
-def upscale_video(
-    src: str | os.PathLike[str],
-    dst: str | os.PathLike[str],
-    model: str | Path | Upscaler = "vsr",
-    *,
-    scale: int | None = None,
-    codec: str = "libx264",
-    crf: float | None = 18,
-    pix_fmt: str | None = None,
-    resume: bool = True,
-    overwrite: bool = False,
-    memory: int | None = None,
-    progress: Progress = False,
-    **options: Any,
-) -> VideoReport:
-    """Upscale a video file; needs ``pip install "srkit[video]"``.
-
-    Every frame of the source is in the result once, in order and at its time, also where
-    the frame rate varies. Sound and subtitles are copied bit for bit; pixel aspect ratio,
-    colour tags, rotation, chapters and metadata are kept.
-
-    Stopped at any moment, the same call goes on where it was. Until it is done, its work is
-    in the folder ``.NAME.srkit`` beside `dst`, and nothing is at `dst`.
-
-    Parameters
-    ----------
-    src
-        A video of any format that FFmpeg reads.
-    dst
-        The result: .mp4, .m4v, .mov, .mkv, .webm, .ts or .nut.
-    model
-        As for `load`, or a loaded model. Models of single images work frame by frame.
-    scale
-        Factor of both sides; the model's default if left out.
-    codec
-        FFmpeg's name of an encoder: ``"libx264"``, ``"libx265"``, ``"libvpx-vp9"``,
-        ``"ffv1"`` (lossless), ...
-    crf
-        Quality of codecs that know it: less is better and larger. None is the codec's own.
-    pix_fmt
-        Pixel format of the result; that of `src`, or what the codec has nearest to it, so
-        that 10-bit video stays 10-bit.
-    resume
-        False throws away unfinished work and starts again.
-    overwrite
-        Replace `dst` if it exists.
-    memory
-        Bytes for the model to work in, as in `Upscaler.upscale`.
-    progress
-        True for a bar with frames a second and time left, or a function called with frames
-        done and frames in all.
-    options
-        Options of the model, as for `load`.
-
-    Returns
-    -------
-    VideoReport
-
-    Raises
-    ------
-    CorruptFileError
-        If `src` is no video, or not one frame of it can be decoded.
-    VideoError
-        If the container of `dst` cannot hold a stream (the message names one that can), or
-        unfinished work is there that was made of another source or by other settings.
-    OptionError
-        If an option makes no sense, or `dst` exists.
-    MissingDependencyError
-        If PyAV is not installed.
-
-    Examples
-    --------
-    ::
-
-        report = srkit.upscale_video("in.mp4", "out.mp4", "espcn", scale=2, progress=True)
-        report.frames, report.broken
-    """
-    if find_spec("av") is None:
-        raise MissingDependencyError(
-            'video files need av (PyAV), which is not installed: pip install "srkit[video]"'
-        )
-    from srkit.video import conversion
-
-    return conversion.upscale_video(
-        src,
-        dst,
-        model,
-        scale=scale,
-        codec=codec,
-        crf=crf,
-        pix_fmt=pix_fmt,
-        resume=resume,
-        overwrite=overwrite,
-        memory=memory,
-        progress=progress,
-        options=options,
-    )
 
 
 def __getattr__(name: str) -> Any:

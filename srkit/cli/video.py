@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-m",
         "--model",
-        default="vsr",
+        default="espcn",
         help="name (see srkit models) or weights file (default: %(default)s)",
     )
     parser.add_argument(

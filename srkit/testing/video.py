@@ -54,7 +54,7 @@ def check_video_reads_ahead_little(factory: Factory) -> None:
     def frames() -> Iterator[Floats]:
         nonlocal read
         for read in range(1, 1000):
-            yield noise((2, 3, 3), seed=read % 2) / 100
+            yield np.divide(noise((2, 3, 3), seed=read % 2), 100, dtype=np.float32)
 
     ahead = upscaler.window // 2 + 1
     stream = upscaler.upscale_frames(frames())

@@ -27,6 +27,7 @@ from srkit.video.reading import Frame, Source
 from srkit.video.scenes import MEMORY
 from srkit.video.upscaler import scene_windows, upscale_window
 from srkit.video.work import Work, fingerprint
+from srkit.weights import sha256
 
 Progress = bool | Callable[[int, int], None]
 
@@ -101,7 +102,7 @@ def upscale_video(
             source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
         )
         streams = check_streams(source, encoding, container)
-        settings = _settings(upscaler, encoding, options, source_path)
+        settings = _settings(upscaler, encoding, options, source_path, _digest(model, upscaler))
         work = Work(target.parent / f".{target.name}.srkit", settings, resume=resume)
         resumed = work.frames
         try:
@@ -140,18 +141,26 @@ def _upscaler(model: str | Path | Upscaler, scale: int | None, options: dict[str
     return model
 
 
+def _digest(model: str | Path | Upscaler, upscaler: Upscaler) -> str:
+    """What tells weights from others: a digest, of a user's own file, too; or ""."""
+    if known := upscaler.card.weights.get(upscaler.scale):
+        return known.sha256
+    if isinstance(model, Upscaler) or not Path(model).is_file():
+        return ""
+    return sha256(Path(model))
+
+
 def _settings(
-    upscaler: Upscaler, encoding: Encoding, options: dict[str, Any], source: Path
+    upscaler: Upscaler, encoding: Encoding, options: dict[str, Any], source: Path, weights: str
 ) -> dict[str, Any]:
     """All that the pixels and packets of the result depend on."""
-    weights = upscaler.card.weights.get(upscaler.scale)
     told = {key: repr(value) for key, value in asdict(encoding).items()}
     return {
         "srkit": srkit.__version__,
         "ffmpeg": av.ffmpeg_version_info,
         "source": fingerprint(source),
         "model": upscaler.card.name,
-        "weights": weights.sha256 if weights else None,
+        "weights": weights,
         "scale": upscaler.scale,
         "window": upscaler.window,
         "options": {k: repr(v) for k, v in sorted(options.items()) if k not in _FREE},

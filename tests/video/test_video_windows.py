@@ -1,6 +1,7 @@
 """Windows, scene cuts and models that see several frames; nothing here needs PyAV."""
 
 import itertools
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 import srkit
 from srkit import testing
-from srkit.errors import ImageError, OptionError
+from srkit.errors import ImageError, MissingDependencyError, OptionError
 from srkit.video.scenes import mark_scenes, thumbnail
 from srkit.video.windows import windows
 
@@ -223,3 +224,10 @@ def test_importing_srkit_does_not_import_pyav():
 
     code = "import sys, srkit; srkit.VideoUpscaler; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.skipif(find_spec("av") is not None, reason="PyAV is installed")
+def test_without_pyav_the_error_has_the_line_that_installs_it(tmp_path):
+    with pytest.raises(MissingDependencyError, match=r'pip install "srkit\[video\]"'):
+        srkit.upscale_video(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    assert not list(tmp_path.iterdir())
