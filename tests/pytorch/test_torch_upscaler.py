@@ -128,7 +128,23 @@ def test_the_radius_of_branches_is_that_of_the_widest():
     assert receptive_radius(trace(Branches())) == 3
 
 
-@pytest.mark.parametrize("layer", [nn.AdaptiveAvgPool2d(1), nn.MaxPool2d(2), nn.InstanceNorm2d(3)])
+@pytest.mark.parametrize(
+    ("pool", "radius"),
+    [
+        # Of windows of three that begin one before: one to the left, none to the right of two.
+        (nn.MaxPool2d(3, stride=2, padding=1), 1),
+        (nn.MaxPool2d((1, 3), stride=2, padding=(0, 1), dilation=1), 1),
+        (nn.AvgPool2d(2, stride=1), 1),
+        (nn.MaxPool2d(3, stride=1, padding=2, dilation=2), 2),
+    ],
+)
+def test_pooling_reaches_as_far_as_its_window(pool, radius):
+    assert receptive_radius(trace(nn.Sequential(pool))) == radius
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.AdaptiveAvgPool2d(1), nn.LPPool2d(2, 2), nn.InstanceNorm2d(3)]
+)
 def test_layers_of_unknown_reach_are_refused(layer):
     with pytest.raises(WeightsError, match=r"receptive field of .* is not known"):
         receptive_radius(trace(nn.Sequential(nn.Conv2d(3, 3, 3), layer)))

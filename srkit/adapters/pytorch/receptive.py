@@ -90,9 +90,15 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
 
 def _as_convolution(pool: nn.MaxPool2d | nn.AvgPool2d) -> nn.Conv2d:
     """A convolution that sees what a pooling layer sees."""
-    size, stride, padding = (cast(int, n) for n in (pool.kernel_size, pool.stride, pool.padding))
     with torch.device("meta"):
-        return nn.Conv2d(1, 1, size, stride, padding)
+        return nn.Conv2d(
+            1,
+            1,
+            cast(int, pool.kernel_size),
+            cast(int, pool.stride),
+            cast(int, pool.padding),
+            cast(int, getattr(pool, "dilation", 1)),
+        )
 
 
 def _reach_beyond(layer: nn.Conv2d) -> int:
