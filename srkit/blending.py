@@ -63,7 +63,7 @@ class Blend:
         axes = (self.grid.rows, self.grid.columns)
         window = math.prod(min(axis.extended, side + 2 * reach(axis)) for axis in axes)
         # Two floats a value: the row of tiles, and what is made of it.
-        row = 2 * 4 * 3 * self.scale**2 * self.grid.columns.length * side
+        row = 2 * 4 * 3 * self.scale**2 * self.grid.columns.length * min(side, axes[0].length)
         return window * bytes_per_pixel + row
 
     def side(self, memory: float, bytes_per_pixel: float) -> int:

@@ -7,8 +7,10 @@ image.
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,8 @@ from srkit.errors import BrokenPluginError, WeightsError
 from srkit.imaging.luma import luma_of
 from srkit.imaging.planes import Layout, Planes
 from srkit.imaging.resize import resample
-from srkit.tiling import Grid, Region, plan, reach, shrinking
+from srkit.meter import Meter
+from srkit.tiling import SMALLEST_CORE, Grid, Region, plan, reach, shrinking
 
 if TYPE_CHECKING:
     from srkit.upscaler import Upscaler
@@ -38,6 +41,9 @@ RESIZE_ROWS = 64
 # Models that state a short halo run exactly while tiles of so many halos a side fit in memory:
 # a third of such a tile is kept, along each side.
 EXACT_SIDE = 3
+
+# Upscalers whose blended tiles the log has told of: once is enough for a video.
+_TOLD: weakref.WeakSet[Any] = weakref.WeakSet()
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -105,8 +111,8 @@ class Job:
         """Fill the canvas; yields the number of LR pixels done each time."""
         upscaler = self.upscaler
         pixels = max(1, int(self.memory / upscaler.bytes_per_pixel))
-        if upscaler.short_halo is not None and not _fits_exactly(canvas.grid, pixels):
-            yield from self._blended(canvas, upscaler.short_halo)
+        if upscaler.short_halo is not None:
+            yield from self._wide(canvas, pixels, upscaler.short_halo)
             return
         if not upscaler.streams or self.ensemble:
             yield from self._tiles(canvas, range(canvas.units), canvas.grid.whole, pixels)
@@ -120,18 +126,42 @@ class Job:
                 rest = canvas.grid.whole._replace(top=done)
                 yield from self._tiles(canvas, range(unit, unit + 1), rest, pixels)
 
-    def _blended(self, canvas: Canvas, halo: int) -> Iterator[int]:
+    def _wide(self, canvas: Canvas, pixels: int, halo: int) -> Iterator[int]:
+        """Paint by a model that sees far: exactly where memory allows, else by blended tiles."""
+        blend = Blend.of(canvas.grid, halo, canvas.scale)
+        least = blend.memory(blend.least, self.upscaler.bytes_per_pixel)
+        done = 0
+        if _fits_exactly(canvas.grid, pixels) or least > self.memory:
+            smallest = reach(canvas.grid.rows) if least <= self.memory else SMALLEST_CORE
+            units = range(canvas.units)
+            try:
+                for part in self._tiles(canvas, units, canvas.grid.whole, pixels, smallest):
+                    done += part
+                    yield part
+                return
+            except MemoryError:
+                if least > self.memory:
+                    raise
+        # What was painted is painted again; the meter goes on where it was.
+        for part in self._blended(canvas, blend, halo):
+            done -= part
+            if done < 0:
+                yield -done
+                done = 0
+
+    def _blended(self, canvas: Canvas, blend: Blend, halo: int) -> Iterator[int]:
         """Paint by tiles with too small a halo, which fade into each other."""
         run = ensemble(self.upscaler.run) if self.ensemble else self.upscaler.run
-        blend = Blend.of(canvas.grid, halo, canvas.scale)
         side = blend.side(self.memory, self.upscaler.bytes_per_pixel)
-        log.warning(
-            "%s: memory is too little for its receptive field of %d pixels; tiles with a halo of "
-            "%d are blended, which is not exact",
-            self.upscaler.card.name,
-            canvas.grid.rows.halo,
-            halo,
-        )
+        if self.upscaler not in _TOLD:
+            _TOLD.add(self.upscaler)
+            log.warning(
+                "%s: memory is too little for its receptive field of %d pixels; tiles with a halo "
+                "of %d are blended, which is not exact",
+                self.upscaler.card.name,
+                canvas.grid.rows.halo,
+                halo,
+            )
         for unit in range(canvas.units):
 
             def compute(window: Region, unit: int = unit) -> NDArray[np.float32]:
@@ -142,14 +172,22 @@ class Job:
 
             yield from blend.paint(compute, write, side)
 
-    def _tiles(self, canvas: Canvas, units: range, part: Region, pixels: int) -> Iterator[int]:
+    def _tiles(
+        self,
+        canvas: Canvas,
+        units: range,
+        part: Region,
+        pixels: int,
+        smallest: int = SMALLEST_CORE,
+    ) -> Iterator[int]:
         """Paint a part of some units by tiles; several small images share a run."""
         run = ensemble(self.upscaler.run) if self.ensemble else self.upscaler.run
         cores = plan(canvas.grid, part, pixels)
         together = max(1, pixels // canvas.grid.window(cores[0]).area) if len(cores) == 1 else 1
         for first in range(units.start, units.stop, together):
             group = range(first, min(first + together, units.stop))
-            for core in shrinking(cores, lambda core, group=group: canvas.tiles(run, group, core)):  # type: ignore[misc]
+            paint = functools.partial(canvas.tiles, run, group)
+            for core in shrinking(cores, paint, smallest):
                 yield core.area * len(group)
 
 
@@ -352,35 +390,3 @@ def _apart(planes: NDArray[Any]) -> NDArray[Any]:
     """A view of ``(1, H, W, C)`` as C grey pictures ``(C, H, W, 1)``."""
     apart: NDArray[Any] = planes[0].transpose(2, 0, 1)[..., None]
     return apart
-
-
-def _bar(pixels: int, label: str) -> Any:
-    # Imported when a bar is wanted: it is a quarter of srkit's import time.
-    from tqdm import tqdm
-
-    return tqdm(total=pixels, desc=label, unit="px", unit_scale=True)
-
-
-class Meter:
-    """Reports pixels done to a bar or a function, or to nobody."""
-
-    def __init__(
-        self, progress: bool | Callable[[int, int], None], pixels: int, label: str
-    ) -> None:
-        self._call = progress if callable(progress) else None
-        self._pixels, self._done = pixels, 0
-        self._bar = _bar(pixels, label) if progress is True else None
-
-    def __enter__(self) -> Callable[[int], None]:
-        return self._advance
-
-    def _advance(self, pixels: int) -> None:
-        self._done += pixels
-        if self._bar is not None:
-            self._bar.update(pixels)
-        if self._call is not None:
-            self._call(self._done, self._pixels)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()

@@ -205,12 +205,14 @@ def reach(axis: Axis) -> int:
     return max(axis.halo, axis.rim) + axis.multiple - 1
 
 
-def shrinking(cores: list[Region], work: Callable[[Region], None]) -> Iterator[Region]:
+def shrinking(
+    cores: list[Region], work: Callable[[Region], None], smallest: int = SMALLEST_CORE
+) -> Iterator[Region]:
     """Do `work` on each core; on `MemoryError` halve that core and go on from it.
 
     Each core is computed and written by itself, so what is done stays done, and
     nothing depends on where memory ran out. Cores still to come are halved to the
-    size that fitted. `MemoryError` is raised when the smallest core does not fit.
+    size that fitted. `MemoryError` is raised when a core of the smallest size does not fit.
 
     Yields
     ------
@@ -221,7 +223,7 @@ def shrinking(cores: list[Region], work: Callable[[Region], None]) -> Iterator[R
     limit = math.inf
     while todo:
         core = todo.popleft()
-        small = max(core.bottom - core.top, core.right - core.left) <= SMALLEST_CORE
+        small = max(core.bottom - core.top, core.right - core.left) <= smallest
         fitted = (small or core.area <= limit) and _fits(core, work)
         if fitted:
             yield core

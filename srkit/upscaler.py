@@ -173,8 +173,8 @@ class Upscaler(ABC):
             an antialiased bicubic resize. Without it, both sides times `scale`.
         memory
             Bytes to work in, beyond input and output. The image is cut into tiles
-            that fit; the result stays the same. Little memory is slow, since each tile
-            needs a halo around it.
+            that fit; the result stays the same, but for models with a `short_halo`.
+            Little memory is slow, since each tile needs a halo around it.
         self_ensemble
             Run the model on all eight flips and quarter turns and take the mean:
             a little better, eight times slower (Timofte et al., 2016).

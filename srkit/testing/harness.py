@@ -259,8 +259,7 @@ def exact(upscaler: Upscaler) -> Upscaler:
     >>> exact(srkit.load("bicubic")).short_halo is None
     True
     """
-    if upscaler.short_halo is not None:
-        upscaler.short_halo = None
+    upscaler.short_halo = None
     return upscaler
 
 

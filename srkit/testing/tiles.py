@@ -103,7 +103,9 @@ def check_blending(factory: Factory) -> None:
     upscaler = factory()
     if upscaler.short_halo is None:
         return
-    height, width = 9, 6 * upscaler.radius
+    least = Blend.of(grid_of(upscaler, 9, 9), upscaler.short_halo, upscaler.scale).least
+    # Several rows of tiles, and several in each.
+    height, width = 3 * least, 6 * upscaler.radius
     image = noise((height, width, 3), np.uint8)
     whole = upscaler.upscale(image, memory=PLENTY)
     calls = _Calls()

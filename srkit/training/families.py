@@ -17,6 +17,7 @@ from srkit.adapters.pytorch.nets.enhance import EnhanceNet
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
+from srkit.adapters.pytorch.nets.unet import add_weight_norm
 from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
 from srkit.adapters.pytorch.unet import NAME, Interpolated, build_unet, multiple_of
 from srkit.training.bicubic_start import start_bicubic
@@ -56,6 +57,10 @@ class Family:
     encoded
         For networks on an encoder: one of random weights for a scale, on an encoder that
         a recipe names.
+    tells_scale
+        Whether a state dict tells its scale.
+    weight_norm
+        Trains the network's convolutions as direction and length, where it can be.
     multiple
         LR pixels of which sides are multiples.
     """
@@ -73,6 +78,8 @@ class Family:
         default_factory=dict
     )
     encoded: Callable[[int, str], nn.Module] | None = None
+    tells_scale: bool = True
+    weight_norm: Callable[[Any], None] | None = None
     multiple: Callable[[Any], int] = lambda net: 1
 
 
@@ -158,6 +165,8 @@ FAMILIES: Mapping[str, Family] = {
             for old, new in itertools.permutations((1, 2, 4), 2)
         },
         encoded=new_unet,
+        tells_scale=False,
+        weight_norm=add_weight_norm,
         multiple=lambda net: multiple_of(net.form, net.scale),
     ),
 }

@@ -16,7 +16,6 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 import srkit
-from srkit.adapters.pytorch.nets.unet import UNet, add_weight_norm
 from srkit.errors import CorruptFileError, OptionError
 from srkit.imaging.atomic import replacing
 from srkit.training.backbones import digest, is_file
@@ -29,7 +28,7 @@ from srkit.training.losses import Adversary, FeatureLoss, Features
 from srkit.training.methods import Duel, Minimise
 from srkit.training.optimising import Average
 from srkit.training.origin import network, write_weights
-from srkit.training.photos import Patches, find_photos, fingerprint, pack, split
+from srkit.training.photos import find_photos, fingerprint, pack, split
 from srkit.training.recipe import Recipe
 from srkit.training.report import Report
 from srkit.training.stages import pace_at, stretches
@@ -91,27 +90,28 @@ class Run:
         self.net, self.origin = network(
             self.family, scale, init or recipe.start, recipe.seed, recipe.encoder
         )
+        multiple = self.family.multiple(self.net)
+        _check(recipe, self.family, scale, multiple)
         self._backbones = _prepared(recipe, fabric.device)
         # Before anything is written, so that a run with other settings is left as it was.
         self._state = self._saved() if resume else None
         self.probe = self.family.planes(copy.deepcopy(self.net)).to(fabric.device).eval()
         if recipe.expand:
             expand(self.net, recipe.expand, recipe.seed)
-        if recipe.weight_norm:
-            _normalise(self.net)
+        if recipe.weight_norm and self.family.weight_norm:
+            self.family.weight_norm(self.net)
         # One process decodes, and the others find what it made.
         with fabric.rank_zero_first():
             patches = pack(kept, cache / "train", scale, workers=recipe.workers)
             checked = pack(self.held, cache / "held", scale, workers=recipe.workers)
-        multiple = self.family.multiple(self.net)
         self.crops = {
-            size: _crops(patches, scale, size, recipe, multiple)
+            size: Crops(patches, scale, size, recipe.seed, recipe.flat, recipe.degradations)
             for size in {stretch.stage.crop for stretch in stretches(recipe)}
         }
         self.check = Check(
             held_out_pairs(checked, scale, recipe.degradations),
             self.family.colour == "luma",
-            recipe.adversary is not None or recipe.model == "unet",
+            recipe.perceptual,
             multiple,
         )
         self.method = _method(fabric, recipe, self.family, self.net)
@@ -149,7 +149,7 @@ class Run:
         if self.report:
             self.report.close()
         fabric.barrier()
-        return self.out / (BEST if recipe.adversary is None else WEIGHTS)
+        return self.out / (WEIGHTS if recipe.perceptual else BEST)
 
     def _report(self, first: int) -> Report:
         images = self.recipe.batch * self.fabric.world_size
@@ -270,18 +270,22 @@ class Run:
         return done
 
 
-def _crops(patches: Patches, scale: int, size: int, recipe: Recipe, multiple: int) -> Crops:
-    if size % multiple:
-        raise OptionError(
-            f"at x{scale} crops of this network are multiples of {multiple} LR pixels, not {size}"
-        )
-    return Crops(patches, scale, size, recipe.seed, recipe.flat, recipe.degradations)
-
-
-def _normalise(net: nn.Module) -> None:
-    if not isinstance(net, UNet):
-        raise OptionError("weight_norm is for networks with a decoder: unet")
-    add_weight_norm(net)
+def _check(recipe: Recipe, family: Family, scale: int, multiple: int) -> None:
+    """Refuse what this network cannot do, before photos are decoded."""
+    if recipe.weight_norm and not family.weight_norm:
+        raise OptionError(f"{recipe.model} has no decoder for weight_norm")
+    groups = len(family.shares)
+    for stage in (stretch.stage for stretch in stretches(recipe)):
+        if stage.crop % multiple:
+            raise OptionError(
+                f"at x{scale} crops of {recipe.model} are multiples of {multiple} LR pixels, "
+                f"not {stage.crop}"
+            )
+        if stage.frozen >= groups:
+            raise OptionError(
+                f"{recipe.model} has {groups} layer groups; {stage.frozen} frozen leave none to "
+                "learn"
+            )
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -80,7 +80,7 @@ class Features:
 
 
 # What makes features of the anti-aliased VGG-16 as large as those of torchvision's vgg16_bn, by
-# block: docs/training.md tells how it was found. Blocks 1 and 2 were not compared.
+# block: docs/unet.md tells how it was found. Blocks 1 and 2 were not compared.
 BLURPOOL_GAINS = (1.0, 1.0, 2.5, 0.28, 0.045)
 
 

@@ -87,6 +87,10 @@ class Minimise:
             group["betas"] = (pace.momentum, group["betas"][1])
         optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
+        for group in optimizer.param_groups[: pace.frozen]:
+            # Nor do frozen layers count in the norm that is clipped.
+            for parameter in group["params"]:
+                parameter.grad = None
         if self.recipe.clip:
             # In half precision some gradients overflow; the scaler then leaves the step out.
             finite = self.recipe.precision != "16-mixed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from safetensors.torch import save
@@ -41,20 +42,30 @@ def network(
     if not init:
         net = family.encoded(scale, encoder) if family.encoded else family.build(scale)
         family.start(net)
-        return net, "bicubic interpolation"
+        return net, "bicubic interpolation" + _encoder(encoder)
     path = _path(init, scale, family)
     checkpoint = read_checkpoint(path)
     told = f"{path.name}, SHA-256 {sha256(path)[:16]}"
     # Weights of FSRCNN do not tell their scale, but headers do.
     stated = stated_scale(checkpoint.metadata, least=1)
+    found = stated
+    if found is None and family.tells_scale:
+        found = int(cast(Any, family.read(checkpoint.tensors, scale)).scale)
     for (old, new), rescale in family.rescale.items():
-        if new == scale and (stated or family.read(checkpoint.tensors, old).scale) == old:
+        if (old, new) == (found, scale):
             return rescale(checkpoint.tensors), f"{told}, which is for x{old}"
     net = family.read(checkpoint.tensors, scale)
-    found = stated or net.scale
-    if found != scale:
+    if (found or cast(Any, net).scale) != scale:
         raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
     return net, told
+
+
+def _encoder(encoder: str) -> str:
+    """An encoder as headers tell of it; a file by its digest, since its name may stay."""
+    if not encoder:
+        return ""
+    path = Path(encoder).expanduser()
+    return f", encoder {path.name}" + (f", SHA-256 {sha256(path)[:16]}" if path.is_file() else "")
 
 
 def _path(init: str | Path, scale: int, family: Family) -> Path:

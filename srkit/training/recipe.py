@@ -144,8 +144,22 @@ class Recipe:
         for crop in {stretch.stage.crop for stretch in staging.stretches(self)}:
             _require(2 * self.rim < crop, "rim", f"less than half of crop={crop}", self.rim)
         _require(all(s >= 0 for s in self.shares), "shares", "not negative", self.shares)
+        _require(
+            not (self.expand and self.weight_norm), "expand", "0 with weight_norm", self.expand
+        )
+        least = staging.MOMENTUM_DIP if self.schedule == "one_cycle" else 0
+        _require(self.betas[0] >= least, "betas", f"from {least} in one_cycle", self.betas)
         losing.check(self.losses, self.adversary)
         degrading.check(self.degradations)
+
+    @property
+    def perceptual(self) -> bool:
+        """Whether it learns what looks right, at the expense of PSNR.
+
+        PSNR then does not tell which weights are best.
+        """
+        kinds = FeatureLoss | Perceptual
+        return self.adversary is not None or any(isinstance(x, kinds) for x in self.losses)
 
     def changed(self, changes: Mapping[str, Any], source: str = "the recipe") -> Recipe:
         """A recipe with other values, read as from a file.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -9,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.nets.resnet import RESNET34, Form, read_encoder
+from srkit.adapters.pytorch.fitting import fitted
+from srkit.adapters.pytorch.nets.resnet import RESNET34, Form, ResNet, form_of
 from srkit.adapters.pytorch.nets.unet import UNet
 from srkit.errors import OptionError
 
@@ -48,6 +50,23 @@ def new_unet(scale: int, encoder: str = "") -> UNet:
     net = UNet(scale, trained.form)
     net.encoder = trained
     return net
+
+
+def read_encoder(tensors: Mapping[str, Tensor]) -> ResNet:
+    """An encoder with a classifier's weights, such as torchvision's ``resnet34`` on ImageNet.
+
+    Raises
+    ------
+    WeightsError
+        If they are of another network: a ResNet of 50 layers and more has other blocks.
+    """
+    kept = {k: v for k, v in tensors.items() if not k.startswith("fc.")}
+    # Old files lack the counts of batches, which nothing here uses.
+    for name in list(kept):
+        if name.endswith("running_mean"):
+            kept.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.tensor(0))
+    form = form_of(kept)
+    return fitted("ResNet-18 or 34", lambda: ResNet(form), kept)
 
 
 @torch.no_grad()

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 import srkit
-from srkit import WeightsError
-from srkit.adapters.pytorch.nets.resnet import RESNET34, Form, ResNet, form_of, read_encoder
+from srkit import OptionError
+from srkit.adapters.pytorch.nets.resnet import RESNET34, Form, ResNet
 from srkit.adapters.pytorch.nets.unet import ShuffleUp, UNet, add_weight_norm
 from srkit.adapters.pytorch.unet import Interpolated
 
@@ -92,34 +92,6 @@ def test_the_encoder_has_torchvisions_names_and_shapes():
         assert state[name].shape == shape
 
 
-def classifier(form: Form) -> dict:
-    net = ResNet(form)
-    for tensor in net.state_dict().values():
-        if tensor.is_floating_point():
-            tensor.uniform_(0.1, 0.5)
-    return {**net.state_dict(), "fc.weight": torch.zeros(10, 12), "fc.bias": torch.zeros(10)}
-
-
-def test_a_classifiers_weights_load_without_its_last_layer():
-    torch.manual_seed(0)
-    state = classifier(TINY)
-    # As in files from before torch counted batches.
-    old = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
-    net = read_encoder(old)
-    assert net.form == TINY == form_of(state)
-    torch.testing.assert_close(net.layer2[1].bn2.running_mean, state["layer2.1.bn2.running_mean"])
-    torch.testing.assert_close(net.conv1.weight, state["conv1.weight"])
-
-
-def test_weights_of_a_resnet_of_fifty_layers_are_refused():
-    state = classifier(TINY)
-    state["layer1.0.conv3.weight"] = torch.zeros(32, 8, 1, 1)
-    with pytest.raises(WeightsError, match="ResNet-18 or 34"):
-        read_encoder(state)
-    with pytest.raises(WeightsError, match=r"layer1\.0\.conv1\.weight is missing"):
-        read_encoder({"features.0.weight": torch.zeros(1)})
-
-
 # --- between images ---------------------------------------------------------------------------
 
 
@@ -179,8 +151,62 @@ def test_where_the_halo_does_not_fit_tiles_are_blended_and_the_log_says_so(weigh
     whole = model.upscale(image)
     assert not caplog.messages
     blended = model.upscale(image, memory=int(70**2 * model.bytes_per_pixel))
-    assert "blended, which is not exact" in caplog.text
+    again = model.upscale(image, memory=int(70**2 * model.bytes_per_pixel))
+    assert np.array_equal(blended, again)
+    assert caplog.text.count("blended, which is not exact") == 1
     difference = np.abs(blended - whole)
     assert 0 < difference.max() < 0.02
     # Far from where tiles meet, and at the image's border, nothing differs but by rounding.
     assert (difference < 1e-5).mean() > 0.1
+
+
+def test_where_memory_runs_out_tiles_are_blended_and_progress_is_told_once(weights):
+    model = srkit.load(weights)
+    model.short_halo = 18
+    image = np.random.default_rng(0).random((150, 160, 3))
+    wanted = model.upscale(image, memory=int(70**2 * model.bytes_per_pixel))
+    run, told = model.run, []
+
+    def limited(tiles):
+        if tiles.shape[1] * tiles.shape[2] > 90**2:
+            raise MemoryError
+        return run(tiles)
+
+    model.run = limited
+    made = model.upscale(image, memory=1 << 40, progress=lambda *both: told.append(both))
+    # Tiles of another size, but of the same halo.
+    assert np.abs(made - wanted).max() < 0.02
+    done = [pixels for pixels, _ in told]
+    assert done == sorted(done)
+    assert told[-1] == (150 * 160, 150 * 160)
+
+
+def test_on_a_low_wide_image_no_more_memory_is_taken_than_was_given(weights):
+    model = srkit.load(weights)
+    model.short_halo = 18
+    image = np.zeros((8, 3000, 3), np.uint8)
+    with pytest.raises(OptionError, match="at least") as refused:
+        model.upscale(image, memory=1)
+    least = int(str(refused.value).split("at least ")[1].split()[0])
+    seen = []
+    run = model.run
+    model.run = lambda tiles: seen.append(tiles.shape) or run(tiles)
+    assert model.upscale(image, memory=least).shape == (16, 6000, 3)
+    assert max(h * w for _, h, w, _ in seen) * model.bytes_per_pixel <= least
+
+
+@pytest.mark.parametrize(("scale", "multiple"), [(1, 8), (2, 4), (3, 8), (4, 2), (6, 4), (8, 1)])
+def test_sides_halve_evenly_at_every_scale(tmp_path, scale, multiple):
+    torch.manual_seed(0)
+    path = tmp_path / "mine.safetensors"
+    save_file(UNet(scale, TINY).state_dict(), path, {"scale": str(scale)})
+    model = srkit.load(path)
+    assert model.card.multiple == multiple
+    assert model.upscale(np.zeros((7, 9), np.uint8)).shape == (7 * scale, 9 * scale)
+
+
+@pytest.mark.parametrize("scale", [0, -1, 17])
+def test_scales_that_are_none_are_refused(tmp_path, scale):
+    save_file(UNet(2, TINY).state_dict(), tmp_path / "mine.safetensors")
+    with pytest.raises(OptionError, match="scale"):
+        srkit.load(tmp_path / "mine.safetensors", scale=scale)

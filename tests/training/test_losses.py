@@ -143,7 +143,7 @@ def test_features_of_the_offline_backbone_are_brought_to_the_size_of_vgg16_bns()
     ratios = {}
     photos = [torch.from_numpy(x[100:228, 100:228].copy()) for x in (data.astronaut(), data.cat())]
     photo = torch.stack(photos).permute(0, 3, 1, 2).float() / 255
-    # What such a network leaves is like what shrinking by a third takes away.
+    # What such a network leaves is like what halving takes away.
     small = functional.interpolate(photo, scale_factor=0.5, mode="area")
     made = functional.interpolate(small, scale_factor=2, mode="bicubic").clamp(0, 1)
     pixel = NORMALISED * Pixel()(made, photo).item() / published["pixel"]

@@ -13,6 +13,7 @@ from srkit.adapters.enhance.original import OriginalTiling
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 from srkit.imaging.planes import Planes, read_planes
+from srkit.meter import Meter
 from srkit.upscaler import Progress, Upscaler
 
 Tiling = Literal["exact", "original"]
@@ -96,7 +97,7 @@ class EnhanceUpscaler(Upscaler):
         top, dtype = planes.top, planes.colour.dtype
         made = []
         pixels = planes.colour.shape[0] * planes.colour.shape[1] * planes.colour.shape[2]
-        with engine.Meter(progress, pixels, f"{self.card.name} x{self.scale}") as advance:
+        with Meter(progress, pixels, f"{self.card.name} x{self.scale}") as advance:
             for picture in planes.colour:
                 snapped = way.snap(picture)
                 unit = snapped.astype(np.float32) / np.float32(top)

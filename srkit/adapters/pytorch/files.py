@@ -33,6 +33,7 @@ from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 
 Tensors = Mapping[str, Tensor]
+MOST = 16  # the largest scale
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ def open_checkpoint(
     found = kind.scale(tensors) if kind.scale else stated_scale(header, kind.least) or scale
     if found is None:
         raise OptionError(f"{path} does not tell for which scale its weights are; give scale=")
+    if not kind.least <= found <= MOST:
+        raise OptionError(f"scale is {kind.least} to {MOST}, not {found}")
     if scale not in (None, found):
         raise OptionError(f"{path} holds weights for x{found}, not x{scale}")
     _refuse(of_graphs, path, kind.name)

@@ -16,7 +16,7 @@ from srkit.errors import WeightsError
 # Layers that look at one pixel at a time.
 POINTWISE = (
     nn.PReLU, nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.GELU,
-    nn.BatchNorm2d, nn.Identity, nn.Dropout, Reorder, nn.ReplicationPad2d,
+    nn.BatchNorm2d, nn.Identity, nn.Dropout, Reorder,
 )  # fmt: skip
 POINTWISE_FUNCTIONS = {
     "add", "sub", "mul", "truediv", "iadd", "imul", "cat", "tanh", "relu", "sigmoid", "clamp",
@@ -82,6 +82,9 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
         return radius + within, finer
     if isinstance(layer, POINTWISE):
         return reach
+    if isinstance(layer, nn.ReplicationPad2d) and max(layer.padding) <= 1:
+        # One pixel is within what the next layer is taken to see on that side.
+        return reach
     name: Any = getattr(node.target, "__name__", node.target)
     if layer is None and str(name).strip("_") in POINTWISE_FUNCTIONS:
         return reach
@@ -90,6 +93,8 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
 
 def _as_convolution(pool: nn.MaxPool2d | nn.AvgPool2d) -> nn.Conv2d:
     """A convolution that sees what a pooling layer sees."""
+    if getattr(pool, "ceil_mode", False):
+        raise WeightsError(f"the receptive field of {pool} is not known")
     with torch.device("meta"):
         return nn.Conv2d(
             1,

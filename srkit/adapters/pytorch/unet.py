@@ -95,13 +95,15 @@ class UNetUpscaler(TorchUpscaler):
         # Of users' files only the network tells which sides it takes.
         multiple = math.lcm(card.multiple, multiple_of(net.form, scale))
         card = dataclasses.replace(card, multiple=multiple)
-        self.short_halo = SHORT_HALO // scale
         super().__init__(card, scale, Interpolated(net), device=device, precision=precision)
+        # A small form may see no farther than that.
+        if SHORT_HALO // scale < self.radius:
+            self.short_halo = SHORT_HALO // scale
 
 
 def multiple_of(form: Form, scale: int) -> int:
     """LR pixels of which sides are multiples, since the network halves HR sides."""
-    return max(1, form.multiple // scale)
+    return form.multiple // math.gcd(form.multiple, scale)
 
 
 def looks_like_unet(tensors: Mapping[str, Tensor]) -> bool:

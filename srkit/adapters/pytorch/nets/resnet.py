@@ -121,28 +121,11 @@ def form_of(tensors: Mapping[str, Tensor], prefix: str = "") -> Form:
     blocks: list[int] = []
     while (key := f"{prefix}layer{len(widths) + 1}.0.conv1.weight") in tensors:
         stage = key.removesuffix("0.conv1.weight")
+        if tensors[key].ndim != 4:
+            raise WeightsError(f"{key} is no kernel of a convolution")
         widths.append(len(tensors[key]))
         named = (k for k in tensors if k.startswith(stage))
         blocks.append(len({k.removeprefix(stage).split(".")[0] for k in named}))
     if not widths:
         raise WeightsError("these are no weights of a ResNet: layer1.0.conv1.weight is missing")
     return Form(tuple(widths), tuple(blocks))
-
-
-def read_encoder(tensors: Mapping[str, Tensor]) -> ResNet:
-    """An encoder with a classifier's weights, such as torchvision's ``resnet34`` on ImageNet.
-
-    Raises
-    ------
-    WeightsError
-        If they are of another network: a ResNet of 50 layers and more has other blocks.
-    """
-    net = ResNet(form_of(tensors))
-    kept = {k: v.float() for k, v in tensors.items() if not k.startswith("fc.")}
-    # Old files lack the counts of batches, which nothing here uses.
-    counts = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
-    try:
-        net.load_state_dict({**counts, **kept})
-    except RuntimeError as error:
-        raise WeightsError(f"these are no weights of a ResNet-18 or 34: {error}") from error
-    return net
