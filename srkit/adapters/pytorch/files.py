@@ -57,7 +57,7 @@ ARCHITECTURES = (
     ),
     Architecture("ESPCN", looks_like_espcn, espcn_scale, LumaUpscaler, "luma"),
     Architecture("FSRCNN", looks_like_fsrcnn, None, LumaUpscaler, "luma"),
-    Architecture("neural-enhance", looks_like_enhance, enhance_scale, TorchEnhance),
+    Architecture("neural-enhance", looks_like_enhance, enhance_scale, TorchEnhance, least=1),
     Architecture(UNET, looks_like_unet, None, UNetUpscaler, least=1),
 )
 

@@ -73,6 +73,7 @@ class ResNet(nn.Module):
 
     Examples
     --------
+    >>> import torch
     >>> [tuple(x.shape[1:]) for x in ResNet(RESNET34)(torch.zeros(1, 3, 64, 64))]
     [(64, 32, 32), (64, 16, 16), (128, 8, 8), (256, 4, 4), (512, 2, 2)]
     """
