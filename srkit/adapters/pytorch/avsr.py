@@ -110,7 +110,8 @@ class AVSRUpscaler(VideoUpscaler, TorchUpscaler):
             picture += observation.invert(apart).astype(np.float32)
 
     def _luma(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        return picture if picture.shape[-1] == 1 else self.luma_rule.luma(picture, 1.0)
+        # The channels of CMYK are grey pictures of their own.
+        return self.luma_rule.luma(picture, 1.0) if picture.shape[-1] == 3 else picture
 
 
 def looks_like_avsr(tensors: Mapping[str, Tensor]) -> bool:
