@@ -112,6 +112,27 @@ class Upscaler(ABC):
         """
         raise NotImplementedError
 
+    def refine(self, made: NDArray[np.float32], given: NDArray[Any], top: float) -> None:
+        """Change whole results, in place, by what they were made of.
+
+        Optional: for what no tile can do, such as a projection.
+
+        Parameters
+        ----------
+        made
+            What the tiles gave, ``(N, scale*H, scale*W, C)``, in [0, 1].
+        given
+            Planes ``(N, H, W, C)`` in [0, `top`].
+        top
+            The value of `given` that stands for 1.0.
+        """
+        raise NotImplementedError
+
+    @property
+    def refines(self) -> bool:
+        """Whether the model overrides `refine`."""
+        return type(self).refine is not Upscaler.refine
+
     @property
     def streams(self) -> bool:
         """Whether the model overrides `run_rows`."""
@@ -262,14 +283,17 @@ def _finish(
     with job.meter(planes, passes) as advance:
         for number in range(passes):
             # Between passes, and before a resize, nothing is rounded.
-            last = exact and number == passes - 1 and not consistent
+            last = exact and number == passes - 1 and not (consistent or job.upscaler.refines)
             dtype, out_top = (planes.colour.dtype, planes.top) if last else (np.float32, 1.0)
+            given, given_top = colour, top
             colour = job.colour(colour, top, planes.layout, dtype, out_top, advance)
             top = out_top
+            if job.upscaler.refines:
+                job.upscaler.refine(colour, given, given_top)
     if consistent and passes:
         for made, given in zip(colour, planes.colour, strict=True):
             back_project(made, given, planes.top)
-    if not (exact and passes) or consistent:
+    if not (exact and passes) or consistent or (passes and job.upscaler.refines):
         # Where nothing is to be done, this makes the copy that the caller may write to.
         colour = engine.resize(colour, top, wanted, planes)
     alpha = None

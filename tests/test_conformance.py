@@ -83,6 +83,21 @@ def test_a_unet_of_random_weights_conforms(check):
     check(factory)
 
 
+@pytest.mark.parametrize(
+    "check",
+    [check for check in testing.CHECKS if check is not testing.check_constant],
+    ids=lambda check: check.__name__,
+)
+def test_a_network_on_windows_of_random_weights_conforms(check):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from srkit.adapters.pytorch.avsr import AVSRUpscaler
+    from srkit.adapters.pytorch.nets.avsr import AVSR, Size
+
+    torch.manual_seed(0)
+    weights = AVSR(4, window=3, size=Size(8, 4, 1, 1)).state_dict()
+    check(lambda: AVSRUpscaler(srkit.card("espcn"), 4, weights))
+
+
 # --- the kit itself: what is wrong is caught, by the check that is for it -----------------
 
 

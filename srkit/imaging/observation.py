@@ -15,11 +15,14 @@ this is for whole planes, not for tiles.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+from scipy.sparse import coo_array, csr_array
 
 from srkit.errors import OptionError
 from srkit.imaging.resize import taps
@@ -31,12 +34,18 @@ REACH = 4.0
 
 @dataclass(frozen=True)
 class Axis:
-    """A matrix for one axis, by its singular values: ``u @ diag(s) @ v.T``."""
+    """The map of one axis, and what inverts it.
 
-    matrix: Floats  # (m, n)
-    u: Floats  # (m, m)
-    s: Floats  # (m,)
-    v: Floats  # (n, m)
+    Attributes
+    ----------
+    matrix
+        ``(m, n)``, sparse.
+    gram
+        ``matrix @ matrix.T``, which is banded, as `scipy.linalg.solveh_banded` takes it.
+    """
+
+    matrix: csr_array
+    gram: Floats
 
 
 @lru_cache(maxsize=8)
@@ -52,33 +61,41 @@ def axis(length: int, scale: int, sigma: float) -> Axis:
     sigma
         Deviation of the Gaussian blur before shrinking, in HR samples; 0 for none.
     """
-    matrix = _shrinking(length, scale) @ _blurring(length, sigma)
-    u, s, vt = np.linalg.svd(matrix, full_matrices=False)
-    return Axis(matrix, u, s, vt.T)
-
-
-def _shrinking(length: int, scale: int) -> Floats:
     index, weight = taps(length, length // scale, 1 / scale, True, "mirror")
-    return _dense(index, weight, length)
+    matrix = _sparse(index, weight, length)
+    if sigma > 0:
+        matrix = matrix @ _blurring(length, sigma)
+    gram = (matrix @ matrix.T).todia()
+    bands = np.zeros((int(gram.offsets.max()) + 1, gram.shape[0]))
+    for offset, values in zip(gram.offsets, gram.data, strict=True):
+        if offset <= 0:
+            # Diagonals below the main one begin at the first column, as LAPACK has them.
+            bands[-offset, : len(values)] = values
+    return Axis(csr_array(matrix), bands)
 
 
-def _blurring(length: int, sigma: float) -> Floats:
-    if sigma == 0:
-        return np.eye(length)
+def _blurring(length: int, sigma: float) -> csr_array:
     radius = math.ceil(REACH * sigma)
     offsets = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
     # Beyond the border the image is mirrored, edge samples repeated, as in MATLAB's imresize.
     index = (np.arange(length)[:, None] + offsets) % (2 * length)
     index = np.where(index < length, index, 2 * length - 1 - index)
-    weight = np.broadcast_to(kernel / kernel.sum(), index.shape)
-    return _dense(index, weight, length)
+    return _sparse(index, np.broadcast_to(kernel / kernel.sum(), index.shape), length)
 
 
-def _dense(index: NDArray[np.intp], weight: Floats, length: int) -> Floats:
-    matrix = np.zeros((len(index), length))
-    np.add.at(matrix, (np.arange(len(index))[:, None], index), weight)
-    return matrix
+def _sparse(index: NDArray[np.intp], weight: Floats, length: int) -> csr_array:
+    rows = np.repeat(np.arange(len(index)), index.shape[1])
+    # Weights of one place, as at the borders, are added up.
+    both = (weight.ravel(), (rows, index.ravel()))
+    return csr_array(coo_array(both, shape=(len(index), length)))
+
+
+@lru_cache(maxsize=4)
+def singular(length: int, scale: int, sigma: float) -> tuple[Floats, Floats, Floats]:
+    """U, S and V of an axis, dense: slow where it is long."""
+    u, s, vt = np.linalg.svd(axis(length, scale, sigma).matrix.toarray(), full_matrices=False)
+    return u, s, vt.T
 
 
 @dataclass(frozen=True)
@@ -127,7 +144,7 @@ class Observation:
 
     def apply(self, hr: NDArray[np.floating]) -> Floats:
         """Blur and shrink: ``(s*H, s*W, C)`` to ``(H, W, C)``."""
-        return _both(self.rows.matrix, self.columns.matrix, hr)
+        return _along(_shrink, self.columns, _along(_shrink, self.rows, hr, 0), 1)
 
     def invert(self, lr: NDArray[np.floating], damping: float = 0.0) -> Floats:
         """A⁺y: ``(H, W, C)`` to ``(s*H, s*W, C)``.
@@ -140,10 +157,16 @@ class Observation:
             λ of the damped inverse S/(S² + λ), S being the singular values of A, in which
             rounding errors of `lr` grow less. With 0 it is exact: A gives `lr` again.
         """
-        a, b = self.rows, self.columns
-        singular = np.multiply.outer(a.s, b.s)
-        found = _both(a.u.T, b.u.T, lr) * (singular / (singular**2 + damping))[..., None]
-        return _both(a.v, b.v, found)
+        if damping == 0:
+            # A⁺ = Aᵀ (A Aᵀ)⁻¹, one axis after the other: rows of A are independent.
+            return _along(_invert, self.columns, _along(_invert, self.rows, lr, 0), 1)
+        u, s, v = singular(self.height, self.scale, self.sigma)
+        ub, sb, vb = singular(self.width, self.scale, self.sigma)
+        values = np.multiply.outer(s, sb)
+        weight = (values / (values**2 + damping))[..., None]
+        inner = np.einsum("ji,jkc,kl->ilc", u, lr, ub, optimize=True) * weight
+        damped: Floats = np.einsum("ij,jkc,lk->ilc", v, inner, vb, optimize=True)
+        return damped
 
     def project(
         self, made: NDArray[np.floating], lr: NDArray[np.floating], damping: float = 0.0
@@ -162,8 +185,23 @@ class Observation:
         return made + self.invert(lr - self.apply(made), damping)
 
 
-def _both(rows: Floats, columns: Floats, image: NDArray[np.floating]) -> Floats:
-    """``rows @ plane @ columns.T`` of each channel."""
-    across: Floats = np.einsum("ij,hjc->hic", columns, image, optimize=True)
-    made: Floats = np.einsum("ij,jwc->iwc", rows, across, optimize=True)
+def _shrink(axis: Axis, lines: Floats) -> Floats:
+    made: Floats = axis.matrix @ lines
     return made
+
+
+def _invert(axis: Axis, lines: Floats) -> Floats:
+    made: Floats = axis.matrix.T @ solveh_banded(axis.gram, lines, lower=True)
+    return made
+
+
+def _along(
+    function: Callable[[Axis, Floats], Floats],
+    axis: Axis,
+    image: NDArray[np.floating],
+    number: int,
+) -> Floats:
+    """A function of lines ``(n, k)`` along one axis of an image ``(H, W, C)``."""
+    moved = np.moveaxis(np.asarray(image, np.float64), number, 0)
+    made = function(axis, moved.reshape(len(moved), -1))
+    return np.moveaxis(made.reshape(len(made), *moved.shape[1:]), 0, number)

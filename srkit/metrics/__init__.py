@@ -11,6 +11,7 @@ from srkit.metrics.fidelity import Window, psnr, ssim
 from srkit.metrics.pairs import Channel, Pair, mod_crop, read_pair, rounded_luma
 from srkit.metrics.perceptual import Backbone, st_lpips
 from srkit.metrics.protocols import PROTOCOLS, STANDARD, Protocol
+from srkit.metrics.temporal import flicker
 
 __all__ = [
     "PROTOCOLS",
@@ -20,6 +21,7 @@ __all__ = [
     "Pair",
     "Protocol",
     "Window",
+    "flicker",
     "mod_crop",
     "psnr",
     "read_pair",

@@ -16,8 +16,9 @@ from srkit.adapters.pytorch.stlpips import StLpips
 from srkit.engine import RIM
 from srkit.errors import MissingDependencyError
 from srkit.imaging.resize import imresize
-from srkit.training.crops import Pair, to_luma, to_pixels, to_planes
+from srkit.training.crops import Pair, to_pixels
 from srkit.training.degradations import Degradation, degrade
+from srkit.training.families import Family
 from srkit.training.photos import Patches, Pixels, spread
 
 # Patches that are checked on, and HR pixels at their borders that are left out.
@@ -43,8 +44,8 @@ class Check:
     ----------
     pairs
         From `held_out_pairs`.
-    luma
-        Whether the network takes and gives luma.
+    family
+        Of the network.
     perceptual
         Whether to give ST-LPIPS (AlexNet) too, where its weights are installed.
     multiple
@@ -52,7 +53,7 @@ class Check:
     """
 
     pairs: Sequence[Pair]
-    luma: bool
+    family: Family
     perceptual: bool
     multiple: int = 1
 
@@ -68,7 +69,7 @@ class Check:
         made = [self.upscale(planes, lr) for lr, _ in self.pairs]
         wanted = [self._planes(hr) for _, hr in self.pairs]
         found = {"psnr": float(np.mean([_psnr(*p) for p in zip(made, wanted, strict=True)]))}
-        if self.perceptual and not self.luma and (metric := _metric()):
+        if self.perceptual and self.family.colour == "rgb" and (metric := _metric()):
             both = zip(made, self.pairs, strict=True)
             values = [metric.distance(hr, to_pixels(m[0]), crop=BORDER) for m, (_, hr) in both]
             found["st_lpips"] = float(np.mean(values))
@@ -100,20 +101,22 @@ class Check:
         for lr, hr in self.pairs[::apart][:count]:
             made = to_pixels(self.upscale(planes, lr)[0])
             shown, photo = _bicubic(lr, hr), hr
-            if self.luma:
+            if self.family.colour == "luma":
                 shown, photo = (to_pixels(self._planes(p)[0]) for p in (shown, photo))
             rows.append(np.concatenate([shown, made, photo], axis=1))
-        return np.concatenate(rows).repeat(3 if self.luma else 1, axis=2)
+        return np.concatenate(rows).repeat(3 if self.family.colour == "luma" else 1, axis=2)
 
     def _planes(self, picture: Pixels) -> Tensor:
-        planes = to_planes(torch.from_numpy(picture[None]))
-        return to_luma(planes) if self.luma else planes
+        return self.family.ready(torch.from_numpy(picture[None]))
 
 
 def _bicubic(
     lr: Pixels,
     hr: Pixels,
 ) -> Pixels:
+    if lr.shape[2] > hr.shape[2]:
+        # Of a window the frame in the middle.
+        lr = lr[..., lr.shape[2] // 2, None]
     return imresize(lr, size=(hr.shape[0], hr.shape[1]))
 
 

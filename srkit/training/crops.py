@@ -109,7 +109,7 @@ class _Numbers:
 
 
 def batches(
-    crops: Crops,
+    crops: Dataset[Pair],
     steps: range,
     batch: int,
     *,

@@ -11,8 +11,11 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from srkit.adapters.enhance.config import Config
+from srkit.adapters.pytorch.avsr import NAME as AVSR_NAME
+from srkit.adapters.pytorch.avsr import build_avsr
 from srkit.adapters.pytorch.enhance import build_enhance
 from srkit.adapters.pytorch.luma import build_espcn, build_fsrcnn
+from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 from srkit.adapters.pytorch.nets.enhance import EnhanceNet
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
@@ -21,8 +24,10 @@ from srkit.adapters.pytorch.nets.unet import add_weight_norm
 from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
 from srkit.adapters.pytorch.unet import NAME, Interpolated, build_unet, multiple_of
 from srkit.training.bicubic_start import start_bicubic
+from srkit.training.crops import to_luma, to_planes
 from srkit.training.enhance_start import start_enhance
 from srkit.training.luma_start import start_espcn, start_fsrcnn
+from srkit.training.motion import Projected, start_avsr
 from srkit.training.rescaling import halve_scale
 from srkit.training.unet_start import new_unet, start_unet
 
@@ -61,6 +66,8 @@ class Family:
         Whether a state dict tells its scale.
     weight_norm
         Trains the network's convolutions as direction and length, where it can be.
+    window
+        Frames that it sees; 1 for networks of single images.
     multiple
         LR pixels of which sides are multiples.
     """
@@ -79,8 +86,17 @@ class Family:
     )
     encoded: Callable[[int, str], nn.Module] | None = None
     tells_scale: bool = True
+    window: int = 1
     weight_norm: Callable[[Any], None] | None = None
     multiple: Callable[[Any], int] = lambda net: 1
+
+    def ready(self, batch: Tensor) -> Tensor:
+        """A uint8 batch ``(N, H, W, C)`` as the planes that the network takes or gives.
+
+        Windows of frames are luma already.
+        """
+        planes = to_planes(batch)
+        return to_luma(planes) if self.colour == "luma" and self.window == 1 else planes
 
 
 def _last_apart(last: Callable[[Any], nn.Module]) -> Callable[[Any], list[list[nn.Module]]]:
@@ -97,6 +113,20 @@ def _last_apart(last: Callable[[Any], nn.Module]) -> Callable[[Any], list[list[n
 
 def _itself(net: nn.Module) -> nn.Module:
     return net
+
+
+def _avsr(size: Size) -> Family:
+    return Family(
+        AVSR_NAME,
+        "luma",
+        (2, 3, 4),
+        lambda scale: AVSR(scale, size=size),
+        start_avsr,
+        lambda tensors, scale: build_avsr(tensors),
+        Projected,
+        _last_apart(lambda net: net.out),
+        window=5,
+    )
 
 
 # The original's default size. At x1 the original halves the sides twice, so that its image takes
@@ -149,6 +179,8 @@ FAMILIES: Mapping[str, Family] = {
         _itself,
         _last_apart(lambda net: net.out),
     ),
+    "vsr": _avsr(Size()),
+    "vsr-small": _avsr(Size(width=24, encoder=16, low=8, high=1)),
     "unet": Family(
         NAME,
         "rgb",

@@ -19,16 +19,17 @@ import srkit
 from srkit.errors import CorruptFileError, OptionError
 from srkit.imaging.atomic import replacing
 from srkit.training.backbones import digest, is_file
-from srkit.training.checks import Check, held_out_pairs
-from srkit.training.crops import Crops, batches
+from srkit.training.checks import COUNT, Check, held_out_pairs
+from srkit.training.crops import Crops, Pair, batches
 from srkit.training.degradations import check_shrinking
 from srkit.training.expansion import expand
 from srkit.training.families import FAMILIES, Family
 from srkit.training.losses import Adversary, FeatureLoss, Features
 from srkit.training.methods import Duel, Minimise
+from srkit.training.motion import Windows, window_pairs
 from srkit.training.optimising import Average
 from srkit.training.origin import network, write_weights
-from srkit.training.photos import find_photos, fingerprint, pack, split
+from srkit.training.photos import Patches, find_photos, fingerprint, pack, split, spread
 from srkit.training.recipe import Recipe
 from srkit.training.report import Report
 from srkit.training.stages import pace_at, stretches
@@ -105,12 +106,12 @@ class Run:
             patches = pack(kept, cache / "train", scale, workers=recipe.workers)
             checked = pack(self.held, cache / "held", scale, workers=recipe.workers)
         self.crops = {
-            size: Crops(patches, scale, size, recipe.seed, recipe.flat, recipe.degradations)
+            size: _data(patches, scale, size, recipe, self.family.window)
             for size in {stretch.stage.crop for stretch in stretches(recipe)}
         }
         self.check = Check(
-            held_out_pairs(checked, scale, recipe.degradations),
-            self.family.colour == "luma",
+            _pairs(checked, scale, recipe, self.family.window),
+            self.family,
             recipe.perceptual,
             multiple,
         )
@@ -270,10 +271,24 @@ class Run:
         return done
 
 
+def _data(patches: Patches, scale: int, size: int, recipe: Recipe, window: int) -> Crops | Windows:
+    if window > 1:
+        return Windows(patches, scale, size, window, recipe.seed, recipe.flat)
+    return Crops(patches, scale, size, recipe.seed, recipe.flat, recipe.degradations)
+
+
+def _pairs(patches: Patches, scale: int, recipe: Recipe, window: int) -> list[Pair]:
+    if window > 1:
+        return window_pairs(patches, scale, window, list(spread(patches, COUNT)))
+    return held_out_pairs(patches, scale, recipe.degradations)
+
+
 def _check(recipe: Recipe, family: Family, scale: int, multiple: int) -> None:
     """Refuse what this network cannot do, before photos are decoded."""
     if recipe.weight_norm and not family.weight_norm:
         raise OptionError(f"{recipe.model} has no decoder for weight_norm")
+    if recipe.degradations and family.window > 1:
+        raise OptionError(f"{recipe.model} learns from exact bicubic LR; leave degradations out")
     groups = len(family.shares)
     for stage in (stretch.stage for stretch in stretches(recipe)):
         if stage.crop % multiple:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDiscriminator
 from srkit.errors import OptionError
 from srkit.training import backbones
-from srkit.training.crops import to_luma, to_planes
 from srkit.training.families import Family
 from srkit.training.losses import Adversary, fooling_loss, judge_loss
 from srkit.training.optimising import freeze_norms
@@ -32,7 +31,7 @@ class Minimise:
     """
 
     def __init__(self, fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> None:
-        self.recipe, self.fabric, self.luma = recipe, fabric, family.colour == "luma"
+        self.recipe, self.fabric, self.family = recipe, fabric, family
         self.net = net
         optimizer = torch.optim.AdamW(
             _groups(family, net, recipe.shares),
@@ -57,8 +56,7 @@ class Minimise:
         return figures
 
     def _ready(self, batch: Tensor) -> Tensor:
-        planes = to_planes(batch.to(self.fabric.device))
-        return to_luma(planes) if self.luma else planes
+        return self.family.ready(batch.to(self.fabric.device))
 
     def _inner(self, made: Tensor, hr: Tensor, scale: int) -> tuple[Tensor, Tensor]:
         """Both without the rim, whose LR the network saw with zeros beyond it."""

@@ -34,8 +34,8 @@ class Recipe:
     Attributes
     ----------
     model
-        The network: ``"srresnet"``, ``"espcn"``, ``"fsrcnn"``, ``"neural-enhance"`` or
-        ``"unet"``.
+        The network: ``"srresnet"``, ``"espcn"``, ``"fsrcnn"``, ``"neural-enhance"``,
+        ``"unet"``, ``"vsr"`` or ``"vsr-small"``.
     encoder
         Of a new U-Net: ``"small"`` or ``"resnet34"``, which start at random, or the path
         of a state dict of torchvision's resnet34; "" for the small one.
@@ -94,7 +94,7 @@ class Recipe:
     # Understood by pydantic, which reads recipes from files.
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
 
-    model: Literal["srresnet", "espcn", "fsrcnn", "neural-enhance", "unet"]
+    model: Literal["srresnet", "espcn", "fsrcnn", "neural-enhance", "unet", "vsr", "vsr-small"]
     encoder: str = ""
     start: str = ""
     steps: int = 20000
@@ -262,6 +262,18 @@ _TINY = Recipe(
     picture_every=20000,
 )
 
+# As in MD-AVSR's first stage, but for L1.
+_VSR = Recipe(
+    model="vsr",
+    steps=100000,
+    batch=8,
+    crop=24,
+    rate=5e-4,
+    rim=2,
+    flat=0.03,
+    losses=(Pixel(),),
+)
+
 # After fastai's lesson 7, for an encoder that starts at random: nothing is frozen, and all layers
 # learn at one rate. Pixels are weighted as if they were normalised.
 _UNET = Recipe(
@@ -310,6 +322,8 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "espcn": _TINY,
     "fsrcnn": dataclasses.replace(_TINY, model="fsrcnn"),
+    "vsr": _VSR,
+    "vsr-small": dataclasses.replace(_VSR, model="vsr-small"),
     "unet": _UNET,
     "unet-repair": dataclasses.replace(
         _UNET,

@@ -128,9 +128,13 @@ def upscale_window(
             f"x{upscaler.scale}: give at least {least} bytes"
         )
     colour = _stacked(window) if upscaler.window > 1 else middle.colour
-    made = job.colour(
-        colour, middle.top, middle.layout, middle.colour.dtype, middle.top, lambda _: None
-    )
+    dtype, top = middle.colour.dtype, middle.top
+    if upscaler.refines:
+        made = job.colour(colour, top, middle.layout, np.float32, 1.0, lambda _: None)
+        upscaler.refine(made, middle.colour, top)
+        made = engine.resize(made, 1.0, (made.shape[1], made.shape[2]), middle)
+    else:
+        made = job.colour(colour, top, middle.layout, dtype, top, lambda _: None)
     alpha = None
     if middle.alpha is not None:
         size = made.shape[1], made.shape[2]

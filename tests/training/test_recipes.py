@@ -69,7 +69,7 @@ def test_texts_from_a_command_line_become_numbers():
         ({"kind": "l1"}, "there is no key 'kind'"),
         ({"steps": "ten"}, "steps: input should be a valid integer, .* not 'ten'"),
         ({"batch": 2.5}, "batch: input should be a valid integer"),
-        ({"model": "edsr"}, "input should be 'srresnet', .* or 'unet', not 'edsr'"),
+        ({"model": "edsr"}, "input should be 'srresnet', .* or 'vsr-small', not 'edsr'"),
         ({"rate": "nan"}, "rate: input should be a finite number"),
         ({"losses": "l1"}, "losses: input should be a valid tuple"),
         ({"losses": [{"kind": "l3"}]}, "losses.0.kind: .*'l1', .*'tv', not 'l3'"),

@@ -21,6 +21,8 @@ from srkit.adapters.luma_weights import (
     looks_like_fsrcnn,
     stated_scale,
 )
+from srkit.adapters.pytorch.avsr import NAME as AVSR
+from srkit.adapters.pytorch.avsr import AVSRUpscaler, avsr_scale, looks_like_avsr
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.enhance import TorchEnhance, enhance_scale
 from srkit.adapters.pytorch.frozen import run_frozen
@@ -58,6 +60,7 @@ ARCHITECTURES = (
     Architecture("ESPCN", looks_like_espcn, espcn_scale, LumaUpscaler, "luma"),
     Architecture("FSRCNN", looks_like_fsrcnn, None, LumaUpscaler, "luma"),
     Architecture("neural-enhance", looks_like_enhance, enhance_scale, TorchEnhance, least=1),
+    Architecture(AVSR, looks_like_avsr, avsr_scale, AVSRUpscaler, "luma"),
     Architecture(UNET, looks_like_unet, None, UNetUpscaler, least=1),
 )
 

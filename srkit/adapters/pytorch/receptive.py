@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from fractions import Fraction
 from typing import Any, cast
 
@@ -85,10 +86,17 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
     if isinstance(layer, nn.ReplicationPad2d) and max(layer.padding) <= 1:
         # One pixel is within what the next layer is taken to see on that side.
         return reach
+    if node.target is operator.getitem and _of_channels(node.args[1]):
+        return reach
     name: Any = getattr(node.target, "__name__", node.target)
     if layer is None and str(name).strip("_") in POINTWISE_FUNCTIONS:
         return reach
     raise WeightsError(f"the receptive field of {layer or name} is not known")
+
+
+def _of_channels(index: object) -> bool:
+    """Whether an index takes some channels of all pixels."""
+    return isinstance(index, tuple) and len(index) == 2 and index[0] == slice(None)
 
 
 def _as_convolution(pool: nn.MaxPool2d | nn.AvgPool2d) -> nn.Conv2d:

@@ -1,0 +1,154 @@
+"""The models vsr and vsr-small, and users' own weights of the network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.device import exact_kernels, memory_errors
+from srkit.adapters.pytorch.fitting import fitted
+from srkit.adapters.pytorch.nets.avsr import AVSR, Size
+from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.card import ModelCard
+from srkit.errors import WeightsError
+from srkit.imaging.observation import Observation
+from srkit.video.upscaler import VideoUpscaler
+
+NAME = "AVSR"
+# LR pixels beyond which the pseudo-inverse of bicubic shrinking has less than 1e-5 of a value.
+INVERSE_REACH = 20
+
+
+class Packed(nn.Module):
+    """The network with one input: the frames, and the pseudo-inverse with its phases as channels.
+
+    Both then have the size of LR, as an image has that is cut into tiles.
+    """
+
+    def __init__(self, net: AVSR) -> None:
+        super().__init__()
+        self.net = net
+        self.shuffle = nn.PixelShuffle(net.scale)
+        self.frames = net.window * net.channels
+
+    def forward(self, packed: Tensor) -> Tensor:
+        """``(N, T + scale², H, W)`` to ``(N, 1, scale*H, scale*W)``."""
+        inverse = self.shuffle(packed[:, self.frames :])
+        return cast(Tensor, self.net(packed[:, : self.frames], inverse))
+
+
+class AVSRUpscaler(VideoUpscaler, TorchUpscaler):
+    """MD-AVSR on luma: a network on several frames, and a projection on what is known.
+
+    Parameters
+    ----------
+    card, scale
+        The model and its factor.
+    weights
+        A checkpoint or a ``.safetensors`` file, or its tensors.
+    device, precision
+        See `TorchUpscaler`.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        scale: int,
+        weights: Path | Mapping[str, Tensor],
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        tensors = read_checkpoint(weights).tensors if isinstance(weights, Path) else weights
+        net = build_avsr(tensors)
+        if net.scale != scale:
+            raise WeightsError(f"the weights of {card.name} are for x{net.scale}, not x{scale}")
+        self.window = net.window
+        super().__init__(card, scale, Packed(net), device=device, precision=precision)
+
+    @property
+    def radius(self) -> int:
+        """That of the network, and how far the pseudo-inverse reaches."""
+        return self._radius + INVERSE_REACH
+
+    @property
+    def _channels(self) -> int:
+        return self.window + self.scale**2
+
+    def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `VideoUpscaler.run`: f of the paper, which `refine` projects."""
+        _, frames, height, width, _ = tiles.shape
+        observation = Observation(height * self.scale, width * self.scale, self.scale)
+        inverse = np.stack([observation.invert(tile[frames // 2]) for tile in tiles])
+        with memory_errors(), torch.inference_mode(), exact_kernels(self._device):
+            phases = torch.from_numpy(inverse[..., 0]).float()[:, None]
+            packed = torch.cat(
+                [
+                    torch.from_numpy(tiles[..., 0]),
+                    nn.functional.pixel_unshuffle(phases, self.scale),
+                ],
+                dim=1,
+            )
+            made = self._net(packed.to(self._device, self._dtype))
+            result: NDArray[np.float32] = made.permute(0, 2, 3, 1).float().cpu().numpy()
+        return result
+
+    def refine(self, made: NDArray[np.float32], given: NDArray[Any], top: float) -> None:
+        """Make luma agree with the frame that was given: (I - A⁺A) f + A⁺y, on whole planes."""
+        for picture, source in zip(made, given, strict=True):
+            observation = Observation(picture.shape[0], picture.shape[1], self.scale)
+            wanted = self._luma(source.astype(np.float32) / np.float32(top))
+            apart = wanted - observation.apply(self._luma(picture))
+            picture += observation.invert(apart).astype(np.float32)
+
+    def _luma(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        # The channels of CMYK are grey pictures of their own.
+        return self.luma_rule.luma(picture, 1.0) if picture.shape[-1] == 3 else picture
+
+
+def looks_like_avsr(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict is of the form that `build_avsr` takes."""
+    return {"frames.weight", "merge.weight", "expand.weight"} <= tensors.keys()
+
+
+def avsr_scale(tensors: Mapping[str, Tensor]) -> int:
+    """The factor that a state dict is for."""
+    return _form(tensors)[0]
+
+
+def build_avsr(tensors: Mapping[str, Tensor]) -> AVSR:
+    """The network of the size that a state dict tells, with its weights.
+
+    Raises
+    ------
+    WeightsError
+        If tensors are missing, left over or of the wrong shape.
+    """
+    scale, window, channels, size = _form(tensors)
+    return fitted(NAME, lambda: AVSR(scale, window, channels, size), tensors)
+
+
+def _form(tensors: Mapping[str, Tensor]) -> tuple[int, int, int, Size]:
+    try:
+        frames, merge, expand = (tensors[f"{n}.weight"] for n in ("frames", "merge", "expand"))
+        width = expand.shape[1]
+        scale = round((expand.shape[0] / width) ** 0.5)
+        channels, window = frames.shape[1], merge.shape[1] // width
+        encoder = tensors["encode.0.weight"].shape[0]
+    except (KeyError, IndexError, ZeroDivisionError) as error:
+        raise WeightsError(f"these are no weights of {NAME}: {error}") from error
+    low, high = (_blocks(tensors, part) for part in ("low", "high"))
+    return scale, window, channels, Size(width, encoder, low, high)
+
+
+def _blocks(tensors: Mapping[str, Tensor], part: str) -> int:
+    found = (re.match(rf"{part}\.(\d+)\.", name) for name in tensors)
+    return len({match[1] for match in found if match})
