@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from srkit.adapters.pytorch.nets.avsr import AVSR
+from srkit.adapters.pytorch.nets.avsr import AVSR, Residual
+from srkit.adapters.pytorch.nets.unet import icnr
 from srkit.errors import OptionError
 from srkit.imaging.color import KB, KG, KR
 from srkit.imaging.observation import Observation
@@ -29,6 +30,8 @@ Floats = NDArray[np.float32]
 MARGIN = 16
 # Spacing of the grid on which parts of a scene move by themselves, in HR pixels.
 GRID = 48
+# Factors on what residual blocks add at the start, and on the last layer.
+RESIDUE, NOISE = 0.1, 0.05
 
 
 @dataclass(frozen=True)
@@ -174,9 +177,20 @@ def window_pairs(
 
 @torch.no_grad()
 def start_avsr(net: AVSR) -> None:
-    """Let the network begin as nothing, so that the result is A⁺y."""
-    net.out.weight.mul_(0.02)
-    cast(Tensor, net.out.bias).zero_()
+    """Let the network begin as little, so that the result is nearly A⁺y.
+
+    Features keep their size from layer to layer, and are smooth at the size of HR. With
+    torch's own start they shrink, what they add is noise, and training silences them for
+    good.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+            cast(Tensor, module.bias).zero_()
+    for block in (*net.low, *net.high):
+        cast(Residual, block).conv2.weight.mul_(RESIDUE)
+    icnr(net.expand, net.scale)
+    net.out.weight.mul_(NOISE)
 
 
 class Projected(torch.nn.Module):

@@ -13,6 +13,7 @@ import srkit
 from srkit import OptionError
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 from srkit.imaging.observation import Observation
+from srkit.training.families import FAMILIES
 from srkit.training.motion import Motion, Projected, Windows, moved, start_avsr
 from srkit.training.photos import PATCH, Patches
 
@@ -139,3 +140,18 @@ def test_windows_know_no_degradations(photos, cache, tiny, tmp_path):
             "vsr-small", photos, tmp_path / "out", scale=4, cache=cache,
             degradations=[{"kind": "downsample"}], **tiny,
         )  # fmt: skip
+
+
+def test_features_of_a_new_network_are_neither_silent_nor_a_grid():
+    """Torch's own start lets them fade to nothing, and training then silences them for good."""
+    torch.manual_seed(0)
+    net = FAMILIES["vsr-small"].build(4)
+    start_avsr(net)
+    seen = []
+    net.high.register_forward_hook(lambda module, given, made: seen.append((given[0], made)))
+    Projected(net)(torch.rand(1, 5, 16, 16))
+    shuffled, features = (x.detach() for x in seen[0])
+    assert 0.2 < features.std() < 5
+    # The sixteen pixels that are shuffled out of one are equal at first.
+    blocks = shuffled.unfold(2, 4, 4).unfold(3, 4, 4)
+    assert blocks.flatten(4).std(dim=4).max() < 1e-4
