@@ -15,8 +15,9 @@ ROOT = Path(__file__).parent.parent
 NEED_TORCH = ("srkit/adapters/pytorch", "srkit/training", "tests/pytorch")
 NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)
-NEED_VIDEO = tuple(
-    f"srkit/video/{name}.py" for name in ("colour", "reading", "encoding", "joining", "conversion")
+NEED_VIDEO = (
+    *(f"srkit/video/{n}.py" for n in ("colour", "reading", "encoding", "joining", "conversion")),
+    "tests/video/clips.py",
 )
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 
