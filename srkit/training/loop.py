@@ -332,8 +332,6 @@ def _prepared(recipe: Recipe, device: torch.device) -> dict[str, str]:
 def _method(fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> Minimise:
     if recipe.adversary is None:
         return Minimise(fabric, recipe, family, net)
-    if family.colour == "luma":
-        raise OptionError(f"{recipe.model} takes luma, and the discriminator RGB")
     # Decoding photos, which an earlier run may have spared this one, draws numbers, too.
     torch.manual_seed(recipe.seed)
     return Duel(fabric, recipe, family, net, recipe.adversary)

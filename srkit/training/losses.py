@@ -6,6 +6,7 @@ Super-resolution: A Survey", 2020 (arXiv:1902.06068). Planes are in [0, 1].
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,20 +20,48 @@ from srkit.training import backbones
 
 @dataclass(frozen=True)
 class Pixel:
-    """Difference of pixels: L1 (12), L2 (13), or Charbonnier (14) with epsilon 1e-3."""
+    """Difference of pixels: L1 (12), L2 (13), or Charbonnier (14) with epsilon 1e-3.
+
+    Attributes
+    ----------
+    spare_edges
+        Whether differences count less where the photo has edges: times 1 minus the length
+        of Sobel's gradient, at most 1 (López-Tapia et al., 2020, equation 10). There an
+        adversary is to decide.
+    """
 
     kind: Literal["l1", "l2", "charbonnier"] = "l1"
     weight: float = 1.0
+    spare_edges: bool = False
 
     def prepare(self, device: torch.device) -> None:
         """Nothing has to be read."""
 
     def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
         """A scalar, not weighted."""
-        if self.kind == "l1":
-            return functional.l1_loss(made, photo)
-        squares = (made - photo).square()
-        return squares.mean() if self.kind == "l2" else (squares + 1e-6).sqrt().mean()
+        differences = _DISTANCES[self.kind](made - photo)
+        return ((1 - sobel(photo)) * differences if self.spare_edges else differences).mean()
+
+
+def charbonnier(difference: Tensor) -> Tensor:
+    """Nearly the absolute value, smooth at 0: epsilon is 1e-3 (14)."""
+    return (difference.square() + 1e-6).sqrt()
+
+
+_DISTANCES: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "l1": torch.abs,
+    "l2": torch.square,
+    "charbonnier": charbonnier,
+}
+
+
+def sobel(planes: Tensor) -> Tensor:
+    """Length of the gradient of the channels' mean, ``(N, 1, H, W)``, from 0 to 1."""
+    grey = functional.pad(planes.mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    smooth, slope = grey.new_tensor([0.25, 0.5, 0.25]), grey.new_tensor([-1.0, 0.0, 1.0])
+    down = functional.conv2d(grey, torch.outer(slope, smooth)[None, None])
+    right = functional.conv2d(grey, torch.outer(smooth, slope)[None, None])
+    return ((down.square() + right.square()) / 2).sqrt()
 
 
 @dataclass(frozen=True)
@@ -42,8 +71,10 @@ class Features:
     Attributes
     ----------
     kind
-        ``"vgg"``: mean squared difference of features (Ledig et al., 2017, equation 5);
-        ``"gram"``: of their Gram matrices, which hold texture (16, 17).
+        ``"vgg"``: difference of features (Ledig et al., 2017, equation 5); ``"gram"``: of
+        their Gram matrices, which hold texture (16, 17).
+    distance
+        ``"l2"``: the mean square; ``"charbonnier"``: as in `Pixel`.
     blocks
         Which of VGG's five blocks are compared, after their last rectified layer.
     backbone
@@ -55,6 +86,7 @@ class Features:
 
     kind: Literal["vgg", "gram"] = "vgg"
     weight: float = 1.0
+    distance: Literal["l2", "charbonnier"] = "l2"
     blocks: tuple[int, ...] = (5,)
     backbone: str = "auto"
 
@@ -76,7 +108,8 @@ class Features:
         chosen = [pairs[block - 1] for block in self.blocks]
         if self.kind == "gram":
             chosen = [(gram(a), gram(b)) for a, b in chosen]
-        return torch.stack([functional.mse_loss(a, b) for a, b in chosen]).sum()
+        distance = _DISTANCES[self.distance]
+        return torch.stack([distance(a - b).mean() for a, b in chosen]).sum()
 
 
 # What makes features of the anti-aliased VGG-16 as large as those of torchvision's vgg16_bn, by
@@ -199,7 +232,9 @@ def gram(features: Tensor) -> Tensor:
 
 # --- adversarial ------------------------------------------------------------------------------
 
-AdversarialKind = Literal["vanilla", "least_squares", "hinge", "relativistic", "neural-enhance"]
+AdversarialKind = Literal[
+    "vanilla", "least_squares", "hinge", "relativistic", "log_ratio", "neural-enhance"
+]
 
 
 @dataclass(frozen=True)
@@ -212,6 +247,8 @@ class Adversary:
         ``"vanilla"``: cross-entropy (18, 19; the generator's form is the one that does
         not saturate). ``"least_squares"`` (20, 21). ``"hinge"`` (Lim and Ye, 2017).
         ``"relativistic"``: relativistic average (Wang et al., ESRGAN, 2018, equation 2).
+        ``"log_ratio"``: the generator lowers -log(d / (1 - d)), which is -d's logit
+        (López-Tapia et al., 2020, equations 6 and 7); the discriminator is vanilla's.
         ``"neural-enhance"``: what that program minimises, which is no cross-entropy: a
         discriminator that is right gains without bound, and one that is wrong learns little.
     weight
@@ -260,7 +297,7 @@ def fooling_loss(kind: AdversarialKind, real: Tensor, made: Tensor) -> Tensor:
     """The generator's loss on the discriminator's logits; `real` counts if relativistic."""
     if kind == "least_squares":
         return (made - 1).square().mean()
-    if kind == "hinge":
+    if kind in ("hinge", "log_ratio"):
         return -made.mean()
     if kind == "relativistic":
         real, made = real - made.mean(), made - real.mean()

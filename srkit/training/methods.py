@@ -159,24 +159,28 @@ class Duel(Minimise):
         made, hr = self._inner(self.planes(lr), hr, hr.shape[-1] // lr.shape[-1])
         figures, total = self._losses(made, hr)
         kind = self.adversary.kind
-        # The discriminator takes [-1, 1]. It judges without learning, and so outside what
-        # gathers its gradients over processes.
+        # It judges without learning, and so outside what gathers its gradients over processes.
         self.judge.requires_grad_(False)
         with self.fabric.autocast():
-            doubted = self.judge(2 * made - 1).float()
+            doubted = self.judge(_seen(made)).float()
             real = doubted.detach()
             if kind == "relativistic":
                 with torch.no_grad():
-                    real = self.judge(2 * hr - 1).float()
+                    real = self.judge(_seen(hr)).float()
         fooled = fooling_loss(kind, real, doubted)
         self.judge.requires_grad_(True)
         total = total + self.adversary.weight * fooled
         self._descend(self.planes, self.optimizer, total, pace)
 
-        photos, fakes = self.both(2 * hr - 1, 2 * made.detach() - 1)
+        photos, fakes = self.both(_seen(hr), _seen(made.detach()))
         judged = judge_loss(kind, photos.float(), fakes.float())
         self._descend(self.both, self.judge_optimizer, judged, replace(pace, frozen=0))
         return figures | {"adversarial": fooled.detach(), "judge": judged.detach()}
+
+
+def _seen(planes: Tensor) -> Tensor:
+    """RGB in [-1, 1], which discriminators take; luma is seen as grey."""
+    return (2 * planes - 1).expand(-1, 3, -1, -1)
 
 
 def _new_judge(adversary: Adversary, device: torch.device) -> nn.Module:

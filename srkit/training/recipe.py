@@ -274,6 +274,23 @@ _VSR = Recipe(
     losses=(Pixel(),),
 )
 
+
+def _against(*losses: Loss) -> Recipe:
+    """MD-AVSR's second stage, against a discriminator."""
+    return dataclasses.replace(
+        _VSR,
+        start="vsr",
+        steps=30000,
+        rate=1e-4,
+        weight_decay=1e-4,
+        schedule="step",
+        milestones=(0.5,),
+        factor=0.1,
+        losses=losses,
+        adversary=Adversary(kind="log_ratio", weight=0.001),
+    )
+
+
 # After fastai's lesson 7, for an encoder that starts at random: nothing is frozen, and all layers
 # learn at one rate. Pixels are weighted as if they were normalised.
 _UNET = Recipe(
@@ -324,6 +341,15 @@ RECIPES: Mapping[str, Recipe] = {
     "fsrcnn": dataclasses.replace(_TINY, model="fsrcnn"),
     "vsr": _VSR,
     "vsr-small": dataclasses.replace(_VSR, model="vsr-small"),
+    # MD-AVSR-FG and MD-AVSR-P: equations 9 and 10, with alpha and beta as Section III-C has them.
+    "vsr-fg": _against(
+        Pixel(kind="charbonnier", weight=0.001),
+        Features(weight=0.998, distance="charbonnier", blocks=(2,)),
+    ),
+    "vsr-p": _against(
+        Pixel(kind="charbonnier", weight=0.95, spare_edges=True),
+        Features(weight=0.049, distance="charbonnier", blocks=(2,)),
+    ),
     "unet": _UNET,
     "unet-repair": dataclasses.replace(
         _UNET,

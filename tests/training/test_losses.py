@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs it: pip install 'srk
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
+from skimage.filters import sobel
 from torch.nn import functional
 
 from srkit import MissingDependencyError, OptionError
@@ -59,6 +60,26 @@ WITHOUT_TORCHVISION = pytest.mark.skipif(
 )
 def test_pixel_losses_are_means_over_pixels(kind, wanted):
     assert Pixel(kind)(MADE, PHOTO).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_edges_of_the_photo_count_less_where_that_is_asked():
+    """1 - Sobel(x) times the differences: López-Tapia et al., 2020, equation 10."""
+    generator = torch.Generator().manual_seed(3)
+    made, photo = (torch.rand(2, 1, 9, 11, generator=generator) for _ in range(2))
+    photo[:, :, 4:] = 1.0  # an edge that is as strong as one can be
+    differences = np.sqrt((made - photo).numpy() ** 2 + 1e-6)
+    masks = [1 - sobel(p[0], mode="nearest") for p in photo.numpy()]
+    wanted = np.mean([m * d[0] for m, d in zip(masks, differences, strict=True)])
+    loss = Pixel("charbonnier", spare_edges=True)
+    assert loss(made, photo).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_edges_of_colours_are_those_of_their_mean():
+    photo = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(4))
+    made = torch.zeros_like(photo)
+    mask = 1 - sobel(photo[0].numpy().mean(0), mode="nearest")
+    wanted = (mask * photo[0].numpy()).mean()
+    assert Pixel(spare_edges=True)(made, photo).item() == pytest.approx(wanted, rel=1e-5)
 
 
 def test_total_variation_is_the_mean_length_of_gradients():
@@ -241,7 +262,7 @@ def log(x):
 
 
 # Goodfellow et al., 2014; Mao et al., LSGAN, 2017, with b = c = 1 and a = 0; Lim and Ye,
-# 2017; Wang et al., ESRGAN, 2018, equations 1 and 2.
+# 2017; Wang et al., ESRGAN, 2018, equations 1 and 2; López-Tapia et al., 2020, 6 and 7.
 RELATIVE_REAL = sigmoid(REAL - FAKE.mean())
 RELATIVE_FAKE = sigmoid(FAKE - REAL.mean())
 JUDGE = {
@@ -249,12 +270,14 @@ JUDGE = {
     "least_squares": ((REAL - 1) ** 2).mean() + (FAKE**2).mean(),
     "hinge": np.maximum(0, 1 - REAL).mean() + np.maximum(0, 1 + FAKE).mean(),
     "relativistic": -log(RELATIVE_REAL).mean() - log(1 - RELATIVE_FAKE).mean(),
+    "log_ratio": -log(sigmoid(REAL)).mean() - log(1 - sigmoid(FAKE)).mean(),
 }
 GENERATOR = {
     "vanilla": -log(sigmoid(FAKE)).mean(),
     "least_squares": ((FAKE - 1) ** 2).mean(),
     "hinge": -FAKE.mean(),
     "relativistic": -log(1 - RELATIVE_REAL).mean() - log(RELATIVE_FAKE).mean(),
+    "log_ratio": -log(sigmoid(FAKE) / (1 - sigmoid(FAKE))).mean(),
 }
 
 
