@@ -8,6 +8,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
+import srkit
+
 WIDTH, HEIGHT = 64, 48
 
 
@@ -106,3 +108,11 @@ def planes_of(frame):
         np.frombuffer(p, dtype).reshape(p.height, -1)[:, : p.width].astype(int)
         for p in frame.planes
     ]
+
+
+def upscale(source, target, model="nearest", scale=2, **options):
+    return srkit.upscale_video(source, target, model, scale=scale, **options)
+
+
+def left_behind(folder, *expected):
+    return sorted(p.name for p in folder.iterdir() if p.name not in expected)

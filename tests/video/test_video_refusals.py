@@ -1,0 +1,112 @@
+"""Video files: what is refused, and the command."""
+
+import os
+
+import pytest
+
+av = pytest.importorskip("av", reason="PyAV is not installed")
+
+from clips import (
+    left_behind,
+    moving,
+    probe,
+    times_of,
+    upscale,
+    write_clip,
+)
+
+from srkit.cli import main
+from srkit.errors import CorruptFileError, OptionError, VideoError
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+def test_an_existing_result_is_replaced_only_on_demand(tmp_path, clip):
+    target = tmp_path / "out.mp4"
+    target.write_bytes(b"precious")
+    with pytest.raises(OptionError, match="overwrite"):
+        upscale(clip, target)
+    assert target.read_bytes() == b"precious"
+    assert upscale(clip, target, overwrite=True).frames == len(times_of(target)) == 30
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"codec": "libx9000"}, "no encoder is named 'libx9000'"),
+        ({"codec": "aac"}, "aac encodes audio"),
+        ({"pix_fmt": "yuv9"}, "no pixel format is named 'yuv9'"),
+        ({"pix_fmt": "rgb24"}, "libx264 does not take rgb24, but yuv420p"),
+        ({"crf": -400}, "libx264 cannot be opened"),
+        ({"scale": 77}, "nearest exists for"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(tmp_path, clip, options, message):
+    with pytest.raises(OptionError, match=message):
+        upscale(clip, tmp_path / "out.mp4", **options)
+    assert left_behind(tmp_path, "in.mp4") == []
+
+
+def test_an_odd_side_is_refused_where_colours_are_halved(tmp_path):
+    source = write_clip(tmp_path / "in.mkv", moving(2, 33, 21), pix_fmt="yuv444p")
+    with pytest.raises(OptionError, match='a side of 99x63 is odd; give pix_fmt="yuv444p"'):
+        upscale(source, tmp_path / "out.mp4", scale=3, pix_fmt="yuv420p")
+    assert upscale(source, tmp_path / "out.mp4", scale=3).width == 99
+
+
+def test_input_that_is_no_video_is_refused(tmp_path, clip):
+    text = tmp_path / "text.mp4"
+    text.write_text("no video at all")
+    half = tmp_path / "half.mp4"
+    half.write_bytes(clip.read_bytes()[:2000])
+    for bad in (text, half):
+        with pytest.raises(CorruptFileError, match=bad.name):
+            upscale(bad, tmp_path / "out.mp4")
+    with pytest.raises(FileNotFoundError):
+        upscale(tmp_path / "missing.mp4", tmp_path / "out.mp4")
+    with pytest.raises(OptionError, match="written as"):
+        upscale(clip, tmp_path / "out.xyz")
+    with pytest.raises(OptionError, match="its source"):
+        upscale(clip, clip, overwrite=True)
+    assert left_behind(tmp_path, "in.mp4", "text.mp4", "half.mp4") == []
+
+
+def test_work_that_fails_before_its_first_segment_leaves_nothing(tmp_path, clip):
+    with pytest.raises(OptionError, match="too little for one tile"):
+        upscale(clip, tmp_path / "out.mp4", memory=10)
+    assert left_behind(tmp_path, "in.mp4") == []
+
+
+def test_sound_alone_is_refused(tmp_path):
+    from clips import mux_tone
+
+    with av.open(str(tmp_path / "in.mp4"), "w") as container:
+        mux_tone(container, container.add_stream("aac", rate=48000, layout="stereo"), 1)
+    with pytest.raises(VideoError, match="holds no video"):
+        upscale(tmp_path / "in.mp4", tmp_path / "out.mp4")
+
+
+# --- the command -------------------------------------------------------------------------------
+
+
+def test_the_command_upscales_a_video_and_says_so(tmp_path, clip, capsys):
+    target = tmp_path / "out.mkv"
+    arguments = ["upscale-video", str(clip), "-m", "nearest", "--scale", "2", "-o", str(target)]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{target}\n"
+    assert "30 frames, 128x96, 1.20 s of video" in err
+    assert times_of(target) == times_of(clip)
+    assert main(arguments) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite", "--codec", "ffv1", "--fresh"]) == 0
+    assert probe(target)["streams"][0]["codec_name"] == "ffv1"
+
+
+def test_the_command_fails_on_what_is_no_video(tmp_path, capsys):
+    bad = tmp_path / "in.mp4"
+    bad.write_bytes(os.urandom(100))
+    arguments = ["upscale-video", str(bad), "-m", "nearest", "-o", str(tmp_path / "out.mp4")]
+    assert main(arguments) == 1
+    assert "is not a video" in capsys.readouterr().err
+    assert left_behind(tmp_path, "in.mp4") == []

@@ -1,0 +1,107 @@
+"""Work that is killed or stopped, and goes on."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+av = pytest.importorskip("av", reason="PyAV is not installed")
+
+from clips import (
+    left_behind,
+    moving,
+    pixels_of,
+    times_of,
+    upscale,
+    write_clip,
+)
+
+from srkit.errors import VideoError
+from srkit.video import conversion
+
+# --- going on after a kill -----------------------------------------------------------------------
+
+SLOW = """
+import sys, time, srkit
+from srkit.video import conversion
+conversion.SEGMENT_FRAMES = 4
+class Slow(srkit.VideoUpscaler):
+    card = srkit.ModelCard("slow", "", "x:Y", "numpy", (2,), 2, radius=0)
+    scale, window = 2, 3
+    def run(self, tiles):
+        time.sleep(float(sys.argv[3]))
+        return tiles.mean(axis=1, dtype="float32").repeat(2, axis=1).repeat(2, axis=2)
+report = srkit.upscale_video(sys.argv[1], sys.argv[2], Slow(), codec="ffv1", pix_fmt="bgr0")
+print(report.resumed)
+"""
+
+
+def test_killed_work_goes_on_and_the_result_is_that_of_work_in_one_go(tmp_path):
+    source = write_clip(tmp_path / "in.mkv", moving(22), codec="ffv1", pix_fmt="bgr0")
+    target, manifest = tmp_path / "out.mkv", tmp_path / ".out.mkv.srkit" / "manifest.json"
+
+    def command(delay, result=target):
+        return [sys.executable, "-c", SLOW, str(source), str(result), str(delay)]
+
+    for wanted in (1, 3):
+        process = subprocess.Popen(command(0.1))
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline and process.poll() is None:
+            if manifest.exists() and manifest.read_text().count('"file"') >= wanted:
+                break
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not target.exists()
+    done = subprocess.run(command(0), capture_output=True, text=True, check=True)
+    assert int(done.stdout) >= 12
+    assert times_of(target) == times_of(source)
+    subprocess.run(command(0, tmp_path / "whole.mkv"), check=True, capture_output=True)
+    for one, other in zip(pixels_of(target), pixels_of(tmp_path / "whole.mkv"), strict=True):
+        assert np.array_equal(one, other)
+    assert left_behind(tmp_path) == ["in.mkv", "out.mkv", "whole.mkv"]
+
+
+def interrupted(source, target, monkeypatch, **options):
+    """Work that stops after its second segment."""
+    monkeypatch.setattr(conversion, "SEGMENT_FRAMES", 4)
+
+    def stop(done, frames):
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upscale(source, target, progress=stop, **options)
+
+
+def test_unfinished_work_of_other_settings_is_refused_until_told_to_start_afresh(
+    tmp_path, clip, monkeypatch
+):
+    target = tmp_path / "out.mp4"
+    interrupted(clip, target, monkeypatch)
+    with pytest.raises(VideoError, match=r"differs in crf.*resume=False"):
+        upscale(clip, target, crf=30)
+    write_clip(clip, moving(12))
+    with pytest.raises(VideoError, match=r"differs in source.*resume=False"):
+        upscale(clip, target)
+    assert not target.exists()
+    assert upscale(clip, target, resume=False).resumed == 0
+    assert len(times_of(target)) == 12
+
+
+def test_interrupted_work_is_counted_and_a_segment_cut_short_is_made_again(
+    tmp_path, clip, monkeypatch
+):
+    target = tmp_path / "out.mp4"
+    interrupted(clip, target, monkeypatch)
+    # What a kill leaves: part of a segment, and an unfinished result.
+    (tmp_path / ".out.mp4.srkit" / "000002.packets").write_bytes(b"half")
+    (tmp_path / ".out.mp4.srkit" / "joined.mp4").write_bytes(b"half")
+    told = []
+    report = upscale(clip, target, progress=lambda done, frames: told.append((done, frames)))
+    assert report.resumed == 8
+    assert told == [(n, 30) for n in range(9, 31)]
+    assert times_of(target) == times_of(clip)
