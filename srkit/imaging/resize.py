@@ -202,15 +202,25 @@ def resample(
         for old, new in zip(image.shape[:2], size, strict=True)
     )
     iy, wy, ix, wx = iy[rows], wy[rows], ix[columns], wx[columns]
-    left = int(ix.min())
-    strip = image[:, left : int(ix.max()) + 1]
-    tall = np.zeros((len(iy), *strip.shape[1:]), np.float32)
-    for k in range(iy.shape[1]):
-        tall += wy[:, k, None, None].astype(np.float32) * strip[iy[:, k]]
-    wide = np.zeros((len(iy), len(ix), image.shape[2]), np.float32)
-    for k in range(ix.shape[1]):
-        wide += wx[:, k, None].astype(np.float32) * tall[:, ix[:, k] - left]
-    return wide
+    (top, bottom), (left, right) = ((int(i.min()), int(i.max()) + 1) for i in (iy, ix))
+    part = image[top:bottom, left:right].astype(np.float32)
+    height, _, channels = part.shape
+    # Columns first, since what is transposed for them is small before rows are added.
+    lines = np.ascontiguousarray(part.transpose(1, 0, 2)).reshape(right - left, -1)
+    wide = (_matrix(ix - left, wx, right - left) @ lines).reshape(len(ix), height, channels)
+    lines = np.ascontiguousarray(wide.transpose(1, 0, 2)).reshape(height, -1)
+    made: NDArray[np.float32] = _matrix(iy - top, wy, height) @ lines
+    return made.reshape(len(iy), len(ix), channels)
+
+
+def _matrix(index: NDArray[Any], weight: NDArray[Any], length: int) -> Any:
+    """Taps of one axis as a sparse matrix of float32, ``(outputs, length)``."""
+    # Not with srkit, which is to be imported quickly.
+    from scipy import sparse
+
+    starts = np.arange(0, index.size + 1, index.shape[1])
+    taken = (weight.astype(np.float32).ravel(), index.ravel(), starts)
+    return sparse.csr_array(taken, shape=(len(index), length))
 
 
 def phase_kernels(scale: int, size: int) -> NDArray[np.float64]:
