@@ -26,6 +26,7 @@ from srkit.adapters.pytorch.unet import NAME, Interpolated, build_unet, multiple
 from srkit.training.bicubic_start import start_bicubic
 from srkit.training.crops import to_luma, to_planes
 from srkit.training.enhance_start import start_enhance
+from srkit.training.growing import grow_avsr
 from srkit.training.luma_start import start_espcn, start_fsrcnn
 from srkit.training.motion import Projected, start_avsr
 from srkit.training.rescaling import halve_scale
@@ -70,6 +71,8 @@ class Family:
         Frames that it sees; 1 for networks of single images.
     multiple
         LR pixels of which sides are multiples.
+    grow
+        A network of the recipe's size from a smaller one to start from.
     """
 
     architecture: str
@@ -89,6 +92,7 @@ class Family:
     window: int = 1
     weight_norm: Callable[[Any], None] | None = None
     multiple: Callable[[Any], int] = lambda net: 1
+    grow: Callable[[Any], nn.Module] = lambda net: net
 
     def ready(self, batch: Tensor) -> Tensor:
         """A uint8 batch ``(N, H, W, C)`` as the planes that the network takes or gives.
@@ -126,6 +130,7 @@ def _avsr(size: Size) -> Family:
         Projected,
         _last_apart(lambda net: net.out),
         window=5,
+        grow=functools.partial(grow_avsr, size=size),
     )
 
 

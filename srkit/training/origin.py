@@ -57,7 +57,8 @@ def network(
     net = family.read(checkpoint.tensors, scale)
     if (found or cast(Any, net).scale) != scale:
         raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
-    return net, told
+    grown = family.grow(net)
+    return grown, told + (", grown" if grown is not net else "")
 
 
 def _encoder(encoder: str) -> str:
