@@ -38,6 +38,9 @@ RESIDUE, NOISE = 0.1, 0.05
 class Motion:
     """How much may change from a frame to the next: deviations of normal distributions.
 
+    All of them times a strength that is drawn for the window from an exponential
+    distribution of mean 1, since slow motion is commoner than fast.
+
     Attributes
     ----------
     pan
@@ -52,7 +55,7 @@ class Motion:
         Share of windows in which nothing moves.
     """
 
-    pan: float = 4.0
+    pan: float = 2.5
     zoom: float = 0.005
     turn: float = 0.005
     local: float = 1.0
@@ -130,7 +133,7 @@ def moved(
 
     Cubic splines sample the picture; beyond its border it is mirrored.
     """
-    strength = 0.0 if rng.random() < motion.still else 1.0
+    strength = 0.0 if rng.random() < motion.still else rng.exponential()
     times = strength * (np.arange(frames) - frames // 2)
     top, left = (rng.integers(n - side + 1) for n in picture.shape)
     grid = np.indices((side, side), np.float64)

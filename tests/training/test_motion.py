@@ -67,7 +67,7 @@ def test_a_zoom_is_about_the_middle():
 
 
 def test_a_turn_keeps_distances():
-    down, right = (frames(ramp(*slopes), turn=0.02) for slopes in ((1, 0), (0, 1)))
+    down, right = (frames(ramp(*slopes), turn=0.05) for slopes in ((1, 0), (0, 1)))
     # Where the upper left and the lower right corner of each frame lie in the picture.
     corners = np.stack([[p[0, 0], p[-1, -1]] for p in (down, right)])
     lengths = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=0)
@@ -76,7 +76,7 @@ def test_a_turn_keeps_distances():
 
 
 def test_exposure_changes_brightness_alone():
-    made = frames(np.full((PATCH, PATCH), 100, np.float32), exposure=0.05)
+    made = frames(np.full((PATCH, PATCH), 100, np.float32), exposure=0.2)
     levels = made.mean(axis=(0, 1))
     np.testing.assert_allclose(np.diff(levels), np.diff(levels)[0], rtol=1e-2)
     assert np.ptp(made, axis=(0, 1)).max() < 1e-2
@@ -155,3 +155,18 @@ def test_features_of_a_new_network_are_neither_silent_nor_a_grid():
     # The sixteen pixels that are shuffled out of one are equal at first.
     blocks = shuffled.unfold(2, 4, 4).unfold(3, 4, 4)
     assert blocks.flatten(4).std(dim=4).max() < 1e-4
+
+
+def test_slow_motion_is_commoner_than_fast():
+    """Speeds of pans in HR pixels a frame: normal along each axis, times an exponential."""
+    speeds = []
+    for seed in range(200):
+        made = [frames(ramp(*slopes), 3, seed, pan=2.0) for slopes in ((1, 0), (0, 1))]
+        # Frames at the border of the photo see it mirrored.
+        speeds.append([np.median(np.diff(one, axis=2)) for one in made])
+    lengths = np.hypot(*np.transpose(speeds))
+    rng = np.random.default_rng(0)
+    wanted = np.hypot(*rng.normal(0, 2.0, (2, 100000))) * rng.exponential(size=100000)
+    for share in (0.25, 0.5, 0.75):
+        assert np.quantile(lengths, share) == pytest.approx(np.quantile(wanted, share), rel=0.35)
+    assert np.median(lengths) < lengths.mean() / 1.3
