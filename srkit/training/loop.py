@@ -304,14 +304,14 @@ def _check(recipe: Recipe, family: Family, scale: int, multiple: int) -> None:
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    # States from before a setting existed have what is its default now.
-    defaults = {
-        field.name: field.default
-        for field in dataclasses.fields(Recipe)
-        if field.default is not dataclasses.MISSING
-    }
-    known: dict[str, Any] = json.loads(json.dumps(defaults, default=dataclasses.asdict))
-    old = known | dict(old)
+    # States from before a setting existed, also one of a loss, have what is its default now.
+    names = {field.name for field in dataclasses.fields(Recipe)}
+    told = {key: value for key, value in old.items() if key in names}
+    try:
+        completed = Recipe(model=new["model"]).changed(told)
+        old = dict(old) | json.loads(json.dumps(dataclasses.asdict(completed)))
+    except OptionError:
+        pass  # of a version with settings that are no more; they differ, then
     names = [k for k in new if old.get(k) != new[k]]
     return ", ".join(f"{k} was {old.get(k)!r}, is {new[k]!r}" for k in names)
 
