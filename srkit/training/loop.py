@@ -141,7 +141,7 @@ class Run:
             figures = self.method.step(lr, hr, pace_at(step, recipe))
             self.average.update(self.net, step)
             if self.report:
-                self.report.step(figures)
+                self.report.step(figures, len(lr) * fabric.world_size)
             done = step + 1
             if checks := done % recipe.check_every == 0 or done == recipe.steps:
                 self._checked(done)
@@ -153,9 +153,16 @@ class Run:
         return self.out / (WEIGHTS if recipe.perceptual else BEST)
 
     def _report(self, first: int) -> Report:
-        images = self.recipe.batch * self.fabric.world_size
         log.info("bicubic has %.3f dB on the held-out photos", self.check.bicubic())
-        return Report(self.out, first, self.recipe.steps, images, self._means)
+        seen, images = (self._crops_until(step) for step in (first, self.recipe.steps))
+        return Report(self.out, first, seen, images, self._means)
+
+    def _crops_until(self, step: int) -> int:
+        """Crops that all processes have seen by a step; stages may differ in their batches."""
+        one = sum(
+            (min(s.last, step) - min(s.first, step)) * s.stage.batch for s in stretches(self.recipe)
+        )
+        return one * self.fabric.world_size
 
     def _batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches from a step on, of the size that each stage wants."""

@@ -26,16 +26,16 @@ MEMORY = 50
 
 
 class Report:
-    """Reports of a run that begins, or goes on, at step `first`.
+    """Reports of a run that begins, or goes on.
 
     Parameters
     ----------
     out
         Folder of ``log.csv``, ``tensorboard/`` and ``pictures/``.
-    first, steps
-        Steps done before, and in all.
-    images
-        Crops a step, of all processes.
+    first
+        Steps done before.
+    seen, images
+        Crops of all processes that were seen before, and in all.
 
     Attributes
     ----------
@@ -47,20 +47,20 @@ class Report:
         self,
         out: Path,
         first: int,
-        steps: int,
+        seen: int,
         images: int,
         means: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._path, self._pictures = out / "log.csv", out / "pictures"
-        self._images, self._begun = images, time.monotonic()
+        self._begun = time.monotonic()
         self.means: dict[str, Tensor] = {} if means is None else dict(means)
         self._checked: dict[str, str] = {}
         self._steps = first
         self._rows = _rows_before(self._path, first)
         # disable=None: no bar where stderr is not a terminal.
         self._bar = tqdm(
-            total=steps * images,
-            initial=first * images,
+            total=images,
+            initial=seen,
             unit="image",
             desc="training",
             disable=None,
@@ -71,14 +71,14 @@ class Report:
 
             self._board = SummaryWriter(str(out / "tensorboard"), purge_step=first)
 
-    def step(self, figures: Mapping[str, Tensor]) -> None:
-        """Take in the losses of a step."""
+    def step(self, figures: Mapping[str, Tensor], images: int) -> None:
+        """Take in the losses of a step on so many crops."""
         for name, value in figures.items():
             mean = self.means.get(name)
             self.means[name] = value if mean is None else mean.lerp(value, 1 / MEMORY)
         if self._bar.disable:
             return
-        self._bar.update(self._images)
+        self._bar.update(images)
         self._steps += 1
         # Reading a loss waits for the device, so it is not done at every step.
         if self._steps % MEMORY == 0:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import math
 
 import pytest
+from tqdm import tqdm
 
 torch = pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
@@ -80,6 +83,26 @@ def test_crops_grow_from_stage_to_stage(photos, cache, tiny, tmp_path, monkeypat
                 losses=[{"kind": "l1"}], **tiny)  # fmt: skip
     small, large = ((2, 16, 16, 3), (2, 32, 32, 3), 2), ((1, 32, 32, 3), (1, 64, 64, 3), 0)
     assert seen == [small] * 4 + [large] * 2
+
+
+class Terminal(io.StringIO):
+    """Where a bar is shown."""
+
+    def isatty(self):
+        return True
+
+
+def test_the_bar_counts_the_crops_of_every_stage(photos, cache, tiny, tmp_path, monkeypatch):
+    tiny |= {"batch": 2, "stages": [{"length": 2}, {"batch": 5}]}
+    seen = Terminal()
+    monkeypatch.setattr("srkit.training.report.tqdm", functools.partial(tqdm, file=seen))
+    for steps in (5, 6):  # the second run goes on in the second stage
+        srkit.train("espcn", photos, tmp_path, scale=2, cache=cache, **tiny | {"steps": steps})
+    told = seen.getvalue()
+    # Two steps of three are of the first stage: of 5 steps 3, of 6 steps 4.
+    assert f" {3 * 2 + 2 * 5}/{3 * 2 + 2 * 5} " in told
+    assert f" {4 * 2 + 1 * 5}/{4 * 2 + 2 * 5} " in told
+    assert f" {4 * 2 + 2 * 5}/{4 * 2 + 2 * 5} " in told
 
 
 @pytest.mark.parametrize(
