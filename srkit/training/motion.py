@@ -7,6 +7,7 @@ themselves and the exposure changes. Every frame is then shrunk as LR is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -30,8 +31,9 @@ Floats = NDArray[np.float32]
 MARGIN = 16
 # Spacing of the grid on which parts of a scene move by themselves, in HR pixels.
 GRID = 48
-# Factors on what residual blocks add at the start, and on the last layer.
-RESIDUE, NOISE = 0.1, 0.05
+# Factors on what is seen of frames, whose detail is faint, on what residual blocks add at the
+# start, and on the last layer.
+DETAIL, RESIDUE, NOISE = 4.0, 0.1, 0.01
 
 
 @dataclass(frozen=True)
@@ -182,14 +184,20 @@ def window_pairs(
 def start_avsr(net: AVSR) -> None:
     """Let the network begin as little, so that the result is nearly A⁺y.
 
-    Features keep their size from layer to layer, and are smooth at the size of HR. With
-    torch's own start they shrink, what they add is noise, and training silences them for
-    good.
+    Features keep their size from layer to layer, and are smooth at the size of HR. Kernels
+    sum to zero: what comes out of a rectifier is positive, and a kernel that sees its mean
+    is soon driven below zero for good, with all that it knew of a frame. Nor is brightness
+    anything that the network has to tell, as the projection leaves A⁺y's.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
+            module.weight -= module.weight.mean(dim=(1, 2, 3), keepdim=True)
+            # Of a rectified normal variable, 1 - 1/pi of the mean square is variance.
+            module.weight /= (1 - 1 / math.pi) ** 0.5
             cast(Tensor, module.bias).zero_()
+    for first in (net.frames, cast(nn.Conv2d, net.encode[0])):
+        first.weight.mul_(DETAIL)
     for block in (*net.low, *net.high):
         cast(Residual, block).conv2.weight.mul_(RESIDUE)
     icnr(net.expand, net.scale)

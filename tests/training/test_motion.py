@@ -157,6 +157,25 @@ def test_features_of_a_new_network_are_neither_silent_nor_a_grid():
     assert blocks.flatten(4).std(dim=4).max() < 1e-4
 
 
+def test_every_feature_of_a_new_network_is_heard_of_somewhere(patches):
+    """One that no rectifier lets through on any photo never learns."""
+    windows = Windows(patches, 4, 24, 5, motion=STILL)
+    given = torch.stack([torch.from_numpy(windows[n][0]) for n in range(8)])
+    for seed in range(3):
+        torch.manual_seed(seed)
+        net = FAMILIES["vsr-small"].build(4)
+        start_avsr(net)
+        active = []
+        for layer in net.modules():
+            if isinstance(layer, torch.nn.Conv2d) and layer not in (net.out, net.expand):
+                layer.register_forward_hook(
+                    lambda layer, seen, made: active.append((made > 0).float().mean((0, 2, 3)))
+                )
+        Projected(net)(given.permute(0, 3, 1, 2) / 255)
+        assert len(active) == 6 + 2 * 9
+        assert 0.001 < torch.cat(active).min() < torch.cat(active).max() < 0.999
+
+
 def test_slow_motion_is_commoner_than_fast():
     """Speeds of pans in HR pixels a frame: normal along each axis, times an exponential."""
     speeds = []
