@@ -53,6 +53,7 @@ def _trained(
     default_scale: int | None = None,
     colour: Literal["rgb", "luma"] = "rgb",
     others: Mapping[str, str] | None = None,
+    multiple: int = 1,
 ) -> ModelCard:
     """A card of weights that come with srkit; `digests` are SHA-256 by scale."""
     return ModelCard(
@@ -63,6 +64,7 @@ def _trained(
         scales=tuple(digests),
         default_scale=default_scale or max(digests),
         colour=colour,
+        multiple=multiple,
         licence="CC-BY-SA-4.0",
         paper=paper,
         training_data="srkit/pretrained/CREDITS.md",
@@ -159,6 +161,31 @@ NEURAL_ENHANCE_REPAIR = _trained(
         1: "05fb473c31c39fa2345b7084f3e0855980dd30281a03edd88f0bb734689e45aa",
     },
     others=_ENHANCE_OTHERS,
+)
+
+_UNET = "srkit.adapters.pytorch.unet:UNetUpscaler"
+_UNET_PAPER = "Howard and others, fastai 1.0, lesson 7, 2019"
+
+UNET = _trained(
+    "unet",
+    "U-Net trained on a classifier's features: sharper than srresnet, invents less than srgan.",
+    _UNET,
+    _UNET_PAPER,
+    {
+        2: "88066203aec7b5af1665e5d3bf5cdb64cda9ed586c318fe7c2168dbda7f41395",
+        4: "27346ac96a36062826fc5df972c9eb5dac0bb927721613567213c2ae38a4bfe9",
+    },
+    multiple=16,
+)
+UNET_REPAIR = _trained(
+    "unet-repair",
+    "U-Net at the same size: takes JPEG's blocks, noise and blur away.",
+    _UNET,
+    _UNET_PAPER,
+    {
+        1: "d3e9db4778ce52e49436070c3dbe63ec5a70417785406d3e1e4eb2abb95229cc",
+    },
+    multiple=32,
 )
 
 TORCH_CHECKPOINT = FileFormat(

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 import srkit
+from srkit.scores import Score
 
 pytest.importorskip("torch", reason="the networks need PyTorch: pip install 'srkit[torch]'")
+
+
+@functools.cache
+def mean_of(name: str, folder: Path, scale: int) -> Score:
+    """Several tests compare with the same figures."""
+    return srkit.evaluate(name, folder, scale=scale).mean
 
 
 def test_srresnet_beats_bicubic_on_set5_by_2_7_db(data_folder) -> None:
@@ -40,9 +51,32 @@ def test_photo_beats_bicubic_on_poor_photos_where_srresnet_loses(
 def test_srgan_is_perceptually_nearer_than_srresnet_on_set14_by_30_percent(data_folder) -> None:
     pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
     folder = data_folder("bench/Set14")
-    srresnet = srkit.evaluate("srresnet", folder, scale=4).mean
-    srgan = srkit.evaluate("srgan", folder, scale=4).mean
+    srresnet, srgan = (mean_of(name, folder, 4) for name in ("srresnet", "srgan"))
     assert srgan.st_lpips <= 0.7 * srresnet.st_lpips
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_unet_is_truer_than_bicubic_and_perceptually_nearer_than_srresnet(
+    data_folder, scale: int
+) -> None:
+    pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
+    folder = data_folder("bench/Set14")
+    bicubic, srresnet, unet = (
+        mean_of(name, folder, scale) for name in ("bicubic", "srresnet", "unet")
+    )
+    assert unet.psnr > bicubic.psnr + 0.3
+    assert unet.st_lpips < srresnet.st_lpips
+
+
+def test_unet_in_little_memory_is_at_most_a_level_off_where_tiles_meet(caplog) -> None:
+    from skimage import data
+
+    model = srkit.load("unet", scale=4)
+    lr = data.astronaut()[50:250, 100:300]
+    whole = model.upscale(lr).astype(int)
+    blended = model.upscale(lr, memory=int(model.bytes_per_pixel * 130**2))
+    assert "blended, which is not exact" in caplog.text
+    assert np.abs(blended - whole).max() <= 1
 
 
 @pytest.mark.parametrize(

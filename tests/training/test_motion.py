@@ -161,11 +161,12 @@ def test_every_feature_of_a_new_network_is_heard_of_somewhere(patches):
     """One that no rectifier lets through on any photo never learns."""
     windows = Windows(patches, 4, 24, 5, motion=STILL)
     given = torch.stack([torch.from_numpy(windows[n][0]) for n in range(8)])
+    active = []
     for seed in range(3):
+        active.clear()
         torch.manual_seed(seed)
         net = FAMILIES["vsr-small"].build(4)
         start_avsr(net)
-        active = []
         for layer in net.modules():
             if isinstance(layer, torch.nn.Conv2d) and layer not in (net.out, net.expand):
                 layer.register_forward_hook(
