@@ -110,7 +110,7 @@ class Upscaler(ABC):
 
     @property
     def streams(self) -> bool:
-        """Whether the model overrides `run_rows`."""
+        """Whether `run_rows` is there to be used: by default, whether it is overridden."""
         return type(self).run_rows is not Upscaler.run_rows
 
     @property
@@ -128,6 +128,13 @@ class Upscaler(ABC):
         The default suits light filters in numpy; an adapter should measure.
         """
         return 64.0 * self.scale**2
+
+    def strip_bytes(self, rows: int, width: int) -> float:
+        """Working memory of `run_rows` in bytes, with strips of so many LR pixels.
+
+        The default is that of `run`.
+        """
+        return self.bytes_per_pixel * rows * width
 
     @property
     def parameters(self) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from srkit.engine import grid_of
+from srkit.canvas import grid_of
 from srkit.upscaler import Upscaler
 
 Factory = Callable[[], Upscaler]
@@ -174,18 +174,6 @@ def memory_for(upscaler: Upscaler, height: int, width: int) -> int:
     rows = height + 2 * (rim_of(upscaler) if height < 2 * upscaler.rim else radius) + spare
     columns = width + 2 * radius + spare
     return math.ceil(rows * columns * upscaler.bytes_per_pixel)
-
-
-def streams(upscaler: Upscaler) -> bool:
-    """Whether an upscaler overrides `run_rows`.
-
-    Examples
-    --------
-    >>> import srkit
-    >>> streams(srkit.load("bicubic"))
-    False
-    """
-    return type(upscaler).run_rows is not Upscaler.run_rows
 
 
 def hook(

@@ -16,7 +16,6 @@ from srkit.testing.harness import (
     noise,
     require,
     require_same,
-    streams,
 )
 from srkit.upscaler import Upscaler
 
@@ -68,7 +67,7 @@ def check_run(factory: Factory) -> None:
 def check_run_rows(factory: Factory) -> None:
     """`run_rows`, where there is one, gives what `run` gives, however strips are cut."""
     upscaler = factory()
-    if not streams(upscaler):
+    if not upscaler.streams:
         return
     multiple = upscaler.card.multiple
     height = aligned(2 * upscaler.radius + 19, upscaler)
