@@ -97,6 +97,9 @@ class Window(Machine):
     def push(self, given: Sequence[Rows], last: bool) -> Rows:
         """See `Machine.push`."""
         new, kept = given[0], self._kept
+        if last:
+            # No window begins in these rows alone, or it would have been computed.
+            self._kept = None
         if new is None:
             return None
         if self._skip:
@@ -240,12 +243,10 @@ class Crop(Machine):
     def push(self, given: Sequence[Rows], last: bool) -> Rows:
         """See `Machine.push`."""
         rows = given[0]
-        if rows is None:
-            return None
-        height = rows.shape[2]
-        if self._drop:
+        if rows is not None and self._drop:
+            height = rows.shape[2]
             rows, self._drop = cut(rows, self._drop, height), max(0, self._drop - height)
-        if not self._bottom or rows is None:
+        if not self._bottom:
             return rows
         rows = joined([self._kept, rows])
         if rows is None:
