@@ -207,7 +207,8 @@ def layers(draw, channels):
         more = draw(st.integers(0, max(stride, dilation) - 1))
         pad = draw(st.integers(0, 2))
         return nn.ConvTranspose2d(
-            channels, channels, (kernel, 1), (stride, 1), (pad, 0), (more, 0), dilation=(dilation, 1)
+            channels, channels, (kernel, 1), (stride, 1), (pad, 0), (more, 0),
+            dilation=(dilation, 1),
         )  # fmt: skip
     if kind == "shuffle":
         return nn.Sequential(nn.Conv2d(channels, 4 * channels, 1), nn.PixelShuffle(2))
@@ -564,7 +565,8 @@ def test_out_of_memory_in_a_strip_goes_on_with_tiles_from_there(failing):
         result = model.upscale(image)
     np.testing.assert_allclose(result, whole, atol=1e-5)
     # What was done is not done again.
-    assert len(strips) == failing + 1
+    # Two are read before the first is run.
+    assert len(strips) == max(2, failing)
     assert sum(height for height, _ in tiles) < 200 + 16 - 64 * (failing - 2)
     assert len(tiles) >= 1
 

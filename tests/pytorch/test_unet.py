@@ -15,6 +15,7 @@ from srkit import WeightsError
 from srkit.adapters.pytorch.nets.resnet import RESNET34, Form, ResNet, form_of, read_encoder
 from srkit.adapters.pytorch.nets.unet import ShuffleUp, UNet, add_weight_norm
 from srkit.adapters.pytorch.unet import Interpolated
+from srkit.adapters.pytorch.upscaler import TorchUpscaler
 
 TINY = Form((8, 12), (1, 2))
 
@@ -162,7 +163,8 @@ def test_the_radius_holds_what_an_input_pixel_changes(weights):
     assert model.radius / 2 < rows.max() <= model.radius
 
 
-def test_tiles_with_the_whole_halo_give_what_the_whole_image_gives(weights):
+def test_tiles_with_the_whole_halo_give_what_the_whole_image_gives(weights, monkeypatch):
+    monkeypatch.setattr(TorchUpscaler, "streams", False)
     model = srkit.load(weights)
     model.short_halo = None
     image = np.random.default_rng(0).random((151, 173, 3))
@@ -172,7 +174,11 @@ def test_tiles_with_the_whole_halo_give_what_the_whole_image_gives(weights):
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
-def test_where_the_halo_does_not_fit_tiles_are_blended_and_the_log_says_so(weights, caplog):
+def test_where_the_halo_does_not_fit_tiles_are_blended_and_the_log_says_so(
+    weights, caplog, monkeypatch
+):
+    # Strips would fit in much less.
+    monkeypatch.setattr(TorchUpscaler, "streams", False)
     model = srkit.load(weights)
     model.short_halo = 18
     image = np.random.default_rng(0).random((101, 123, 3))
