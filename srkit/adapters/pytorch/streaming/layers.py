@@ -206,8 +206,10 @@ def interpolation(
     """Stages of `torch.nn.functional.interpolate` by whole factors."""
     factors = pair(scale_factor)
     whole = all(isinstance(n, int | float) and n >= 1 and n == int(n) for n in factors)
-    if size is not None or not whole or align_corners:
-        raise CannotStream("interpolation to a fixed size, by corners, or not by a whole factor")
+    if size is not None or not whole or align_corners or antialias:
+        raise CannotStream(
+            "interpolation to a fixed size, by corners, antialiased, or not by a whole factor"
+        )
     rows, columns = (int(n) for n in factors)
     if mode in ("nearest", "nearest-exact"):
         return [each(partial(functional.interpolate, scale_factor=(rows, columns)), rows)]

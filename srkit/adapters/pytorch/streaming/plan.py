@@ -29,8 +29,9 @@ _WRITERS: dict[Any, Callable[..., Any]] = {
     operator.imul: operator.mul,
     operator.itruediv: operator.truediv,
 }
-# What may give its input itself, not a copy.
-_ALIASES = (nn.Identity, nn.Dropout)
+# What may give its input itself, or a view of it: layers, functions and methods.
+_ALIASING_LAYERS = (nn.Identity, nn.Dropout)
+_ALIASING_TARGETS = (operator.getitem, "contiguous", "to")
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ class _Planner:
                 raise CannotStream("cat, unless of images along channels")
         elif name == "getitem":
             _check_channels(node.args[1])
-        elif name.strip("_") not in POINTWISE_FUNCTIONS:
+        elif name not in POINTWISE_FUNCTIONS:
             raise CannotStream(name)
         self._check_constants(node, name)
         apply = self._applied(node, sources)
@@ -281,7 +282,7 @@ class _Planner:
             if len(source.users) > 1 or source.op == "placeholder":
                 raise CannotStream(f"{self._name(node)} in place, of what is used elsewhere")
             layer = self._modules.get(str(source.target)) if source.op == "call_module" else None
-            writes = isinstance(layer, _ALIASES) or source.target in ("contiguous", "to")
+            writes = isinstance(layer, _ALIASING_LAYERS) or source.target in _ALIASING_TARGETS
             sources = [n for n in source.all_input_nodes if n in self._place]
 
 
