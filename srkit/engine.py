@@ -7,7 +7,9 @@ image.
 
 from __future__ import annotations
 
+import bisect
 import functools
+import itertools
 import logging
 import math
 import weakref
@@ -19,8 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from srkit.blending import Blend
-from srkit.errors import BrokenPluginError, WeightsError
-from srkit.imaging.luma import luma_of
+from srkit.canvas import Canvas, Run, grid_of
 from srkit.imaging.planes import Layout, Planes
 from srkit.imaging.resize import resample
 from srkit.meter import Meter
@@ -44,8 +45,6 @@ EXACT_SIDE = 3
 
 # Upscalers whose blended tiles the log has told of: once is enough for a video.
 _TOLD: weakref.WeakSet[Any] = weakref.WeakSet()
-
-Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass
@@ -97,45 +96,89 @@ class Job:
         return Meter(self.progress if passes else False, pixels, label)
 
     def least_memory(self, planes: Planes) -> int:
-        """Bytes in which the smallest tile fits that these planes can be cut into."""
-        if self.upscaler.streams and not self.ensemble:
-            return 1
+        """Bytes in which the smallest tile or strip fits that these planes can be cut into."""
         upscaler, grid = self.upscaler, grid_of(self.upscaler, *planes.shape)
         least = grid.least * upscaler.bytes_per_pixel
         if upscaler.short_halo is not None:
             blend = Blend.of(grid, upscaler.short_halo, upscaler.scale)
             least = min(least, blend.memory(blend.least, upscaler.bytes_per_pixel))
+        if self._streams:
+            narrowest = _window_width(grid, self._least_width(grid))
+            least = min(least, upscaler.strip_bytes(grid.rows.multiple, narrowest))
         return math.ceil(least)
+
+    @property
+    def _streams(self) -> bool:
+        return self.upscaler.streams and not self.ensemble
 
     def _paint(self, canvas: Canvas) -> Iterator[int]:
         """Fill the canvas; yields the number of LR pixels done each time."""
-        upscaler = self.upscaler
-        pixels = max(1, int(self.memory / upscaler.bytes_per_pixel))
-        if upscaler.short_halo is not None:
-            yield from self._wide(canvas, pixels, upscaler.short_halo)
-            return
-        if not upscaler.streams or self.ensemble:
-            yield from self._tiles(canvas, range(canvas.units), canvas.grid.whole, pixels)
-            return
-        for unit in range(canvas.units):
-            done = 0
-            for row in canvas.stream(unit, max(1, min(STRIP_ROWS, pixels // canvas.width))):
-                yield (row - done) * canvas.grid.columns.length
-                done = row
-            if done < canvas.grid.rows.length:
-                rest = canvas.grid.whole._replace(top=done)
-                yield from self._tiles(canvas, range(unit, unit + 1), rest, pixels)
+        pixels = max(1, int(self.memory / self.upscaler.bytes_per_pixel))
+        bands = [] if _share_a_run(canvas, pixels) else self._bands(canvas.grid)
+        if self.upscaler.short_halo is None:
+            yield from self._exactly(canvas, bands, pixels)
+        else:
+            yield from self._wide(canvas, bands, pixels, self.upscaler.short_halo)
 
-    def _wide(self, canvas: Canvas, pixels: int, halo: int) -> Iterator[int]:
+    def _exactly(
+        self, canvas: Canvas, bands: list[Region], pixels: int, smallest: int = SMALLEST_CORE
+    ) -> Iterator[int]:
+        """Paint by strips of each band, or by tiles if there are no bands."""
+        units = range(canvas.units)
+        for unit, band in itertools.product(units, bands):
+            yield from self._strips(canvas, unit, band, pixels, smallest)
+        if not bands:
+            yield from self._tiles(canvas, units, canvas.grid.whole, pixels, smallest)
+
+    def _bands(self, grid: Grid) -> list[Region]:
+        """The fewest parts side by side whose smallest strips fit in memory; none if none do."""
+        whole = grid.whole
+        if not self._streams:
+            return []
+        for across in range(1, math.ceil(whole.right / self._least_width(grid)) + 1):
+            width = math.ceil(whole.right / across)
+            if self._rows_of(grid, width):
+                starts = range(0, whole.right, width)
+                return [whole._replace(left=x, right=min(x + width, whole.right)) for x in starts]
+        return []
+
+    def _least_width(self, grid: Grid) -> int:
+        """Columns of the narrowest part that is worth its halo."""
+        least = SMALLEST_CORE if self.upscaler.short_halo is None else reach(grid.columns)
+        return min(grid.columns.length, least)
+
+    def _rows_of(self, grid: Grid, width: int) -> int:
+        """Rows of the tallest strips, for a part of so many columns, that fit; 0 if none do."""
+        axis, window = grid.rows, _window_width(grid, width)
+        tallest = -(-min(STRIP_ROWS, axis.extended) // axis.multiple)
+        heights = [axis.multiple * n for n in range(1, tallest + 1)]
+        fitting = bisect.bisect_right(
+            heights, self.memory, key=lambda rows: self.upscaler.strip_bytes(rows, window)
+        )
+        return heights[fitting - 1] if fitting else 0
+
+    def _strips(
+        self, canvas: Canvas, unit: int, band: Region, pixels: int, smallest: int
+    ) -> Iterator[int]:
+        """Stream a part of one unit, and what is left by tiles where memory runs out."""
+        done, width = 0, band.right - band.left
+        rows = self._rows_of(canvas.grid, width)
+        for row in canvas.stream(unit, rows, band.left, band.right):
+            yield (row - done) * width
+            done = row
+        if done < band.bottom:
+            rest = band._replace(top=done)
+            yield from self._tiles(canvas, range(unit, unit + 1), rest, pixels, smallest)
+
+    def _wide(self, canvas: Canvas, bands: list[Region], pixels: int, halo: int) -> Iterator[int]:
         """Paint by a model that sees far: exactly where memory allows, else by blended tiles."""
         blend = Blend.of(canvas.grid, halo, canvas.scale)
         least = blend.memory(blend.least, self.upscaler.bytes_per_pixel)
         done = 0
-        if _fits_exactly(canvas.grid, pixels) or least > self.memory:
+        if bands or _fits_exactly(canvas.grid, pixels) or least > self.memory:
             smallest = reach(canvas.grid.rows) if least <= self.memory else SMALLEST_CORE
-            units = range(canvas.units)
             try:
-                for part in self._tiles(canvas, units, canvas.grid.whole, pixels, smallest):
+                for part in self._exactly(canvas, bands, pixels, smallest):
                     done += part
                     yield part
                 return
@@ -178,7 +221,7 @@ class Job:
         units: range,
         part: Region,
         pixels: int,
-        smallest: int = SMALLEST_CORE,
+        smallest: int,
     ) -> Iterator[int]:
         """Paint a part of some units by tiles; several small images share a run."""
         run = ensemble(self.upscaler.run) if self.ensemble else self.upscaler.run
@@ -191,163 +234,16 @@ class Job:
                 yield core.area * len(group)
 
 
-class Canvas:
-    """Source planes, result planes, and the way of a tile from one to the other.
-
-    A unit is what the network sees as one image: a picture of a batch, one channel of a
-    CMYK picture, or for models with a window the frames around one of a video.
-    """
-
-    def __init__(
-        self,
-        upscaler: Upscaler,
-        colour: NDArray[Any],
-        top: float,
-        layout: Layout,
-        dtype: np.dtype[Any],
-        out_top: float,
-    ) -> None:
-        count, (height, width, channels) = len(colour), colour.shape[-3:]
-        self.upscaler = upscaler
-        self.scale = upscaler.scale
-        self.luma = upscaler.card.colour == "luma"
-        self.result = np.empty((count, height * self.scale, width * self.scale, channels), dtype)
-        # CMYK channels are run one by one, as grey pictures.
-        source = _apart(colour) if layout == "cmyk" else colour
-        if upscaler.window > 1 and source.ndim == 4:
-            # A still picture is a video in which nothing moves; no copies are made of it.
-            source = np.broadcast_to(
-                source[:, None], (len(source), upscaler.window, *source.shape[1:])
-            )
-        self.source = source
-        self.target = _apart(self.result) if layout == "cmyk" else self.result
-        self.top, self.out_top = top, out_top
-        self.units = len(self.source)
-        self.grid = grid_of(upscaler, height, width)
-
-    @property
-    def width(self) -> int:
-        """Width that the network sees."""
-        return self.grid.columns.extended
-
-    def read(self, units: range, window: Region) -> NDArray[np.float32]:
-        """A window of some units as the network takes it, ``(N, [T,] h, w, 3 or 1)``."""
-        picked = self.grid.gather(self.source[units.start : units.stop], window)
-        tiles = np.ascontiguousarray(picked, np.float32)
-        if self.top != 1:
-            tiles /= np.float32(self.top)
-        np.clip(tiles, 0, 1, out=tiles)
-        if self.luma:
-            grey = tiles.shape[-1] == 1
-            return tiles if grey else self.upscaler.luma_rule.luma(tiles, self.top)
-        return tiles if tiles.shape[-1] == 3 else tiles.repeat(3, axis=-1)
-
-    def write(self, unit: int, rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
-        """Put the network's output for a part of the result into its place."""
-        if not np.isfinite(values).all():
-            raise WeightsError(
-                f"{self.upscaler.card.name} gave values that are not numbers: its weights are "
-                "damaged, or do not bear this precision (try precision='float32')"
-            )
-        source, target = self.source[unit], self.target[unit]
-        if source.ndim == 4:
-            source = source[len(source) // 2]
-        if source.shape[-1] == 1:
-            values = luma_of(values)
-        elif self.luma:
-            size = target.shape[:2]
-            rule = self.upscaler.luma_rule
-            values = rule.colour(values, source, self.top, size, rows, columns)
-        levels = np.clip(values, 0, 1)
-        if self.out_top != 1:
-            levels *= np.float32(self.out_top)
-        if np.issubdtype(target.dtype, np.integer):
-            np.rint(levels, out=levels)
-        target[rows, columns] = levels
-
-    def tiles(self, run: Run, units: range, core: Region) -> None:
-        """`tile`, with fewer units at a time where memory runs out."""
-        try:
-            self.tile(run, units, core)
-            return
-        except MemoryError:
-            if len(units) == 1:
-                raise
-        middle = len(units) // 2
-        self.tiles(run, units[:middle], core)
-        self.tiles(run, units[middle:], core)
-
-    def tile(self, run: Run, units: range, core: Region) -> None:
-        """Compute one core of some units and write it."""
-        window, s = self.grid.window(core), self.scale
-        made = self.grid.crop(self.made(run, units, window), core, window, s)
-        rows = slice(core.top * s, core.bottom * s)
-        columns = slice(core.left * s, core.right * s)
-        for unit, values in zip(units, made, strict=True):
-            self.write(unit, rows, columns, values)
-
-    def made(self, run: Run, units: range, window: Region) -> NDArray[np.float32]:
-        """What the network makes of a window of some units."""
-        tiles, s = self.read(units, window), self.scale
-        made = run(tiles)
-        n, (h, w, c) = len(tiles), tiles.shape[-3:]
-        if made.shape != (n, h * s, w * s, c):
-            raise BrokenPluginError(
-                f"run of {self.upscaler.card.name} made {made.shape} of {tiles.shape}; "
-                f"{(n, h * s, w * s, c)} was expected"
-            )
-        return made
-
-    def stream(self, unit: int, height: int) -> Iterator[int]:
-        """Feed a unit through `run_rows`; yields LR rows done, and ends early out of memory."""
-        axis, s = self.grid.rows, self.scale
-        height = max(axis.multiple, height // axis.multiple * axis.multiple)
-        strips = (
-            self.read(
-                range(unit, unit + 1), Region(y, min(y + height, axis.extended), 0, self.width)
-            )
-            for y in range(0, axis.extended, height)
-        )
-        left = self.grid.columns.rim * s
-        columns = slice(0, self.grid.columns.length * s)
-        at = -axis.rim * s
-        try:
-            for part in self.upscaler.run_rows(strips):
-                self._check_rows(part)
-                first, last = max(0, at), min(axis.length * s, at + part.shape[1])
-                if last > first:
-                    kept = part[0, first - at : last - at, left : left + columns.stop]
-                    self.write(unit, slice(first, last), columns, kept)
-                at += part.shape[1]
-                if last >= s:
-                    yield last // s
-        except MemoryError:
-            return
-        if at != (axis.extended - axis.rim) * s:
-            raise BrokenPluginError(
-                f"run_rows of {self.upscaler.card.name} gave {at + axis.rim * s} rows; "
-                f"{axis.extended * s} were expected"
-            )
-
-    def _check_rows(self, part: NDArray[np.float32]) -> None:
-        wanted = (1, self.width * self.scale, 1 if self.luma else 3)
-        if part.ndim != 4 or (part.shape[0], *part.shape[2:]) != wanted:
-            raise BrokenPluginError(
-                f"run_rows of {self.upscaler.card.name} gave rows of shape {part.shape}; "
-                f"(1, rows, {wanted[1]}, {wanted[2]}) was expected"
-            )
+def _window_width(grid: Grid, width: int) -> int:
+    """Columns that the network sees of a part of so many, at most."""
+    axis = grid.columns
+    return axis.extended if width >= axis.length else min(axis.extended, width + 2 * reach(axis))
 
 
-def grid_of(upscaler: Upscaler, height: int, width: int) -> Grid:
-    """How a model's tiles may lie on an image."""
-    return Grid.of(
-        height,
-        width,
-        rim=min(upscaler.rim, upscaler.radius),
-        halo=upscaler.radius,
-        multiple=upscaler.card.multiple,
-        border=upscaler.card.border,
-    )
+def _share_a_run(canvas: Canvas, pixels: int) -> bool:
+    """Whether pictures are so small and so many that two of them had better be run at once."""
+    rows, columns = canvas.grid.rows.extended, canvas.grid.columns.extended
+    return canvas.units > 1 and rows <= STRIP_ROWS and 2 * rows * columns <= pixels
 
 
 def _fits_exactly(grid: Grid, pixels: int) -> bool:
@@ -384,9 +280,3 @@ def resize(planes: NDArray[Any], top: float, size: tuple[int, int], like: Planes
             part = np.clip(resample(source, size, rows, slice(None)) * gain, 0, like.top)
             target[rows] = np.rint(part) if np.issubdtype(dtype, np.integer) else part
     return result
-
-
-def _apart(planes: NDArray[Any]) -> NDArray[Any]:
-    """A view of ``(1, H, W, C)`` as C grey pictures ``(C, H, W, 1)``."""
-    apart: NDArray[Any] = planes[0].transpose(2, 0, 1)[..., None]
-    return apart

@@ -102,7 +102,8 @@ class Upscaler(ABC):
         Parameters
         ----------
         strips
-            ``(1, h, W, C)`` each, ``h`` as it comes.
+            ``(1, h, W, C)`` each, ``h`` as it comes; ``(1, T, h, W, C)`` for models with a
+            window.
 
         Yields
         ------
@@ -135,7 +136,7 @@ class Upscaler(ABC):
 
     @property
     def streams(self) -> bool:
-        """Whether the model overrides `run_rows`."""
+        """Whether `run_rows` is there to be used: by default, whether it is overridden."""
         return type(self).run_rows is not Upscaler.run_rows
 
     @property
@@ -153,6 +154,13 @@ class Upscaler(ABC):
         The default suits light filters in numpy; an adapter should measure.
         """
         return 64.0 * self.scale**2
+
+    def strip_bytes(self, rows: int, width: int) -> float:
+        """Working memory of `run_rows` in bytes, with strips of so many LR pixels.
+
+        The default is that of `run`.
+        """
+        return self.bytes_per_pixel * rows * width
 
     @property
     def parameters(self) -> int | None:

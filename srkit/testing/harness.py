@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from srkit.engine import grid_of
+from srkit.canvas import grid_of
 from srkit.upscaler import Upscaler
 from srkit.video.upscaler import VideoUpscaler
 
@@ -193,18 +193,6 @@ def memory_for(upscaler: Upscaler, height: int, width: int) -> int:
     return math.ceil(rows * columns * upscaler.bytes_per_pixel)
 
 
-def streams(upscaler: Upscaler) -> bool:
-    """Whether an upscaler overrides `run_rows`.
-
-    Examples
-    --------
-    >>> import srkit
-    >>> streams(srkit.load("bicubic"))
-    False
-    """
-    return type(upscaler).run_rows is not Upscaler.run_rows
-
-
 def hook(
     upscaler: Upscaler,
     *,
@@ -260,6 +248,20 @@ def exact(upscaler: Upscaler) -> Upscaler:
     True
     """
     upscaler.short_halo = None
+    return upscaler
+
+
+def in_tiles(upscaler: Upscaler) -> Upscaler:
+    """The same upscaler, which is never given strips from here on.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> in_tiles(srkit.load("bicubic")).streams
+    False
+    """
+    kind = type(upscaler)
+    upscaler.__class__ = type(kind.__name__, (kind,), {"streams": False})
     return upscaler
 
 

@@ -11,13 +11,11 @@ from srkit.testing.harness import (
     Factory,
     Floats,
     aligned,
-    channels_of,
     check,
     noise,
     require,
     require_same,
     shape_of,
-    streams,
 )
 from srkit.upscaler import Upscaler
 
@@ -69,17 +67,17 @@ def check_run(factory: Factory) -> None:
 def check_run_rows(factory: Factory) -> None:
     """`run_rows`, where there is one, gives what `run` gives, however strips are cut."""
     upscaler = factory()
-    if not streams(upscaler):
+    if not upscaler.streams:
         return
     multiple = upscaler.card.multiple
     height = aligned(2 * upscaler.radius + 19, upscaler)
-    image = noise((1, height, aligned(7, upscaler), channels_of(upscaler)))
+    image = noise(shape_of(upscaler, 1, height, 7))
     whole = upscaler.run(image)
     for step in (1, 3, 16, height):
 
         def strips(step: int = step * multiple) -> Iterator[Floats]:
             for top in range(0, height, step):
-                yield image[:, top : top + step].copy()
+                yield image[..., top : top + step, :, :].copy()
 
         rows = np.concatenate(list(upscaler.run_rows(strips())), axis=1)
         require_same(rows, whole, f"run_rows, in strips of {step * multiple} rows,")

@@ -8,13 +8,14 @@ from functools import partial
 import numpy as np
 
 from srkit.blending import Blend
-from srkit.engine import grid_of
+from srkit.canvas import grid_of
 from srkit.testing.harness import (
     Factory,
     Floats,
     check,
     exact,
     hook,
+    in_tiles,
     least_memory,
     memory_for,
     noise,
@@ -37,7 +38,7 @@ def check_tiles(factory: Factory) -> None:
     """Any number of tiles gives the pixels of the whole image."""
     upscaler = factory()
     wide = upscaler.short_halo is not None
-    upscaler, calls = exact(upscaler), _Calls()
+    upscaler, calls = in_tiles(exact(upscaler)), _Calls()
     remember(upscaler)
     hook(upscaler, before=calls.count)
     long = 2 * upscaler.radius + 43
@@ -100,7 +101,7 @@ def check_blending(factory: Factory) -> None:
 
     Not the exact one: on noise the worst value is at most 8 levels of 255 off.
     """
-    upscaler = factory()
+    upscaler = in_tiles(factory())
     if upscaler.short_halo is None:
         return
     least = Blend.of(grid_of(upscaler, 9, 9), upscaler.short_halo, upscaler.scale).least

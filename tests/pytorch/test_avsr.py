@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -74,7 +75,38 @@ def test_results_shrink_to_the_frame_that_was_given(weights, kind):
         np.testing.assert_allclose(observation.apply(result[..., None])[..., 0], given, atol=2e-6)
 
 
-def test_tiles_give_what_the_whole_frame_gives(weights):
+@pytest.mark.parametrize("heights", [(1, 2), (19, 20, 21), (64, 6)], ids=str)
+def test_strips_give_what_the_whole_frame_gives(weights, heights):
+    model = srkit.load(weights)
+    assert model.streams
+    frames = np.random.default_rng(0).random((1, 3, 70, 9, 1), np.float32)
+    tops = np.cumsum([0, *itertools.islice(itertools.cycle(heights), 70)])
+    parts = [frames[:, :, a:b] for a, b in itertools.pairwise(tops) if a < 70]
+    rows = np.concatenate(list(model.run_rows(parts)), axis=1)
+    np.testing.assert_allclose(rows, model.run(frames), atol=1e-5)
+
+
+def test_a_tall_video_runs_in_strips_cut_into_columns_where_memory_is_little(weights):
+    model = srkit.load(weights)
+    frames = [0.3 + 0.4 * np.random.default_rng(n).random((90, 120)) for n in range(3)]
+    whole = list(model.upscale_frames(frames))
+    strips, run_rows = [], model.run_rows
+
+    def watched(given):
+        for strip in given:
+            strips.append(strip.shape)
+            yield strip
+
+    model.run_rows = lambda given: run_rows(watched(given))
+    memory = int(0.8 * model.strip_bytes(1, 120))
+    made = list(model.upscale_frames(frames, memory=memory))
+    np.testing.assert_allclose(made, whole, atol=1e-5)
+    assert {shape[:2] for shape in strips} == {(1, 3)}
+    assert max(model.strip_bytes(*shape[2:4]) for shape in strips) <= memory
+
+
+def test_tiles_give_what_the_whole_frame_gives(weights, monkeypatch):
+    monkeypatch.setattr(AVSRUpscaler, "streams", False)
     model = srkit.load(weights)
     image = 0.3 + 0.4 * np.random.default_rng(0).random((90, 120))
     whole = model.upscale(image)

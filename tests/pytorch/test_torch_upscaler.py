@@ -59,18 +59,22 @@ def integers(net, seed=0):
 
 @pytest.mark.parametrize("border", ["reflect", "zero"])
 @pytest.mark.parametrize("memory", [35_000, 40_000, 100_000])
-def test_whole_weights_and_inputs_give_equal_bits_in_tiles(border, memory):
+@pytest.mark.parametrize("streams", [True, False])
+def test_whole_weights_and_inputs_give_equal_bits_in_parts(border, memory, streams, monkeypatch):
+    if not streams:
+        monkeypatch.setattr(TorchUpscaler, "streams", False)
     net = shuffling(nn.Conv2d(3, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1))
     model = wrapped(integers(net), border=border)
     image = np.random.default_rng(0).integers(0, 2, (37, 53, 3)).astype(np.float32)
     whole = model.upscale(image)
     assert 0 < whole.min() < whole.max() < 1
     assert len(np.unique(whole)) > 100
-    calls = []
-    run = model.run
-    model.run = lambda tiles: calls.append(tiles.shape) or run(tiles)
+    parts, run, run_rows = [], model.run, model.run_rows
+    model.run = lambda tiles: parts.append(tiles.shape) or run(tiles)
+    model.run_rows = lambda strips: run_rows(parts.append(s.shape) or s for s in strips)
     np.testing.assert_array_equal(model.upscale(image, memory=memory), whole)
-    assert len(calls) > 1
+    assert len(parts) > 1
+    assert max(height * width for _, height, width, _ in parts) < 37 * 53
 
 
 # --- batch norm ---------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from srkit import OptionError
 from srkit.adapters.pytorch.nets.resnet import RESNET34, Form, ResNet
 from srkit.adapters.pytorch.nets.unet import ShuffleUp, UNet, add_weight_norm
 from srkit.adapters.pytorch.unet import Interpolated
+from srkit.adapters.pytorch.upscaler import TorchUpscaler
 
 TINY = Form((8, 12), (1, 2))
 
@@ -134,6 +135,13 @@ def test_the_radius_holds_what_an_input_pixel_changes(weights):
     assert model.radius / 2 < rows.max() <= model.radius
 
 
+@pytest.fixture
+def tiled(monkeypatch):
+    """Tiles alone: strips fit in much less memory."""
+    monkeypatch.setattr(TorchUpscaler, "streams", False)
+
+
+@pytest.mark.usefixtures("tiled")
 def test_tiles_with_the_whole_halo_give_what_the_whole_image_gives(weights):
     model = srkit.load(weights)
     model.short_halo = None
@@ -144,6 +152,7 @@ def test_tiles_with_the_whole_halo_give_what_the_whole_image_gives(weights):
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
+@pytest.mark.usefixtures("tiled")
 def test_where_the_halo_does_not_fit_tiles_are_blended_and_the_log_says_so(weights, caplog):
     model = srkit.load(weights)
     model.short_halo = 18
@@ -164,23 +173,31 @@ def test_where_memory_runs_out_tiles_are_blended_and_progress_is_told_once(weigh
     model = srkit.load(weights)
     model.short_halo = 18
     image = np.random.default_rng(0).random((150, 160, 3))
-    wanted = model.upscale(image, memory=int(70**2 * model.bytes_per_pixel))
-    run, told = model.run, []
+    wanted = model.upscale(image)
+    run, run_rows, told, strips = model.run, model.run_rows, [], []
+
+    def ending(given):
+        for strip in given:
+            strips.append(strip.shape)
+            if len(strips) == 3:
+                raise MemoryError
+            yield strip
 
     def limited(tiles):
         if tiles.shape[1] * tiles.shape[2] > 90**2:
             raise MemoryError
         return run(tiles)
 
-    model.run = limited
+    model.run, model.run_rows = limited, lambda given: run_rows(ending(given))
     made = model.upscale(image, memory=1 << 40, progress=lambda *both: told.append(both))
-    # Tiles of another size, but of the same halo.
-    assert np.abs(made - wanted).max() < 0.02
+    assert len(strips) == 3
+    assert 1e-5 < np.abs(made - wanted).max() < 0.02
     done = [pixels for pixels, _ in told]
     assert done == sorted(done)
     assert told[-1] == (150 * 160, 150 * 160)
 
 
+@pytest.mark.usefixtures("tiled")
 def test_on_a_low_wide_image_no_more_memory_is_taken_than_was_given(weights):
     model = srkit.load(weights)
     model.short_halo = 18

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.device import exact_kernels, memory_errors
 from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
@@ -85,21 +83,39 @@ class AVSRUpscaler(VideoUpscaler, TorchUpscaler):
 
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `VideoUpscaler.run`: f of the paper, which `refine` projects."""
-        _, frames, height, width, _ = tiles.shape
-        observation = Observation(height * self.scale, width * self.scale, self.scale)
-        inverse = np.stack([observation.invert(tile[frames // 2]) for tile in tiles])
-        with memory_errors(), torch.inference_mode(), exact_kernels(self._device):
-            phases = torch.from_numpy(inverse[..., 0]).float()[:, None]
-            packed = torch.cat(
-                [
-                    torch.from_numpy(tiles[..., 0]),
-                    nn.functional.pixel_unshuffle(phases, self.scale),
-                ],
-                dim=1,
-            )
-            made = self._net(packed.to(self._device, self._dtype))
-            result: NDArray[np.float32] = made.permute(0, 2, 3, 1).float().cpu().numpy()
-        return result
+        return super().run(self._packed(tiles))
+
+    def inputs(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """See `TorchUpscaler.inputs`: as far behind as the pseudo-inverse reaches."""
+        near: NDArray[np.float32] = np.empty(0, np.float32)
+        done = 0
+        for strip in strips:
+            near = np.concatenate([near, strip], axis=2) if near.size else strip
+            known = near.shape[2] - INVERSE_REACH
+            if known > done:
+                yield self._packed(near)[:, done:known]
+                first = max(0, known - INVERSE_REACH)
+                near, done = near[:, :, first:].copy(), known - first
+        yield self._packed(near)[:, done:]
+
+    def _packed(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Tiles ``(N, T, H, W, 1)`` as `Packed` takes them, ``(N, H, W, T + scale²)``."""
+        count, frames, height, width, _ = tiles.shape
+        s = self.scale
+        observation = Observation(height * s, width * s, s)
+        packed = np.empty((count, height, width, frames + s**2), np.float32)
+        packed[..., :frames] = np.moveaxis(tiles[..., 0], 1, -1)
+        for tile, into in zip(tiles, packed, strict=True):
+            phases = observation.invert(tile[frames // 2]).reshape(height, s, width, s)
+            into[..., frames:] = phases.swapaxes(1, 2).reshape(height, width, s**2)
+        return packed
+
+    def strip_bytes(self, rows: int, width: int) -> float:
+        """See `Upscaler.strip_bytes`: with the pseudo-inverse of rows around a strip."""
+        # Two HR planes in double precision, and what they are packed into.
+        packing = 2 * 8 * self.scale**2 + 4 * self._channels
+        around = width * (rows + 2 * INVERSE_REACH)
+        return super().strip_bytes(rows, width) + packing * around
 
     def refine(self, made: NDArray[np.float32], given: NDArray[Any], top: float) -> None:
         """Make luma agree with the frame that was given: (I - A⁺A) f + A⁺y, on whole planes."""

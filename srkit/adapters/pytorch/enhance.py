@@ -63,6 +63,11 @@ class TorchEnhance(EnhanceUpscaler, TorchUpscaler):
         card = dataclasses.replace(card, multiple=net.config.multiple)
         TorchUpscaler.__init__(self, card, scale, net, device=device, precision=precision)
 
+    @property
+    def streams(self) -> bool:
+        """Not as the original program cuts images."""
+        return self._original is None and super().streams
+
 
 def open_pickle(
     path: Path,

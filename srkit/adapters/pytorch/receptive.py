@@ -20,8 +20,8 @@ POINTWISE = (
     nn.BatchNorm2d, nn.Identity, nn.Dropout, Reorder,
 )  # fmt: skip
 POINTWISE_FUNCTIONS = {
-    "add", "sub", "mul", "truediv", "iadd", "imul", "cat", "tanh", "relu", "sigmoid", "clamp",
-    "to", "contiguous", "abs", "neg", "maximum", "minimum", "leaky_relu",
+    "add", "sub", "mul", "truediv", "iadd", "isub", "imul", "itruediv", "cat", "tanh", "relu",
+    "sigmoid", "clamp", "to", "contiguous", "abs", "neg", "maximum", "minimum", "leaky_relu",
 }  # fmt: skip
 
 # How far a value reaches in LR pixels, and how many of its pixels one LR pixel holds.

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from srkit.adapters.pytorch.complexity import multiply_adds
 from srkit.adapters.pytorch.device import exact_kernels, memory_errors, pick_device, pick_precision
 from srkit.adapters.pytorch.footprint import bytes_per_pixel
 from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
+from srkit.adapters.pytorch.streaming import CannotStream, Cost, Plan, cost_of, plan
 from srkit.adapters.pytorch.tracing import trace
 from srkit.card import ModelCard
 from srkit.upscaler import Upscaler
+
+log = logging.getLogger(__name__)
 
 
 class TorchUpscaler(Upscaler):
@@ -58,12 +64,68 @@ class TorchUpscaler(Upscaler):
 
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Upscaler.run`."""
+        return self._computed(lambda: self._net(self._given(tiles)))
+
+    def run_rows(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """See `Upscaler.run_rows`."""
+        if self._plan is None:
+            raise NotImplementedError(f"{self.card.name} does not stream")
+        strips = iter(strips)
+        ahead = list(itertools.islice(strips, 2))
+        if len(ahead) == 1:
+            # A whole image in one strip: nothing has to be remembered.
+            yield self.run(ahead[0])
+            return
+        stream = self._plan.start()
+        for rows in self.inputs(itertools.chain(ahead, strips)):
+            made = self._computed(lambda rows=rows: stream.push(self._given(rows)))  # type: ignore[misc]
+            if made.size:
+                yield made
+        ends = stream.finish()
+        while (made := self._computed(lambda: next(ends, None))).size:
+            yield made
+
+    def inputs(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """What the network is given for the strips of an image, ``(1, h, W, C)`` each."""
+        yield from strips
+
+    def _given(self, planes: NDArray[np.float32]) -> Tensor:
+        # (N, H, W, C) seen as (N, C, H, W) is channels-last already.
+        return torch.from_numpy(planes).permute(0, 3, 1, 2).to(self._device, self._dtype)
+
+    def _computed(self, compute: Callable[[], Tensor | None]) -> NDArray[np.float32]:
+        """What torch computes, as ``(N, H, W, C)``; no values for None.
+
+        Nothing of torch's modes is left on between two strips, when others run.
+        """
         with memory_errors(), torch.inference_mode(), exact_kernels(self._device):
-            # (N, H, W, C) seen as (N, C, H, W) is channels-last already.
-            given = torch.from_numpy(tiles).permute(0, 3, 1, 2)
-            made = self._net(given.to(self._device, self._dtype))
+            made = compute()
+            if made is None:
+                return np.empty(0, np.float32)
             result: NDArray[np.float32] = made.permute(0, 2, 3, 1).float().cpu().numpy()
         return result
+
+    @functools.cached_property
+    def _plan(self) -> Plan | None:
+        """How the network streams; None, with a line in the log, if it does not."""
+        try:
+            return plan(self._graph)
+        except CannotStream as error:
+            log.info("%s runs in tiles: %s cannot be streamed", self.card.name, error)
+            return None
+
+    @property
+    def streams(self) -> bool:
+        """Whether every layer of the network can do with strips of rows."""
+        return self._plan is not None
+
+    @functools.cached_property
+    def _cost(self) -> Cost:
+        return cost_of(self._graph, self._channels, self.card.multiple)
+
+    def strip_bytes(self, rows: int, width: int) -> float:
+        """Measured once on a narrow image, with headroom."""
+        return max(self._cost.bytes(rows, width), super().strip_bytes(rows, width))
 
     @functools.cached_property
     def _measured(self) -> float:

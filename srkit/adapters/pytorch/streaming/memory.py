@@ -1,0 +1,104 @@
+"""How much memory a network takes to run strip by strip, measured on a narrow image."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import fx
+
+from srkit.adapters.pytorch.footprint import HEADROOM
+from srkit.adapters.pytorch.streaming.plan import Plan, Stream, plan
+from srkit.adapters.pytorch.streaming.rows import Rows
+
+# Rows of the strips that are run, and how wide they are: narrow, since the figure is one a column.
+FEW, MANY, WIDTH = 8, 64, 4
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Memory of a network for images of any width and strips of any height.
+
+    Attributes
+    ----------
+    column
+        Bytes for each column of the image, whatever the height of strips.
+    pixel
+        Bytes for each pixel of a strip.
+    """
+
+    column: float
+    pixel: float
+
+    def bytes(self, rows: int, width: int) -> float:
+        """Working memory with strips of so many rows."""
+        return width * (self.column + self.pixel * rows)
+
+
+class _Watched(Stream):
+    """Keeps the largest sum of what is alive at once."""
+
+    def __init__(self, planned: Plan) -> None:
+        super().__init__(planned)
+        self.peak = 0
+        self._held: dict[int, dict[int, int]] = {}
+
+    def _watch(self, number: int, values: Mapping[int, Rows]) -> None:
+        # Of the machines only the one that ran keeps something else than before.
+        self._held[number] = _storages(self._machines[number - 1].held)
+        alive = _storages(values.values())
+        for held in self._held.values():
+            alive |= held
+        self.peak = max(self.peak, sum(alive.values()))
+
+
+def _storages(tensors: Iterable[Rows]) -> dict[int, int]:
+    """Bytes of each piece of memory that tensors keep alive, which views share."""
+    pieces = (t.untyped_storage() for t in tensors if t is not None)
+    return {piece._cdata: piece.nbytes() for piece in pieces}
+
+
+def held_bytes(stream: Stream) -> int:
+    """Bytes that a stream keeps for rows to come."""
+    return sum(_storages(stream.held).values())
+
+
+def cost_of(traced: fx.GraphModule, channels: int, multiple: int = 1) -> Cost:
+    """Measure the memory of a network.
+
+    Parameters
+    ----------
+    traced
+        A network that `plan` takes, on its device, in its precision.
+    channels
+        Channels of its input.
+    multiple
+        Of which the sides of images are multiples.
+    """
+    few, many, width = (-(-n // multiple) * multiple for n in (FEW, MANY, WIDTH))
+    many = max(many, 2 * few)
+    low, high = (_peak(traced, channels, rows, width) / width for rows in (few, many))
+    # What is kept for the next strip does not grow with it; a line through two heights finds
+    # both shares.
+    pixel = (high - low) / (many - few)
+    return Cost(HEADROOM * max(0.0, low - pixel * few), HEADROOM * pixel)
+
+
+@torch.inference_mode()
+def _peak(traced: fx.GraphModule, channels: int, rows: int, width: int) -> int:
+    """Bytes alive at once, from the first strip of an image to its end."""
+    # A network without parameters, as some graphs are, runs anywhere.
+    like = next(itertools.chain(traced.parameters(), traced.buffers()), torch.zeros(()))
+    dtype = like.dtype if like.is_floating_point() else torch.float32
+    strip = torch.zeros(1, channels, rows, width, device=like.device, dtype=dtype)
+    strip = strip.contiguous(memory_format=torch.channels_last)
+    stream = _Watched(plan(traced))
+    # When the result begins, all that has to be kept is kept.
+    results = 0
+    while results < 2:
+        results += stream.push(strip) is not None
+    for _ in stream.finish():
+        pass
+    return stream.peak

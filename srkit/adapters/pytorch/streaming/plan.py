@@ -1,0 +1,304 @@
+"""A traced network as steps that take rows, and the running of them over one image."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+from torch import Tensor, fx, nn
+from torch.fx.node import map_arg
+
+from srkit.adapters.pytorch.receptive import POINTWISE_FUNCTIONS
+from srkit.adapters.pytorch.streaming.layers import (
+    FUNCTIONS,
+    CannotStream,
+    Stage,
+    each,
+    stages_of,
+)
+from srkit.adapters.pytorch.streaming.rows import Join, Machine, Rows
+
+# In-place operators, and the same without writing to what others may hold.
+_WRITERS: dict[Any, Callable[..., Any]] = {
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    operator.itruediv: operator.truediv,
+}
+# What may give its input itself, or a view of it: layers, functions and methods.
+_ALIASING_LAYERS = (nn.Identity, nn.Dropout)
+_ALIASING_TARGETS = (operator.getitem, "contiguous", "to")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage at its place in the network.
+
+    Attributes
+    ----------
+    make
+        A machine for one image.
+    sources
+        Numbers of the steps whose rows it takes.
+    density
+        Rows of its output for each row of the image.
+    owes
+        Rows of the image that its rows at the end amount to, about.
+    """
+
+    make: Callable[[], Machine]
+    sources: tuple[int, ...]
+    density: Fraction
+    owes: Fraction
+
+
+class Plan:
+    """How a network runs strip by strip; holds no state, so threads may share it.
+
+    Attributes
+    ----------
+    rate
+        Rows of the result for each row of the image.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from srkit.adapters.pytorch.tracing import trace
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.PixelShuffle(2))
+    >>> stream, strip = plan(trace(net)).start(), torch.zeros(1, 1, 8, 5)
+    >>> [stream.push(strip).shape[2] for _ in range(2)]
+    [14, 16]
+    >>> [rows.shape[2] for rows in stream.finish()]
+    [2]
+    """
+
+    def __init__(self, steps: Sequence[Step], output: int) -> None:
+        self.steps, self.output = tuple(steps), output
+        self.rate = steps[output].density
+        last = {source: number for number, step in enumerate(steps) for source in step.sources}
+        self.done_after = tuple(
+            tuple(s for s, at in last.items() if at == number and s != output)
+            for number in range(len(steps))
+        )
+
+    def start(self) -> Stream:
+        """Begin an image."""
+        return Stream(self)
+
+
+class Stream:
+    """One image on its way through a network."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        # The first step is the image itself.
+        self._machines = [step.make() for step in plan.steps[1:]]
+        self._ended = 0
+        self._tallest = 1
+
+    def push(self, rows: Tensor) -> Rows:
+        """Take the next rows ``(N, C, h, W)`` and give those of the result that follow, if any."""
+        self._tallest = max(self._tallest, rows.shape[2])
+        return self._sweep(rows, 0)
+
+    def finish(self) -> Iterator[Tensor]:
+        """Give the rows that were waiting for more: the image ends here.
+
+        Layer by layer learns of the end, so that no more rows are under way at a time than in
+        the tallest strip.
+        """
+        under_way = Fraction(0)
+        for number, step in enumerate(self._plan.steps):
+            under_way += step.owes
+            if under_way >= self._tallest or number == len(self._plan.steps) - 1:
+                rows, under_way = self._sweep(None, number + 1), Fraction(0)
+                if rows is not None:
+                    yield rows
+
+    def _sweep(self, rows: Rows, ending: int) -> Rows:
+        """Pass rows through all steps; those before `ending` get their last ones."""
+        values: dict[int, Rows] = {0: rows}
+        for number, step in enumerate(self._plan.steps[1:], 1):
+            given = [values[source] for source in step.sources]
+            made: Rows = None
+            if number >= self._ended:
+                made = self._machines[number - 1].push(given, number < ending)
+            values[number] = made
+            self._watch(number, values)
+            # What nobody is going to read is let go before the next step.
+            del given, made
+            for source in self._plan.done_after[number]:
+                del values[source]
+        self._ended = max(self._ended, ending)
+        return values[self._plan.output]
+
+    def _watch(self, number: int, values: Mapping[int, Rows]) -> None:
+        """Called after each step; for those who measure."""
+
+    @property
+    def held(self) -> list[Tensor]:
+        """Rows kept for rows to come."""
+        return [rows for machine in self._machines for rows in machine.held if rows is not None]
+
+
+def plan(traced: fx.GraphModule) -> Plan:
+    """Plan how to run a network over an image that comes in strips of rows.
+
+    Each layer with vertical extent remembers the last rows of its input, so that nothing is
+    computed twice, and the result is that of the whole image.
+
+    Parameters
+    ----------
+    traced
+        A network of one image ``(N, C, H, W)``. Its layers are shared, not copied.
+
+    Raises
+    ------
+    CannotStream
+        If an operation needs more than some rows; the message names it.
+    """
+    return _Planner(traced).plan()
+
+
+class _Planner:
+    """Walks over a graph and writes down the steps."""
+
+    def __init__(self, traced: fx.GraphModule) -> None:
+        self._traced = traced
+        self._modules = dict(traced.named_modules())
+        self._steps: list[Step] = []
+        # The step whose rows a node's are, and values that have no rows.
+        self._place: dict[fx.Node, int] = {}
+        self._constants: dict[fx.Node, Any] = {}
+
+    def plan(self) -> Plan:
+        for node in self._traced.graph.nodes:
+            if node.op == "placeholder":
+                if self._steps:
+                    raise CannotStream("more than one input")
+                self._steps.append(Step(_no_machine, (), Fraction(1), Fraction(0)))
+                self._place[node] = 0
+            elif node.op == "get_attr":
+                self._constants[node] = operator.attrgetter(node.target)(self._traced)
+            elif node.op == "output":
+                result = node.args[0]
+                if not isinstance(result, fx.Node) or result not in self._place:
+                    raise CannotStream("a result that is not one image")
+                return Plan(self._steps, self._place[result])
+            else:
+                self._place[node] = self._add(node)
+        raise CannotStream("no result")
+
+    def _add(self, node: fx.Node) -> int:
+        """Write down a node's steps; the number of the last of them."""
+        sources = [n for n in node.all_input_nodes if n in self._place]
+        name = self._name(node)
+        if not sources:
+            raise CannotStream(f"{name} of constants")
+        self._check_writing(node, sources)
+        places = tuple(self._place[n] for n in sources)
+        if len({self._steps[place].density for place in places}) > 1:
+            raise CannotStream(f"{name} of branches of different height")
+        for stage in self._stages(node, name, sources):
+            density = self._steps[places[0]].density * stage.rate
+            self._steps.append(Step(stage.make, places, density, stage.owes / density))
+            places = (len(self._steps) - 1,)
+        return places[0]
+
+    def _stages(self, node: fx.Node, name: str, sources: list[fx.Node]) -> list[Stage]:
+        if node.op == "call_module":
+            if node.all_input_nodes != [node.args[0]] or len(node.args) > 1 or node.kwargs:
+                raise CannotStream(f"{name} of more than one input")
+            return stages_of(self._modules[str(node.target)])
+        if name in FUNCTIONS:
+            given = {k: v for k, v in node.kwargs.items() if k != "input"}
+            if len(node.all_input_nodes) > 1:
+                raise CannotStream(f"{name} by computed numbers")
+            return FUNCTIONS[name](*node.args[1:], **given)
+        if name == "cat":
+            dim = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
+            if dim not in (1, -3) or set(node.all_input_nodes) != set(sources):
+                raise CannotStream("cat, unless of images along channels")
+        elif name == "getitem":
+            _check_channels(node.args[1])
+        elif name not in POINTWISE_FUNCTIONS:
+            raise CannotStream(name)
+        self._check_constants(node, name)
+        apply = self._applied(node, sources)
+        if len(sources) == 1:
+            return [each(lambda rows: apply([rows]))]
+        return [Stage(partial(Join, apply, len(sources)))]
+
+    def _applied(
+        self, node: fx.Node, sources: list[fx.Node]
+    ) -> Callable[[Sequence[Tensor]], Tensor]:
+        """A function or method as a function of its sources' rows."""
+        constants = self._constants
+        target: Any = node.target
+        function = _WRITERS.get(target, target)
+        if node.op == "call_method":
+            function = _method(target)
+        kwargs = {k: False if k == "inplace" else v for k, v in node.kwargs.items()}
+
+        def apply(rows: Sequence[Tensor]) -> Tensor:
+            values = dict(zip(sources, rows, strict=True))
+
+            def value(n: fx.Node) -> Any:
+                return values[n] if n in values else constants[n]
+
+            result: Tensor = function(*map_arg(node.args, value), **map_arg(kwargs, value))
+            return result
+
+        return apply
+
+    def _name(self, node: fx.Node) -> str:
+        if node.op == "call_module":
+            return type(self._modules[str(node.target)]).__name__
+        return str(getattr(node.target, "__name__", node.target))
+
+    def _check_constants(self, node: fx.Node, name: str) -> None:
+        """A constant has to be the same for all rows."""
+        for n in node.all_input_nodes:
+            value = self._constants.get(n)
+            if isinstance(value, Tensor) and value.ndim > 1 and value.shape[-2] != 1:
+                raise CannotStream(f"{name} with a constant that differs from row to row")
+
+    def _check_writing(self, node: fx.Node, sources: list[fx.Node]) -> None:
+        """What writes to its input must be the only one to see it: others would see the change."""
+        layer = self._modules.get(str(node.target)) if node.op == "call_module" else None
+        if any(arg is True for arg in node.args):
+            raise CannotStream(f"{self._name(node)} with a switch given by position")
+        writes = (
+            node.target in _WRITERS
+            or getattr(layer, "inplace", False)
+            or node.kwargs.get("inplace", False)
+        )
+        while writes:
+            source = sources[0]
+            if len(source.users) > 1 or source.op == "placeholder":
+                raise CannotStream(f"{self._name(node)} in place, of what is used elsewhere")
+            layer = self._modules.get(str(source.target)) if source.op == "call_module" else None
+            writes = isinstance(layer, _ALIASING_LAYERS) or source.target in _ALIASING_TARGETS
+            sources = [n for n in source.all_input_nodes if n in self._place]
+
+
+def _check_channels(index: Any) -> None:
+    """Only channels may be picked."""
+    whole = slice(None)
+    parts = index if isinstance(index, tuple) else (index,)
+    channels = parts[1] if len(parts) > 1 else whole
+    others = (part for number, part in enumerate(parts) if number != 1)
+    if not isinstance(channels, slice) or any(part != whole for part in others):
+        raise CannotStream("getitem, unless of a range of channels")
+
+
+def _method(name: str) -> Callable[..., Any]:
+    return lambda given, *args, **kwargs: getattr(given, name)(*args, **kwargs)
+
+
+def _no_machine() -> Machine:
+    raise RuntimeError("the image is no step")

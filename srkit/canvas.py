@@ -1,0 +1,183 @@
+"""Source planes, result planes, and the way of a tile or a strip from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.errors import BrokenPluginError, WeightsError
+from srkit.imaging.luma import luma_of
+from srkit.imaging.planes import Layout
+from srkit.tiling import Grid, Region
+
+if TYPE_CHECKING:
+    from srkit.upscaler import Upscaler
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+class Canvas:
+    """Source planes, result planes, and the way of a tile from one to the other.
+
+    A unit is what the network sees as one image: a picture of a batch, one channel of a
+    CMYK picture, or for models with a window the frames around one of a video.
+    """
+
+    def __init__(
+        self,
+        upscaler: Upscaler,
+        colour: NDArray[Any],
+        top: float,
+        layout: Layout,
+        dtype: np.dtype[Any],
+        out_top: float,
+    ) -> None:
+        count, (height, width, channels) = len(colour), colour.shape[-3:]
+        self.upscaler = upscaler
+        self.scale = upscaler.scale
+        self.luma = upscaler.card.colour == "luma"
+        self.result = np.empty((count, height * self.scale, width * self.scale, channels), dtype)
+        # CMYK channels are run one by one, as grey pictures.
+        source = _apart(colour) if layout == "cmyk" else colour
+        if upscaler.window > 1 and source.ndim == 4:
+            # A still picture is a video in which nothing moves; no copies are made of it.
+            source = np.broadcast_to(
+                source[:, None], (len(source), upscaler.window, *source.shape[1:])
+            )
+        self.source = source
+        self.target = _apart(self.result) if layout == "cmyk" else self.result
+        self.top, self.out_top = top, out_top
+        self.units = len(self.source)
+        self.grid = grid_of(upscaler, height, width)
+
+    def read(self, units: range, window: Region) -> NDArray[np.float32]:
+        """A window of some units as the network takes it, ``(N, [T,] h, w, 3 or 1)``."""
+        picked = self.grid.gather(self.source[units.start : units.stop], window)
+        tiles = np.ascontiguousarray(picked, np.float32)
+        if self.top != 1:
+            tiles /= np.float32(self.top)
+        np.clip(tiles, 0, 1, out=tiles)
+        if self.luma:
+            grey = tiles.shape[-1] == 1
+            return tiles if grey else self.upscaler.luma_rule.luma(tiles, self.top)
+        return tiles if tiles.shape[-1] == 3 else tiles.repeat(3, axis=-1)
+
+    def write(self, unit: int, rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
+        """Put the network's output for a part of the result into its place."""
+        if not np.isfinite(values).all():
+            raise WeightsError(
+                f"{self.upscaler.card.name} gave values that are not numbers: its weights are "
+                "damaged, or do not bear this precision (try precision='float32')"
+            )
+        source, target = self.source[unit], self.target[unit]
+        if source.ndim == 4:
+            source = source[len(source) // 2]
+        if source.shape[-1] == 1:
+            values = luma_of(values)
+        elif self.luma:
+            size = target.shape[:2]
+            rule = self.upscaler.luma_rule
+            values = rule.colour(values, source, self.top, size, rows, columns)
+        levels = np.clip(values, 0, 1)
+        if self.out_top != 1:
+            levels *= np.float32(self.out_top)
+        if np.issubdtype(target.dtype, np.integer):
+            np.rint(levels, out=levels)
+        target[rows, columns] = levels
+
+    def tiles(self, run: Run, units: range, core: Region) -> None:
+        """`tile`, with fewer units at a time where memory runs out."""
+        try:
+            self.tile(run, units, core)
+            return
+        except MemoryError:
+            if len(units) == 1:
+                raise
+        middle = len(units) // 2
+        self.tiles(run, units[:middle], core)
+        self.tiles(run, units[middle:], core)
+
+    def tile(self, run: Run, units: range, core: Region) -> None:
+        """Compute one core of some units and write it."""
+        window, s = self.grid.window(core), self.scale
+        made = self.grid.crop(self.made(run, units, window), core, window, s)
+        rows = slice(core.top * s, core.bottom * s)
+        columns = slice(core.left * s, core.right * s)
+        for unit, values in zip(units, made, strict=True):
+            self.write(unit, rows, columns, values)
+
+    def made(self, run: Run, units: range, window: Region) -> NDArray[np.float32]:
+        """What the network makes of a window of some units."""
+        tiles, s = self.read(units, window), self.scale
+        made = run(tiles)
+        n, (h, w, c) = len(tiles), tiles.shape[-3:]
+        if made.shape != (n, h * s, w * s, c):
+            raise BrokenPluginError(
+                f"run of {self.upscaler.card.name} made {made.shape} of {tiles.shape}; "
+                f"{(n, h * s, w * s, c)} was expected"
+            )
+        return made
+
+    def stream(self, unit: int, height: int, left: int, right: int) -> Iterator[int]:
+        """Feed columns of a unit through `run_rows`, in strips of so many rows.
+
+        Yields LR rows done, and ends early out of memory.
+        """
+        axis, s = self.grid.rows, self.scale
+        first_column, last_column = self.grid.columns.window(left, right)
+        strips = (
+            self.read(
+                range(unit, unit + 1),
+                Region(y, min(y + height, axis.extended), first_column, last_column),
+            )
+            for y in range(0, axis.extended, height)
+        )
+        indent = (left + self.grid.columns.rim - first_column) * s
+        inner = slice(indent, indent + (right - left) * s)
+        at = -axis.rim * s
+        try:
+            for part in self.upscaler.run_rows(strips):
+                self._check_rows(part, last_column - first_column)
+                first, last = max(0, at), min(axis.length * s, at + part.shape[1])
+                if last > first:
+                    kept = part[0, first - at : last - at, inner]
+                    self.write(unit, slice(first, last), slice(left * s, right * s), kept)
+                at += part.shape[1]
+                if last >= s:
+                    yield last // s
+        except MemoryError:
+            return
+        if at != (axis.extended - axis.rim) * s:
+            raise BrokenPluginError(
+                f"run_rows of {self.upscaler.card.name} gave {at + axis.rim * s} rows; "
+                f"{axis.extended * s} were expected"
+            )
+
+    def _check_rows(self, part: NDArray[np.float32], width: int) -> None:
+        wanted = (1, width * self.scale, 1 if self.luma else 3)
+        if part.ndim != 4 or (part.shape[0], *part.shape[2:]) != wanted:
+            raise BrokenPluginError(
+                f"run_rows of {self.upscaler.card.name} gave rows of shape {part.shape}; "
+                f"(1, rows, {wanted[1]}, {wanted[2]}) was expected"
+            )
+
+
+def grid_of(upscaler: Upscaler, height: int, width: int) -> Grid:
+    """How a model's tiles may lie on an image."""
+    return Grid.of(
+        height,
+        width,
+        rim=min(upscaler.rim, upscaler.radius),
+        halo=upscaler.radius,
+        multiple=upscaler.card.multiple,
+        border=upscaler.card.border,
+    )
+
+
+def _apart(planes: NDArray[Any]) -> NDArray[Any]:
+    """A view of ``(1, H, W, C)`` as C grey pictures ``(C, H, W, 1)``."""
+    apart: NDArray[Any] = planes[0].transpose(2, 0, 1)[..., None]
+    return apart
