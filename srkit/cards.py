@@ -172,7 +172,7 @@ UNET = _trained(
     _UNET,
     _UNET_PAPER,
     {
-        2: "88066203aec7b5af1665e5d3bf5cdb64cda9ed586c318fe7c2168dbda7f41395",
+        2: "9a0f641a6f17581ef9551f42de827e46f62713073ef01570c21687f2af1ace7f",
         4: "27346ac96a36062826fc5df972c9eb5dac0bb927721613567213c2ae38a4bfe9",
     },
     multiple=16,
