@@ -73,7 +73,7 @@ class OnnxUpscaler(Upscaler):
 
     @property
     def parameters(self) -> int:
-        """Numbers in the constants of several numbers' size: kernels, biases, slopes."""
+        """Numbers in the constants: kernels, biases, slopes."""
         floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
         return sum(
             int(np.prod(tensor.dims))

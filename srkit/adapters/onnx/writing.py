@@ -101,7 +101,8 @@ class _Writer:
         """A function or method on results and numbers."""
         name = str(getattr(node.target, "__name__", node.target)).strip("_")
         args = node.args
-        if name in _FUNCTIONS and node.kwargs.keys() <= {"inplace"} and len(args) == _COUNTS.get(name, len(args)):
+        plain = node.kwargs.keys() <= {"inplace"} and len(args) <= 2
+        if name in _FUNCTIONS and plain:
             return self.add(_FUNCTIONS[name], [self.operand(part) for part in args])
         if name == "leaky_relu":
             slope = args[1] if len(args) > 1 else node.kwargs.get("negative_slope", 0.01)
@@ -138,7 +139,7 @@ class _Writer:
 
 def _array(value: Tensor) -> np.ndarray[Any, Any]:
     floats = value.detach().cpu()
-    return np.array(floats.float() if floats.is_floating_point() else floats)
+    return (floats.float() if floats.is_floating_point() else floats).numpy()
 
 
 def _axis(node: fx.Node) -> object:
@@ -235,4 +236,3 @@ _FUNCTIONS = {
     "neg": "Neg", "relu": "Relu", "sigmoid": "Sigmoid", "sub": "Sub", "tanh": "Tanh",
     "truediv": "Div",
 }  # fmt: skip
-_COUNTS = dict.fromkeys(("abs", "neg", "relu", "sigmoid", "tanh"), 1)
