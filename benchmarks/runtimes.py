@@ -1,0 +1,158 @@
+"""Torch eager, torch.compile, ONNX Runtime and OpenVINO on the same weights, taking turns.
+
+    python benchmarks/runtimes.py --model srresnet --scale 4 --side 256
+
+Each runtime has a process of its own, which loads the network, runs it once unmeasured on a
+whole image, and then once whenever it is told to: one process works at a time. Peak memory is
+the peak of the resident set minus what was resident before the first run. OMP_NUM_THREADS says
+how many threads; --threads sets it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+RUNTIMES = ("torch eager", "torch.compile", "ONNX Runtime", "OpenVINO")
+
+
+def torch_runner(args: argparse.Namespace, compiled: bool) -> Callable[[np.ndarray], np.ndarray]:
+    import torch
+
+    import srkit
+
+    torch.set_num_threads(args.threads)
+    net = srkit.load(args.model, scale=args.scale, device="cpu").net
+    if compiled:
+        net = torch.compile(net)
+
+    def run(tile: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            made = net(torch.from_numpy(tile).permute(0, 3, 1, 2))
+            return made.permute(0, 2, 3, 1).numpy()
+
+    return run
+
+
+def onnx_runner(args: argparse.Namespace) -> Callable[[np.ndarray], np.ndarray]:
+    import srkit
+
+    return srkit.load(args.network, device="cpu").run
+
+
+def openvino_runner(args: argparse.Namespace) -> Callable[[np.ndarray], np.ndarray]:
+    import openvino
+
+    core = openvino.Core()
+    hints = {"INFERENCE_NUM_THREADS": args.threads, "INFERENCE_PRECISION_HINT": "f32"}
+    model = core.compile_model(args.network, "CPU", hints)
+
+    def run(tile: np.ndarray) -> np.ndarray:
+        return model(np.ascontiguousarray(tile.transpose(0, 3, 1, 2)))[0].transpose(0, 2, 3, 1)
+
+    return run
+
+
+def resident() -> int:
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize()
+
+
+def work(args: argparse.Namespace) -> None:
+    """Run one runtime: a line in, a run, a line out."""
+    make = {
+        "torch eager": lambda: torch_runner(args, compiled=False),
+        "torch.compile": lambda: torch_runner(args, compiled=True),
+        "ONNX Runtime": lambda: onnx_runner(args),
+        "OpenVINO": lambda: openvino_runner(args),
+    }[args.work]
+    tile = np.random.default_rng(0).random((1, args.side, args.side, 3), np.float32)
+    run, before = make(), resident()
+    made = run(tile)
+    np.save(Path(args.network).with_name(args.work.replace(" ", "-")), made[:, :64, :64])
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    for _ in sys.stdin:
+        started = time.perf_counter()
+        run(tile)
+        taken = time.perf_counter() - started
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+        sys.stdout.write(f"{taken} {peak}\n")
+        sys.stdout.flush()
+
+
+def start(name: str, network: Path, args: argparse.Namespace) -> subprocess.Popen[str]:
+    shape = [f"--{key}={getattr(args, key)}" for key in ("model", "scale", "side", "threads")]
+    command = [sys.executable, __file__, "--work", name, "--network", str(network), *shape]
+    environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, env=environment, **pipes)
+
+
+def compare(args: argparse.Namespace, network: Path) -> None:
+    """Let the runtimes take turns, and print a table."""
+    workers = {}
+    for name in RUNTIMES:
+        worker = start(name, network, args)
+        if worker.stdout.readline() == "ready\n":
+            workers[name] = worker
+            continue
+        reasons = [line for line in worker.communicate()[1].splitlines() if "Error" in line]
+        print(f"{name} does not run here: {reasons[-1] if reasons else worker.returncode}")
+    times, peaks = {name: [] for name in workers}, dict.fromkeys(workers, 0)
+    for _ in range(args.rounds):
+        for name, worker in workers.items():
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+            taken, peak = worker.stdout.readline().split()
+            times[name].append(float(taken))
+            peaks[name] = int(peak)
+    for worker in workers.values():
+        worker.communicate()
+    first, *_ = workers
+    base = statistics.median(times[first])
+    wanted = np.load(network.with_name(f"{first.replace(' ', '-')}.npy"))
+    print(f"| {args.model} x{args.scale}, {args.side}², {args.threads} thread(s) | median, s | all, s "
+          "| against eager | peak memory, MB | most from eager |")  # fmt: skip
+    print("|---|---:|---|---:|---:|---:|")
+    for name, taken in times.items():
+        made = np.load(network.with_name(f"{name.replace(' ', '-')}.npy"))
+        median, apart = statistics.median(taken), np.abs(made - wanted).max()
+        each = ", ".join(f"{t:.2f}" for t in taken)
+        print(f"| {name} | {median:.2f} | {each} | {median / base:.2f} | {peaks[name] / 1e6:.0f} "
+              f"| {apart:.1e} |")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="srresnet")
+    parser.add_argument("--scale", type=int, default=4)
+    parser.add_argument("--side", type=int, default=256, help="of LR, in pixels")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", choices=RUNTIMES, help=argparse.SUPPRESS)
+    parser.add_argument("--network", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.work:
+        work(args)
+        return
+    import srkit
+
+    with tempfile.TemporaryDirectory() as folder:
+        network = Path(folder) / "network.onnx"
+        srkit.export(args.model, network, scale=args.scale)
+        compare(args, network)
+
+
+if __name__ == "__main__":
+    main()
