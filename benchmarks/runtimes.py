@@ -4,8 +4,7 @@
 
 Each runtime has a process of its own, which loads the network, runs it once unmeasured on a
 whole image, and then once whenever it is told to: one process works at a time. Peak memory is
-the peak of the resident set minus what was resident before the first run. OMP_NUM_THREADS says
-how many threads; --threads sets it.
+the peak of the resident set minus what was resident before the first run.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-RUNTIMES = ("torch eager", "torch.compile", "ONNX Runtime", "OpenVINO")
+Run = Callable[[np.ndarray], np.ndarray]
 
 
-def torch_runner(args: argparse.Namespace, compiled: bool) -> Callable[[np.ndarray], np.ndarray]:
+def torch_runner(args: argparse.Namespace, compiled: bool = False) -> Run:
     import torch
 
     import srkit
@@ -44,13 +43,13 @@ def torch_runner(args: argparse.Namespace, compiled: bool) -> Callable[[np.ndarr
     return run
 
 
-def onnx_runner(args: argparse.Namespace) -> Callable[[np.ndarray], np.ndarray]:
+def onnx_runner(args: argparse.Namespace) -> Run:
     import srkit
 
     return srkit.load(args.network, device="cpu").run
 
 
-def openvino_runner(args: argparse.Namespace) -> Callable[[np.ndarray], np.ndarray]:
+def openvino_runner(args: argparse.Namespace) -> Run:
     import openvino
 
     core = openvino.Core()
@@ -63,32 +62,28 @@ def openvino_runner(args: argparse.Namespace) -> Callable[[np.ndarray], np.ndarr
     return run
 
 
-def resident() -> int:
-    pages = Path("/proc/self/statm").read_text().split()[1]
-    return int(pages) * resource.getpagesize()
+RUNNERS = {
+    "torch eager": torch_runner,
+    "torch.compile": lambda args: torch_runner(args, compiled=True),
+    "ONNX Runtime": onnx_runner,
+    "OpenVINO": openvino_runner,
+}
 
 
 def work(args: argparse.Namespace) -> None:
     """Run one runtime: a line in, a run, a line out."""
-    make = {
-        "torch eager": lambda: torch_runner(args, compiled=False),
-        "torch.compile": lambda: torch_runner(args, compiled=True),
-        "ONNX Runtime": lambda: onnx_runner(args),
-        "OpenVINO": lambda: openvino_runner(args),
-    }[args.work]
     tile = np.random.default_rng(0).random((1, args.side, args.side, 3), np.float32)
-    run, before = make(), resident()
+    run = RUNNERS[args.work](args)
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     made = run(tile)
     np.save(Path(args.network).with_name(args.work.replace(" ", "-")), made[:, :64, :64])
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    print("ready", flush=True)
     for _ in sys.stdin:
         started = time.perf_counter()
         run(tile)
         taken = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
-        sys.stdout.write(f"{taken} {peak}\n")
-        sys.stdout.flush()
+        print(taken, peak, flush=True)
 
 
 def start(name: str, network: Path, args: argparse.Namespace) -> subprocess.Popen[str]:
@@ -102,7 +97,7 @@ def start(name: str, network: Path, args: argparse.Namespace) -> subprocess.Pope
 def compare(args: argparse.Namespace, network: Path) -> None:
     """Let the runtimes take turns, and print a table."""
     workers = {}
-    for name in RUNTIMES:
+    for name in RUNNERS:
         worker = start(name, network, args)
         if worker.stdout.readline() == "ready\n":
             workers[name] = worker
@@ -112,8 +107,7 @@ def compare(args: argparse.Namespace, network: Path) -> None:
     times, peaks = {name: [] for name in workers}, dict.fromkeys(workers, 0)
     for _ in range(args.rounds):
         for name, worker in workers.items():
-            worker.stdin.write("go\n")
-            worker.stdin.flush()
+            print("go", file=worker.stdin, flush=True)
             taken, peak = worker.stdout.readline().split()
             times[name].append(float(taken))
             peaks[name] = int(peak)
@@ -122,8 +116,8 @@ def compare(args: argparse.Namespace, network: Path) -> None:
     first, *_ = workers
     base = statistics.median(times[first])
     wanted = np.load(network.with_name(f"{first.replace(' ', '-')}.npy"))
-    print(f"| {args.model} x{args.scale}, {args.side}², {args.threads} thread(s) | median, s | all, s "
-          "| against eager | peak memory, MB | most from eager |")  # fmt: skip
+    title = f"{args.model} x{args.scale}, {args.side}², {args.threads} thread(s)"
+    print(f"| {title} | median, s | all, s | against eager | peak memory, MB | off by |")
     print("|---|---:|---|---:|---:|---:|")
     for name, taken in times.items():
         made = np.load(network.with_name(f"{name.replace(' ', '-')}.npy"))
@@ -140,12 +134,11 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256, help="of LR, in pixels")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", choices=RUNTIMES, help=argparse.SUPPRESS)
+    parser.add_argument("--work", choices=RUNNERS, help=argparse.SUPPRESS)
     parser.add_argument("--network", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.work:
-        work(args)
-        return
+        return work(args)
     import srkit
 
     with tempfile.TemporaryDirectory() as folder:

@@ -52,12 +52,15 @@ def test_pixels_are_those_of_torch(exported, name, scale):
     model, wanted = srkit.load(file.path), srkit.load(name, scale=scale, device="cpu")
     assert model.scale == scale
     floats = (PHOTO / 255).astype(np.float32)
-    np.testing.assert_allclose(model.upscale(floats), wanted.upscale(floats), atol=1e-5)
+    difference = np.abs(model.upscale(floats) - wanted.upscale(floats))
+    assert difference.max() <= 1e-5
     apart = np.abs(model.upscale(PHOTO).astype(int) - wanted.upscale(PHOTO))
     assert apart.max() <= 1
-    # Other kernels round otherwise: srresnet x2 is 1.7e-7 off on the mean, most of it torch's own
-    # distance from float64, and so about one value in 25,000 falls to the other side.
-    assert np.count_nonzero(apart) <= max(2, 1e-4 * apart.size)
+    # Other kernels round otherwise, most of it torch's own distance from float64. A value that is
+    # d levels off falls to the other side with probability d: so many, and chance.
+    expected = 255 * difference.sum()
+    assert np.count_nonzero(apart) <= expected + 4 * np.sqrt(expected) + 1
+    assert expected < 3e-4 * apart.size
 
 
 @pytest.mark.parametrize(("name", "scale"), MODELS)
@@ -78,10 +81,10 @@ def test_the_conformance_kit(exported, name, scale):
 
 
 def test_tiles_give_the_whole_image(exported):
-    model = srkit.load(exported("srresnet", 2).path)
-    photo = (data.astronaut()[:140, 160:290] / 255).astype(np.float32)
+    model = srkit.load(exported("fsrcnn", 3).path)
+    photo = (data.astronaut()[:90, 160:270] / 255).astype(np.float32)
     whole = model.upscale(photo, memory=1 << 40)
-    tiled = model.upscale(photo, memory=int(110 * 110 * model.bytes_per_pixel))
+    tiled = model.upscale(photo, memory=int(40 * 40 * model.bytes_per_pixel))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 

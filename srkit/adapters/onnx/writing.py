@@ -1,7 +1,7 @@
 """A torch network, traced, in ONNX's operators.
 
-torch's own exporter takes half a minute for SRResNet where this takes a second, needs two
-packages more, and writes paths of the machine into the file. The layers here are those whose
+torch's own exporter took half a minute for SRResNet where this took a second, needs two packages
+more, and writes paths of the machine into the file. The layers here are those whose
 receptive field srkit knows: a network of others is refused when it is loaded.
 """
 
