@@ -3,8 +3,9 @@
     python benchmarks/runtimes.py --model srresnet --scale 4 --side 256
 
 Each runtime has a process of its own, which loads the network, runs it once unmeasured on a
-whole image, and then once whenever it is told to: one process works at a time. Peak memory is
-the peak of the resident set minus what was resident before the first run.
+whole image, and then once whenever it is told to: one process works at a time. On a busy machine
+CPU time says more than wall time; ratios are of CPU time. Peak memory is the peak of the resident
+set minus what was resident before the first run.
 """
 
 from __future__ import annotations
@@ -78,11 +79,11 @@ def work(args: argparse.Namespace) -> None:
     np.save(Path(args.network).with_name(args.work.replace(" ", "-")), run(tile)[:, :64, :64])
     print("ready", flush=True)
     for _ in sys.stdin:
-        started = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         run(tile)
-        taken = time.perf_counter() - started
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
-        print(taken, peak, flush=True)
+        print(cpu, wall, peak, flush=True)
 
 
 def start(name: str, network: Path, args: argparse.Namespace) -> subprocess.Popen[str]:
@@ -103,32 +104,30 @@ def compare(args: argparse.Namespace, network: Path) -> None:
             continue
         reasons = [line for line in worker.communicate()[1].splitlines() if "Error" in line]
         print(f"{name} does not run here: {reasons[-1] if reasons else worker.returncode}")
-    times, peaks = {name: [] for name in workers}, dict.fromkeys(workers, 0)
+    seen = {name: [] for name in workers}
     for _ in range(args.rounds):
         for name, worker in workers.items():
             print("go", file=worker.stdin, flush=True)
-            taken, peak = worker.stdout.readline().split()
-            times[name].append(float(taken))
-            peaks[name] = int(peak)
+            seen[name].append([float(part) for part in worker.stdout.readline().split()])
     for worker in workers.values():
         worker.communicate()
     first, *_ = workers
-    base = statistics.median(times[first])
+    base = statistics.median(cpu for cpu, _, _ in seen[first])
     wanted = np.load(network.with_name(f"{first.replace(' ', '-')}.npy"))
-    print(
-        f"| {args.model} x{args.scale}, {args.side}² | median, s | all, s | ratio | peak, MB | off by |"
-    )
-    print("|---|---:|---|---:|---:|---:|")
-    for name, taken in times.items():
+    head = ("CPU s, median", "all", "ratio", "wall s, median", "peak MB", "off by")
+    print(f"| {args.model} x{args.scale}, {args.side}² |", " | ".join(head), "|")
+    print("|---|---:|---|---:|---:|---:|---:|")
+    for name, runs in seen.items():
         made = np.load(network.with_name(f"{name.replace(' ', '-')}.npy"))
-        median, each = statistics.median(taken), ", ".join(f"{t:.2f}" for t in taken)
-        print(f"| {name} | {median:.2f} | {each} | {median / base:.2f} | {peaks[name] / 1e6:.0f} "
-              f"| {np.abs(made - wanted).max():.1e} |")  # fmt: skip
+        cpu, wall, peak = (statistics.median(part) for part in zip(*runs, strict=True))
+        every = ", ".join(f"{run[0]:.2f}" for run in runs)
+        figures = f"{cpu:.2f} | {every} | {cpu / base:.2f} | {wall:.1f} | {peak / 1e6:.0f}"
+        print(f"| {name} | {figures} | {np.abs(made - wanted).max():.1e} |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="srresnet")
+    parser.add_argument("--model", default="srresnet", help="one that sees colour")
     parser.add_argument("--scale", type=int, default=4)
     parser.add_argument("--side", type=int, default=256, help="of LR, in pixels")
     for key, default in (("rounds", 3), ("threads", 1)):
