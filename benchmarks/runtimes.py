@@ -90,7 +90,7 @@ def start(name: str, network: Path, args: argparse.Namespace) -> subprocess.Pope
     shape = [f"--{key}={getattr(args, key)}" for key in ("model", "scale", "side", "threads")]
     command = [sys.executable, __file__, *shape, f"--work={name}", f"--network={network}"]
     environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     return subprocess.Popen(command, text=True, env=environment, **pipes)
 
 
@@ -103,7 +103,7 @@ def compare(args: argparse.Namespace, network: Path) -> None:
             workers[name] = worker
             continue
         reasons = [line for line in worker.communicate()[1].splitlines() if "Error" in line]
-        print(f"{name} does not run here: {reasons[-1] if reasons else worker.returncode}")
+        print(f"{name} does not run here: {(reasons or [worker.returncode])[-1]}")
     seen = {name: [] for name in workers}
     for _ in range(args.rounds):
         for name, worker in workers.items():
