@@ -89,21 +89,20 @@ def work(args: argparse.Namespace) -> None:
 def start(name: str, network: Path, args: argparse.Namespace) -> subprocess.Popen[str]:
     shape = [f"--{key}={getattr(args, key)}" for key in ("model", "scale", "side", "threads")]
     command = [sys.executable, __file__, *shape, f"--work={name}", f"--network={network}"]
-    environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen(command, text=True, env=environment, **pipes)
+    threads = {"OMP_NUM_THREADS": str(args.threads)}
+    return subprocess.Popen(command, text=True, env=os.environ | threads, **pipes)
 
 
 def compare(args: argparse.Namespace, network: Path) -> None:
     """Let the runtimes take turns, and print a table."""
     workers = {}
-    for name in RUNNERS:
+    for name in args.runtimes:
         worker = start(name, network, args)
         if worker.stdout.readline() == "ready\n":
             workers[name] = worker
             continue
-        reasons = [line for line in worker.communicate()[1].splitlines() if "Error" in line]
-        print(f"{name} does not run here: {(reasons or [worker.returncode])[-1]}")
+        print(f"{name} does not run here: {worker.communicate()[1].strip().splitlines()[-1:]}")
     seen = {name: [] for name in workers}
     for _ in range(args.rounds):
         for name, worker in workers.items():
@@ -132,6 +131,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256, help="of LR, in pixels")
     for key, default in (("rounds", 3), ("threads", 1)):
         parser.add_argument(f"--{key}", type=int, default=default)
+    parser.add_argument("--runtimes", nargs="+", choices=RUNNERS, default=list(RUNNERS))
     parser.add_argument("--work", choices=RUNNERS, help=argparse.SUPPRESS)
     parser.add_argument("--network", help=argparse.SUPPRESS)
     args = parser.parse_args()
