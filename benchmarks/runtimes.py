@@ -95,7 +95,6 @@ def start(name: str, network: Path, args: argparse.Namespace) -> subprocess.Pope
 
 
 def compare(args: argparse.Namespace, network: Path) -> None:
-    """Let the runtimes take turns, and print a table."""
     workers = {}
     for name in args.runtimes:
         worker = start(name, network, args)
