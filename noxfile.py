@@ -45,13 +45,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def frameworks(session: nox.Session) -> None:
-    """TensorFlow, OpenCV, Theano and Lasagne themselves, in one process with torch.
+    """TensorFlow, OpenCV, Theano, Lasagne and ONNX Runtime themselves, in one process with torch.
 
     One environment for all of them: each of its own would be three gigabytes.
     """
-    extras = "train,tensorflow,lasagne,test"
+    extras = "train,tensorflow,lasagne,onnx,test"
     install(session, "-e", f".[{extras}]", "opencv-contrib-python-headless")
-    session.run("pytest", "tests/graphs", "tests/lasagne_theano", *session.posargs)
+    folders = ("tests/graphs", "tests/lasagne_theano", "tests/onnx_files", "srkit/adapters/onnx")
+    session.run("pytest", *folders, *session.posargs)
 
 
 @nox.session

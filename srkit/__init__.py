@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from srkit import metrics
 from srkit.benchmark import Scores, evaluate
-from srkit.calls import train, upscale_video
+from srkit.calls import export, train, upscale_video
 from srkit.card import ModelCard, WeightsFile
 from srkit.comparison import Comparison, compare
 from srkit.conversion import convert
@@ -71,6 +71,7 @@ __all__ = [
     "compare",
     "convert",
     "evaluate",
+    "export",
     "imresize",
     "list_models",
     "load",

@@ -7,10 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srkit.errors import MissingDependencyError
+from srkit.errors import MissingDependencyError, OptionError
+from srkit.registry import missing_packages
 from srkit.upscaler import Progress, Upscaler
 
 if TYPE_CHECKING:
+    from srkit.adapters.onnx.exporting import Exported
     from srkit.training import Recipe
     from srkit.video.conversion import VideoReport
 
@@ -206,3 +208,63 @@ def upscale_video(
         progress=progress,
         options=options,
     )
+
+
+def export(
+    model: str | Path, target: str | Path, *, scale: int | None = None, overwrite: bool = False
+) -> Exported:
+    """Write a model as an ONNX file; needs ``pip install "srkit[torch,onnx]"``.
+
+    The file takes images of any size, and any number of them, and computes in float32. Its
+    header tells what `srkit.load` needs to tile it exactly, and the credits. It is loaded on
+    ONNX Runtime and compared with torch before it appears: whole, or not at all.
+
+    Parameters
+    ----------
+    model
+        The name of a model that runs on torch, or a weights file, as for `load`.
+    target
+        The file to write. Its suffix should be ``.onnx``, by which a bare name is known as a file.
+    scale
+        Factor of both sides; the model's default if left out.
+    overwrite
+        Replace `target` if it exists.
+
+    Returns
+    -------
+    Exported
+        ``path``, and ``difference``: the most that a value differed by from torch, in [0, 1].
+
+    Raises
+    ------
+    OptionError
+        If `target` exists, the model does not run on torch, or does more than run a network of
+        single images.
+    WeightsError
+        If the result differs from torch by more than 1e-5, or the network has a layer that
+        cannot be written; then there is no file.
+    UnknownModelError, CorruptFileError, UnsafeFileError
+        See `load`.
+    MissingDependencyError
+        If torch, onnx or onnxruntime is not installed.
+
+    Examples
+    --------
+    ::
+
+        srkit.export("srresnet", "model.onnx", scale=4)
+        srkit.load("model.onnx").upscale("photo.png")
+    """
+    if missing := [*missing_packages("torch"), *missing_packages("onnx")]:
+        raise MissingDependencyError(
+            f'to export needs {" and ".join(missing)}: pip install "srkit[torch,onnx]"'
+        )
+    target = Path(target)
+    if target.exists() and not overwrite:
+        raise OptionError(f"{target} exists; use overwrite=True, or --overwrite")
+    import srkit
+    from srkit.adapters.onnx.exporting import export
+
+    # On a GPU convolutions round otherwise, and the comparison is with the CPU's.
+    loaded = srkit.load(model, scale=scale, runtime="torch", device="cpu")
+    return export(loaded, target)

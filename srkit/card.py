@@ -41,7 +41,7 @@ class ModelCard:
     adapter
         ``"module:Class"``, imported only when the model is loaded.
     framework
-        ``"numpy"``, ``"torch"``, ``"tensorflow"`` or ``"theano"``: what the
+        ``"numpy"``, ``"torch"``, ``"tensorflow"``, ``"theano"`` or ``"onnx"``: what the
         adapter imports, and so the extra to install.
     scales, default_scale
         Integer factors the model exists for, and the one taken when none is given.

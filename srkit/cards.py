@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from srkit.card import ModelCard, WeightsFile
-from srkit.formats import is_bzip2, is_graph, is_safetensors, is_torch_checkpoint
+from srkit.formats import is_bzip2, is_graph, is_onnx, is_safetensors, is_torch_checkpoint
 from srkit.registry import FileFormat
 
 ANY_SCALE = tuple(range(2, 17))
@@ -221,4 +221,11 @@ SAFETENSORS = FileFormat(
         "tensorflow": "srkit.adapters.tensorflow.luma:open_weights",
         "theano": "srkit.adapters.lasagne.enhance:open_weights",
     },
+)
+ONNX = FileFormat(
+    name="ONNX network",
+    suffixes=(".onnx",),
+    sniff=is_onnx,
+    adapter="srkit.adapters.onnx.files:open_network",
+    framework="onnx",
 )

@@ -10,6 +10,9 @@ SUFFIXES = (".pth", ".pt", ".ckpt", ".tar")
 # The long that opens every stream, behind the protocol and perhaps a frame.
 _STREAM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _TAR_MEMBERS = (b"sys_info", b"pickle", b"tensors", b"storages")
+# Fields of ONNX's ModelProto with their kinds on the wire: producer's name and version, and
+# domain; the model's version; documentation, the graph, and versions of operators.
+_ONNX_TEXTS, _ONNX_NUMBER, _ONNX_LONG = (0x12, 0x1A, 0x22), 0x28, (0x32, 0x3A, 0x42)
 # The limit of the safetensors format itself.
 _MAX_HEADER = 100_000_000
 
@@ -70,7 +73,44 @@ def is_graph(head: bytes, path: Path) -> bool:
     >>> is_graph(b"\n\x10\n\x02in\x12\x0bPlaceholder", Path("a.pb"))
     True
     """
-    return path.suffix.lower() == ".pb" and head[:1] in (b"\n", b"\x08")
+    return path.suffix.lower() == ".pb" and head[:1] in (b"\n", b"\x08") and not is_onnx(head, path)
+
+
+def is_onnx(head: bytes, path: Path) -> bool:
+    r"""Whether a file is in ONNX format.
+
+    Protocol buffers have no signature. A ModelProto begins with its version of the format, in
+    one byte, and goes on with fields that it has (onnx/onnx.proto): short texts about its maker,
+    and then documentation, a graph or versions of operators.
+
+    Parameters
+    ----------
+    head
+        The first bytes of the file.
+    path
+        Not asked: the bytes suffice.
+
+    Examples
+    --------
+    >>> is_onnx(b"\x08\x08\x12\x05srkit:\x80", Path("a.bin"))
+    True
+    >>> is_onnx(b"\x08\x01\x12\x80\x80\x01", Path("saved_model.pb"))
+    False
+    """
+    if len(head) < 4 or head[0] != 0x08 or not 1 <= head[1] <= 99:
+        return False
+    at = 2
+    while at + 1 < len(head):
+        tag, length = head[at], head[at + 1]
+        if tag in _ONNX_LONG:
+            return True
+        if tag == _ONNX_NUMBER and length < 0x80:
+            at += 2
+        elif tag in _ONNX_TEXTS and length < 0x80:
+            at += 2 + length
+        else:
+            return False
+    return False
 
 
 def is_bzip2(head: bytes, path: Path) -> bool:

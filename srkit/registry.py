@@ -42,8 +42,9 @@ PACKAGES = {
     "torch": ("torch", "safetensors"),
     "tensorflow": ("tensorflow", "safetensors"),
     "theano": ("theano", "lasagne", "safetensors"),
+    "onnx": ("onnxruntime", "onnx"),
 }
-EXTRAS = {"torch": "torch", "tensorflow": "tensorflow", "theano": "lasagne"}
+EXTRAS = {"torch": "torch", "tensorflow": "tensorflow", "theano": "lasagne", "onnx": "onnx"}
 
 
 @dataclass(frozen=True)

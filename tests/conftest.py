@@ -12,13 +12,20 @@ settings.load_profile("srkit")
 
 ROOT = Path(__file__).parent.parent
 # Folders whose modules import PyTorch at the top, as adapters may.
-NEED_TORCH = ("srkit/adapters/pytorch", "srkit/training", "tests/pytorch")
+NEED_TORCH = (
+    "srkit/adapters/pytorch",
+    "srkit/adapters/onnx/exporting.py",
+    "srkit/adapters/onnx/writing.py",
+    "srkit/training",
+    "tests/pytorch",
+)
 NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)
 NEED_VIDEO = (
     *(f"srkit/video/{n}.py" for n in ("colour", "reading", "encoding", "joining", "conversion")),
     "tests/video/clips.py",
 )
+NEED_ONNX = ("srkit/adapters/onnx", "tests/onnx_files/networks.py")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 
 
@@ -34,6 +41,8 @@ def pytest_configure(config):
         ignored += NEED_SAFETENSORS
     if not all(find_spec(name) for name in ("theano", "lasagne")):
         ignored += NEED_LASAGNE
+    if not all(find_spec(name) for name in ("onnx", "onnxruntime")):
+        ignored += NEED_ONNX
     paths = [str(ROOT / path) for path in ignored]
     config.option.ignore = [*(config.option.ignore or []), *paths]
 

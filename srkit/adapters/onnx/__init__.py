@@ -1,0 +1,1 @@
+"""ONNX files: judging, running them on ONNX Runtime, and writing them."""

@@ -1,0 +1,112 @@
+"""Models on torch as ONNX files, each compared with torch before it appears."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from srkit.adapters.graphdef.frozen import RULES
+from srkit.adapters.onnx.facts import Facts
+from srkit.adapters.onnx.files import open_network
+from srkit.adapters.onnx.writing import network
+from srkit.adapters.pytorch.tracing import trace
+from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.errors import OptionError, SrkitError, WeightsError
+from srkit.imaging.atomic import replacing
+from srkit.upscaler import Upscaler
+
+# What ONNX Runtime may differ by from torch, in floats of [0, 1].
+TOLERANCE = 1e-5
+# Batch and sides of the tiles that are compared; sides are rounded up to what the network takes.
+TILES = ((1, 24, 33), (3, 9, 6))
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An ONNX file that was written.
+
+    Attributes
+    ----------
+    path
+        Where.
+    difference
+        The most that a value on ONNX Runtime differed by from torch, in [0, 1], on random
+        tiles of two sizes.
+    """
+
+    path: Path
+    difference: float
+
+
+def export(model: Upscaler, target: Path) -> Exported:
+    """Write a loaded model; see `srkit.export`.
+
+    Raises
+    ------
+    OptionError
+        If it does more than run a network of single images on torch.
+    WeightsError
+        If a layer cannot be written, or the file does not compute what torch does: then there
+        is no file.
+    """
+    if not isinstance(model, TorchUpscaler):
+        raise OptionError(
+            f"{model.card.name} runs on {model.card.framework}; only torch's models can become ONNX"
+        )
+    if model.window > 1:
+        raise OptionError(
+            f"{model.card.name} makes each frame of {model.window}; an ONNX file that load reads "
+            "holds a network of single images"
+        )
+    if type(model).run is not TorchUpscaler.run or model.refines:
+        raise OptionError(
+            f"{model.card.name} does more than run a network, which an ONNX file cannot hold"
+        )
+    channels = 1 if model.card.colour == "luma" else 3
+    written = network(trace(model.net), channels, model.scale, _facts(model).header())
+    with replacing(target) as file:
+        file.write(written.SerializeToString())
+        file.flush()
+        try:
+            difference = _compare(model, Path(file.name), channels)
+        except SrkitError as error:
+            raise WeightsError(f"{model.card.name} did not become ONNX: {error}") from error
+    return Exported(target, difference)
+
+
+def _facts(model: TorchUpscaler) -> Facts:
+    card = model.card
+    rules = {type(rule): name for name, rule in RULES.items()}
+    return Facts(
+        name=card.name,
+        scale=model.scale,
+        colour=card.colour,
+        border=card.border,
+        radius=model.radius,
+        rim=model.rim,
+        multiple=card.multiple,
+        short_halo=model.short_halo,
+        luma="opencv" if rules.get(type(model.luma_rule)) == "opencv" else "float",
+        licence=card.licence,
+        paper=card.paper,
+        training_data=card.training_data,
+    )
+
+
+def _compare(model: TorchUpscaler, path: Path, channels: int) -> float:
+    """Load the file as a user does, and compare; raises WeightsError if it differs."""
+    loaded = open_network(path, scale=model.scale, device="cpu")
+    rng, multiple, worst = np.random.default_rng(0), model.card.multiple, 0.0
+    for count, *sides in TILES:
+        height, width = (-(-side // multiple) * multiple for side in sides)
+        tiles = rng.random((count, height, width, channels), np.float32)
+        apart = np.abs(loaded.run(tiles) - model.run(tiles))
+        worst = max(worst, float(apart.max()))
+    if not worst <= TOLERANCE:
+        raise WeightsError(
+            f"on ONNX Runtime a value differs by {worst:.3g} from torch, where at most {TOLERANCE} "
+            "is rounding"
+        )
+    return worst

@@ -1,0 +1,177 @@
+"""What of an ONNX file may reach ONNX Runtime.
+
+The file is parsed as data and judged; ONNX Runtime gets bytes that are written anew of what
+was judged, never the file, and is told that they are ONNX: it would take a file with the
+right four bytes for its own format, which nobody judged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+from google.protobuf.message import DecodeError, Message
+
+from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError, WeightsError
+
+MOST_BYTES = 1 << 29
+MOST_NODES = 20_000
+# Numbers that one constant may become, or one result on a small tile.
+MOST_NUMBERS = 1 << 26
+# The standard's own operators, by either name.
+DOMAINS = ("", "ai.onnx")
+# Those that only compute; none of these holds a graph of its own.
+_OPERATORS = """
+    Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast CastLike Ceil Celu Clip Concat
+    Constant ConstantOfShape Conv ConvTranspose Cos CumSum DepthToSpace DequantizeLinear Div
+    Dropout Einsum Elu Equal Erf Exp Expand Flatten Floor Gather GatherElements GatherND Gelu Gemm
+    GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GridSample GroupNormalization
+    HardSigmoid HardSwish Identity InstanceNormalization LRN LayerNormalization LeakyRelu Less
+    LessOrEqual Log LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mod Mul Neg Not Or
+    PRelu Pad Pow QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin
+    ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize Round ScatterElements ScatterND Selu
+    Shape Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub
+    Sum Tanh ThresholdedRelu Tile Transpose Trilu Unsqueeze Upsample Where
+"""
+OPERATORS = frozenset(_OPERATORS.split())
+
+Model = Any  # onnx.ModelProto, whose fields have no types
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An ONNX file that was found harmless.
+
+    Attributes
+    ----------
+    model
+        Its graph and nothing else.
+    header
+        Its ``metadata_props``.
+    """
+
+    model: Model
+    header: dict[str, str]
+
+
+def read_network(path: Path) -> Judged:
+    """Read and judge an ONNX file. Nothing in it is run, and no other file is opened.
+
+    Raises
+    ------
+    UnsafeFileError
+        If it names other files, operators beyond the list, functions or graphs in which
+        operators can hide, or tensors out of proportion.
+    CorruptFileError
+        If it is damaged.
+    WeightsError
+        If it cannot be opened, or holds no graph.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise UnsafeFileError(f"it has {size} bytes; over {MOST_BYTES} are refused")
+        return judge(path.read_bytes())
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+    except SrkitError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def judge(data: bytes) -> Judged:
+    """`read_network` of the bytes of a file."""
+    given = onnx.ModelProto()
+    try:
+        given.ParseFromString(data)
+    except DecodeError as error:
+        raise CorruptFileError("it is damaged, or no ONNX file") from error
+    if not given.graph.node:
+        raise CorruptFileError("it holds no graph: it is truncated, or no ONNX file")
+    if given.functions:
+        raise UnsafeFileError("it holds functions, in which operators can hide")
+    model = onnx.ModelProto(ir_version=given.ir_version, opset_import=given.opset_import)
+    model.graph.CopyFrom(given.graph)
+    model.DiscardUnknownFields()
+    _judge_operators(model.graph)
+    for tensor in _messages(model.graph, onnx.TensorProto):
+        if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise UnsafeFileError(
+                f"the tensor {tensor.name[:60]!r} lies in another file; save the network in one "
+                "(onnx.save(..., save_as_external_data=False))"
+            )
+    if any(_messages(model.graph, onnx.SparseTensorProto)):
+        raise UnsafeFileError("it holds sparse tensors, which can be small here and huge in memory")
+    return Judged(model, {entry.key: entry.value for entry in given.metadata_props})
+
+
+def _judge_operators(graph: Any) -> None:
+    if len(graph.node) > MOST_NODES:
+        raise UnsafeFileError(f"it has {len(graph.node)} nodes; over {MOST_NODES} are refused")
+    for node in graph.node:
+        if node.domain not in DOMAINS:
+            raise UnsafeFileError(
+                f"it asks for the operator {node.op_type!r} of {node.domain!r}; only those of the "
+                "ONNX standard are known"
+            )
+        if node.op_type not in OPERATORS:
+            raise UnsafeFileError(
+                f"the operator {node.op_type!r} is not on the list of those that only compute"
+            )
+        for attribute in node.attribute:
+            if attribute.HasField("g") or attribute.graphs:
+                raise UnsafeFileError(f"a node {node.op_type!r} holds a graph of its own")
+
+
+def _messages(message: Message, kind: type[Any]) -> Iterator[Any]:
+    """All messages of a kind, however deep they lie; protobuf bounds the depth."""
+    for _, value in message.ListFields():
+        parts = [value] if isinstance(value, Message) else value
+        if isinstance(parts, str | bytes | int | float) or not len(parts):
+            continue
+        if not isinstance(parts[0], Message):
+            continue
+        for part in parts:
+            if isinstance(part, kind):
+                yield part
+            yield from _messages(part, kind)
+
+
+def judge_sizes(model: Model, shape: tuple[int, ...]) -> None:
+    """Refuse tensors that grow out of proportion, before memory is taken for them.
+
+    Parameters
+    ----------
+    shape
+        Of a small tile.
+
+    Raises
+    ------
+    UnsafeFileError
+        As far as the shapes follow from the graph, which those that a small file hides do.
+    CorruptFileError
+        If they contradict each other.
+    """
+    sized = onnx.ModelProto()
+    sized.CopyFrom(model)
+    for dim, side in zip(sized.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
+        dim.dim_value = side
+    del sized.graph.value_info[:]
+    try:
+        inferred = onnx.shape_inference.infer_shapes(sized, data_prop=True)
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
+        raise CorruptFileError(f"its shapes make no sense: {_line(error)}") from error
+    for value in (*inferred.graph.value_info, *inferred.graph.output):
+        sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        if math.prod(sides) > MOST_NUMBERS:
+            raise UnsafeFileError(
+                f"{value.name[:60]!r} has the shape {tuple(sides)} on a tile of "
+                f"{shape[2]}x{shape[3]}: out of all proportion"
+            )
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,37 @@
+"""``srkit export``: a model as an ONNX file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import srkit
+from srkit.cli.console import Commands, positive, write
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "export",
+        help="a model as an ONNX file",
+        description=(
+            "Write a model as an ONNX file of float32 with free batch, height and width, compared "
+            "with torch before it appears. srkit loads it on ONNX Runtime; other programs can, "
+            'too. Needs pip install "srkit[torch,onnx]".'
+        ),
+        epilog="example: srkit export srresnet model.onnx --scale 4",
+    )
+    parser.add_argument("model", help="a model's name, or a weights file")
+    parser.add_argument("target", type=Path, help="file to write: .onnx")
+    parser.add_argument("--scale", type=positive, help="factor; the model's default if left out")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export; the path goes to stdout, the difference from torch to stderr."""
+    made = srkit.export(args.model, args.target, scale=args.scale, overwrite=args.overwrite)
+    write(str(made.path))
+    write(f"at most {made.difference:.2g} from torch, in [0, 1]", to=sys.stderr)
+    return 0
