@@ -312,8 +312,8 @@ def _check(recipe: Recipe, family: Family, scale: int, multiple: int) -> None:
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     # States from before a setting existed, also one of a loss, have what is its default now.
-    names = {field.name for field in dataclasses.fields(Recipe)}
-    told = {key: value for key, value in old.items() if key in names}
+    known = {field.name for field in dataclasses.fields(Recipe)}
+    told = {key: value for key, value in old.items() if key in known}
     try:
         completed = Recipe(model=new["model"]).changed(told)
         old = dict(old) | json.loads(json.dumps(dataclasses.asdict(completed)))
