@@ -183,7 +183,7 @@ UNET_REPAIR = _trained(
     _UNET,
     _UNET_PAPER,
     {
-        1: "d3e9db4778ce52e49436070c3dbe63ec5a70417785406d3e1e4eb2abb95229cc",
+        1: "dcb14311061b437552b4dd8d8e0c14f39faab0f850f9bfeb9529177a351c3e05",
     },
     multiple=32,
 )
