@@ -41,7 +41,8 @@ def train(
     recipe
         ``"srresnet"``, ``"srgan"``, ``"photo"``, ``"espcn"``, ``"fsrcnn"``,
         ``"neural-enhance"``, ``"neural-enhance-repair"``, ``"unet"``,
-        ``"unet-repair"``, or a `srkit.training.Recipe`.
+        ``"unet-repair"``, ``"vsr"``, ``"vsr-small"``, ``"vsr-fg"``, ``"vsr-p"``, or a
+        `srkit.training.Recipe`.
     photos
         Folder of pictures of any format and size, searched to any depth. A broken one
         is skipped with a warning.

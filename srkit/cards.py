@@ -172,20 +172,10 @@ UNET = _trained(
     _UNET,
     _UNET_PAPER,
     {
-        2: "9a0f641a6f17581ef9551f42de827e46f62713073ef01570c21687f2af1ace7f",
-        4: "27346ac96a36062826fc5df972c9eb5dac0bb927721613567213c2ae38a4bfe9",
+        2: "142e23779aa59511df64ab32e8b5b525a0253a474a2616aa3c62e1dad1be5c45",
+        4: "3c681eb4d009ac44076cbd439d8ec2b836707ea820d1c2942bc02fa5d5d82658",
     },
     multiple=16,
-)
-UNET_REPAIR = _trained(
-    "unet-repair",
-    "U-Net at the same size: takes JPEG's blocks, noise and blur away.",
-    _UNET,
-    _UNET_PAPER,
-    {
-        1: "dcb14311061b437552b4dd8d8e0c14f39faab0f850f9bfeb9529177a351c3e05",
-    },
-    multiple=32,
 )
 
 TORCH_CHECKPOINT = FileFormat(

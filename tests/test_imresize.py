@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srkit.errors import ImageError, OptionError
-from srkit.imaging.resize import imresize
+from srkit.imaging.resize import imresize, resample
 
 light = settings(deadline=None, max_examples=40)
 
@@ -281,3 +281,16 @@ def test_images_it_cannot_resize_are_refused(image):
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(OptionError):
         imresize(np.zeros((4, 4)), **options)
+
+
+def test_a_part_of_a_shrunk_image_needs_no_copy_of_what_it_is_made_of():
+    image = np.random.default_rng(0).integers(0, 256, (1300, 1000, 3)).astype(np.uint8)
+    wanted = imresize(image.astype(np.float64), size=(65, 50))[8:40]
+    resample(image[:40], (2, 50), slice(0, 2), slice(0, 50))  # what is imported first is not counted
+    tracemalloc.start()
+    made = resample(image, (65, 50), slice(8, 40), slice(0, 50))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_allclose(made, wanted, atol=1e-3)
+    # 704 of its rows are read.
+    assert peak < 704 * 1000 * 3

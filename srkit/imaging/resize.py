@@ -203,14 +203,27 @@ def resample(
     )
     iy, wy, ix, wx = iy[rows], wy[rows], ix[columns], wx[columns]
     (top, bottom), (left, right) = ((int(i.min()), int(i.max()) + 1) for i in (iy, ix))
-    part = image[top:bottom, left:right].astype(np.float32)
-    height, _, channels = part.shape
+    part = image[top:bottom, left:right]
+    if len(iy) < len(part):
+        # Many rows become few: no copy of all of them is made.
+        tall = np.zeros((len(iy), *part.shape[1:]), np.float32)
+        for k in range(iy.shape[1]):
+            tall += wy[:, k, None, None].astype(np.float32) * part[iy[:, k] - top]
+        return _columns(tall, ix - left, wx)
     # Columns first, since what is transposed for them is small before rows are added.
-    lines = np.ascontiguousarray(part.transpose(1, 0, 2)).reshape(right - left, -1)
-    wide = (_matrix(ix - left, wx, right - left) @ lines).reshape(len(ix), height, channels)
-    lines = np.ascontiguousarray(wide.transpose(1, 0, 2)).reshape(height, -1)
-    made: NDArray[np.float32] = _matrix(iy - top, wy, height) @ lines
-    return made.reshape(len(iy), len(ix), channels)
+    wide = _columns(part.astype(np.float32), ix - left, wx)
+    made: NDArray[np.float32] = _matrix(iy - top, wy, len(wide)) @ wide.reshape(len(wide), -1)
+    return made.reshape(len(iy), *wide.shape[1:])
+
+
+def _columns(
+    part: NDArray[np.float32], index: NDArray[Any], weight: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Resample the columns of ``(H, W, C)``."""
+    height, width, channels = part.shape
+    lines = np.ascontiguousarray(part.transpose(1, 0, 2)).reshape(width, -1)
+    wide = (_matrix(index, weight, width) @ lines).reshape(len(index), height, channels)
+    return np.ascontiguousarray(wide.transpose(1, 0, 2))
 
 
 def _matrix(index: NDArray[Any], weight: NDArray[Any], length: int) -> Any:

@@ -96,9 +96,8 @@ def check_invalid_output(factory: Factory) -> None:
     for value in (np.nan, np.inf):
 
         def spoil(made: Floats, value: float = value) -> Floats:
-            made = made.copy()
-            made[0, made.shape[1] // 2, made.shape[2] // 2] = value
-            return made
+            # Everywhere, as only part of what is made for so small an image is kept.
+            return np.full_like(made, value)
 
         upscaler = factory()
         hook(upscaler, after=spoil)

@@ -41,7 +41,7 @@ def check_tiles(factory: Factory) -> None:
     upscaler, calls = in_tiles(exact(upscaler)), _Calls()
     remember(upscaler)
     hook(upscaler, before=calls.count)
-    long = 2 * upscaler.radius + 43
+    long = 2 * (upscaler.radius + upscaler.card.multiple) + 41
     cases = (
         (5, long, memory_for(upscaler, 5, 13)),
         (long, 5, memory_for(upscaler, 5, 29)),
@@ -69,7 +69,7 @@ def check_memory_failures(factory: Factory) -> None:
     remember(upscaler)
     calls = _Calls()
     hook(upscaler, before=calls.fail)
-    image = noise((9, max(80, 2 * upscaler.radius + 34), 3))
+    image = noise((9, max(80, 2 * (upscaler.radius + upscaler.card.multiple) + 32), 3))
     wanted = upscaler.upscale(image, memory=PLENTY)
     memory = memory_for(upscaler, 9, 24)
     for failing in range(1, MOST_CALLS):
@@ -106,7 +106,7 @@ def check_blending(factory: Factory) -> None:
         return
     least = Blend.of(grid_of(upscaler, 9, 9), upscaler.short_halo, upscaler.scale).least
     # Several rows of tiles, and several in each.
-    height, width = 3 * least, 6 * upscaler.radius
+    height, width = 3 * least, 6 * least
     image = noise((height, width, 3), np.uint8)
     whole = upscaler.upscale(image, memory=PLENTY)
     calls = _Calls()

@@ -21,7 +21,8 @@ from srkit.training.motion import start_avsr
 def grow_avsr(small: AVSR, size: Size) -> AVSR:
     """A network of a larger size that makes of every input what the small one does.
 
-    A network that is not smaller in all of width, encoder and blocks is returned as it is.
+    One that is larger in width, encoder or blocks, or has no blocks behind which others could be
+    added unheard, is returned as it is.
 
     Examples
     --------
@@ -31,7 +32,8 @@ def grow_avsr(small: AVSR, size: Size) -> AVSR:
     """
     old = small.size
     pairs = (old.width, size.width), (old.encoder, size.encoder)
-    if any(a > b for a, b in (*pairs, (old.low, size.low), (old.high, size.high))) or old == size:
+    larger = any(a > b for a, b in (*pairs, (old.low, size.low), (old.high, size.high)))
+    if larger or old == size or not (old.low and old.high):
         return small
     net = AVSR(small.scale, small.window, small.channels, size)
     start_avsr(net)

@@ -189,18 +189,19 @@ def start_avsr(net: AVSR) -> None:
     is soon driven below zero for good, with all that it knew of a frame. Nor is brightness
     anything that the network has to tell, as the projection leaves A⁺y's.
     """
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight)
-            module.weight -= module.weight.mean(dim=(1, 2, 3), keepdim=True)
-            # Of a rectified normal variable, 1 - 1/pi of the mean square is variance.
-            module.weight /= (1 - 1 / math.pi) ** 0.5
-            cast(Tensor, module.bias).zero_()
+    convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    for module in convolutions:
+        nn.init.kaiming_normal_(module.weight)
+        cast(Tensor, module.bias).zero_()
+    icnr(net.expand, net.scale)
+    for module in convolutions:
+        module.weight -= module.weight.mean(dim=(1, 2, 3), keepdim=True)
+        # Of a rectified normal variable, 1 - 1/pi of the mean square is variance.
+        module.weight /= (1 - 1 / math.pi) ** 0.5
     for first in (net.frames, cast(nn.Conv2d, net.encode[0])):
         first.weight.mul_(DETAIL)
     for block in (*net.low, *net.high):
         cast(Residual, block).conv2.weight.mul_(RESIDUE)
-    icnr(net.expand, net.scale)
     net.out.weight.mul_(NOISE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,8 @@ from srkit.errors import OptionError, WeightsError
 from srkit.imaging.atomic import replacing
 from srkit.training.families import Family
 from srkit.weights import sha256, weights_path
+
+log = logging.getLogger(__name__)
 
 
 def network(
@@ -58,7 +61,10 @@ def network(
     if (found or cast(Any, net).scale) != scale:
         raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
     grown = family.grow(net)
-    return grown, told + (", grown" if grown is not net else "")
+    if grown is net:
+        return net, told
+    log.info("the network of %s is smaller, and was grown to the recipe's size", path)
+    return grown, f"{told}, grown"
 
 
 def _encoder(encoder: str) -> str:
@@ -72,6 +78,11 @@ def _encoder(encoder: str) -> str:
 def _path(init: str | Path, scale: int, family: Family) -> Path:
     """The file to start from, of a model's name or a path."""
     if not (isinstance(init, str) and init in srkit.list_models()):
+        if not Path(init).exists():
+            raise OptionError(
+                f"{init} is neither a model nor a file of weights; name what to start from by init "
+                "(--init)"
+            )
         return Path(init)
     weights = srkit.card(init).weights
     for known in (scale, *(old for old, new in family.rescale if new == scale)):

@@ -131,14 +131,15 @@ def test_files_are_not_replaced_unless_asked(tmp_path):
     assert srkit.load(target).scale == 2
 
 
-def test_a_file_that_differs_from_torch_does_not_appear(tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [1e-3, np.nan])
+def test_a_file_that_differs_from_torch_does_not_appear(tmp_path, monkeypatch, error):
     network = exporting.network
 
     def spoilt(*args):
         made = network(*args)
         for tensor in made.graph.initializer:
             if tensor.dims == [64]:
-                wrong = onnx.numpy_helper.to_array(tensor) + np.float32(1e-3)
+                wrong = onnx.numpy_helper.to_array(tensor) + np.float32(error)
                 tensor.CopyFrom(onnx.numpy_helper.from_array(wrong, tensor.name))
         return made
 

@@ -63,6 +63,13 @@ def test_a_network_that_is_not_smaller_stays_as_it_is(size):
     assert grow_avsr(net, size) is net
 
 
+@pytest.mark.parametrize("blocks", [{"low": 0, "high": 1}, {"low": 1, "high": 0}])
+def test_a_network_without_blocks_stays_as_it_is(blocks):
+    """Blocks rectify their input, which one behind a block does not feel, but others would."""
+    net = AVSR(2, size=Size(width=6, encoder=4, **blocks))
+    assert grow_avsr(net, LARGE) is net
+
+
 def test_a_run_of_the_large_recipe_grows_what_it_starts_from(
     photos, tmp_path, cache, tiny, monkeypatch
 ):

@@ -151,7 +151,7 @@ def test_a_recipe_of_ones_own_and_a_file_of_changes(photos, tmp_path, cache, tin
         scale=2, cache=cache, config=tmp_path / "mine.toml", **tiny,
     )  # fmt: skip
     told = json.loads(header(tmp_path / "run" / "best.safetensors")["recipe"])
-    assert told["losses"] == [{"kind": "l2", "weight": 1.0}]
+    assert told["losses"] == [{"kind": "l2", "weight": 1.0, "spare_edges": False}]
     # What is given by name counts more than the file.
     assert (told["seed"], told["steps"], told["name"]) == (9, 6, "espcn")
 
@@ -233,6 +233,12 @@ def refused(error, match, recipe, photos, out, **options):
 def test_what_makes_no_sense_is_refused(photos, tmp_path, cache, tiny, changes, match):
     options = {"scale": 2, "cache": cache, **tiny, **changes}
     refused(OptionError, match, "espcn", photos, tmp_path / "run", **options)
+
+
+def test_a_recipe_that_goes_on_from_weights_asks_for_them(photos, tmp_path, cache, tiny):
+    options = {"scale": 4, "cache": cache, **tiny}
+    message = "vsr-none is neither a model nor a file of weights; .*--init"
+    refused(OptionError, message, "vsr-p", photos, tmp_path / "run", init="vsr-none", **options)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
