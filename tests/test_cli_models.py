@@ -45,7 +45,7 @@ def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, c
     rows = table(out)
     assert "torch (missing)" in rows["srgan"]
     assert "missing" not in rows["bicubic"]
-    networks = "espcn, fsrcnn, neural-enhance, neural-enhance-repair, photo, srgan, srresnet"
+    networks = "espcn, fsrcnn, neural-enhance, neural-enhance-repair, photo, srgan, srresnet, unet"
     assert f'for {networks}: pip install "srkit[torch]"' in out
 
 
