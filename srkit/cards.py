@@ -172,8 +172,8 @@ UNET = _trained(
     _UNET,
     _UNET_PAPER,
     {
-        2: "142e23779aa59511df64ab32e8b5b525a0253a474a2616aa3c62e1dad1be5c45",
-        4: "3c681eb4d009ac44076cbd439d8ec2b836707ea820d1c2942bc02fa5d5d82658",
+        2: "77d42bf46a65bba7fd3c4634cc07c20751bf33f57b3fdd34ae7144be7c7c6f40",
+        4: "a1e107671b1ac275c622eab727b4a06dec73ef66f82b8a88bede78ce3d874596",
     },
     multiple=16,
 )
