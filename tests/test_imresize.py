@@ -286,7 +286,8 @@ def test_options_that_make_no_sense_are_refused(options):
 def test_a_part_of_a_shrunk_image_needs_no_copy_of_what_it_is_made_of():
     image = np.random.default_rng(0).integers(0, 256, (1300, 1000, 3)).astype(np.uint8)
     wanted = imresize(image.astype(np.float64), size=(65, 50))[8:40]
-    resample(image[:40], (2, 50), slice(0, 2), slice(0, 50))  # what is imported first is not counted
+    # What is imported first is not counted.
+    resample(image[:40], (2, 50), slice(0, 2), slice(0, 50))
     tracemalloc.start()
     made = resample(image, (65, 50), slice(8, 40), slice(0, 50))
     _, peak = tracemalloc.get_traced_memory()

@@ -36,7 +36,8 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "recipe",
-        help="srresnet, srgan, photo, espcn, fsrcnn, neural-enhance or neural-enhance-repair",
+        help="srresnet, srgan, photo, espcn, fsrcnn, neural-enhance, neural-enhance-repair, unet, "
+        "unet-repair, vsr, vsr-small, vsr-fg or vsr-p",
     )
     parser.add_argument("photos", type=Path, help="folder, searched to any depth")
     parser.add_argument(

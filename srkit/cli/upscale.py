@@ -86,7 +86,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         "--memory",
         type=byte_count,
         metavar="SIZE",
-        help="working memory, such as 500MB or 2GB; the result stays the same",
+        help="working memory, such as 500MB or 2GB; the result stays the same, or the log says so",
     )
     group.add_argument(
         "--self-ensemble",
