@@ -295,3 +295,12 @@ def test_a_part_of_a_shrunk_image_needs_no_copy_of_what_it_is_made_of():
     np.testing.assert_allclose(made, wanted, atol=1e-3)
     # 704 of its rows are read.
     assert peak < 704 * 1000 * 3
+
+
+@pytest.mark.parametrize("size", [(90, 120), (11, 13)])
+def test_parts_are_those_of_the_whole_to_the_last_bit(size):
+    image = np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype(np.uint8)
+    whole = resample(image, size, slice(0, size[0]), slice(0, size[1]))
+    for rows in (slice(0, 1), slice(4, 6), slice(5, 11)):
+        for columns in (slice(0, 1), slice(7, 9), slice(3, 13)):
+            assert np.array_equal(resample(image, size, rows, columns), whole[rows, columns])

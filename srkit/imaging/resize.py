@@ -204,7 +204,8 @@ def resample(
     iy, wy, ix, wx = iy[rows], wy[rows], ix[columns], wx[columns]
     (top, bottom), (left, right) = ((int(i.min()), int(i.max()) + 1) for i in (iy, ix))
     part = image[top:bottom, left:right]
-    if len(iy) < len(part):
+    # By the whole sizes, so that every part of a result is computed alike, to the last bit.
+    if size[0] < image.shape[0]:
         # Many rows become few: no copy of all of them is made.
         tall = np.zeros((len(iy), *part.shape[1:]), np.float32)
         for k in range(iy.shape[1]):

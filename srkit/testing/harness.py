@@ -84,7 +84,8 @@ def require_same(got: NDArray[Any], wanted: NDArray[Any], what: str) -> None:
     """Require results that are equal in exact arithmetic to be equal up to rounding.
 
     Floats may differ by 1e-5; integers by one level, in one of 100,000 values (and,
-    since samples are small, in two values at any rate).
+    since samples are small, in five values at any rate: where kernels are picked by shape,
+    sums of trained weights differ by some 1e-7, and about one value of 26,000 flips).
 
     Examples
     --------
@@ -101,7 +102,7 @@ def require_same(got: NDArray[Any], wanted: NDArray[Any], what: str) -> None:
         return
     require(difference.max() <= 1, f"{what}: values differ by up to {difference.max():g} levels")
     many = np.count_nonzero(difference)
-    require(many <= max(2, RARE * got.size), f"{what}: {many} of {got.size} values differ")
+    require(many <= max(5, RARE * got.size), f"{what}: {many} of {got.size} values differ")
 
 
 def noise(shape: tuple[int, ...], dtype: DTypeLike = np.float32, seed: int = 0) -> NDArray[Any]:

@@ -73,8 +73,6 @@ class Features:
     kind
         ``"vgg"``: difference of features (Ledig et al., 2017, equation 5); ``"gram"``: of
         their Gram matrices, which hold texture (16, 17).
-    distance
-        ``"l2"``: the mean square; ``"charbonnier"``: as in `Pixel`.
     blocks
         Which of VGG's five blocks are compared, after their last rectified layer.
     backbone
@@ -82,13 +80,15 @@ class Features:
         ``"blurpool"`` is the anti-aliased VGG-16 of ``srkit[perceptual]``; ``"auto"``
         is vgg19 where torchvision is installed, else blurpool; a path is of
         neural-enhance's ``vgg19_conv.pkl.bz2``, whose features are far larger.
+    distance
+        ``"l2"``: the mean square; ``"charbonnier"``: as in `Pixel`.
     """
 
     kind: Literal["vgg", "gram"] = "vgg"
     weight: float = 1.0
-    distance: Literal["l2", "charbonnier"] = "l2"
     blocks: tuple[int, ...] = (5,)
     backbone: str = "auto"
+    distance: Literal["l2", "charbonnier"] = "l2"
 
     def resolved(self) -> Features:
         """The same with the backbone that ``"auto"`` stands for here, for records."""

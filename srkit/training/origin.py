@@ -78,7 +78,7 @@ def _encoder(encoder: str) -> str:
 def _path(init: str | Path, scale: int, family: Family) -> Path:
     """The file to start from, of a model's name or a path."""
     if not (isinstance(init, str) and init in srkit.list_models()):
-        if not Path(init).exists():
+        if not (Path(init).exists() or Path(init).suffix or Path(init).name != str(init)):
             raise OptionError(
                 f"{init} is neither a model nor a file of weights; name what to start from by init "
                 "(--init)"
