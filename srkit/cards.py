@@ -168,7 +168,7 @@ _UNET_PAPER = "Howard and others, fastai 1.0, lesson 7, 2019"
 
 UNET = _trained(
     "unet",
-    "U-Net trained on a classifier's features: sharper than srresnet, invents less than srgan.",
+    "U-Net trained on a classifier's features: crisper edges than srresnet, truer than srgan.",
     _UNET,
     _UNET_PAPER,
     {

@@ -22,10 +22,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 from srkit.errors import OptionError
-from srkit.imaging.resize import taps
+from srkit.imaging.resize import taps, taps_matrix
 
 Floats = NDArray[np.float64]
 # Gaussian kernels end so many deviations from their middle.
@@ -62,7 +62,7 @@ def axis(length: int, scale: int, sigma: float) -> Axis:
         Deviation of the Gaussian blur before shrinking, in HR samples; 0 for none.
     """
     index, weight = taps(length, length // scale, 1 / scale, True, "mirror")
-    matrix = _sparse(index, weight, length)
+    matrix: csr_array = taps_matrix(index, weight, length)
     if sigma > 0:
         matrix = matrix @ _blurring(length, sigma)
     gram = (matrix @ matrix.T).todia()
@@ -81,14 +81,9 @@ def _blurring(length: int, sigma: float) -> csr_array:
     # Beyond the border the image is mirrored, edge samples repeated, as in MATLAB's imresize.
     index = (np.arange(length)[:, None] + offsets) % (2 * length)
     index = np.where(index < length, index, 2 * length - 1 - index)
-    return _sparse(index, np.broadcast_to(kernel / kernel.sum(), index.shape), length)
-
-
-def _sparse(index: NDArray[np.intp], weight: Floats, length: int) -> csr_array:
-    rows = np.repeat(np.arange(len(index)), index.shape[1])
-    # Weights of one place, as at the borders, are added up.
-    both = (weight.ravel(), (rows, index.ravel()))
-    return csr_array(coo_array(both, shape=(len(index), length)))
+    weight = np.broadcast_to(kernel / kernel.sum(), index.shape)
+    blurring: csr_array = taps_matrix(index, weight, length)
+    return blurring
 
 
 @lru_cache(maxsize=4)

@@ -213,7 +213,8 @@ def resample(
         return _columns(tall, ix - left, wx)
     # Columns first, since what is transposed for them is small before rows are added.
     wide = _columns(part.astype(np.float32), ix - left, wx)
-    made: NDArray[np.float32] = _matrix(iy - top, wy, len(wide)) @ wide.reshape(len(wide), -1)
+    matrix = taps_matrix(iy - top, wy.astype(np.float32), len(wide))
+    made: NDArray[np.float32] = matrix @ wide.reshape(len(wide), -1)
     return made.reshape(len(iy), *wide.shape[1:])
 
 
@@ -223,17 +224,21 @@ def _columns(
     """Resample the columns of ``(H, W, C)``."""
     height, width, channels = part.shape
     lines = np.ascontiguousarray(part.transpose(1, 0, 2)).reshape(width, -1)
-    wide = (_matrix(index, weight, width) @ lines).reshape(len(index), height, channels)
+    matrix = taps_matrix(index, weight.astype(np.float32), width)
+    wide = (matrix @ lines).reshape(len(index), height, channels)
     return np.ascontiguousarray(wide.transpose(1, 0, 2))
 
 
-def _matrix(index: NDArray[Any], weight: NDArray[Any], length: int) -> Any:
-    """Taps of one axis as a sparse matrix of float32, ``(outputs, length)``."""
+def taps_matrix(index: NDArray[Any], weight: NDArray[Any], length: int) -> Any:
+    """Taps of one axis as a sparse matrix, ``(outputs, length)``, of the weights' dtype.
+
+    Weights of one place, as at mirrored borders, count together.
+    """
     # Not with srkit, which is to be imported quickly.
     from scipy import sparse
 
     starts = np.arange(0, index.size + 1, index.shape[1])
-    taken = (weight.astype(np.float32).ravel(), index.ravel(), starts)
+    taken = (weight.ravel(), index.ravel(), starts)
     return sparse.csr_array(taken, shape=(len(index), length))
 
 

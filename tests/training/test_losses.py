@@ -143,6 +143,16 @@ def test_the_feature_loss_of_two_pixels_by_hand(monkeypatch):
     assert plain(made, photo).item() == pytest.approx(features, rel=1e-5)
 
 
+def test_features_may_differ_by_charbonniers_distance(monkeypatch):
+    monkeypatch.setattr(backbones, "extractor", lambda name, device: three_blocks)
+    made = torch.tensor([[[[1.0, 0.0]], [[0.5, 0.0]], [[0.0, 0.0]]]])
+    photo = torch.tensor([[[[0.0, 0.0]], [[0.5, 1.0]], [[0.0, 0.0]]]])
+    # Block 2: twice the picture, so that two of six values differ, by 2.
+    wanted = (2 * math.sqrt(4 + 1e-6) + 4 * 1e-3) / 6
+    loss = Features(blocks=(2,), distance="charbonnier", backbone="vgg16")
+    assert loss(made, photo).item() == pytest.approx(wanted, rel=1e-5)
+
+
 def test_the_feature_loss_has_fastais_weights():
     """Lesson 7 of 2019: blocks after relu 3_3, 4_3 and 5_3, w = 5, 15, 2, Gram 5e3 w²."""
     loss = FeatureLoss()

@@ -179,7 +179,16 @@ def test_a_duel_moves_both_networks(photos, tmp_path, cache, tiny, rows):
 
 
 @pytest.mark.parametrize("recipe", ["vsr-fg", "vsr-p"])
-def test_windows_of_luma_are_judged_as_grey(photos, tmp_path, cache, tiny, rows, recipe):
+def test_windows_of_luma_are_judged_as_grey(
+    photos, tmp_path, cache, tiny, rows, recipe, monkeypatch
+):
+    judged, forward = [], Discriminator.forward
+
+    def watched(self, x):
+        judged.append(x.detach().clone())
+        return forward(self, x)
+
+    monkeypatch.setattr(Discriminator, "forward", watched)
     start = small_avsr(tmp_path / "start.pth")
     adversary = {"kind": "log_ratio", "channels": 4, "weight": 0.001}
     pixels, features = (dataclasses.asdict(loss) for loss in RECIPES[recipe].losses)
@@ -193,6 +202,10 @@ def test_windows_of_luma_are_judged_as_grey(photos, tmp_path, cache, tiny, rows,
         state["parts"]["judge"]["judge.2.weight"], Discriminator(4).state_dict()["judge.2.weight"]
     )
     assert {"psnr", "charbonnier", "vgg", "adversarial", "judge"} <= set(rows(out)[-1])
+    for seen in judged:
+        assert torch.equal(seen, seen[:, :1].expand(-1, 3, -1, -1))
+    # Photos, whose black is -1 for a discriminator.
+    assert min(seen.min() for seen in judged) < -0.5
 
 
 def test_a_duel_with_a_discriminator_that_sees_features(photos, tmp_path, cache, tiny):
