@@ -114,6 +114,8 @@ def upscale_file(
         with replacing(target) as file, meter as advance:
             strips = _strips(job, canvas, tiff.rows_per_strip(shape, canvas.dtype), advance)
             tiff.write_rows(file, strips, metadata, shape, canvas.dtype)
+            for _ in strips:  # the writer asks for no more than it needs; the model ends, too
+                pass
 
 
 def _strips(
