@@ -1,7 +1,8 @@
-"""Source planes, result planes, and the way of a tile or a strip from one to the other."""
+"""The way of a tile or a strip from the source to the result, and both as planes in memory."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from srkit.errors import BrokenPluginError, WeightsError
 from srkit.imaging.luma import luma_of
 from srkit.imaging.planes import Layout
+from srkit.imaging.resize import Pixels
 from srkit.tiling import Grid, Region
 
 if TYPE_CHECKING:
@@ -19,44 +21,45 @@ if TYPE_CHECKING:
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
-class Canvas:
-    """Source planes, result planes, and the way of a tile from one to the other.
+class Canvas(ABC):
+    """Where pixels come from, where they go, and the way of a tile between them.
 
     A unit is what the network sees as one image: a picture of a batch, one channel of a
-    CMYK picture, or for models with a window the frames around one of a video.
+    CMYK picture, or for models with a window the frames around one of a video. Where the
+    pixels lie is said by `pick`, `given` and `put`.
     """
 
     def __init__(
         self,
         upscaler: Upscaler,
-        colour: NDArray[Any],
+        units: int,
+        shape: tuple[int, int],
         top: float,
-        layout: Layout,
         dtype: np.dtype[Any],
         out_top: float,
     ) -> None:
-        count, (height, width, channels) = len(colour), colour.shape[-3:]
         self.upscaler = upscaler
         self.scale = upscaler.scale
         self.luma = upscaler.card.colour == "luma"
-        self.result = np.empty((count, height * self.scale, width * self.scale, channels), dtype)
-        # CMYK channels are run one by one, as grey pictures.
-        source = _apart(colour) if layout == "cmyk" else colour
-        if upscaler.window > 1 and source.ndim == 4:
-            # A still picture is a video in which nothing moves; no copies are made of it.
-            source = np.broadcast_to(
-                source[:, None], (len(source), upscaler.window, *source.shape[1:])
-            )
-        self.source = source
-        self.target = _apart(self.result) if layout == "cmyk" else self.result
+        self.units, self.dtype = units, dtype
         self.top, self.out_top = top, out_top
-        self.units = len(self.source)
-        self.grid = grid_of(upscaler, height, width)
+        self.grid = grid_of(upscaler, *shape)
+
+    @abstractmethod
+    def pick(self, units: range, window: Region) -> NDArray[Any]:
+        """Pixels of a window of some units, ``(N, [T,] h, w, C)``, up to `top`."""
+
+    @abstractmethod
+    def given(self, unit: int) -> Pixels:
+        """The picture ``(H, W, C)`` whose colours a unit has."""
+
+    @abstractmethod
+    def put(self, unit: int, rows: slice, columns: slice, levels: NDArray[np.float32]) -> None:
+        """Take a part of a unit's result, on the scale of `out_top`."""
 
     def read(self, units: range, window: Region) -> NDArray[np.float32]:
         """A window of some units as the network takes it, ``(N, [T,] h, w, 3 or 1)``."""
-        picked = self.grid.gather(self.source[units.start : units.stop], window)
-        tiles = np.ascontiguousarray(picked, np.float32)
+        tiles = np.ascontiguousarray(self.pick(units, window), np.float32)
         if self.top != 1:
             tiles /= np.float32(self.top)
         np.clip(tiles, 0, 1, out=tiles)
@@ -72,21 +75,25 @@ class Canvas:
                 f"{self.upscaler.card.name} gave values that are not numbers: its weights are "
                 "damaged, or do not bear this precision (try precision='float32')"
             )
-        source, target = self.source[unit], self.target[unit]
-        if source.ndim == 4:
-            source = source[len(source) // 2]
+        source = self.given(unit)
         if source.shape[-1] == 1:
             values = luma_of(values)
         elif self.luma:
-            size = target.shape[:2]
+            size = self.grid.rows.length * self.scale, self.grid.columns.length * self.scale
             rule = self.upscaler.luma_rule
             values = rule.colour(values, source, self.top, size, rows, columns)
         levels = np.clip(values, 0, 1)
         if self.out_top != 1:
             levels *= np.float32(self.out_top)
-        if np.issubdtype(target.dtype, np.integer):
+        if np.issubdtype(self.dtype, np.integer):
             np.rint(levels, out=levels)
-        target[rows, columns] = levels
+        self.put(unit, rows, columns, levels)
+
+    def written(self, rows: int) -> float:
+        """Bytes that `write` works in for so many LR rows of all columns."""
+        # Copies of the floats: of finite values, and with luma the colours and their luma.
+        copies = 5 if self.luma else 2
+        return copies * 4 * 3 * self.scale**2 * rows * self.grid.columns.length
 
     def tiles(self, run: Run, units: range, core: Region) -> None:
         """`tile`, with fewer units at a time where memory runs out."""
@@ -163,6 +170,51 @@ class Canvas:
                 f"run_rows of {self.upscaler.card.name} gave rows of shape {part.shape}; "
                 f"(1, rows, {wanted[1]}, {wanted[2]}) was expected"
             )
+
+
+class PlaneCanvas(Canvas):
+    """Source planes and result planes in memory.
+
+    Attributes
+    ----------
+    result
+        ``(N, scale*H, scale*W, C)``.
+    """
+
+    def __init__(
+        self,
+        upscaler: Upscaler,
+        colour: NDArray[Any],
+        top: float,
+        layout: Layout,
+        dtype: np.dtype[Any],
+        out_top: float,
+    ) -> None:
+        count, (height, width, channels), s = len(colour), colour.shape[-3:], upscaler.scale
+        self.result = np.empty((count, height * s, width * s, channels), dtype)
+        # CMYK channels are run one by one, as grey pictures.
+        source = _apart(colour) if layout == "cmyk" else colour
+        if upscaler.window > 1 and source.ndim == 4:
+            # A still picture is a video in which nothing moves; no copies are made of it.
+            source = np.broadcast_to(
+                source[:, None], (len(source), upscaler.window, *source.shape[1:])
+            )
+        self._source = source
+        self._target = _apart(self.result) if layout == "cmyk" else self.result
+        super().__init__(upscaler, len(source), (height, width), top, dtype, out_top)
+
+    def pick(self, units: range, window: Region) -> NDArray[Any]:
+        """See `Canvas.pick`."""
+        return self.grid.gather(self._source[units.start : units.stop], window)
+
+    def given(self, unit: int) -> NDArray[Any]:
+        """See `Canvas.given`; of frames, the one in the middle."""
+        source: NDArray[Any] = self._source[unit]
+        return source[len(source) // 2] if source.ndim == 4 else source
+
+    def put(self, unit: int, rows: slice, columns: slice, levels: NDArray[np.float32]) -> None:
+        """See `Canvas.put`."""
+        self._target[unit][rows, columns] = levels
 
 
 def grid_of(upscaler: Upscaler, height: int, width: int) -> Grid:

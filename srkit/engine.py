@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from srkit.blending import Blend
-from srkit.canvas import Canvas, Run, grid_of
+from srkit.canvas import Canvas, PlaneCanvas, Run, grid_of
 from srkit.imaging.planes import Layout, Planes
 from srkit.imaging.resize import resample
 from srkit.meter import Meter
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 RIM = 8
 # Streaming models get strips of at most this many rows.
 STRIP_ROWS = 64
+# From file to file, tiles lie in slabs of at most this many rows, or of four halos.
+SLAB_ROWS = 256
 # Rows of a resized plane computed at a time.
 RESIZE_ROWS = 64
 # Models that state a short halo run exactly while tiles of so many halos a side fit in memory:
@@ -81,7 +83,7 @@ class Job:
         is made; where they are not, the picture stands for all of them. `top` and `out_top`
         are the values that stand for 1.0 before and after; `advance` is told of pixels done.
         """
-        canvas = Canvas(self.upscaler, colour, top, layout, np.dtype(dtype), out_top)
+        canvas = PlaneCanvas(self.upscaler, colour, top, layout, np.dtype(dtype), out_top)
         for pixels in self._paint(canvas):
             advance(pixels)
         return canvas.result
@@ -106,6 +108,51 @@ class Job:
             narrowest = _window_width(grid, self._least_width(grid))
             least = min(least, upscaler.strip_bytes(grid.rows.multiple, narrowest))
         return math.ceil(least)
+
+    def rows(
+        self, canvas: Canvas, held: Callable[[int], float], keep: Callable[[int], None]
+    ) -> Iterator[int]:
+        """Fill a canvas of one picture from top to bottom; yields how many LR rows are done.
+
+        By strips of all columns where they fit, else by slabs of tiles. `held` says what the
+        canvas takes while so many LR rows are worked on, and `keep` tells it how many.
+        """
+        whole, done = canvas.grid.whole, 0
+        if rows := self._strips_by_rows(canvas, held):
+            keep(rows)
+            for done in canvas.stream(0, rows, 0, whole.right):
+                yield done
+        if done < whole.bottom and self.upscaler.short_halo is not None:
+            raise MemoryError(f"{self.upscaler.card.name}: no strip of rows fits in memory")
+        heights = range(SMALLEST_CORE, max(SLAB_ROWS, 4 * reach(canvas.grid.rows)))
+        # Half for rows, half for tiles.
+        fitting = bisect.bisect_right(heights, self.memory / 2, key=held)
+        tall = heights[max(0, fitting - 1)]
+        pixels = max(1, int((self.memory - held(tall)) / self.upscaler.bytes_per_pixel))
+        keep(tall)
+        while done < whole.bottom:
+            slab = whole._replace(top=done, bottom=min(done + tall, whole.bottom))
+            for _ in self._tiles(canvas, range(1), slab, pixels, SMALLEST_CORE):
+                pass
+            done = slab.bottom
+            yield done
+
+    def least_by_rows(self, canvas: Canvas, held: Callable[[int], float]) -> float:
+        """Bytes in which `rows` can do its work."""
+        upscaler, grid = self.upscaler, canvas.grid
+        tiles = held(SMALLEST_CORE) + grid.least * upscaler.bytes_per_pixel
+        least = tiles if upscaler.short_halo is None else math.inf
+        if self._streams:
+            few = grid.rows.multiple
+            strips = upscaler.strip_bytes(few, grid.columns.extended) + canvas.written(few)
+            least = min(least, strips + held(few))
+        return least
+
+    def _strips_by_rows(self, canvas: Canvas, held: Callable[[int], float]) -> int:
+        if not self._streams:
+            return 0
+        width = canvas.grid.columns.length
+        return self._rows_of(canvas.grid, width, lambda rows: held(rows) + canvas.written(rows))
 
     @property
     def _streams(self) -> bool:
@@ -147,13 +194,20 @@ class Job:
         least = SMALLEST_CORE if self.upscaler.short_halo is None else reach(grid.columns)
         return min(grid.columns.length, least)
 
-    def _rows_of(self, grid: Grid, width: int) -> int:
-        """Rows of the tallest strips, for a part of so many columns, that fit; 0 if none do."""
+    def _rows_of(
+        self, grid: Grid, width: int, beside: Callable[[int], float] = lambda rows: 0.0
+    ) -> int:
+        """Rows of the tallest strips, for a part of so many columns, that fit; 0 if none do.
+
+        `beside` is what strips of so many rows take beside the model.
+        """
         axis, window = grid.rows, _window_width(grid, width)
         tallest = -(-min(STRIP_ROWS, axis.extended) // axis.multiple)
         heights = [axis.multiple * n for n in range(1, tallest + 1)]
         fitting = bisect.bisect_right(
-            heights, self.memory, key=lambda rows: self.upscaler.strip_bytes(rows, window)
+            heights,
+            self.memory,
+            key=lambda rows: self.upscaler.strip_bytes(rows, window) + beside(rows),
         )
         return heights[fitting - 1] if fitting else 0
 

@@ -18,6 +18,10 @@ class ImageTooLargeError(ImageError):
     """An image has more pixels than `max_pixels` allows."""
 
 
+class NotByRowsError(ImageError):
+    """An image cannot be upscaled from file to file by rows: it has to be read whole."""
+
+
 class CorruptFileError(SrkitError, ValueError):
     """A file is truncated, damaged or not what its name says."""
 

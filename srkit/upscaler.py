@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -250,6 +251,48 @@ class Upscaler(ABC):
                 f"give at least {least} bytes"
             )
         return _finish(job, planes, passes, wanted, consistent=consistent)
+
+    def upscale_file(
+        self,
+        source: str | os.PathLike[str],
+        target: str | os.PathLike[str],
+        *,
+        memory: int | None = None,
+        self_ensemble: bool = False,
+        progress: Progress = False,
+    ) -> None:
+        """Upscale a TIFF file into another by rows, so that neither has to fit in memory.
+
+        The pixels and metadata are those of ``upscale(source).save(target)``.
+
+        Parameters
+        ----------
+        source
+            TIFF of grey or RGB, of 8 or 16 bits or float, in strips or tiles. Of any size:
+            `max_pixels` guards what is read whole.
+        target
+            TIFF to write, whole or not at all; BigTIFF beyond 4 GB. Replaces an existing file.
+        memory
+            Bytes to work in, rows of input and output included.
+        self_ensemble, progress
+            As in `upscale`.
+
+        Raises
+        ------
+        NotByRowsError
+            If the picture (transparency, CMYK, turned, JPEG inside), the model or the format
+            of `target` takes a picture that is read whole.
+        ImageError, CorruptFileError, OSError
+            As `read_image` and `Image.save`; damage may show late, and nothing is then written.
+        OptionError, MemoryError
+            As `upscale`.
+        """
+        from srkit import disk  # it needs tifffile and what most calls do not
+
+        _check(None, memory)
+        disk.upscale_file(
+            self, source, target, memory=memory, ensemble=self_ensemble, progress=progress
+        )
 
     def upscale_frames(
         self, frames: Iterable[Any], *, memory: int | None = None, self_ensemble: bool = False

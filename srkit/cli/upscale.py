@@ -20,7 +20,8 @@ from srkit.cli.console import (
     write,
 )
 from srkit.cli.plan import Failure, Task, assign, find, is_picture
-from srkit.errors import OptionError, SrkitError
+from srkit.errors import NotByRowsError, OptionError, SrkitError
+from srkit.imaging import rows
 from srkit.imaging.files import MAX_PIXELS, SUFFIXES, check_fits
 from srkit.upscaler import LONGEST_SIDE, Progress, Upscaler
 
@@ -75,7 +76,7 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=MAX_PIXELS,
         metavar="N",
-        help="refuse inputs with more (default: %(default)s)",
+        help="refuse inputs with more, but TIFF that becomes TIFF by rows (default: %(default)s)",
     )
 
 
@@ -218,6 +219,42 @@ def _attempt(
 
 
 def _upscale(task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress) -> None:
+    if not _upscale_by_rows(task, upscaler, args, progress):
+        _upscale_whole(task, upscaler, args, progress)
+
+
+def _upscale_by_rows(
+    task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress
+) -> bool:
+    """Upscale a TIFF that is too large to be read whole; False if it is not, or has to be."""
+    exact = args.width or args.height or args.consistent
+    if exact or task.target.suffix.lower() not in rows.SUFFIXES:
+        return False
+    if (stated := rows.size_of(task.source)) is None:
+        return False
+    height, width, depth = stated
+    pixels, memory = height * width, args.memory or upscaler.available_memory()
+    if pixels <= args.max_pixels and pixels * depth * (1 + upscaler.scale**2) <= memory:
+        return False
+    task.target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        upscaler.upscale_file(
+            task.source,
+            task.target,
+            memory=args.memory,
+            self_ensemble=args.self_ensemble,
+            progress=progress,
+        )
+    except (NotByRowsError, OptionError) as error:
+        if pixels <= args.max_pixels:
+            return False
+        raise type(error)(f"{error} (--max-pixels={pixels} allows to read it whole)") from error
+    return True
+
+
+def _upscale_whole(
+    task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress
+) -> None:
     image = srkit.read_image(task.source, max_pixels=args.max_pixels)
     size = _size(image, args.width, args.height)
     scaled = (image.height * upscaler.scale, image.width * upscaler.scale)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.imaging.color import rgb_to_ycbcr
-from srkit.imaging.resize import resample
+from srkit.imaging.resize import Pixels, resample
 
 Floats = NDArray[np.float32]
 
@@ -25,7 +25,7 @@ class LumaRule(Protocol):
     def colour(
         self,
         luma: Floats,
-        source: NDArray[Any],
+        source: Pixels,
         top: float,
         size: tuple[int, int],
         rows: slice,
@@ -56,7 +56,7 @@ class BicubicChroma:
     def colour(
         self,
         luma: Floats,
-        source: NDArray[Any],
+        source: Pixels,
         top: float,
         size: tuple[int, int],
         rows: slice,
@@ -92,7 +92,7 @@ class OpenCVColour:
     def colour(
         self,
         luma: Floats,
-        source: NDArray[Any],
+        source: Pixels,
         top: float,
         size: tuple[int, int],
         rows: slice,

@@ -162,7 +162,7 @@ def _split(
     pixels: NDArray[Any], has_alpha: bool, top: float, rebuild: Rebuild, *, cmyk: bool = False
 ) -> Planes:
     if pixels.dtype.kind == "f":
-        _check_range(pixels, top)
+        check_range(pixels, top)
     colour, alpha = pixels, None
     if has_alpha:
         alpha = pixels[..., -1:]
@@ -210,7 +210,8 @@ def _check_shape(shape: tuple[int, ...]) -> None:
     raise ImageError(f"an array of shape {shape} is not an image: {wanted}{hint}")
 
 
-def _check_range(pixels: NDArray[Any], top: float) -> None:
+def check_range(pixels: NDArray[Any], top: float) -> None:
+    """Refuse floats that are not finite, or beyond [0, `top`]."""
     low, high = float(pixels.min()), float(pixels.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ImageError(

@@ -6,7 +6,7 @@ import math
 import operator
 from functools import lru_cache
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,8 +178,19 @@ def _plan(
     raise OptionError(f"give exactly one of scale and size, not scale={scale!r}, size={size!r}")
 
 
+class Pixels(Protocol):
+    """A picture ``(H, W, C)`` that is read in parts: an array, or rows of a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width and channels."""
+
+    def __getitem__(self, part: tuple[slice, slice], /) -> NDArray[Any]:
+        """Some rows and columns."""
+
+
 def resample(
-    image: NDArray[Any], size: tuple[int, int], rows: slice, columns: slice
+    image: Pixels, size: tuple[int, int], rows: slice, columns: slice
 ) -> NDArray[np.float32]:
     """Part of an image resized by `imresize` (antialiased, mirror), unrounded.
 

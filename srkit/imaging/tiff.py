@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import struct
+import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -68,26 +71,35 @@ def read(file: BinaryIO, max_pixels: int) -> decode.Decoded:
 
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
-        pages = [page.aspage() for page in tiff.pages]
-        full = [page for page in pages if not page.is_reduced]
-        decode.refuse_pages(len(full), "TIFF")
-        if not full or full[0] is not pages[0]:
-            raise ImageError(
-                "the TIFF file does not begin with a full-size picture (a camera's raw "
-                "file?); convert it to a plain TIFF or PNG"
-            )
-        page = full[0]
+        page = only_page(tiff)
         decode.check_size(page.imagewidth, page.imagelength, max_pixels)
-        _refuse_unknown_extras(page)
-        if _is_for_pillow(page):
+        if is_for_pillow(page):
             pixels, mode = _by_pillow(file, max_pixels)
         else:
             pixels, mode = _by_tifffile(page, tiff.filehandle.size)
-        metadata = _metadata(page, file, mode)
-        turned = int(page.tags.valueof(exif.ORIENTATION, 0))
-    if not 1 <= turned <= 8:
-        turned = xmp.orientation(metadata.xmp) or 1
+        metadata = read_metadata(page, file, mode)
+        turned = orientation(page, metadata)
     return decode.Decoded(pixels, metadata, turned)
+
+
+def only_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage:
+    """The directory of the one picture that a file holds; other files are refused."""
+    pages = [page.aspage() for page in tiff.pages]
+    full = [page for page in pages if not page.is_reduced]
+    decode.refuse_pages(len(full), "TIFF")
+    if not full or full[0] is not pages[0]:
+        raise ImageError(
+            "the TIFF file does not begin with a full-size picture (a camera's raw "
+            "file?); convert it to a plain TIFF or PNG"
+        )
+    _refuse_unknown_extras(full[0])
+    return full[0]
+
+
+def orientation(page: tifffile.TiffPage, metadata: Metadata) -> int:
+    """Which way up the picture is stored, 1 to 8."""
+    turned = int(page.tags.valueof(exif.ORIENTATION, 0))
+    return turned if 1 <= turned <= 8 else xmp.orientation(metadata.xmp) or 1
 
 
 def _refuse_unknown_extras(page: tifffile.TiffPage) -> None:
@@ -99,7 +111,7 @@ def _refuse_unknown_extras(page: tifffile.TiffPage) -> None:
         )
 
 
-def _is_for_pillow(page: tifffile.TiffPage) -> bool:
+def is_for_pillow(page: tifffile.TiffPage) -> bool:
     """Tell whether there are palettes, packed bits or YCbCr, which tifffile leaves to others."""
     bits = page.bitspersample
     if not (isinstance(bits, int) and bits <= 8 and page.sampleformat == 1):
@@ -113,6 +125,20 @@ def _by_pillow(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], Mode]:
 
 
 def _by_tifffile(page: tifffile.TiffPage, file_size: int) -> tuple[NDArray[Any], Mode]:
+    mode = check_kind(page, file_size)
+    pixels = page.asarray()
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    if pixels.dtype.kind == "f":
+        pixels = pixels.astype(np.float32, copy=False)
+    if page.planarconfig == 2 and pixels.ndim == 3:  # channels apart, not interleaved
+        pixels = np.moveaxis(pixels, 0, -1)
+    if pixels.shape[:2] != (page.imagelength, page.imagewidth):
+        raise ImageError(f"a TIFF of shape {pixels.shape} is not a picture")
+    return straight(page, pixels), mode
+
+
+def check_kind(page: tifffile.TiffPage, file_size: int) -> Mode:
+    """Check that all of a picture is there, and of a kind that is read; returns its mode."""
     # tifffile fills what is missing with zeros, so what is missing is sought first.
     for start, count in zip(page.dataoffsets, page.databytecounts, strict=True):
         if count == 0 or start + count > file_size:
@@ -125,18 +151,10 @@ def _by_tifffile(page: tifffile.TiffPage, file_size: int) -> tuple[NDArray[Any],
             f"{page.samplesperpixel} channels and photometric {page.photometric} is not "
             "supported; convert it to grey, RGB or CMYK of 8 or 16 bits or float"
         )
-    pixels = page.asarray()
-    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-    if pixels.dtype.kind == "f":
-        pixels = pixels.astype(np.float32, copy=False)
-    if page.planarconfig == 2 and pixels.ndim == 3:  # channels apart, not interleaved
-        pixels = np.moveaxis(pixels, 0, -1)
-    if pixels.shape[:2] != (page.imagelength, page.imagewidth):
-        raise ImageError(f"a TIFF of shape {pixels.shape} is not a picture")
-    return _straight(page, pixels), mode
+    return mode
 
 
-def _straight(page: tifffile.TiffPage, pixels: NDArray[Any]) -> NDArray[Any]:
+def straight(page: tifffile.TiffPage, pixels: NDArray[Any]) -> NDArray[Any]:
     """Turn inverted grey and premultiplied colour into what they stand for."""
     top = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
     grey_inverted, premultiplied = page.photometric == _MINISWHITE, page.extrasamples == (1,)
@@ -151,7 +169,8 @@ def _straight(page: tifffile.TiffPage, pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
-def _metadata(page: tifffile.TiffPage, file: BinaryIO, mode: Mode) -> Metadata:
+def read_metadata(page: tifffile.TiffPage, file: BinaryIO, mode: Mode) -> Metadata:
+    """Profile, EXIF, XMP and resolution."""
     tags = page.tags
     unit = _PER_INCH.get(tags.valueof(296, 2))
     dpi = None
@@ -199,30 +218,78 @@ def write(file: BinaryIO, pixels: NDArray[Any], metadata: Metadata) -> None:
     metadata
         Mode, profile, EXIF without maker notes, XMP and DPI are written.
     """
+    _write(file, np.ascontiguousarray(pixels), metadata, pixels.shape, pixels.dtype)
+
+
+def write_rows(
+    file: BinaryIO,
+    strips: Iterator[NDArray[Any]],
+    metadata: Metadata,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> None:
+    """Write a TIFF file as `write` does, of strips that come one by one.
+
+    Parameters
+    ----------
+    strips
+        `rows_per_strip` rows each, from top to bottom; fewer in the last.
+    shape, dtype
+        Of the whole picture: ``(H, W)`` or ``(H, W, C)``.
+    """
+    packed = (_packed(strip) for strip in strips)
+    _write(file, packed, metadata, shape, dtype, rows_per_strip(shape, dtype))
+
+
+def rows_per_strip(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Rows that take some 256 KB."""
+    return min(shape[0], max(1, 2**18 // (math.prod(shape[1:]) * dtype.itemsize)))
+
+
+def _packed(strip: NDArray[Any]) -> bytes:
+    """A strip ``(h, W, C)`` as `_write` states it: differences of neighbours, deflated."""
+    import imagecodecs
+
+    predict = imagecodecs.floatpred_encode if strip.dtype.kind == "f" else imagecodecs.delta_encode
+    ordered = np.ascontiguousarray(strip, strip.dtype.newbyteorder("<"))
+    return zlib.compress(predict(ordered, axis=-2).tobytes())
+
+
+def _write(
+    file: BinaryIO,
+    data: NDArray[Any] | Iterator[bytes],
+    metadata: Metadata,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    rows: int | None = None,
+) -> None:
     import tifffile
 
     # The size at which tifffile turns to BigTIFF, whose directories differ.
-    big = pixels.nbytes > 2**32 - 2**25
+    big = math.prod(shape) * dtype.itemsize > 2**32 - 2**25
     texts, directories = _split_exif(None if big else metadata.exif)
     if big and metadata.exif:
         log.warning("EXIF cannot be written to a TIFF file of over 4 GB")
     extratags: list[tuple[int, int, int, Any, bool]] = []
     for tag, text in texts.items():
         # Latin-1, in which Pillow reads texts, gives back the very bytes.
-        data = text.encode("latin-1", "replace") + b"\0"
-        extratags.append((tag, _ASCII, len(data), data, True))
+        encoded = text.encode("latin-1", "replace") + b"\0"
+        extratags.append((tag, _ASCII, len(encoded), encoded, True))
     if metadata.xmp:
         extratags.append((_XMP, 1, len(metadata.xmp), metadata.xmp, True))
     tifffile.imwrite(
         file,
-        np.ascontiguousarray(pixels),
+        data,
+        shape=shape,
+        dtype=dtype,
+        rowsperstrip=rows,
         byteorder="<",
         bigtiff=big,
         photometric={"CMYK": "separated", "RGB": "rgb", "RGBA": "rgb"}.get(
             metadata.mode, "minisblack"
         ),
         extrasamples=["unassalpha"] if metadata.mode in ("LA", "RGBA") else None,
-        planarconfig="contig" if pixels.ndim == 3 else None,
+        planarconfig="contig" if len(shape) == 3 else None,
         compression="zlib",
         predictor=True,
         resolution=metadata.dpi,

@@ -1,0 +1,145 @@
+"""From a TIFF file to a TIFF file by rows, in memory that does not grow with the height."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.canvas import Canvas
+from srkit.engine import Job
+from srkit.errors import NotByRowsError, OptionError
+from srkit.imaging import exif, tiff, xmp
+from srkit.imaging.atomic import replacing
+from srkit.imaging.rows import SUFFIXES, TiffRows
+from srkit.meter import Meter
+from srkit.tiling import Region, reach
+
+if TYPE_CHECKING:
+    from srkit.upscaler import Upscaler
+
+
+class RowCanvas(Canvas):
+    """Source rows in a file, and result rows that are kept until they are taken.
+
+    Parameters
+    ----------
+    upscaler
+        What upscales it.
+    picture
+        The file.
+    """
+
+    def __init__(self, upscaler: Upscaler, picture: TiffRows) -> None:
+        height, width, channels = picture.shape
+        super().__init__(upscaler, 1, (height, width), picture.top, picture.dtype, picture.top)
+        self.picture = picture
+        self.shape = height * self.scale, width * self.scale, channels
+        # Result rows from `_first` on.
+        self._first, self._made = 0, np.empty((0, *self.shape[1:]), self.dtype)
+
+    def pick(self, units: range, window: Region) -> NDArray[Any]:
+        """See `Canvas.pick`."""
+        rows = self.grid.rows.source(window.top, window.bottom)
+        columns = self.grid.columns.source(window.left, window.right)
+        top, left = int(rows.min()), int(columns.min())
+        part = self.picture[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
+        return part[None, rows[:, None] - top, columns - left]
+
+    def given(self, unit: int) -> TiffRows:
+        """See `Canvas.given`."""
+        return self.picture
+
+    def put(self, unit: int, rows: slice, columns: slice, levels: NDArray[np.float32]) -> None:
+        """See `Canvas.put`."""
+        missing = rows.stop - self._first - len(self._made)
+        if missing > 0:
+            more = np.empty((missing, *self.shape[1:]), self.dtype)
+            self._made = np.concatenate([self._made, more])
+        place = slice(rows.start - self._first, rows.stop - self._first)
+        self._made[place, columns] = levels
+
+    def take(self, stop: int) -> NDArray[Any]:
+        """Result rows that were not taken yet, up to `stop`; they are let go of."""
+        count = stop - self._first
+        taken, self._made = self._made[:count], self._made[count:].copy()
+        self._first = stop
+        return taken
+
+    def held(self, rows: int) -> float:
+        """Bytes of source and result while so many LR rows are worked on."""
+        source = rows + 2 * reach(self.grid.rows) + 2 * self.picture.band
+        # A window is copied out of the rows that are kept, and the result grows by copying.
+        return self.picture.row_bytes * (source + rows + 2 * self.scale**2 * rows)
+
+    def keep(self, rows: int) -> None:
+        """Keep the source of so many LR rows, that nothing is decoded twice."""
+        self.picture.kept = rows + 2 * reach(self.grid.rows)
+
+
+def upscale_file(
+    upscaler: Upscaler,
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    memory: int | None,
+    ensemble: bool,
+    progress: bool | Callable[[int, int], None],
+) -> None:
+    """See `Upscaler.upscale_file`."""
+    _check(upscaler, Path(target))
+    with TiffRows.open(source) as picture:
+        canvas = RowCanvas(upscaler, picture)
+        given = upscaler.available_memory() if memory is None else memory
+        job = Job(upscaler, memory=given, ensemble=ensemble, progress=progress)
+        if given < (least := job.least_by_rows(canvas, canvas.held)):
+            told = f"{source}: rows of {picture.shape[1]} pixels take at least {least:.0f} bytes"
+            if memory is None:
+                raise NotByRowsError(f"{told}, but there are {given}: it has to be read whole")
+            raise OptionError(f"{told}, and memory={memory}")
+        height, width, channels = canvas.shape
+        metadata = replace(
+            picture.metadata,
+            exif=exif.refresh(picture.metadata.exif, width, height),
+            xmp=xmp.refresh(picture.metadata.xmp, width, height),
+        )
+        shape = (height, width, channels) if channels > 1 else (height, width)
+        label = f"{upscaler.card.name} x{upscaler.scale}"
+        meter = Meter(progress, picture.shape[0] * picture.shape[1], label)
+        with replacing(target) as file, meter as advance:
+            strips = _strips(job, canvas, tiff.rows_per_strip(shape, canvas.dtype), advance)
+            tiff.write_rows(file, strips, metadata, shape, canvas.dtype)
+            for _ in strips:  # the writer asks for no more than it needs; the model ends, too
+                pass
+
+
+def _strips(
+    job: Job, canvas: RowCanvas, step: int, advance: Callable[[int], None]
+) -> Iterator[NDArray[Any]]:
+    """Result rows, `step` at a time, as soon as the model has made them."""
+    height, width = canvas.shape[0], canvas.grid.columns.length
+    done = at = 0
+    for row in job.rows(canvas, canvas.held, canvas.keep):
+        ready = row * canvas.scale
+        stop = ready if ready == height else ready // step * step
+        if stop > at:
+            taken = canvas.take(stop)
+            yield from (taken[first : first + step] for first in range(0, len(taken), step))
+            del taken
+        advance((row - done) * width)
+        done, at = row, max(at, stop)
+
+
+def _check(upscaler: Upscaler, target: Path) -> None:
+    """Refuse models whose results are not made by rows, and files that are not written so."""
+    if upscaler.refines or upscaler.window > 1:
+        raise NotByRowsError(
+            f"{upscaler.card.name} looks at whole pictures: the file has to be read whole"
+        )
+    if target.suffix.lower() not in SUFFIXES:
+        raise NotByRowsError(f"{target}: only TIFF is written by rows; name a .tif file")
