@@ -11,7 +11,12 @@ import torch
 from torch import nn
 
 import srkit
-from srkit.adapters.pytorch.device import memory_errors, pick_device, pick_precision
+from srkit.adapters.pytorch.device import (
+    exact_kernels,
+    memory_errors,
+    pick_device,
+    pick_precision,
+)
 from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
 from srkit.adapters.pytorch.tracing import trace
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
@@ -253,6 +258,29 @@ def test_devices_that_are_not_there_are_refused(device):
 def test_auto_is_a_device_that_works():
     assert torch.empty(1, device=pick_device("auto")).device.type in ("cpu", "cuda", "mps")
     assert pick_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("last", [0, 1])
+def test_full_precision_holds_until_the_last_thread_has_left(before, last, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", before)
+    cuda, seen = torch.device("cuda"), []
+    contexts = [exact_kernels(cuda), exact_kernels(cuda)]
+
+    def note(step):
+        step()
+        seen.append(torch.backends.cudnn.allow_tf32)
+
+    def leave(context):
+        return lambda: context.__exit__(None, None, None)
+
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        threads = [one, other]
+        for thread, context in zip(threads, contexts, strict=True):
+            thread.submit(note, context.__enter__).result()
+        for number in (1 - last, last):
+            threads[number].submit(note, leave(contexts[number])).result()
+    assert seen == [False, False, False, before]
 
 
 def test_unknown_precisions_are_refused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -61,14 +62,38 @@ def pick_precision(precision: str) -> torch.dtype:
     return PRECISIONS[precision]
 
 
+class _Exact:
+    """cuDNN's switch for TF32, off while anyone computes.
+
+    It is one for all threads: the first who enters turns it off, and the last who leaves puts
+    it back as it was.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = True
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = torch.backends.cudnn.allow_tf32
+                torch.backends.cudnn.allow_tf32 = False
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                torch.backends.cudnn.allow_tf32 = self._before
+
+
+_EXACT = _Exact()
+
+
 def exact_kernels(device: torch.device) -> AbstractContextManager[None]:
     """Keep float32 at full precision: CUDA's TF32 would cut its mantissa to 10 bits."""
-    if device.type != "cuda":
-        return nullcontext()
-    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
-        enabled=torch.backends.cudnn.enabled, allow_tf32=False
-    )
-    return flags
+    return _EXACT if device.type == "cuda" else nullcontext()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import functools
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from srkit.adapters.pytorch.streaming import CannotStream, Cost, Plan, cost_of, 
 from srkit.adapters.pytorch.tracing import trace
 from srkit.card import ModelCard
 from srkit.upscaler import Upscaler
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +80,7 @@ class TorchUpscaler(Upscaler):
             yield self.run(ahead[0])
             return
         stream = self._plan.start()
-        for rows in self.inputs(itertools.chain(ahead, strips)):
+        for rows in self.inputs(_released(ahead, strips)):
             made = self._computed(lambda rows=rows: stream.push(self._given(rows)))  # type: ignore[misc]
             if made.size:
                 yield made
@@ -124,8 +127,9 @@ class TorchUpscaler(Upscaler):
         return cost_of(self._graph, self._channels, self.card.multiple)
 
     def strip_bytes(self, rows: int, width: int) -> float:
-        """Measured once on a narrow image, with headroom."""
-        return max(self._cost.bytes(rows, width), super().strip_bytes(rows, width))
+        """Measured once on a narrow image, with headroom, and a strip that is read ahead."""
+        ahead = 4 * self._channels * rows * width
+        return max(self._cost.bytes(rows, width) + ahead, super().strip_bytes(rows, width))
 
     @functools.cached_property
     def _measured(self) -> float:
@@ -156,3 +160,10 @@ class TorchUpscaler(Upscaler):
             free, _ = torch.cuda.mem_get_info(self._device)
             return int(0.8 * free)
         return super().available_memory()
+
+
+def _released(ahead: list[T], rest: Iterable[T]) -> Iterator[T]:
+    """All of both, without keeping what was given."""
+    while ahead:
+        yield ahead.pop(0)
+    yield from rest
