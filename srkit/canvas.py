@@ -69,8 +69,8 @@ class Canvas:
         """Put the network's output for a part of the result into its place."""
         if not np.isfinite(values).all():
             raise WeightsError(
-                f"{self.upscaler.card.name} gave values that are not numbers: its weights are "
-                "damaged, or do not bear this precision (try precision='float32')"
+                f"{self.upscaler.card.name} gave values that are not numbers: its "
+                "weights are damaged"
             )
         source, target = self.source[unit], self.target[unit]
         if source.ndim == 4:

@@ -12,10 +12,8 @@ from torch import nn
 
 import srkit
 from srkit.adapters.pytorch.device import (
-    exact_kernels,
     memory_errors,
     pick_device,
-    pick_precision,
 )
 from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
 from srkit.adapters.pytorch.tracing import trace
@@ -246,7 +244,7 @@ def test_the_footprint_is_not_below_what_a_process_takes_nor_far_above():
     assert taken < stated < 3 * taken
 
 
-# --- devices and precision ----------------------------------------------------------------
+# --- devices -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x", ""])
@@ -258,45 +256,6 @@ def test_devices_that_are_not_there_are_refused(device):
 def test_auto_is_a_device_that_works():
     assert torch.empty(1, device=pick_device("auto")).device.type in ("cpu", "cuda", "mps")
     assert pick_device("cpu") == torch.device("cpu")
-
-
-@pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("last", [0, 1])
-def test_full_precision_holds_until_the_last_thread_has_left(before, last, monkeypatch):
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", before)
-    cuda, seen = torch.device("cuda"), []
-    contexts = [exact_kernels(cuda), exact_kernels(cuda)]
-
-    def note(step):
-        step()
-        seen.append(torch.backends.cudnn.allow_tf32)
-
-    def leave(context):
-        return lambda: context.__exit__(None, None, None)
-
-    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
-        threads = [one, other]
-        for thread, context in zip(threads, contexts, strict=True):
-            thread.submit(note, context.__enter__).result()
-        for number in (1 - last, last):
-            threads[number].submit(note, leave(contexts[number])).result()
-    assert seen == [False, False, False, before]
-
-
-def test_unknown_precisions_are_refused():
-    with pytest.raises(OptionError, match=r"precision is 'auto', 'float32', .* not 'int8'"):
-        pick_precision("int8")
-
-
-@pytest.mark.parametrize(("precision", "error"), [("float16", 2e-3), ("bfloat16", 2e-2)])
-def test_lower_precision_is_near_the_full_one(precision, error):
-    torch.manual_seed(0)
-    net = shuffling(nn.Conv2d(3, 8, 3, padding=1), nn.PReLU())
-    image = np.random.default_rng(0).random((8, 9, 3), np.float32)
-    full = wrapped(net).upscale(image)
-    low = TorchUpscaler(card(), 2, net, device="cpu", precision=precision).upscale(image)
-    assert low.dtype == np.float32
-    assert 0 < np.abs(low - full).max() < error
 
 
 def test_options_reach_the_adapter_from_load(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -46,20 +46,48 @@ def pick_device(device: str) -> torch.device:
     return chosen
 
 
-def pick_precision(precision: str) -> torch.dtype:
-    """The dtype of a name; ``"auto"`` is float32, which every device has.
+def pick_precision(precision: str, device: torch.device, proven: Collection[str]) -> torch.dtype:
+    """The dtype of a name.
+
+    Parameters
+    ----------
+    precision
+        A name; ``"auto"`` is the fastest on the device of those that are proven, else float32.
+    device
+        Where it is going to be used.
+    proven
+        Reduced precisions known to change no picture.
 
     Raises
     ------
     OptionError
+        If the name is unknown.
     """
     if precision == "auto":
-        return torch.float32
+        faster = (name for name in faster_than_float32(device) if name in proven)
+        precision = next(faster, "float32")
     if precision not in PRECISIONS:
         raise OptionError(
             f"precision is 'auto', {', '.join(map(repr, PRECISIONS))}, not {precision!r}"
         )
     return PRECISIONS[precision]
+
+
+def faster_than_float32(device: torch.device) -> tuple[str, ...]:
+    """Reduced precisions that a device has units for, the fastest and most exact first.
+
+    Where they are missing a reduced precision works but is several times as slow as float32: on
+    CPUs bfloat16 takes AMX or AVX-512 BF16. Of GPUs those of NVIDIA from Ampere on are trusted.
+    """
+    if device.type == "cuda" and torch.version.hip is None:
+        ampere = torch.cuda.get_device_capability(device) >= (8, 0)
+        return ("float16", "bfloat16") if ampere else ()
+    if device.type == "cpu":
+        # Private, and the same in torch 2.6 to 2.13; without them, bfloat16 is not faster.
+        asked = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        if any(getattr(torch.cpu, name, bool)() for name in asked):
+            return ("bfloat16",)
+    return ()
 
 
 class _Exact:
