@@ -122,6 +122,8 @@ PHOTO = _trained(
         2: "6186a61130a3ec9e9fa60c6cb60732e9e124de9750766969c0d99fe7a672357f",
         4: "1ee03eb8ee41709c9303f5af3a4a8814acbcce313cee48e1ad9ada09d5b6bc92",
     },
+    halves=(2, 4),
+    brains=(2,),
 )
 ESPCN = _trained(
     "espcn",
