@@ -72,8 +72,8 @@ class Canvas(ABC):
         """Put the network's output for a part of the result into its place."""
         if not np.isfinite(values).all():
             raise WeightsError(
-                f"{self.upscaler.card.name} gave values that are not numbers: its weights are "
-                "damaged, or do not bear this precision (try precision='float32')"
+                f"{self.upscaler.card.name} gave values that are not numbers: its "
+                "weights are damaged"
             )
         source = self.given(unit)
         if source.shape[-1] == 1:

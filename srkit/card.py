@@ -68,6 +68,10 @@ class ModelCard:
     others
         Other frameworks that the model runs on, and the adapter for each:
         ``load(..., runtime=...)`` chooses.
+    precisions
+        At each scale the reduced precisions, ``"float16"`` and ``"bfloat16"``, in which an 8-bit
+        result was measured to be that of float32: PSNR of at least 50 dB between them, and
+        99.5 % of values within one level. ``precision="auto"`` takes no others.
     install
         The command that installs what the adapter needs, where that is not one of
         srkit's extras.
@@ -95,6 +99,7 @@ class ModelCard:
     training_data: str = ""
     weights: Mapping[int, WeightsFile] = field(default_factory=lambda: MappingProxyType({}))
     others: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    precisions: Mapping[int, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     install: str | None = None
 
     def radius_at(self, scale: int) -> int | None:

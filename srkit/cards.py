@@ -54,8 +54,15 @@ def _trained(
     colour: Literal["rgb", "luma"] = "rgb",
     others: Mapping[str, str] | None = None,
     multiple: int = 1,
+    halves: tuple[int, ...] = (),
+    brains: tuple[int, ...] = (),
 ) -> ModelCard:
-    """A card of weights that come with srkit; `digests` are SHA-256 by scale."""
+    """A card of weights that come with srkit; `digests` are SHA-256 by scale.
+
+    `halves` and `brains` are the scales at which benchmarks/precision.py found float16 and
+    bfloat16 good enough.
+    """
+    proven = {"float16": halves, "bfloat16": brains}
     return ModelCard(
         name=name,
         summary=summary,
@@ -73,6 +80,11 @@ def _trained(
             for scale, digest in digests.items()
         },
         others=others or {},
+        precisions={
+            scale: found
+            for scale in digests
+            if (found := tuple(name for name, scales in proven.items() if scale in scales))
+        },
     )
 
 
@@ -89,6 +101,7 @@ SRRESNET = _trained(
         2: "33013729ed092a5abe54ed57285561df69c35a5f1d5c713fb7911f6cf648a48f",
         4: "28a27096914de53cb771056bf42b8859392821edbc781df0ebfe2096e9cc6b87",
     },
+    halves=(2, 4),
 )
 SRGAN = _trained(
     "srgan",
@@ -98,6 +111,7 @@ SRGAN = _trained(
     {
         4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
     },
+    halves=(4,),
 )
 PHOTO = _trained(
     "photo",
@@ -108,6 +122,8 @@ PHOTO = _trained(
         2: "6186a61130a3ec9e9fa60c6cb60732e9e124de9750766969c0d99fe7a672357f",
         4: "1ee03eb8ee41709c9303f5af3a4a8814acbcce313cee48e1ad9ada09d5b6bc92",
     },
+    halves=(2, 4),
+    brains=(2,),
 )
 ESPCN = _trained(
     "espcn",
@@ -122,6 +138,7 @@ ESPCN = _trained(
     default_scale=2,
     colour="luma",
     others=_LUMA_OTHERS,
+    halves=(2, 3, 4),
 )
 FSRCNN = _trained(
     "fsrcnn",
@@ -136,6 +153,7 @@ FSRCNN = _trained(
     default_scale=2,
     colour="luma",
     others=_LUMA_OTHERS,
+    halves=(2, 3, 4),
 )
 
 _ENHANCE = "srkit.adapters.pytorch.enhance:TorchEnhance"
@@ -151,6 +169,8 @@ NEURAL_ENHANCE = _trained(
         2: "049fecb4cce28b5b7e876e6ae2c6a19f6c2a69f73f21e887bfbae6461f3454fe",
     },
     others=_ENHANCE_OTHERS,
+    halves=(2,),
+    brains=(2,),
 )
 NEURAL_ENHANCE_REPAIR = _trained(
     "neural-enhance-repair",
@@ -161,6 +181,7 @@ NEURAL_ENHANCE_REPAIR = _trained(
         1: "05fb473c31c39fa2345b7084f3e0855980dd30281a03edd88f0bb734689e45aa",
     },
     others=_ENHANCE_OTHERS,
+    halves=(1,),
 )
 
 _UNET = "srkit.adapters.pytorch.unet:UNetUpscaler"
@@ -176,6 +197,8 @@ UNET = _trained(
         4: "a1e107671b1ac275c622eab727b4a06dec73ef66f82b8a88bede78ce3d874596",
     },
     multiple=16,
+    halves=(2, 4),
+    brains=(2, 4),
 )
 
 TORCH_CHECKPOINT = FileFormat(

@@ -14,7 +14,7 @@ import logging
 import math
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,12 +61,15 @@ class Job:
         Whether to average over the eight flips and quarter turns.
     progress
         A bar, or a function of pixels done and in all.
+    strips
+        Bytes that strips may take; less than `memory` after it ran out.
     """
 
     upscaler: Upscaler
     memory: float
     ensemble: bool
     progress: bool | Callable[[int, int], None]
+    strips: float = field(default=math.inf, init=False)
 
     def colour(
         self,
@@ -206,7 +209,7 @@ class Job:
         heights = [axis.multiple * n for n in range(1, tallest + 1)]
         fitting = bisect.bisect_right(
             heights,
-            self.memory,
+            min(self.memory, self.strips),
             key=lambda rows: self.upscaler.strip_bytes(rows, window) + beside(rows),
         )
         return heights[fitting - 1] if fitting else 0
@@ -216,13 +219,23 @@ class Job:
     ) -> Iterator[int]:
         """Stream a part of one unit, and what is left by tiles where memory runs out."""
         done, width = 0, band.right - band.left
+        # None, if memory ran out for the lowest ones before.
         rows = self._rows_of(canvas.grid, width)
-        for row in canvas.stream(unit, rows, band.left, band.right):
+        streamed = canvas.stream(unit, rows, band.left, band.right) if rows else ()
+        for row in streamed:
             yield (row - done) * width
             done = row
         if done < band.bottom:
+            if rows:
+                self._lower(canvas.grid, rows, width)
             rest = band._replace(top=done)
             yield from self._tiles(canvas, range(unit, unit + 1), rest, pixels, smallest)
+
+    def _lower(self, grid: Grid, rows: int, width: int) -> None:
+        """After memory ran out: the units and bands to come get strips of half the height."""
+        half = rows // 2 // grid.rows.multiple * grid.rows.multiple
+        window = _window_width(grid, width)
+        self.strips = self.upscaler.strip_bytes(half, window) if half else 0
 
     def _wide(self, canvas: Canvas, bands: list[Region], pixels: int, halo: int) -> Iterator[int]:
         """Paint by a model that sees far: exactly where memory allows, else by blended tiles."""

@@ -6,6 +6,8 @@ import srkit
 from srkit.card import ModelCard
 from srkit.upscaler import Upscaler
 
+TOPS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
+
 
 def card(name="dummy", **facts):
     defaults = {
@@ -80,3 +82,16 @@ class Streaming(Nearest):
                 ready, step = ready[:, step:], step % 5 + 1
         if ready.shape[1]:
             yield ready
+
+
+def noise(shape, dtype="float32", seed=0):
+    """An image over the whole range of its kind."""
+    values = np.random.default_rng(seed).random(shape)
+    return np.round(values * TOPS[dtype]).astype(dtype) if "u" in dtype else values.astype(dtype)
+
+
+def heard(model, image, **options):
+    """What a progress function is told."""
+    calls = []
+    model.upscale(image, progress=lambda *call: calls.append(call), **options)
+    return calls

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from dummies import Luma, Nearest, Streaming, card
+from dummies import TOPS, Luma, Nearest, Streaming, card, heard, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
@@ -13,7 +13,6 @@ import srkit
 from srkit.errors import BrokenPluginError, OptionError
 from srkit.imaging.alpha import bleed
 
-TOPS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 some = settings(max_examples=50)
 sides = st.integers(1, 12)
 
@@ -21,11 +20,6 @@ sides = st.integers(1, 12)
 @cache
 def bicubic(scale=2):
     return srkit.load("bicubic", scale=scale)
-
-
-def noise(shape, dtype="float32", seed=0):
-    values = np.random.default_rng(seed).random(shape)
-    return np.round(values * TOPS[dtype]).astype(dtype) if "u" in dtype else values.astype(dtype)
 
 
 def exact(image, scale):
@@ -206,12 +200,6 @@ def test_memory_below_the_smallest_tile_is_refused_with_the_least():
 # --- progress -----------------------------------------------------------------------------
 
 
-def heard(model, image, **options):
-    calls = []
-    model.upscale(image, progress=lambda *call: calls.append(call), **options)
-    return calls
-
-
 @pytest.mark.parametrize(
     ("model", "shape", "options", "pixels"),
     [
@@ -329,64 +317,3 @@ def test_a_card_without_a_radius_needs_an_upscaler_that_knows_it():
 
     with pytest.raises(OptionError, match="states no radius for x2"):
         Unknown().upscale(noise((4, 4)))
-
-
-# --- models that stream -------------------------------------------------------------------
-
-
-class Strips(Streaming):
-    """Notes the strips it gets; memory runs out at one of them."""
-
-    bytes_per_pixel = 1.0
-
-    def __init__(self, failing=None):
-        self.heights, self.tiles, self.failing = [], 0, failing
-
-    def run_rows(self, strips):
-        def watched():
-            for strip in strips:
-                if len(self.heights) == self.failing:
-                    raise MemoryError
-                self.heights.append(strip.shape[1])
-                yield strip
-
-        return super().run_rows(watched())
-
-    def run(self, tiles):
-        self.tiles += 1
-        return super().run(tiles)
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 3), (67, 5, 3), (129, 3), (2, 70, 4, 3)])
-def test_streamed_rows_are_the_picture(shape):
-    image = noise(shape, "uint8")
-    np.testing.assert_array_equal(Streaming().upscale(image), Nearest().upscale(image))
-
-
-def test_strips_keep_to_the_memory_given_and_a_sensible_height():
-    model = Strips()
-    model.upscale(noise((30, 10, 3)), memory=70)
-    assert model.heights == [7, 7, 7, 7, 2]
-    model = Strips()
-    model.upscale(noise((130, 10, 3)))
-    assert model.heights == [64, 64, 2]
-
-
-# With strips of seven rows, some rows of the result come out as halves of an LR row.
-@pytest.mark.parametrize("heights", [[10, 10, 10, 10, 1], [7, 7, 7, 7, 7, 6]])
-@pytest.mark.parametrize("failing", range(7))
-def test_memory_that_runs_out_in_mid_stream_is_made_good_by_tiles(heights, failing):
-    # Another picture each time: memory left by the last one must not help.
-    image, model = noise((41, 10, 3), seed=heights[0] * 10 + failing), Strips(failing)
-    result = model.upscale(image, memory=10 * heights[0])
-    np.testing.assert_array_equal(result, Nearest().upscale(image))
-    assert model.heights == heights[:failing]
-    calls = heard(Strips(failing), image, memory=10 * heights[0])
-    assert calls[-1] == (410, 410)
-
-
-def test_self_ensemble_cannot_stream():
-    model, image = Strips(), noise((20, 9, 3))
-    result = model.upscale(image, self_ensemble=True)
-    np.testing.assert_allclose(result, Nearest().upscale(image), atol=1e-6)
-    assert model.heights == []

@@ -151,7 +151,7 @@ def test_a_file_that_differs_from_torch_does_not_appear(tmp_path, monkeypatch, e
 
 def test_a_layer_that_cannot_be_written_is_named(tmp_path):
     model = srkit.load("espcn", device="cpu")
-    model._net.conv2 = torch.nn.Sequential(model.net.conv2, torch.nn.SiLU())
+    model.net.conv2 = torch.nn.Sequential(model.net.conv2, torch.nn.SiLU())
     with pytest.raises(WeightsError, match="SiLU"):
         exporting.export(model, tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,10 @@ import torch
 from torch import nn
 
 import srkit
-from srkit.adapters.pytorch.device import memory_errors, pick_device, pick_precision
+from srkit.adapters.pytorch.device import (
+    memory_errors,
+    pick_device,
+)
 from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
 from srkit.adapters.pytorch.tracing import trace
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
@@ -241,7 +244,7 @@ def test_the_footprint_is_not_below_what_a_process_takes_nor_far_above():
     assert taken < stated < 3 * taken
 
 
-# --- devices and precision ----------------------------------------------------------------
+# --- devices -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x", ""])
@@ -253,22 +256,6 @@ def test_devices_that_are_not_there_are_refused(device):
 def test_auto_is_a_device_that_works():
     assert torch.empty(1, device=pick_device("auto")).device.type in ("cpu", "cuda", "mps")
     assert pick_device("cpu") == torch.device("cpu")
-
-
-def test_unknown_precisions_are_refused():
-    with pytest.raises(OptionError, match=r"precision is 'auto', 'float32', .* not 'int8'"):
-        pick_precision("int8")
-
-
-@pytest.mark.parametrize(("precision", "error"), [("float16", 2e-3), ("bfloat16", 2e-2)])
-def test_lower_precision_is_near_the_full_one(precision, error):
-    torch.manual_seed(0)
-    net = shuffling(nn.Conv2d(3, 8, 3, padding=1), nn.PReLU())
-    image = np.random.default_rng(0).random((8, 9, 3), np.float32)
-    full = wrapped(net).upscale(image)
-    low = TorchUpscaler(card(), 2, net, device="cpu", precision=precision).upscale(image)
-    assert low.dtype == np.float32
-    assert 0 < np.abs(low - full).max() < error
 
 
 def test_options_reach_the_adapter_from_load(tmp_path):

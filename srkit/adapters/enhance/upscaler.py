@@ -105,8 +105,8 @@ class EnhanceUpscaler(Upscaler):
                 levels = way.upscale(self.run, rgb)
                 if not np.isfinite(levels).all():
                     raise WeightsError(
-                        f"{self.card.name} gave values that are not numbers: its weights are "
-                        "damaged, or do not bear this precision (try precision='float32')"
+                        f"{self.card.name} gave values that are not numbers: its "
+                        "weights are damaged"
                     )
                 if unit.shape[-1] == 1:
                     levels = np.rint(levels.mean(axis=-1, keepdims=True))

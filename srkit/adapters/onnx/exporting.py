@@ -64,6 +64,7 @@ def export(model: Upscaler, target: Path) -> Exported:
         raise OptionError(
             f"{model.card.name} does more than run a network, which an ONNX file cannot hold"
         )
+    model = model.in_float32()
     channels = 1 if model.card.colour == "luma" else 3
     written = network(trace(model.net), channels, model.scale, _facts(model).header())
     with replacing(target) as file:

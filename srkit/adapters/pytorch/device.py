@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -45,15 +46,26 @@ def pick_device(device: str) -> torch.device:
     return chosen
 
 
-def pick_precision(precision: str) -> torch.dtype:
-    """The dtype of a name; ``"auto"`` is float32, which every device has.
+def pick_precision(precision: str, device: torch.device, proven: Collection[str]) -> torch.dtype:
+    """The dtype of a name.
+
+    Parameters
+    ----------
+    precision
+        A name; ``"auto"`` is the fastest on the device of those that are proven, else float32.
+    device
+        Where it is going to be used.
+    proven
+        Reduced precisions known to change no picture.
 
     Raises
     ------
     OptionError
+        If the name is unknown.
     """
     if precision == "auto":
-        return torch.float32
+        faster = (name for name in faster_than_float32(device) if name in proven)
+        precision = next(faster, "float32")
     if precision not in PRECISIONS:
         raise OptionError(
             f"precision is 'auto', {', '.join(map(repr, PRECISIONS))}, not {precision!r}"
@@ -61,14 +73,55 @@ def pick_precision(precision: str) -> torch.dtype:
     return PRECISIONS[precision]
 
 
+def faster_than_float32(device: torch.device) -> tuple[str, ...]:
+    """Reduced precisions that a device has units for, the fastest and most exact first.
+
+    Where they are missing a reduced precision works but is several times as slow as float32: on
+    CPUs bfloat16 takes AMX or AVX-512 BF16. Of GPUs those of NVIDIA from Ampere on are trusted.
+    """
+    if device.type == "cuda" and torch.version.hip is None:
+        ampere = torch.cuda.get_device_capability(device) >= (8, 0)
+        return ("float16", "bfloat16") if ampere else ()
+    if device.type == "cpu":
+        # Private, and the same in torch 2.6 to 2.13; without them, bfloat16 is not faster.
+        asked = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        if any(getattr(torch.cpu, name, bool)() for name in asked):
+            return ("bfloat16",)
+    return ()
+
+
+class _Exact:
+    """cuDNN's switch for TF32, off while anyone computes.
+
+    It is one for all threads: the first who enters turns it off, and the last who leaves puts
+    it back as it was.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = True
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = torch.backends.cudnn.allow_tf32
+                torch.backends.cudnn.allow_tf32 = False
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                torch.backends.cudnn.allow_tf32 = self._before
+
+
+_EXACT = _Exact()
+
+
 def exact_kernels(device: torch.device) -> AbstractContextManager[None]:
     """Keep float32 at full precision: CUDA's TF32 would cut its mantissa to 10 bits."""
-    if device.type != "cuda":
-        return nullcontext()
-    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
-        enabled=torch.backends.cudnn.enabled, allow_tf32=False
-    )
-    return flags
+    return _EXACT if device.type == "cuda" else nullcontext()
 
 
 @contextmanager

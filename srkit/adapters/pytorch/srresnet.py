@@ -101,6 +101,8 @@ class SRGANUpscaler(SRResNetUpscaler):
                 raise OptionError(f"perception below 1 needs srresnet, which has no x{scale}")
             faithful = read_checkpoint(weights_path(SRRESNET.weights[scale])).tensors
             tensors = interpolate(faithful, tensors, float(perception))
+            # The card tells of SRGAN itself.
+            precision = "float32" if precision == "auto" else precision
         super().__init__(card, scale, tensors, device=device, precision=precision)
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from srkit.adapters.pytorch.complexity import multiply_adds
-from srkit.adapters.pytorch.device import exact_kernels, memory_errors, pick_device, pick_precision
-from srkit.adapters.pytorch.footprint import bytes_per_pixel
+from srkit.adapters.pytorch.device import pick_device, pick_precision
+from srkit.adapters.pytorch.network import Network, Overflow, Trail
 from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
-from srkit.adapters.pytorch.streaming import CannotStream, Cost, Plan, cost_of, plan
-from srkit.adapters.pytorch.tracing import trace
+from srkit.adapters.pytorch.streaming import CannotStream
 from srkit.card import ModelCard
 from srkit.upscaler import Upscaler
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +40,8 @@ class TorchUpscaler(Upscaler):
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     precision
-        ``"auto"`` (float32), ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+        ``"float32"``, ``"bfloat16"``, ``"float16"``, or ``"auto"``: the fastest of them on the
+        device that the card knows to change no picture, see `ModelCard.precisions`.
     """
 
     def __init__(
@@ -45,12 +49,18 @@ class TorchUpscaler(Upscaler):
     ) -> None:
         self.card, self.scale = card, scale
         self._device = pick_device(device)
-        self._dtype = pick_precision(precision)
+        dtype = pick_precision(precision, self._device, card.precisions.get(scale, ()))
         self._parameters = sum(p.numel() for p in net.parameters())
         net = fold_batch_norm(net.eval()).requires_grad_(False)
-        self._net: nn.Module = net.to(self._device, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._graph = trace(self._net)
-        self._radius = receptive_radius(self._graph)
+        reduced = None if dtype == torch.float32 else copy.deepcopy(net)
+        self._full = self._fast = self._network(net, torch.float32)
+        if reduced is not None:
+            self._fast = self._network(reduced, dtype)
+        self._radius = receptive_radius(self._full.graph)
+        self._told = False
+
+    def _network(self, net: nn.Module, dtype: torch.dtype) -> Network:
+        return Network(net, self._device, dtype, self._channels, self.card.multiple)
 
     @property
     def radius(self) -> int:
@@ -59,16 +69,32 @@ class TorchUpscaler(Upscaler):
 
     @property
     def net(self) -> nn.Module:
-        """The network as it runs: folded, on its device."""
-        return self._net
+        """The network as it runs: folded, on its device, in its precision."""
+        return self._fast.net
+
+    @property
+    def precision(self) -> str:
+        """``"float32"``, ``"bfloat16"`` or ``"float16"``; what ``"auto"`` chose."""
+        return str(self._fast.dtype).removeprefix("torch.")
+
+    def in_float32(self) -> Self:
+        """The same upscaler in float32, with the same weights."""
+        made = copy.copy(self)
+        made._fast = made._full
+        return made
 
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `Upscaler.run`."""
-        return self._computed(lambda: self._net(self._given(tiles)))
+        """See `Upscaler.run`. What a reduced precision spoils is run again in float32."""
+        if self._fast is not self._full:
+            try:
+                return self._fast.run(tiles)
+            except Overflow:
+                self._tell()
+        return self._full.run(tiles)
 
     def run_rows(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """See `Upscaler.run_rows`."""
-        if self._plan is None:
+        """See `Upscaler.run_rows`. From where a reduced precision spoils rows on, in float32."""
+        if not self._can_stream:
             raise NotImplementedError(f"{self.card.name} does not stream")
         strips = iter(strips)
         ahead = list(itertools.islice(strips, 2))
@@ -76,65 +102,74 @@ class TorchUpscaler(Upscaler):
             # A whole image in one strip: nothing has to be remembered.
             yield self.run(ahead[0])
             return
-        stream = self._plan.start()
-        for rows in self.inputs(itertools.chain(ahead, strips)):
-            made = self._computed(lambda rows=rows: stream.push(self._given(rows)))  # type: ignore[misc]
-            if made.size:
+        given = self.inputs(_released(ahead, strips))
+        if self._fast is self._full:
+            yield from self._full.rows(given)
+        else:
+            yield from self._rows_in_reduced(given)
+
+    def _rows_in_reduced(
+        self, given: Iterator[NDArray[np.float32]]
+    ) -> Iterator[NDArray[np.float32]]:
+        trail = Trail(given, scale=self.scale, radius=self._radius, multiple=self.card.multiple)
+        try:
+            for made in self._fast.rows(trail):
                 yield made
-        ends = stream.finish()
-        while (made := self._computed(lambda: next(ends, None))).size:
-            yield made
+                trail.advance(made.shape[1])
+            return
+        except Overflow:
+            self._tell()
+        # Outside the handler, whose traceback would keep what the stream held.
+        known = trail.repeated
+        for made in self._full.rows(trail.again()):
+            known, rows = max(0, known - made.shape[1]), made[:, known:]
+            if rows.size:
+                yield rows
+
+    def _tell(self) -> None:
+        """Say it once: it may happen to every tile."""
+        if not self._told:
+            self._told = True
+            log.warning(
+                "%s: values overflow in %s; what they spoil is run again in float32",
+                self.card.name,
+                self.precision,
+            )
 
     def inputs(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """What the network is given for the strips of an image, ``(1, h, W, C)`` each."""
         yield from strips
 
-    def _given(self, planes: NDArray[np.float32]) -> Tensor:
-        # (N, H, W, C) seen as (N, C, H, W) is channels-last already.
-        return torch.from_numpy(planes).permute(0, 3, 1, 2).to(self._device, self._dtype)
-
-    def _computed(self, compute: Callable[[], Tensor | None]) -> NDArray[np.float32]:
-        """What torch computes, as ``(N, H, W, C)``; no values for None.
-
-        Nothing of torch's modes is left on between two strips, when others run.
-        """
-        with memory_errors(), torch.inference_mode(), exact_kernels(self._device):
-            made = compute()
-            if made is None:
-                return np.empty(0, np.float32)
-            result: NDArray[np.float32] = made.permute(0, 2, 3, 1).float().cpu().numpy()
-        return result
-
     @functools.cached_property
-    def _plan(self) -> Plan | None:
-        """How the network streams; None, with a line in the log, if it does not."""
+    def _can_stream(self) -> bool:
+        """Whether the network streams, with a line in the log if it does not."""
         try:
-            return plan(self._graph)
+            return bool(self._fast.plan and self._full.plan)
         except CannotStream as error:
             log.info("%s runs in tiles: %s cannot be streamed", self.card.name, error)
-            return None
+            return False
 
     @property
     def streams(self) -> bool:
         """Whether every layer of the network can do with strips of rows."""
-        return self._plan is not None
-
-    @functools.cached_property
-    def _cost(self) -> Cost:
-        return cost_of(self._graph, self._channels, self.card.multiple)
+        return self._can_stream
 
     def strip_bytes(self, rows: int, width: int) -> float:
-        """Measured once on a narrow image, with headroom."""
-        return max(self._cost.bytes(rows, width), super().strip_bytes(rows, width))
+        """Measured once on a narrow image, with headroom, and a strip that is read ahead.
 
-    @functools.cached_property
-    def _measured(self) -> float:
-        return bytes_per_pixel(self._graph, self._channels, self.card.multiple)
+        In float32, which may have to go on for a reduced precision.
+        """
+        kept = rows
+        if self._fast is not self._full:
+            # What it would begin with again, while it is copied.
+            kept += 2 * (2 * self._radius + rows + self.card.multiple)
+        most = self._full.cost.bytes(rows, width) + 4 * self._channels * kept * width
+        return max(most, super().strip_bytes(rows, width))
 
     @property
     def bytes_per_pixel(self) -> float:
-        """Measured once on a small tile, with headroom."""
-        return self._measured
+        """Measured once on a small tile in float32, with headroom."""
+        return self._full.bytes_per_pixel
 
     @property
     def parameters(self) -> int:
@@ -144,7 +179,7 @@ class TorchUpscaler(Upscaler):
     @property
     def multiply_adds(self) -> float:
         """Multiplications of the convolutions for one LR pixel."""
-        return multiply_adds(self._graph, self._channels, self.card.multiple)
+        return multiply_adds(self._full.graph, self._channels, self.card.multiple)
 
     @property
     def _channels(self) -> int:
@@ -156,3 +191,10 @@ class TorchUpscaler(Upscaler):
             free, _ = torch.cuda.mem_get_info(self._device)
             return int(0.8 * free)
         return super().available_memory()
+
+
+def _released(ahead: list[T], rest: Iterable[T]) -> Iterator[T]:
+    """All of both, without keeping what was given."""
+    while ahead:
+        yield ahead.pop(0)
+    yield from rest
