@@ -201,6 +201,19 @@ UNET = _trained(
     brains=(2, 4),
 )
 
+UNET_REPAIR = _trained(
+    "unet-repair",
+    "U-Net at the same size: takes JPEG's blocks, noise and blur away.",
+    _UNET,
+    _UNET_PAPER,
+    {
+        1: "82be6915a7ec283c6abbc570b5d5b73459d79d7b517da13608605361b8345350",
+    },
+    multiple=32,
+    halves=(1,),
+    brains=(1,),
+)
+
 TORCH_CHECKPOINT = FileFormat(
     name="PyTorch checkpoint",
     suffixes=(".pth", ".pth.tar", ".pt", ".ckpt"),
