@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,41 +11,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import CorruptFileError, NotByRowsError, SrkitError
+from srkit.errors import CorruptFileError, NotByRowsError
 from srkit.imaging import tiff
+from srkit.imaging.decode import naming
 from srkit.imaging.image import Metadata
-from srkit.imaging.planes import check_range
+from srkit.imaging.rows import Rows
 
 if TYPE_CHECKING:
     import tifffile
 
-# Endings of files that are read and written by rows.
-SUFFIXES = (".tif", ".tiff")
-
-# Rows decoded at a time, at least.
-BAND = 64
 _PACKED = 6, 7, 33007, 34892  # kinds of JPEG, which need tables of the whole file
-_HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-class TiffRows:
-    """The picture of a TIFF file, as an array of which parts are read.
-
-    The last rows that were read are kept, so that what reads on from top to bottom decodes
-    nothing twice; reading elsewhere is slow, but right.
-
-    Attributes
-    ----------
-    shape
-        Height, width and channels: 1 or 3.
-    dtype
-        uint8, uint16 or float32.
-    metadata
-        As `read_image` gives it.
-    band
-        Rows that are decoded at a time.
-    kept
-        Rows to keep, beside those of two bands.
+class TiffRows(Rows):
+    """The picture of a TIFF file.
 
     Raises
     ------
@@ -60,80 +38,36 @@ class TiffRows:
     def __init__(self, file: BinaryIO, path: Path) -> None:
         import tifffile  # slow to import, and most images are not TIFF
 
-        self._file, self._path = file, path
+        self._file = file
         opened = tifffile.TiffFile(file)
         self._page = page = tiff.only_page(opened)
         _refuse_whole(page)
         mode = tiff.check_kind(page, opened.filehandle.size)
-        self.metadata = _upright(page, tiff.read_metadata(page, file, mode))
-        self.shape: tuple[int, int, int] = page.imagelength, page.imagewidth, page.samplesperpixel
+        metadata = _upright(page, tiff.read_metadata(page, file, mode))
+        shape = page.imagelength, page.imagewidth, page.samplesperpixel
         stored = np.dtype(page.dtype)
         self._stored = stored.newbyteorder(opened.byteorder)
-        self.dtype = np.dtype(np.float32) if stored.kind == "f" else stored
         # Where nothing is packed, any row can be read by itself.
         self._plain = bool(page.is_final)
-        tall = page.tilelength if page.is_tiled else min(page.rowsperstrip, self.shape[0])
+        tall = page.tilelength if page.is_tiled else min(page.rowsperstrip, shape[0])
         self._tall = 1 if self._plain else tall
-        self.band = self._tall * math.ceil(BAND / self._tall)
-        self.kept = 0
-        self._bands: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        super().__init__(path, "TIFF", shape, stored, metadata, self._tall)
 
     @classmethod
     @contextmanager
-    def open(cls, path: str | os.PathLike[str]) -> Iterator[Self]:
+    def open(cls, path: Path) -> Iterator[Self]:
         """Open a file; errors name it."""
-        path = Path(path)
         with path.open("rb") as file:
-            if file.read(4) not in _HEADERS:
-                raise NotByRowsError(
-                    f"{path}: only TIFF is read by rows, all else has to be read whole"
-                )
-            file.seek(0)
-            with _naming(path):
+            with naming(path, "TIFF"):
                 picture = cls(file, path)
             yield picture
 
-    @property
-    def top(self) -> float:
-        """The value that stands for 1.0."""
-        return 1.0 if self.dtype.kind == "f" else float(np.iinfo(self.dtype).max)
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of one row."""
-        return self.shape[1] * self.shape[2] * self.dtype.itemsize
-
-    def __getitem__(self, part: tuple[slice, slice], /) -> NDArray[Any]:
-        """Some rows and columns, ``(h, w, C)``, as a copy; both slices have ends."""
-        rows, columns = part
-        size = rows.stop - rows.start, columns.stop - columns.start, self.shape[2]
-        made = np.empty(size, self.dtype)
-        for number in range(rows.start // self.band, math.ceil(rows.stop / self.band)):
-            band, top = self._band(number), number * self.band
-            first, last = max(rows.start, top), min(rows.stop, top + len(band))
-            made[first - rows.start : last - rows.start] = band[first - top : last - top, columns]
-        return made
-
-    def _band(self, number: int) -> NDArray[Any]:
-        if number in self._bands:
-            self._bands.move_to_end(number)
-            return self._bands[number]
-        while len(self._bands) > 1 + math.ceil(self.kept / self.band):
-            self._bands.popitem(last=False)
-        first = number * self.band
-        with _naming(self._path):
-            band = self._decode(first, min(first + self.band, self.shape[0]))
-        self._bands[number] = band
-        return band
-
-    def _decode(self, first: int, last: int) -> NDArray[Any]:
+    def decode(self, first: int, last: int) -> NDArray[Any]:
+        """See `Rows.decode`."""
         stored = np.empty((last - first, *self.shape[1:]), self.dtype)
         fill = self._fill_plainly if self._plain else self._fill_by_pieces
         fill(stored, first)
-        band = tiff.straight(self._page, stored)
-        if band.dtype.kind == "f":
-            check_range(band, 1.0)
-        return band
+        return tiff.straight(self._page, stored)
 
     def _fill_plainly(self, band: NDArray[Any], first: int) -> None:
         """Read rows that lie one behind the other."""
@@ -178,20 +112,14 @@ class TiffRows:
         return data
 
 
-def size_of(path: str | os.PathLike[str]) -> tuple[int, int, int] | None:
-    """Height, width and bytes a pixel that a TIFF file states; None for what is none."""
+def size_of(path: Path) -> tuple[int, int, int]:
+    """Height, width and bytes a pixel that a TIFF file states; raises anything at all."""
     import tifffile
 
-    try:
-        with Path(path).open("rb") as file:
-            if file.read(4) not in _HEADERS:
-                return None
-            file.seek(0)
-            page = tifffile.TiffFile(file).pages.first
-            bits = np.dtype(page.dtype).itemsize * int(page.samplesperpixel)
-            return int(page.imagelength), int(page.imagewidth), bits
-    except Exception:  # noqa: BLE001  # reading it whole tells what is wrong
-        return None
+    with path.open("rb") as file:
+        page = tifffile.TiffFile(file).pages.first
+        depth = np.dtype(page.dtype).itemsize * int(page.samplesperpixel)
+        return int(page.imagelength), int(page.imagewidth), depth
 
 
 def _refuse_whole(page: tifffile.TiffPage) -> None:
@@ -214,17 +142,3 @@ def _upright(page: tifffile.TiffPage, metadata: Metadata) -> Metadata:
     if (turned := tiff.orientation(page, metadata)) != 1:
         raise NotByRowsError(f"a picture that is stored turned ({turned}) has to be read whole")
     return metadata
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Name the file in errors, as `read_image` does."""
-    try:
-        yield
-    except SrkitError as error:
-        raise type(error)(f"{path}: {error}") from error
-    except MemoryError:
-        raise
-    except Exception as error:
-        # Decoders raise anything at all when a file is damaged.
-        raise CorruptFileError(f"{path}: the TIFF file is truncated or damaged: {error}") from error
