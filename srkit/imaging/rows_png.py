@@ -8,7 +8,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
@@ -76,11 +75,13 @@ class PngRows(Rows):
     @contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
         """Open a file; errors name it. All of it is read once, for its checksums."""
-        if find_spec("pyvips") is None:
+        try:
+            import pyvips  # noqa: F401
+        except (ImportError, OSError) as error:  # OSError: it finds no libvips
             raise NotByRowsError(
                 f"{path}: PNG is read by rows by pyvips, which is not installed (pip install "
                 '"srkit[vips]"), or has to be read whole'
-            )
+            ) from error
         with naming(path, "PNG"), path.open("rb") as file:
             picture = cls(file, path)
         try:
@@ -159,6 +160,8 @@ def _refuse_whole(header: _Header, chunks: list[tuple[bytes, bytes]]) -> None:
         reason = "a palette or packed bits"
     elif header.interlace:
         reason = "interlaced rows"
+    elif any(name == b"acTL" for name, _ in chunks):
+        reason = "several frames"
     if reason:
         raise NotByRowsError(f"a picture with {reason} has to be read whole")
 

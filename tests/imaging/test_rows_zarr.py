@@ -138,7 +138,7 @@ def test_a_group_names_the_array_inside_which_can_be_read(tmp_path, version):
     group = zarr.create_group(store=tmp_path / "a.zarr", zarr_format=version)
     level = group.create_group("images").create_array("0", shape=(4, 5), dtype="uint8")
     level[:] = 7
-    with pytest.raises(ImageError, match="a group|Zarr group") as caught:
+    with pytest.raises(ImageError, match="Zarr group") as caught:
         srkit.read_image(tmp_path / "a.zarr")
     named = str(caught.value).split("such as ")[1]
     assert named == str(tmp_path / "a.zarr" / "images" / "0")
