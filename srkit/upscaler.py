@@ -261,7 +261,7 @@ class Upscaler(ABC):
         self_ensemble: bool = False,
         progress: Progress = False,
     ) -> None:
-        """Upscale TIFF, PNG or Zarr by rows, so that neither source nor result has to fit in memory.
+        """Upscale TIFF, PNG or Zarr by rows, so that neither file has to fit in memory.
 
         The pixels and metadata are those of ``upscale(source).save(target)``.
 
