@@ -36,7 +36,7 @@ def torch_runner(args: argparse.Namespace, compiled: bool = False) -> Run:
     import srkit
 
     torch.set_num_threads(args.threads)
-    net = srkit.load(args.model, scale=args.scale, device="cpu").net
+    net = srkit.load(args.model, scale=args.scale, runtime="torch", device="cpu").net
     if compiled:
         net = torch.compile(net)
 
@@ -55,7 +55,8 @@ def streaming_runner(args: argparse.Namespace) -> Run:
     from srkit.engine import STRIP_ROWS
 
     torch.set_num_threads(args.threads)
-    model = srkit.load(args.model, scale=args.scale, device="cpu", precision="float32")
+    where = {"runtime": "torch", "device": "cpu", "precision": "float32"}
+    model = srkit.load(args.model, scale=args.scale, **where)
 
     def run(tile: np.ndarray) -> np.ndarray:
         starts = range(0, tile.shape[1], STRIP_ROWS)
