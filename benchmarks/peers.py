@@ -7,8 +7,8 @@
 Every run has a process of its own, which loads the model, runs it on 64x64, and is then measured
 on one random picture of 8 bits in RGB; peers take turns. Sizes are width x height of LR. Peak
 memory is the peak of the resident set during the run minus what was resident before it.
-`--memory` bounds what a process may take beyond what it holds by then (Linux). ESPCN's graph for OpenCV and TensorFlow is looked
-for below SRKIT_DATA. How the peers run is said in peers_runners.py.
+`--memory` bounds what a process may take beyond what it holds by then (Linux). ESPCN's graph for
+OpenCV and TensorFlow is looked for below SRKIT_DATA. How peers run is said in peers_runners.py.
 """
 
 from __future__ import annotations
