@@ -137,7 +137,7 @@ ESPCN = _trained(
     },
     default_scale=2,
     colour="luma",
-    others=_LUMA_OTHERS,
+    others={"openvino": _LUMA, **_LUMA_OTHERS},
     halves=(2, 3, 4),
 )
 FSRCNN = _trained(
