@@ -214,6 +214,30 @@ UNET_REPAIR = _trained(
     brains=(1,),
 )
 
+_AVSR = "srkit.adapters.pytorch.avsr:AVSRUpscaler"
+_AVSR_PAPER = "López-Tapia et al., Digital Signal Processing 2020, arXiv:1907.01399"
+
+VSR = _trained(
+    "vsr",
+    "MD-AVSR, for video: each frame from five, on luma; flickers least.",
+    _AVSR,
+    _AVSR_PAPER,
+    {
+        4: "e5962d6f8df7108c70df424829c54c0faf199d0fcff54d5755d4b1e60704d62a",
+    },
+    colour="luma",
+)
+VSR_SMALL = _trained(
+    "vsr-small",
+    "MD-AVSR, narrow: a twentieth of the work of vsr, on luma.",
+    _AVSR,
+    _AVSR_PAPER,
+    {
+        4: "7ac54c2b3395fec043ca7a31f8f57d47d727556efc9ae7b03b919b2ad4384044",
+    },
+    colour="luma",
+)
+
 TORCH_CHECKPOINT = FileFormat(
     name="PyTorch checkpoint",
     suffixes=(".pth", ".pth.tar", ".pt", ".ckpt"),

@@ -122,7 +122,8 @@ class Upscaler(ABC):
         Parameters
         ----------
         made
-            What the tiles gave, ``(N, scale*H, scale*W, C)``, in [0, 1].
+            What the tiles gave, ``(N, scale*H, scale*W, C)``, also beyond [0, 1]; it is clipped
+            after this.
         given
             Planes ``(N, H, W, C)`` in [0, `top`].
         top

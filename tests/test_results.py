@@ -69,6 +69,27 @@ def test_unet_is_truer_than_bicubic_and_perceptually_nearer_than_srresnet(
     assert unet.st_lpips < srresnet.st_lpips
 
 
+def test_vsr_is_truer_than_srresnet_frame_by_frame_and_flickers_less(data_folder) -> None:
+    frames = [
+        srkit.read_image(path).pixels for path in sorted(data_folder("video/calendar").iterdir())
+    ]
+    sharp = [frame[: len(frame) // 4 * 4, : frame.shape[1] // 4 * 4] for frame in frames[:6]]
+    small = [srkit.imresize(frame, 1 / 4) for frame in sharp]
+    made = {
+        name: list(srkit.load(name, scale=4).upscale_frames(small))
+        for name in ("bicubic", "srresnet", "vsr", "vsr-small")
+    }
+    psnr = {
+        name: np.mean([srkit.metrics.psnr(*pair, crop=4) for pair in zip(sharp, own, strict=True)])
+        for name, own in made.items()
+    }
+    flicker = {name: srkit.metrics.flicker(sharp, made[name]) for name in ("srresnet", "vsr")}
+    assert psnr["vsr"] > psnr["bicubic"] + 1.15
+    assert psnr["vsr-small"] > psnr["bicubic"] + 1.05
+    assert psnr["vsr"] > psnr["srresnet"] + 0.05
+    assert flicker["vsr"] < flicker["srresnet"]
+
+
 def test_unet_repair_sharpens_poor_photos(data_folder, tmp_path) -> None:
     pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
     pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
