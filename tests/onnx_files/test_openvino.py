@@ -1,6 +1,7 @@
 """OpenVINO as a runtime of torch's networks: when it is taken, and that pixels stay the same."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -95,6 +96,17 @@ def test_without_it_auto_is_torch_and_the_install_line_is_told(monkeypatch):
     monkeypatch.setattr("srkit.registry.find_spec", lambda name: name not in missing or None)
     with pytest.raises(srkit.MissingDependencyError, match=r"srkit\[openvino\]"):
         srkit.load("espcn", runtime="openvino")
+
+
+def test_memory_is_let_go_of_by_the_last_of_several_threads():
+    model = srkit.load("espcn", device="cpu", runtime="openvino")
+    # Large ones compute while small ones are ready; OpenVINO then refuses to let go.
+    tiles = [np.full((1, side, side, 1), side / 1000, np.float32) for side in [600, 20] * 12]
+    alone = [model.run(tile) for tile in tiles]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(model.run, tiles))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_it_conforms():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import logging
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -43,6 +45,9 @@ class OpenVINONetwork(Network):
         super().__init__(net, torch.device("cpu"), torch.float32, channels, multiple)
         self._scale = scale
         self._halo = -(-receptive_radius(self.graph) // multiple) * multiple
+        self._lock = threading.Lock()
+        # Threads that compute at the moment.
+        self._inside = 0
 
     @functools.cached_property
     def _compiled(self) -> Any:
@@ -79,11 +84,8 @@ class OpenVINONetwork(Network):
         """See `Network.run`."""
         if self._compiled is None:
             return super().run(tiles)
-        try:
+        with self._running():
             return self._made(tiles)
-        finally:
-            # Else it keeps the memory of the largest tile.
-            self._compiled.release_memory()
 
     def _made(self, tiles: Floats) -> Floats:
         request = self._compiled.create_infer_request()
@@ -104,10 +106,24 @@ class OpenVINONetwork(Network):
         if self._compiled is None:
             yield from super().rows(strips)
             return
-        try:
+        with self._running():
             yield from self._rows_with_halo(strips)
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """Let go of OpenVINO's memory when the last of the threads inside leaves.
+
+        Else it keeps the memory of the largest tile; and it refuses to let go while it computes.
+        """
+        with self._lock:
+            self._inside += 1
+        try:
+            yield
         finally:
-            self._compiled.release_memory()
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._compiled.release_memory()
 
     def _rows_with_halo(self, strips: Iterable[Floats]) -> Iterator[Floats]:
         window: Floats = np.empty(0, np.float32)
