@@ -6,7 +6,8 @@
 
 Every run has a process of its own, which loads the model, runs it on 64x64, and is then measured
 on one random picture of 8 bits in RGB; peers take turns. Sizes are width x height of LR. Peak
-memory is the peak of the resident set during the run minus what was resident before it.
+memory is the peak of the resident set during the run minus what was resident before it. Ratios
+are to the first peer that ran; on a busy machine those of CPU time say more.
 `--memory` bounds what a process may take beyond what it holds by then (Linux). ESPCN's graph for
 OpenCV and TensorFlow is looked for below SRKIT_DATA. How peers run is said in peers_runners.py.
 """
@@ -152,21 +153,22 @@ def one_run(
 
 
 def report(model: str, width: int, height: int, rows: dict[str, Any], growth: bool) -> None:
-    """Print one table, ratios to the first peer that ran; seconds a megapixel for growth."""
+    """Print one table; seconds a megapixel for growth."""
     megapixels = width * height / 1e6
     title = f"{model} x{SCALES[model]}, {width}x{height} ({megapixels:.2f} MP)"
     unit = "s a MP" if growth else "s"
-    print(f"\n| {title} | {unit}, median | all | CPU {unit} | ratio | peak MB |")
-    print("|---|---:|---|---:|---:|---:|")
+    print(f"\n| {title} | {unit}, median | all | ratio | CPU {unit} | CPU ratio | peak MB |")
+    print("|---|---:|---|---:|---:|---:|---:|")
     share = megapixels if growth else 1.0
-    base = next((middle(runs, "wall") for runs in rows.values() if not isinstance(runs, str)), 0)
+    first: list[dict[str, float]] = next((r for r in rows.values() if not isinstance(r, str)), [])
     for peer, runs in rows.items():
         if isinstance(runs, str):
-            print(f"| {peer} | {runs} | | | | |")
+            print(f"| {peer} | {runs} | | | | | |")
             continue
-        wall, busy = middle(runs, "wall"), middle(runs, "cpu") / share
+        wall, busy = middle(runs, "wall"), middle(runs, "cpu")
         every = ", ".join(f"{run['wall'] / share:.3g}" for run in runs)
-        figures = f"{wall / share:.3g} | {every} | {busy:.3g} | {wall / base:.2f}"
+        elapsed = f"{wall / share:.3g} | {every} | {wall / middle(first, 'wall'):.2f}"
+        figures = f"{elapsed} | {busy / share:.3g} | {busy / middle(first, 'cpu'):.2f}"
         print(f"| {peer} | {figures} | {middle(runs, 'bytes') / 1e6:.0f} |", flush=True)
 
 

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 RIM = 8
 # Streaming models get strips of at most this many rows.
 STRIP_ROWS = 64
+# Lower ones cost more in calls than they save, see `Upscaler.quick_strip_bytes`.
+LOW_ROWS = 16
 # From file to file, tiles lie in slabs of at most this many rows, or of four halos.
 SLAB_ROWS = 256
 # Rows of a resized plane computed at a time.
@@ -200,19 +202,23 @@ class Job:
     def _rows_of(
         self, grid: Grid, width: int, beside: Callable[[int], float] = lambda rows: 0.0
     ) -> int:
-        """Rows of the tallest strips, for a part of so many columns, that fit; 0 if none do.
+        """Rows of the strips that a part of so many columns had best have; 0 if none fit.
 
         `beside` is what strips of so many rows take beside the model.
         """
         axis, window = grid.rows, _window_width(grid, width)
         tallest = -(-min(STRIP_ROWS, axis.extended) // axis.multiple)
         heights = [axis.multiple * n for n in range(1, tallest + 1)]
+        strip_bytes = functools.partial(self.upscaler.strip_bytes, width=window)
         fitting = bisect.bisect_right(
             heights,
             min(self.memory, self.strips),
-            key=lambda rows: self.upscaler.strip_bytes(rows, window) + beside(rows),
+            key=lambda rows: strip_bytes(rows) + beside(rows),
         )
-        return heights[fitting - 1] if fitting else 0
+        quick = bisect.bisect_right(heights, self.upscaler.quick_strip_bytes, key=strip_bytes)
+        low = max(2, -(-LOW_ROWS // axis.multiple))
+        best = min(fitting, max(quick, low))
+        return heights[best - 1] if best else 0
 
     def _strips(
         self, canvas: Canvas, unit: int, band: Region, pixels: int, smallest: int

@@ -165,6 +165,14 @@ class Upscaler(ABC):
         return self.bytes_per_pixel * rows * width
 
     @property
+    def quick_strip_bytes(self) -> float:
+        """Working memory of `run_rows` beyond which higher strips are no faster.
+
+        Where memory allows more, strips are still only as high as this, or `engine.LOW_ROWS`.
+        """
+        return math.inf
+
+    @property
     def parameters(self) -> int | None:
         """Numbers that were trained; None for models without a network."""
         return None

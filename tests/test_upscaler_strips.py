@@ -9,6 +9,7 @@ class Strips(Streaming):
     """Notes the strips it gets; memory runs out at one of them."""
 
     bytes_per_pixel = 1.0
+    quick_strip_bytes = float("inf")
 
     def __init__(self, failing=None):
         self.heights, self.tiles, self.failing = [], 0, failing
@@ -41,6 +42,19 @@ def test_strips_keep_to_the_memory_given_and_a_sensible_height():
     model = Strips()
     model.upscale(noise((130, 10, 3)))
     assert model.heights == [64, 64, 2]
+
+
+@pytest.mark.parametrize(
+    ("quick", "memory", "heights"),
+    [(300, None, [30, 30, 30, 30, 10]), (20, None, [16] * 8 + [2]), (20, 50, [5] * 26)],
+    ids=["as high as is quick", "but not too low", "or lower where memory is short"],
+)
+def test_strips_are_no_higher_than_is_quick(quick, memory, heights):
+    model = Strips()
+    model.quick_strip_bytes = quick
+    image = noise((130, 10, 3))
+    np.testing.assert_array_equal(model.upscale(image, memory=memory), Nearest().upscale(image))
+    assert model.heights == heights
 
 
 # With strips of seven rows, some rows of the result come out as halves of an LR row.

@@ -221,6 +221,16 @@ def test_tall_images_arrive_in_strips_and_short_ones_in_one_run():
     assert tiles == [(34, 24)]
 
 
+def test_strips_of_wide_images_fit_in_what_the_allocator_keeps():
+    model = wrapped(doubling())
+    strips, _ = strips_of(model)
+    model.upscale(np.zeros((80, 12000, 3), np.float32))
+    rows, width = strips[0]
+    kept = 48 << 20
+    assert 16 < rows < 64
+    assert model.strip_bytes(rows, width) <= kept < model.strip_bytes(rows + 1, width)
+
+
 def test_little_pictures_share_a_run():
     model = wrapped(doubling())
     strips, tiles = strips_of(model)

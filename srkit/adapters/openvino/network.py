@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import logging
+import math
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -44,6 +45,8 @@ class OpenVINONetwork(Network):
     def __init__(self, net: nn.Module, channels: int, multiple: int, scale: int) -> None:
         super().__init__(net, torch.device("cpu"), torch.float32, channels, multiple)
         self._scale = scale
+        # It allocates by itself, and low windows are all halo.
+        self.quick_strip_bytes = math.inf
         self._halo = -(-receptive_radius(self.graph) // multiple) * multiple
         self._lock = threading.Lock()
         # Threads that compute at the moment.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -90,6 +91,12 @@ def faster_than_float32(device: torch.device) -> tuple[str, ...]:
     return ()
 
 
+# Somewhat less than the 32 MiB at which glibc stops learning.
+_LARGEST_BLOCK = 31 << 20
+# What it keeps then, but for what falls between the blocks.
+KEPT_BYTES = 48 << 20
+
+
 class _Exact:
     """cuDNN's switch for TF32, off while anyone computes.
 
@@ -122,6 +129,19 @@ _EXACT = _Exact()
 def exact_kernels(device: torch.device) -> AbstractContextManager[None]:
     """Keep float32 at full precision: CUDA's TF32 would cut its mantissa to 10 bits."""
     return _EXACT if device.type == "cuda" else nullcontext()
+
+
+@functools.cache
+def keep_freed_memory() -> None:
+    """Have glibc's allocator keep up to `KEPT_BYTES` of freed memory for what is allocated next.
+
+    Tensors of some megabytes would else come from the system anew for every layer, which clears
+    each page: a third of ESPCN's time. By itself glibc keeps twice the largest block that it once
+    had from the system and got back; blocks count up to 32 MiB (``M_MMAP_THRESHOLD`` in
+    ``mallopt(3)``). It does not where limits were set, by the environment for one, and other
+    allocators take no notice.
+    """
+    torch.empty(_LARGEST_BLOCK, dtype=torch.uint8)
 
 
 @contextmanager

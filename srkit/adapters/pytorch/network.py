@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
-from srkit.adapters.pytorch.device import exact_kernels, memory_errors
+from srkit.adapters.pytorch.device import (
+    KEPT_BYTES,
+    exact_kernels,
+    keep_freed_memory,
+    memory_errors,
+)
 from srkit.adapters.pytorch.footprint import bytes_per_pixel
 from srkit.adapters.pytorch.streaming import Cost, Plan, Stream, cost_of, plan
 from srkit.adapters.pytorch.streaming.rows import Pad, Rows
@@ -46,6 +52,11 @@ class Network:
         self._channels, self._multiple = channels, multiple
         self.net: nn.Module = net.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.graph = trace(self.net)
+        # A GPU wants strips that fill it.
+        self.quick_strip_bytes = math.inf
+        if device.type == "cpu":
+            keep_freed_memory()
+            self.quick_strip_bytes = KEPT_BYTES
 
     @functools.cached_property
     def plan(self) -> Plan:

@@ -167,6 +167,11 @@ class TorchUpscaler(Upscaler):
         return max(most, super().strip_bytes(rows, width))
 
     @property
+    def quick_strip_bytes(self) -> float:
+        """See `Upscaler.quick_strip_bytes`: what the allocator keeps between two, on a CPU."""
+        return self._full.quick_strip_bytes
+
+    @property
     def bytes_per_pixel(self) -> float:
         """Measured once on a small tile in float32, with headroom."""
         return self._full.bytes_per_pixel
