@@ -43,8 +43,16 @@ PACKAGES = {
     "tensorflow": ("tensorflow", "safetensors"),
     "theano": ("theano", "lasagne", "safetensors"),
     "onnx": ("onnxruntime", "onnx"),
+    # Networks for torch that are not srkit's own.
+    "spandrel": ("spandrel",),
 }
-EXTRAS = {"torch": "torch", "tensorflow": "tensorflow", "theano": "lasagne", "onnx": "onnx"}
+EXTRAS = {
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "theano": "lasagne",
+    "onnx": "onnx",
+    "spandrel": "spandrel",
+}
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,14 @@ def faster_than_float32(device: torch.device) -> tuple[str, ...]:
     return ()
 
 
+def free_on(device: torch.device) -> int | None:
+    """Bytes to work in on a device with memory of its own: most of what is free; else None."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(0.8 * free)
+
+
 class _Exact:
     """cuDNN's switch for TF32, off while anyone computes.
 
