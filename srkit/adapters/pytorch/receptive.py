@@ -109,8 +109,9 @@ def _repeats(layer: nn.Module | None, node: fx.Node) -> int:
         given |= node.kwargs
     factor = given.get("scale_factor")
     nearest = given.get("mode", "nearest") in ("nearest", "nearest-exact")
-    whole = isinstance(factor, int | float) and factor >= 1 and factor == int(factor)
-    return int(factor) if nearest and whole and given.get("size") is None else 0
+    if not (nearest and isinstance(factor, int | float)) or given.get("size") is not None:
+        return 0
+    return int(factor) if factor >= 1 and factor == int(factor) else 0
 
 
 def _of_channels(index: object) -> bool:

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class Allocations(TorchDispatchMode):
+class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up what operations of this thread allocate and keep; a context manager.
 
     Parameters
@@ -39,7 +39,7 @@ class Allocations(TorchDispatchMode):
     """
 
     def __init__(self, limit: float = math.inf) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.limit = limit
         self.alive = self.peak = 0
         self._seen: set[int] = set()
