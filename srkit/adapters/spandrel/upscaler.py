@@ -84,7 +84,7 @@ class SpandrelUpscaler(Upscaler):
         tile = np.full((1, side, side, self._model.input_channels), 0.5, np.float32)
         with self._lock, memory_errors(), Allocations() as watched:
             own_call(self._model, tile)
-        return HEADROOM * watched.peak / side**2
+        return float(HEADROOM * watched.peak / side**2)
 
     @property
     def bytes_per_pixel(self) -> float:
