@@ -45,15 +45,16 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def frameworks(session: nox.Session) -> None:
-    """TensorFlow, OpenCV, Theano, Lasagne and ONNX Runtime themselves, in one process with torch;
+    """The other frameworks themselves, OpenCV and OpenVINO too, in one process with torch;
     then spandrel.
 
     One environment for all of them: each of its own would be three gigabytes.
     """
-    extras = "train,tensorflow,lasagne,onnx,test"
+    extras = "train,tensorflow,lasagne,onnx,openvino,test"
     install(session, "-e", f".[{extras}]", "opencv-contrib-python-headless")
-    folders = ("tests/graphs", "tests/lasagne_theano", "tests/onnx_files", "srkit/adapters/onnx")
-    session.run("pytest", *folders, *session.posargs)
+    tested = ("tests/graphs", "tests/lasagne_theano", "tests/onnx_files")
+    doctested = ("srkit/adapters/onnx", "srkit/adapters/openvino")
+    session.run("pytest", *tested, *doctested, *session.posargs)
     # Without what it asks for: torchvision would bring another torch. The tests stand in for it.
     session.install("--no-deps", "spandrel", "einops", env=CONSTRAINTS)
     session.run("pytest", "tests/spandrel_files", "srkit/adapters/spandrel", *session.posargs)

@@ -1,11 +1,15 @@
 """Torch eager, torch.compile, ONNX Runtime and OpenVINO on the same weights, taking turns.
 
     python benchmarks/runtimes.py --model srresnet --scale 4 --side 256
+    python benchmarks/runtimes.py --runtimes "torch strips" "OpenVINO strips" --rows 176
 
 Each runtime has a process of its own, which loads the network, runs it once unmeasured on a
 whole image, and then once whenever it is told to: one process works at a time. On a busy machine
 CPU time says more than wall time; ratios are of CPU time. Peak memory is the peak of the resident
 set minus what was resident before the first run.
+
+In strips, torch remembers what it needs of the strip before, as srkit runs it. Another runtime
+cannot: it gets the image in windows of `--rows` rows, which share twice the receptive field.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +36,7 @@ def torch_runner(args: argparse.Namespace, compiled: bool = False) -> Run:
     import srkit
 
     torch.set_num_threads(args.threads)
-    net = srkit.load(args.model, scale=args.scale, device="cpu").net
+    net = srkit.load(args.model, scale=args.scale, runtime="torch", device="cpu").net
     if compiled:
         net = torch.compile(net)
 
@@ -40,6 +44,24 @@ def torch_runner(args: argparse.Namespace, compiled: bool = False) -> Run:
         with torch.inference_mode():
             made = net(torch.from_numpy(tile).permute(0, 3, 1, 2))
             return made.permute(0, 2, 3, 1).numpy()
+
+    return run
+
+
+def streaming_runner(args: argparse.Namespace) -> Run:
+    import torch
+
+    import srkit
+    from srkit.engine import STRIP_ROWS
+
+    torch.set_num_threads(args.threads)
+    where = {"runtime": "torch", "device": "cpu", "precision": "float32"}
+    model = srkit.load(args.model, scale=args.scale, **where)
+
+    def run(tile: np.ndarray) -> np.ndarray:
+        starts = range(0, tile.shape[1], STRIP_ROWS)
+        strips = model.run_rows(tile[:, y : y + STRIP_ROWS] for y in starts)
+        return filled(strips, tile, args.scale)
 
     return run
 
@@ -63,17 +85,50 @@ def openvino_runner(args: argparse.Namespace) -> Run:
     return run
 
 
+def openvino_strips_runner(args: argparse.Namespace) -> Run:
+    import srkit
+
+    halo, whole = srkit.load(args.network, device="cpu").radius, openvino_runner(args)
+
+    def rows(tile: np.ndarray) -> Iterator[np.ndarray]:
+        height, done, last = tile.shape[1], 0, 0
+        while last < height:
+            first = max(0, done - halo)
+            last = min(first + args.rows, height)
+            core = last if last == height else last - halo
+            made = whole(tile[:, first:last])
+            yield made[:, (done - first) * args.scale : (core - first) * args.scale]
+            done = core
+
+    return lambda tile: filled(rows(tile), tile, args.scale)
+
+
+def filled(parts: Iterable[np.ndarray], tile: np.ndarray, scale: int) -> np.ndarray:
+    """Rows put into one result ``(1, scale*H, scale*W, C)`` as they come."""
+    _, height, width, channels = tile.shape
+    result, at = np.empty((1, scale * height, scale * width, channels), np.float32), 0
+    for part in parts:
+        result[:, at : at + part.shape[1]] = part
+        at += part.shape[1]
+    return result
+
+
 RUNNERS = {
     "torch eager": torch_runner,
+    "torch strips": streaming_runner,
     "torch.compile": lambda args: torch_runner(args, compiled=True),
     "ONNX Runtime": onnx_runner,
     "OpenVINO": openvino_runner,
+    "OpenVINO strips": openvino_strips_runner,
 }
 
 
 def work(args: argparse.Namespace) -> None:
     """Run one runtime: a line in, a run, a line out."""
-    tile = np.random.default_rng(0).random((1, args.side, args.side, 3), np.float32)
+    import srkit
+
+    channels = 1 if srkit.card(args.model).colour == "luma" else 3
+    tile = np.random.default_rng(0).random((1, args.side, args.side, channels), np.float32)
     run = RUNNERS[args.work](args)
     before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     np.save(Path(args.network).with_name(args.work.replace(" ", "-")), run(tile)[:, :64, :64])
@@ -87,7 +142,8 @@ def work(args: argparse.Namespace) -> None:
 
 
 def start(name: str, network: Path, args: argparse.Namespace) -> subprocess.Popen[str]:
-    shape = [f"--{key}={getattr(args, key)}" for key in ("model", "scale", "side", "threads")]
+    keys = ("model", "scale", "side", "threads", "rows")
+    shape = [f"--{key}={getattr(args, key)}" for key in keys]
     command = [sys.executable, __file__, *shape, f"--work={name}", f"--network={network}"]
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     threads = {"OMP_NUM_THREADS": str(args.threads)}
@@ -125,9 +181,10 @@ def compare(args: argparse.Namespace, network: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="srresnet", help="one that sees colour")
+    parser.add_argument("--model", default="srresnet")
     parser.add_argument("--scale", type=int, default=4)
     parser.add_argument("--side", type=int, default=256, help="of LR, in pixels")
+    parser.add_argument("--rows", type=int, default=256, help="of a window, halo included")
     for key, default in (("rounds", 3), ("threads", 1)):
         parser.add_argument(f"--{key}", type=int, default=default)
     parser.add_argument("--runtimes", nargs="+", choices=RUNNERS, default=list(RUNNERS))

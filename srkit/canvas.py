@@ -82,7 +82,8 @@ class Canvas(ABC):
             size = self.grid.rows.length * self.scale, self.grid.columns.length * self.scale
             rule = self.upscaler.luma_rule
             values = rule.colour(values, source, self.top, size, rows, columns)
-        levels = np.clip(values, 0, 1)
+        # What is refined has to keep what lies beyond: only then is it right.
+        levels = values if self.upscaler.refines else np.clip(values, 0, 1)
         if self.out_top != 1:
             levels *= np.float32(self.out_top)
         if np.issubdtype(self.dtype, np.integer):

@@ -137,7 +137,7 @@ ESPCN = _trained(
     },
     default_scale=2,
     colour="luma",
-    others=_LUMA_OTHERS,
+    others={"openvino": _LUMA, **_LUMA_OTHERS},
     halves=(2, 3, 4),
 )
 FSRCNN = _trained(
@@ -199,6 +199,43 @@ UNET = _trained(
     multiple=16,
     halves=(2, 4),
     brains=(2, 4),
+)
+
+UNET_REPAIR = _trained(
+    "unet-repair",
+    "U-Net at the same size: takes JPEG's blocks, noise and blur away.",
+    _UNET,
+    _UNET_PAPER,
+    {
+        1: "82be6915a7ec283c6abbc570b5d5b73459d79d7b517da13608605361b8345350",
+    },
+    multiple=32,
+    halves=(1,),
+    brains=(1,),
+)
+
+_AVSR = "srkit.adapters.pytorch.avsr:AVSRUpscaler"
+_AVSR_PAPER = "López-Tapia et al., Digital Signal Processing 2020, arXiv:1907.01399"
+
+VSR = _trained(
+    "vsr",
+    "MD-AVSR, for video: each frame from five, on luma; flickers least.",
+    _AVSR,
+    _AVSR_PAPER,
+    {
+        4: "e5962d6f8df7108c70df424829c54c0faf199d0fcff54d5755d4b1e60704d62a",
+    },
+    colour="luma",
+)
+VSR_SMALL = _trained(
+    "vsr-small",
+    "MD-AVSR, narrow: a twentieth of the work of vsr, on luma.",
+    _AVSR,
+    _AVSR_PAPER,
+    {
+        4: "7ac54c2b3395fec043ca7a31f8f57d47d727556efc9ae7b03b919b2ad4384044",
+    },
+    colour="luma",
 )
 
 TORCH_CHECKPOINT = FileFormat(

@@ -1,4 +1,4 @@
-"""From a TIFF file to a TIFF file by rows, in memory that does not grow with the height."""
+"""From file to file by rows, in memory that does not grow with the height."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from srkit.canvas import Canvas
 from srkit.engine import Job
 from srkit.errors import NotByRowsError, OptionError
-from srkit.imaging import exif, tiff, xmp
-from srkit.imaging.atomic import replacing
-from srkit.imaging.rows import SUFFIXES, TiffRows
+from srkit.imaging import exif, row_files, xmp
+from srkit.imaging.rows import Rows
 from srkit.meter import Meter
 from srkit.tiling import Region, reach
 
@@ -35,7 +34,7 @@ class RowCanvas(Canvas):
         The file.
     """
 
-    def __init__(self, upscaler: Upscaler, picture: TiffRows) -> None:
+    def __init__(self, upscaler: Upscaler, picture: Rows) -> None:
         height, width, channels = picture.shape
         super().__init__(upscaler, 1, (height, width), picture.top, picture.dtype, picture.top)
         self.picture = picture
@@ -51,7 +50,7 @@ class RowCanvas(Canvas):
         part = self.picture[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
         return part[None, rows[:, None] - top, columns - left]
 
-    def given(self, unit: int) -> TiffRows:
+    def given(self, unit: int) -> Rows:
         """See `Canvas.given`."""
         return self.picture
 
@@ -92,8 +91,10 @@ def upscale_file(
     progress: bool | Callable[[int, int], None],
 ) -> None:
     """See `Upscaler.upscale_file`."""
-    _check(upscaler, Path(target))
-    with TiffRows.open(source) as picture:
+    _check(upscaler)
+    source, target = Path(source), Path(target)
+    with row_files.open_rows(source) as picture:
+        writer = row_files.writer(target, picture.dtype)
         canvas = RowCanvas(upscaler, picture)
         given = upscaler.available_memory() if memory is None else memory
         job = Job(upscaler, memory=given, ensemble=ensemble, progress=progress)
@@ -111,9 +112,9 @@ def upscale_file(
         shape = (height, width, channels) if channels > 1 else (height, width)
         label = f"{upscaler.card.name} x{upscaler.scale}"
         meter = Meter(progress, picture.shape[0] * picture.shape[1], label)
-        with replacing(target) as file, meter as advance:
-            strips = _strips(job, canvas, tiff.rows_per_strip(shape, canvas.dtype), advance)
-            tiff.write_rows(file, strips, metadata, shape, canvas.dtype)
+        with row_files.placed(target) as file, meter as advance:
+            strips = _strips(job, canvas, writer.rows_per_strip(shape, canvas.dtype), advance)
+            writer.write_rows(file, strips, metadata, shape, canvas.dtype)
             for _ in strips:  # the writer asks for no more than it needs; the model ends, too
                 pass
 
@@ -135,11 +136,9 @@ def _strips(
         done, at = row, max(at, stop)
 
 
-def _check(upscaler: Upscaler, target: Path) -> None:
-    """Refuse models whose results are not made by rows, and files that are not written so."""
+def _check(upscaler: Upscaler) -> None:
+    """Refuse models whose results are not made by rows."""
     if upscaler.refines or upscaler.window > 1:
         raise NotByRowsError(
             f"{upscaler.card.name} looks at whole pictures: the file has to be read whole"
         )
-    if target.suffix.lower() not in SUFFIXES:
-        raise NotByRowsError(f"{target}: only TIFF is written by rows; name a .tif file")

@@ -45,6 +45,7 @@ PACKAGES = {
     "onnx": ("onnxruntime", "onnx"),
     # Networks for torch that are not srkit's own.
     "spandrel": ("spandrel",),
+    "openvino": ("openvino", "onnx", "torch", "safetensors"),
 }
 EXTRAS = {
     "torch": "torch",
@@ -52,6 +53,7 @@ EXTRAS = {
     "theano": "lasagne",
     "onnx": "onnx",
     "spandrel": "spandrel",
+    "openvino": "openvino",
 }
 
 
@@ -193,6 +195,9 @@ class Registry:
         weights = card.weights.get(chosen)
         if card.weights and weights is None:
             raise WeightsError(f"{card.name} has no weights for x{chosen}")
+        if "runtime" in inspect.signature(adapter).parameters:
+            # It has a choice of its own.
+            options["runtime"] = runtime
         made = adapter(card, chosen, weights and weights_path(weights), **options)
         return _checked(made, runtimes[framework])
 
@@ -245,7 +250,7 @@ def check_options(adapter: Callable[..., Any], options: dict[str, Any], name: st
     known = [
         p.name
         for p in inspect.signature(adapter).parameters.values()
-        if p.kind is p.KEYWORD_ONLY and p.name != "scale"
+        if p.kind is p.KEYWORD_ONLY and p.name not in ("scale", "runtime")
     ]
     for option in options:
         if option not in known:

@@ -122,7 +122,8 @@ class Upscaler(ABC):
         Parameters
         ----------
         made
-            What the tiles gave, ``(N, scale*H, scale*W, C)``, in [0, 1].
+            What the tiles gave, ``(N, scale*H, scale*W, C)``, also beyond [0, 1]; it is clipped
+            after this.
         given
             Planes ``(N, H, W, C)`` in [0, `top`].
         top
@@ -261,17 +262,19 @@ class Upscaler(ABC):
         self_ensemble: bool = False,
         progress: Progress = False,
     ) -> None:
-        """Upscale a TIFF file into another by rows, so that neither has to fit in memory.
+        """Upscale TIFF, PNG or Zarr by rows, so that neither file has to fit in memory.
 
         The pixels and metadata are those of ``upscale(source).save(target)``.
 
         Parameters
         ----------
         source
-            TIFF of grey or RGB, of 8 or 16 bits or float, in strips or tiles. Of any size:
-            `max_pixels` guards what is read whole.
+            TIFF or Zarr of grey or RGB, of 8 or 16 bits or float, in strips, tiles or chunks; PNG
+            of grey or RGB, where pyvips is installed. Of any size: `max_pixels` guards what is
+            read whole.
         target
-            TIFF to write, whole or not at all; BigTIFF beyond 4 GB. Replaces an existing file.
+            .tif, .png or .zarr to write, whole or not at all; BigTIFF beyond 4 GB. Replaces an
+            existing file, or an existing store.
         memory
             Bytes to work in, rows of input and output included.
         self_ensemble, progress
@@ -284,6 +287,8 @@ class Upscaler(ABC):
             of `target` takes a picture that is read whole.
         ImageError, CorruptFileError, OSError
             As `read_image` and `Image.save`; damage may show late, and nothing is then written.
+        UnsafeFileError, MissingDependencyError
+            If a Zarr store is packed by what could run code, or zarr is not installed.
         OptionError, MemoryError
             As `upscale`.
         """

@@ -26,6 +26,7 @@ NEED_VIDEO = (
     "tests/video/clips.py",
 )
 NEED_ONNX = ("srkit/adapters/onnx", "tests/onnx_files/networks.py")
+NEED_OPENVINO = ("srkit/adapters/openvino",)
 NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/spandrel_files")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 
@@ -46,6 +47,8 @@ def pytest_configure(config):
         ignored += NEED_LASAGNE
     if not all(find_spec(name) for name in ("onnx", "onnxruntime")):
         ignored += NEED_ONNX
+    if not all(find_spec(name) for name in ("torch", "safetensors", "onnx", "openvino")):
+        ignored += NEED_OPENVINO
     paths = [str(ROOT / path) for path in ignored]
     config.option.ignore = [*(config.option.ignore or []), *paths]
 

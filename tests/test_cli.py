@@ -280,9 +280,9 @@ def test_a_subfolder_that_cannot_be_made_fails_its_files_alone(tmp_path, capsys)
 
 
 def test_too_many_pixels(tmp_path, capsys):
-    assert upscale(photo(tmp_path / "a.png"), "--max-pixels=47") == 1
+    assert upscale(photo(tmp_path / "a.jpg"), "--max-pixels=47") == 1
     assert "47" in capsys.readouterr().err
-    assert upscale(tmp_path / "a.png", "--max-pixels=48") == 0
+    assert upscale(tmp_path / "a.jpg", "--max-pixels=48") == 0
 
 
 def test_ctrl_c_leaves_whole_files_only(tmp_path, stopping, capsys):

@@ -45,8 +45,9 @@ def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, c
     rows = table(out)
     assert "torch (missing)" in rows["srgan"]
     assert "missing" not in rows["bicubic"]
-    networks = "espcn, fsrcnn, neural-enhance, neural-enhance-repair, photo, srgan, srresnet, unet"
-    assert f'for {networks}: pip install "srkit[torch]"' in out
+    networks = "espcn, fsrcnn, neural-enhance, neural-enhance-repair, photo, srgan, srresnet"
+    others = "unet, unet-repair, vsr, vsr-small"
+    assert f'for {networks}, {others}: pip install "srkit[torch]"' in out
 
 
 def test_a_broken_plugin_is_listed_with_its_cause(monkeypatch, capsys):

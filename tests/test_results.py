@@ -69,6 +69,46 @@ def test_unet_is_truer_than_bicubic_and_perceptually_nearer_than_srresnet(
     assert unet.st_lpips < srresnet.st_lpips
 
 
+def test_vsr_is_truer_than_srresnet_frame_by_frame_and_flickers_less(data_folder) -> None:
+    paths = sorted(data_folder("video/calendar").iterdir())[2:7]
+    sharp = [srkit.read_image(path).pixels[:320, :400] for path in paths]
+    small = [srkit.imresize(frame, 1 / 4) for frame in sharp]
+    made = {
+        name: list(srkit.load(name, scale=4).upscale_frames(small))
+        for name in ("bicubic", "srresnet", "vsr", "vsr-small")
+    }
+    psnr = {
+        name: np.mean([srkit.metrics.psnr(*pair, crop=4) for pair in zip(sharp, own, strict=True)])
+        for name, own in made.items()
+    }
+    flicker = {name: srkit.metrics.flicker(sharp, made[name]) for name in ("srresnet", "vsr")}
+    assert psnr["vsr"] > psnr["bicubic"] + 1.15
+    assert psnr["vsr-small"] > psnr["bicubic"] + 1.05
+    assert psnr["vsr"] > psnr["srresnet"] + 0.03
+    assert flicker["vsr"] < flicker["srresnet"]
+
+
+def test_unet_repair_sharpens_poor_photos(data_folder, tmp_path) -> None:
+    pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
+    pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
+    from srkit.adapters.pytorch.stlpips import StLpips
+    from srkit.training.pairs import write_pairs
+    from srkit.training.recipe import RECIPES
+
+    # The photos that the shipped weights never saw, as docs/results.md has them, but smaller.
+    write_pairs(data_folder("photos"), tmp_path, RECIPES["unet-repair"], 1, side=240)
+    model, distance = srkit.load("unet-repair"), StLpips("alex").distance
+    gains = []
+    for path in sorted((tmp_path / "HR").iterdir()):
+        photo = srkit.read_image(path).pixels
+        poor = srkit.read_image(tmp_path / "LR" / "x1" / path.name).pixels
+        made = model.upscale(poor)
+        psnr = [srkit.metrics.psnr(photo, x, channel="rgb") for x in (poor, made)]
+        gains.append((psnr[1] - psnr[0], distance(photo, poor) - distance(photo, made)))
+    assert np.mean([psnr for psnr, _ in gains]) > 0.3
+    assert np.mean([nearer for _, nearer in gains]) > 0.01
+
+
 def test_unet_in_little_memory_is_at_most_a_level_off_where_tiles_meet(caplog) -> None:
     from skimage import data
 

@@ -317,3 +317,18 @@ def test_a_card_without_a_radius_needs_an_upscaler_that_knows_it():
 
     with pytest.raises(OptionError, match="states no radius for x2"):
         Unknown().upscale(noise((4, 4)))
+
+
+class Recentred(Nearest):
+    """What its tiles give is far below black, until it is refined."""
+
+    def run(self, tiles):
+        return super().run(tiles) - 5
+
+    def refine(self, made, given, top):
+        made += 5
+
+
+def test_what_is_refined_is_clipped_only_then():
+    image = noise((5, 6, 3), "uint8")
+    np.testing.assert_array_equal(Recentred().upscale(image), Nearest().upscale(image))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srkit.errors import OptionError
+from srkit.imaging import zarrs
 from srkit.imaging.files import SUFFIXES
 
 # Endings of files that are read, and of what is written for them.
@@ -65,7 +66,8 @@ class Task:
 
 def is_picture(output: Path) -> bool:
     """Whether an output is the name of a picture, not of a folder."""
-    return output.suffix.lower() in KEPT and not output.is_dir()
+    suffix = output.suffix.lower()
+    return suffix == zarrs.SUFFIX or (suffix in KEPT and not output.is_dir())
 
 
 def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], list[Failure]]:
@@ -87,7 +89,7 @@ def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], lis
     sources: dict[str, Source] = {}
     failures: list[Failure] = []
     for given in inputs:
-        if given.is_dir():
+        if given.is_dir() and not zarrs.is_store(given):
             found = [
                 Source(path, path.parent.relative_to(given), named=False)
                 for path in _walk(given, output, failures)
@@ -116,8 +118,11 @@ def _walk(folder: Path, output: Path | None, failures: list[Failure]) -> Iterato
         folders[:] = sorted(
             name for name in folders if name[0] != "." and _key(here / name) != avoided
         )
-        for name in sorted(files):
-            if name[0] != "." and Path(name).suffix.lower() in KEPT:
+        stores = [name for name in folders if zarrs.is_store(here / name)]
+        folders[:] = [name for name in folders if name not in stores]
+        pictures = [name for name in files if Path(name).suffix.lower() in KEPT]
+        for name in sorted(pictures + stores):
+            if name[0] != ".":
                 yield here / name
 
 
@@ -187,7 +192,7 @@ def _refuse_collisions(tasks: dict[str, Task]) -> None:
 
 
 def _ending(path: Path) -> str:
-    kept = KEPT.get(path.suffix.lower(), ".png")
+    kept = KEPT.get(path.suffix.lower(), zarrs.SUFFIX if zarrs.is_store(path) else ".png")
     # As it is written in the name: .JPG stays .JPG.
     return path.suffix if kept == path.suffix.lower() else kept
 

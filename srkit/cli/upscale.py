@@ -21,7 +21,7 @@ from srkit.cli.console import (
 )
 from srkit.cli.plan import Failure, Task, assign, find, is_picture
 from srkit.errors import NotByRowsError, OptionError, SrkitError
-from srkit.imaging import rows
+from srkit.imaging import row_files, zarrs
 from srkit.imaging.files import MAX_PIXELS, SUFFIXES, check_fits
 from srkit.upscaler import LONGEST_SIDE, Progress, Upscaler
 
@@ -76,7 +76,7 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=MAX_PIXELS,
         metavar="N",
-        help="refuse inputs with more, but TIFF that becomes TIFF by rows (default: %(default)s)",
+        help="refuse inputs with more, but files that are upscaled by rows (default: %(default)s)",
     )
 
 
@@ -152,12 +152,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_single(output: Path, args: argparse.Namespace) -> None:
     """Check that an output that names a picture makes sense."""
-    if len(args.inputs) > 1 or args.inputs[0].is_dir():
+    if len(args.inputs) > 1 or _is_folder(args.inputs[0]):
         raise OptionError(f"-o {output} names a picture; for several inputs name a folder")
     if args.format:
         raise OptionError(f"-o {output} names the format already; leave --format out")
     if output.suffix.lower().lstrip(".") not in FORMATS:
         raise OptionError(f"-o {output}: this format is not written, but {', '.join(FORMATS)} are")
+
+
+def _is_folder(given: Path) -> bool:
+    return given.is_dir() and not zarrs.is_store(given)
 
 
 def _upscale_all(
@@ -226,11 +230,11 @@ def _upscale(task: Task, upscaler: Upscaler, args: argparse.Namespace, progress:
 def _upscale_by_rows(
     task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress
 ) -> bool:
-    """Upscale a TIFF that is too large to be read whole; False if it is not, or has to be."""
+    """Upscale a file that is too large to be read whole; False if it is not, or has to be."""
     exact = args.width or args.height or args.consistent
-    if exact or task.target.suffix.lower() not in rows.SUFFIXES:
+    if exact or task.target.suffix.lower() not in row_files.SUFFIXES:
         return False
-    if (stated := rows.size_of(task.source)) is None:
+    if (stated := row_files.size_of(task.source)) is None:
         return False
     height, width, depth = stated
     pixels, memory = height * width, args.memory or upscaler.available_memory()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -21,7 +23,7 @@ from PIL import (
 )
 from PIL import Image as PILImage
 
-from srkit.errors import ImageError, ImageTooLargeError
+from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, SrkitError
 from srkit.imaging import exif, pil, xmp
 from srkit.imaging.image import Metadata
 from srkit.imaging.pil import Mode
@@ -48,6 +50,22 @@ class Decoded:
     pixels: NDArray[Any]
     metadata: Metadata
     orientation: int
+
+
+@contextmanager
+def naming(path: Path, kind: str) -> Iterator[None]:
+    """Name the file in errors, whatever its decoder raises."""
+    try:
+        yield
+    except SrkitError as error:
+        raise type(error)(f"{path}: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Decoders raise anything at all when a file is damaged.
+        raise CorruptFileError(
+            f"{path}: the {kind} file is truncated or damaged: {error}"
+        ) from error
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:

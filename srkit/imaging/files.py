@@ -11,9 +11,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import CorruptFileError, ImageError, OptionError, SrkitError
-from srkit.imaging import decode, exif, pil, png, tiff, xmp
-from srkit.imaging.atomic import replacing
+from srkit.errors import CorruptFileError, ImageError, OptionError
+from srkit.imaging import decode, exif, pil, png, tiff, xmp, zarrs
+from srkit.imaging.atomic import replacing, replacing_folder
+from srkit.imaging.decode import naming
 from srkit.imaging.image import Image, Metadata
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 MAX_PIXELS = 2**28  # 268 million: a picture of 16384 x 16384, 805 MB of 8-bit RGB
 
 # Endings of files that are read and written.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".zarr")
 
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _JPEG_MARKER = 65533  # most bytes that one JPEG marker segment holds
@@ -47,6 +48,7 @@ _FORMATS = {
     "WEBP": _Format(_COLOUR, max_side=16383, quality=True),
     "AVIF": _Format(_COLOUR, max_side=65535, quality=True),
     "BMP": _Format(("L", "RGB"), profile=False),
+    "ZARR": _Format(("L", "RGB", "RGBA"), ("uint8", "uint16", "float32")),
 }
 _SUFFIXES = {
     ".png": "PNG",
@@ -57,14 +59,16 @@ _SUFFIXES = {
     ".webp": "WEBP",
     ".avif": "AVIF",
     ".bmp": "BMP",
+    ".zarr": "ZARR",
 }
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
     """Read an image file.
 
-    PNG, JPEG, TIFF, WebP, AVIF, BMP and GIF; the content decides, not the
-    suffix. EXIF orientation is applied to the pixels and the tag reset.
+    PNG, JPEG, TIFF, WebP, AVIF, BMP and GIF, and Zarr stores, which are folders; the
+    content decides, not the suffix. EXIF orientation is applied to the pixels and the tag
+    reset.
 
     Parameters
     ----------
@@ -93,6 +97,8 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         If it has more than `max_pixels`.
     CorruptFileError
         If it is truncated or damaged.
+    UnsafeFileError, MissingDependencyError
+        If a Zarr store is packed by what could run code, or zarr is not installed.
 
     Notes
     -----
@@ -113,23 +119,17 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
         raise OptionError(f"max_pixels is a positive whole number, not {max_pixels!r}")
     path = Path(path)
+    if zarrs.is_store(path):
+        with naming(path, "Zarr"):
+            return zarrs.read(path, max_pixels)
     with path.open("rb") as file:
         kind = _sniff(file.read(256), path)
-        try:
+        with naming(path, kind):
             if kind == "TIFF":
                 decoded = tiff.read(file, max_pixels)
             else:
                 decoded = decode.read(file, kind, max_pixels)
             return _upright(decoded)
-        except SrkitError as error:
-            raise type(error)(f"{path}: {error}") from error
-        except MemoryError:
-            raise
-        except Exception as error:
-            # Decoders raise anything at all when a file is damaged.
-            raise CorruptFileError(
-                f"{path}: the {kind} file is truncated or damaged: {error}"
-            ) from error
 
 
 def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
@@ -137,7 +137,7 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
 
     Profile, EXIF, XMP and DPI are kept where the format has a place for them;
     size tags are corrected, orientation is 1, thumbnails are dropped. TIFF
-    loses maker notes, which cannot be moved safely, and BMP all but the DPI.
+    loses maker notes, which cannot be moved safely, BMP all but the DPI, and Zarr all.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
         far beyond [0, 1], they were not meant so, and are refused.
     path
         The suffix names the format: .png, .jpg, .jpeg, .tif, .tiff, .webp,
-        .avif or .bmp. An existing file is replaced.
+        .avif, .bmp or .zarr. An existing file is replaced.
     quality
         1 to 100. JPEG and AVIF have 95 by default, with chroma at full
         resolution. WebP is lossless unless a quality is given, since lossy WebP
@@ -177,6 +177,10 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
     )
     if kind == "JPEG":
         _check_jpeg_metadata(metadata)
+    if kind == "ZARR":
+        with replacing_folder(path) as folder:
+            zarrs.write(folder, pixels, metadata)
+        return
     with replacing(path) as file:
         if kind == "PNG":
             file.write(png.encode(pixels, metadata))
@@ -279,7 +283,7 @@ def check_fits(image: Image, path: str | os.PathLike[str], shape: tuple[int, int
         )
     can, mode = _FORMATS[kind], image.metadata.mode
     if mode not in can.modes:
-        what = "CMYK" if mode == "CMYK" else "an alpha channel"
+        what = {"CMYK": "CMYK", "LA": "grey with an alpha channel"}.get(mode, "an alpha channel")
         advice = (
             "use TIFF or JPEG, or save image.to_pil().convert('RGB')"
             if mode == "CMYK"
@@ -296,6 +300,8 @@ def check_fits(image: Image, path: str | os.PathLike[str], shape: tuple[int, int
             f"{kind} as srkit writes it holds 8 bits, but the image has 16; use PNG or TIFF, or "
             "save srkit.Image((image.pixels / 257).round().astype('uint8'), image.metadata)"
         )
+    if kind == "ZARR":
+        zarrs.check_target(path)
     return kind
 
 

@@ -155,7 +155,7 @@ class Image:
         Parameters
         ----------
         path
-            Its suffix names the format: png, jpg, tif, webp, avif or bmp.
+            Its suffix names the format: png, jpg, tif, webp, avif, bmp or zarr.
         quality
             1 to 100, for JPEG, WebP and AVIF.
         """

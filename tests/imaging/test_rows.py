@@ -13,7 +13,7 @@ from PIL import Image as PILImage
 import srkit
 from srkit.cli import main
 from srkit.errors import CorruptFileError, ImageError, NotByRowsError, OptionError
-from srkit.imaging import rows, tiff
+from srkit.imaging import rows_tiff, tiff
 
 STRIPS = {"compression": "zlib", "predictor": True, "rowsperstrip": 7}
 LAYOUTS = {
@@ -178,11 +178,11 @@ def jpeg(path):
     PILImage.fromarray(noise((32, 32, 3))).save(path, compression="jpeg")
 
 
-def png(path):
-    PILImage.fromarray(noise((20, 10))).save(path, "PNG")
+def webp(path):
+    PILImage.fromarray(noise((20, 10))).save(path, "WEBP")
 
 
-@pytest.mark.parametrize("make", [turned, transparent, cmyk, jpeg, png])
+@pytest.mark.parametrize("make", [turned, transparent, cmyk, jpeg, webp])
 def test_what_is_not_done_by_rows_is_refused_and_says_so(tmp_path, make):
     make(tmp_path / "a.tif")
     with pytest.raises(NotByRowsError, match=r"a\.tif.*whole"):
@@ -198,8 +198,8 @@ def test_models_and_formats_that_need_it_whole_are_refused(tmp_path):
     source = written(tmp_path / "a.tif", noise((20, 10)))
     with pytest.raises(NotByRowsError, match="whole pictures"):
         Projecting().upscale_file(source, tmp_path / "b.tif")
-    with pytest.raises(NotByRowsError, match="only TIFF"):
-        dummies.Blur().upscale_file(source, tmp_path / "b.png")
+    with pytest.raises(NotByRowsError, match="only TIFF, PNG and Zarr"):
+        dummies.Blur().upscale_file(source, tmp_path / "b.jpg")
 
 
 def test_little_memory_is_refused_with_the_least(tmp_path):
@@ -269,8 +269,8 @@ def upscale(*arguments):
 
 def test_the_command_takes_large_files_by_rows_and_no_others(tmp_path, monkeypatch):
     seen = []
-    opened = rows.TiffRows.open
-    monkeypatch.setattr(rows.TiffRows, "open", lambda path: seen.append(path) or opened(path))
+    opened = rows_tiff.TiffRows.open
+    monkeypatch.setattr(rows_tiff.TiffRows, "open", lambda path: seen.append(path) or opened(path))
     source = written(tmp_path / "a.tif", noise((200, 100, 3)))
     assert upscale(source, "-o", tmp_path / "whole.tif") == 0
     assert not seen

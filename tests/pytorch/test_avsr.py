@@ -129,3 +129,18 @@ def test_weights_for_another_scale_or_network_are_refused(weights):
         AVSRUpscaler(card, 2, weights)
     with pytest.raises(WeightsError, match="no weights of AVSR"):
         build_avsr({"frames.weight": torch.zeros(1)})
+
+
+def test_colours_are_kept_though_what_the_network_makes_has_no_brightness_of_its_own():
+    """Before the projection it may lie anywhere; clipped there, yellow had turned grey."""
+    picture = np.full((24, 24, 3), (200, 200, 20), np.uint8)
+    picture[8:16] = (120, 180, 20)
+    net = AVSR(4, window=3, size=TINY)
+    with torch.no_grad():
+        for value in net.parameters():
+            value.zero_()
+        net.out.bias.fill_(-0.9)
+    card = srkit.load("vsr-small").card
+    made = AVSRUpscaler(card, 4, net.state_dict()).upscale(picture).astype(int)
+    for y, x in ((12, 12), (48, 48), (84, 84)):
+        assert np.abs(made[y, x] - picture[y // 4, x // 4]).max() <= 3

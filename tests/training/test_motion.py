@@ -56,6 +56,17 @@ def test_a_pan_moves_every_frame_by_as_much():
     np.testing.assert_allclose(made[8:-8, 8:-8, 2], still[8:-8, 8:-8, 2], atol=1e-2)
 
 
+def test_half_of_all_windows_move_by_less_than_a_pixel_a_frame():
+    def speed(seed):
+        steps = [np.diff(frames(r, 2, seed, **vars(Motion(exposure=0)))) for r in ramps]
+        return np.median(np.hypot(*(step[8:-8, 8:-8] for step in steps)))
+
+    ramps = ramp(1, 0), ramp(0, 1)
+    speeds = [speed(seed) for seed in range(60)]
+    assert 0.2 < np.median(speeds) < 1
+    assert 1 < np.quantile(speeds, 0.9) < 6
+
+
 def test_a_zoom_is_about_the_middle():
     made = frames(ramp(0, 1), zoom=0.02)
     widths = made[32, -1] - made[32, 0]

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from srkit.adapters.luma_weights import espcn_scale, looks_like_espcn, looks_like_fsrcnn
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
+from srkit.adapters.pytorch.network import Network
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
-from srkit.errors import WeightsError
+from srkit.errors import OptionError, WeightsError
+from srkit.registry import missing_packages
 
 
 class LumaUpscaler(TorchUpscaler):
@@ -28,6 +31,14 @@ class LumaUpscaler(TorchUpscaler):
         A checkpoint or a ``.safetensors`` file, or its tensors.
     device, precision
         See `TorchUpscaler`.
+    runtime
+        ``"torch"``, ``"openvino"``, which runs float32 on a CPU, or ``"auto"``: OpenVINO where it
+        is installed and the card names it. Where it cannot take the network, torch runs it.
+
+    Raises
+    ------
+    OptionError
+        If OpenVINO is asked for on another device or in another precision.
     """
 
     def __init__(
@@ -38,11 +49,34 @@ class LumaUpscaler(TorchUpscaler):
         *,
         device: str = "auto",
         precision: str = "auto",
+        runtime: str = "auto",
     ) -> None:
+        self._asked = runtime
         tensors = read_checkpoint(weights).tensors if isinstance(weights, Path) else weights
         build = build_espcn if looks_like_espcn(tensors) else build_fsrcnn
         net = build(tensors, scale)
         super().__init__(card, scale, net, device=device, precision=precision)
+        if runtime == "openvino" and not self._may_take_openvino(self._fast.dtype):
+            raise OptionError(
+                f"OpenVINO runs float32 on a CPU, not {self.precision} on {self._device}; "
+                "choose device='cpu' and precision='float32', or runtime='torch'"
+            )
+
+    def _network(self, net: nn.Module, dtype: torch.dtype) -> Network:
+        if not self._may_take_openvino(dtype):
+            return super()._network(net, dtype)
+        # Only where it is wanted: torch alone does without it.
+        from srkit.adapters.openvino.network import OpenVINONetwork
+
+        return OpenVINONetwork(net, self._channels, self.card.multiple, self.scale)
+
+    def _may_take_openvino(self, dtype: torch.dtype) -> bool:
+        wanted = self._asked == "openvino" or (
+            self._asked == "auto"
+            and "openvino" in self.card.others
+            and not missing_packages("openvino")
+        )
+        return wanted and self._device.type == "cpu" and dtype == torch.float32
 
 
 def build_espcn(tensors: Mapping[str, Tensor], scale: int | None = None) -> ESPCN:

@@ -1,0 +1,154 @@
+"""A torch network as OpenVINO runs it on the CPU: tiles, strips with a halo, and what they cost."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import openvino
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from srkit.adapters.onnx.writing import network
+from srkit.adapters.pytorch.network import Network
+from srkit.adapters.pytorch.receptive import receptive_radius
+from srkit.adapters.pytorch.streaming import Cost
+from srkit.errors import SrkitError
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+
+
+class OpenVINONetwork(Network):
+    """A network in float32 on OpenVINO, and on torch where OpenVINO cannot take it.
+
+    It is compiled when it first runs. OpenVINO remembers nothing between two strips, so strips
+    get a halo, which is computed twice: this pays where the receptive field is small.
+
+    Parameters
+    ----------
+    net
+        The network. It belongs to this object from here on.
+    channels, multiple, scale
+        Channels of its input, of what the sides of that are multiples, and its factor.
+    """
+
+    def __init__(self, net: nn.Module, channels: int, multiple: int, scale: int) -> None:
+        super().__init__(net, torch.device("cpu"), torch.float32, channels, multiple)
+        self._scale = scale
+        self._halo = -(-receptive_radius(self.graph) // multiple) * multiple
+        self._lock = threading.Lock()
+        # Threads that compute at the moment.
+        self._inside = 0
+
+    @functools.cached_property
+    def _compiled(self) -> Any:
+        """OpenVINO's form of it, for any size; None, with a line in the log, if there is none."""
+        try:
+            written = network(self.graph, self._channels, self._scale, {})
+            core = openvino.Core()
+            model = core.read_model(io.BytesIO(written.SerializeToString()))
+            hints = {
+                "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+                # Else bfloat16 on CPUs that have units for it.
+                "INFERENCE_PRECISION_HINT": "f32",
+            }
+            return core.compile_model(model, "CPU", hints)
+        except (SrkitError, RuntimeError) as error:
+            log.warning("OpenVINO cannot take the network, which runs on torch: %s", error)
+            return None
+
+    @property
+    def runs_on_openvino(self) -> bool:
+        """Whether OpenVINO took it; compiles it."""
+        return self._compiled is not None
+
+    @functools.cached_property
+    def cost(self) -> Cost:
+        """Memory that strips take."""
+        if self._compiled is None:
+            return super().cost
+        # Torch's figure is more than twice what OpenVINO took of ESPCN, whose layers it fuses.
+        pixel = self.bytes_per_pixel
+        return Cost(column=2 * self._halo * pixel, pixel=pixel)
+
+    def run(self, tiles: Floats) -> Floats:
+        """See `Network.run`."""
+        if self._compiled is None:
+            return super().run(tiles)
+        with self._running():
+            return self._made(tiles)
+
+    def _made(self, tiles: Floats) -> Floats:
+        request = self._compiled.create_infer_request()
+        try:
+            request.infer([np.ascontiguousarray(tiles.transpose(0, 3, 1, 2))], share_inputs=True)
+        except RuntimeError as error:
+            if "alloc" not in str(error).lower():
+                raise
+            message = str(error).splitlines()[0]
+        else:
+            made: Floats = request.get_output_tensor().data.transpose(0, 2, 3, 1).copy()
+            return made
+        # Raised outside the handler, whose traceback would keep arrays alive.
+        raise MemoryError(message)
+
+    def rows(self, strips: Iterable[Floats]) -> Iterator[Floats]:
+        """See `Network.rows`."""
+        if self._compiled is None:
+            yield from super().rows(strips)
+            return
+        with self._running():
+            yield from self._rows_with_halo(strips)
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """Let go of OpenVINO's memory when the last of the threads inside leaves.
+
+        Else it keeps the memory of the largest tile; and it refuses to let go while it computes.
+        """
+        with self._lock:
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._compiled.release_memory()
+
+    def _rows_with_halo(self, strips: Iterable[Floats]) -> Iterator[Floats]:
+        window: Floats = np.empty(0, np.float32)
+        # Rows of the window whose result was given.
+        done = 0
+        for strip, last in _and_whether_last(strips):
+            window = np.concatenate([window, strip], axis=1) if window.size else strip
+            known = max(done, window.shape[1] - (0 if last else self._halo))
+            if known > done:
+                yield self._made(window)[:, self._scale * done : self._scale * known]
+            above = max(0, known - self._halo)
+            window, done = window[:, above:].copy(), known - above
+
+
+def _and_whether_last(strips: Iterable[Floats]) -> Iterator[tuple[Floats, bool]]:
+    """Each strip, and whether it is the last.
+
+    Examples
+    --------
+    >>> [last for _, last in _and_whether_last([np.zeros(1, np.float32)] * 3)]
+    [False, False, True]
+    """
+    strips = iter(strips)
+    held = next(strips, None)
+    while held is not None:
+        following = next(strips, None)
+        yield held, following is None
+        held = following

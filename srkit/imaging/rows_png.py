@@ -1,0 +1,180 @@
+"""Rows of a PNG file, which libvips decodes from top to bottom."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.errors import CorruptFileError, NotByRowsError
+from srkit.imaging import decode
+from srkit.imaging.decode import naming
+from srkit.imaging.image import Metadata
+from srkit.imaging.png import GREY, RGB, SIGNATURE, chunk
+from srkit.imaging.rows import Rows
+
+_CHANNELS = {GREY: 1, RGB: 3, 3: 1, 4: 2, 6: 4}  # by colour type; a palette's is an index
+# Chunks of pixels, which alone are large.
+_PIXELS = b"IDAT", b"fdAT"
+_READ = 2**20  # bytes of a chunk read at a time
+
+
+class _Header(NamedTuple):
+    """The chunk IHDR (PNG specification, 11.2.1)."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    compression: int
+    filter: int
+    interlace: int
+
+    def packed(self) -> bytes:
+        return struct.pack(">IIBBBBB", *self)
+
+
+class PngRows(Rows):
+    """The picture of a PNG file.
+
+    Rows above those read last take a new start from the top.
+
+    Attributes
+    ----------
+    starts
+        How often reading began at the top.
+
+    Raises
+    ------
+    NotByRowsError
+        If the picture is of a kind that is read whole, or pyvips is not installed.
+    ImageError, CorruptFileError
+        As `read_image`.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        header = _header(file)
+        chunks = _described(file)
+        _refuse_whole(header, chunks)
+        metadata = _metadata(header, chunks)
+        shape = header.height, header.width, _CHANNELS[header.colour]
+        stored = np.dtype(f"u{header.depth // 8}")
+        super().__init__(path, "PNG", shape, stored, metadata, 1)
+        self._region: Any = None
+        self._next = self.starts = 0
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        """Open a file; errors name it. All of it is read once, for its checksums."""
+        try:
+            import pyvips  # noqa: F401
+        except (ImportError, OSError) as error:  # OSError: it finds no libvips
+            raise NotByRowsError(
+                f"{path}: PNG is read by rows by pyvips, which is not installed (pip install "
+                '"srkit[vips]"), or has to be read whole'
+            ) from error
+        with naming(path, "PNG"), path.open("rb") as file:
+            picture = cls(file, path)
+        try:
+            yield picture
+        finally:
+            picture.close()
+
+    def decode(self, first: int, last: int) -> NDArray[Any]:
+        """See `Rows.decode`."""
+        if self._region is None or first < self._next:
+            self._start()
+        data = self._region.fetch(0, first, self.shape[1], last - first)
+        self._next = last
+        return np.frombuffer(data, self.dtype).reshape(last - first, *self.shape[1:])
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._region = None
+
+    def _start(self) -> None:
+        import pyvips  # an extra
+
+        picture = pyvips.Image.pngload(str(self._path), access="sequential", fail_on="error")
+        self._region = pyvips.Region.new(picture)
+        self.starts += 1
+
+
+def size_of(path: Path) -> tuple[int, int, int]:
+    """Height, width and bytes a pixel that a PNG file states; raises anything at all."""
+    with path.open("rb") as file:
+        header = _header(file)
+    depth = math.ceil(header.depth * _CHANNELS[header.colour] / 8)
+    return header.height, header.width, depth
+
+
+def _header(file: BinaryIO) -> _Header:
+    """Read IHDR, which comes first, and leave the file behind it."""
+    file.seek(0)
+    start = file.read(len(SIGNATURE) + 8 + 13)
+    if start[:8] != SIGNATURE or start[12:16] != b"IHDR" or len(start) < 29:
+        raise CorruptFileError("the PNG file has no header")
+    file.read(4)  # its checksum, which libvips looks at
+    return _Header(*struct.unpack(">IIBBBBB", start[16:29]))
+
+
+def _described(file: BinaryIO) -> list[tuple[bytes, bytes]]:
+    """Names and contents of all chunks but pixels. Of pixels the checksums are looked at.
+
+    libvips passes over wrong ones, and would tell of a damaged row only when it comes to it.
+    """
+    chunks = []
+    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+        length, name = struct.unpack(">I4s", head)
+        left, crc, parts = length, zlib.crc32(name), []
+        while left and (part := file.read(min(left, _READ))):
+            left, crc = left - len(part), zlib.crc32(part, crc)
+            if name not in _PIXELS:
+                parts.append(part)
+        stated = file.read(4)
+        if left or len(stated) < 4:
+            raise CorruptFileError("the PNG file is truncated: part of the picture is missing")
+        if name in _PIXELS and stated != struct.pack(">I", crc):
+            raise CorruptFileError("the PNG file is damaged: a checksum is wrong")
+        if name not in _PIXELS:
+            chunks.append((name, b"".join(parts)))
+    return chunks
+
+
+def _refuse_whole(header: _Header, chunks: list[tuple[bytes, bytes]]) -> None:
+    """Refuse what only reading whole can do."""
+    reason = None
+    if header.colour in (4, 6) or any(name == b"tRNS" for name, _ in chunks):
+        # Colour under transparent pixels comes from visible ones, however far away.
+        reason = "transparency"
+    elif header.colour not in (GREY, RGB) or header.depth not in (8, 16):
+        reason = "a palette or packed bits"
+    elif header.interlace:
+        reason = "interlaced rows"
+    elif any(name == b"acTL" for name, _ in chunks):
+        reason = "several frames"
+    if reason:
+        raise NotByRowsError(f"a picture with {reason} has to be read whole")
+
+
+def _metadata(header: _Header, chunks: list[tuple[bytes, bytes]]) -> Metadata:
+    """What `read_image` makes of the chunks: that of a picture of one pixel which has them."""
+    one = header._replace(width=1, height=1)
+    pixel = bytes(1 + _CHANNELS[header.colour] * header.depth // 8)
+    parts = [(b"IHDR", one.packed()), *chunks, (b"IDAT", zlib.compress(pixel)), (b"IEND", b"")]
+    small = SIGNATURE + b"".join(chunk(name, data) for name, data in parts)
+    decoded = decode.read(io.BytesIO(small), "PNG", 1)
+    if decoded.orientation != 1:
+        raise NotByRowsError(
+            f"a picture that is stored turned ({decoded.orientation}) has to be read whole"
+        )
+    return decoded.metadata

@@ -1,0 +1,238 @@
+"""Pictures in Zarr stores, folders that hold arrays in chunks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.errors import CorruptFileError, ImageError, MissingDependencyError, UnsafeFileError
+from srkit.imaging import decode
+from srkit.imaging.image import Image, Metadata
+from srkit.imaging.pil import Mode
+
+if TYPE_CHECKING:
+    import zarr
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".zarr"
+# Files that make a folder an array or a group: of version 3, then of version 2.
+_V3, _V2_ARRAY, _V2_GROUP = "zarr.json", ".zarray", ".zgroup"
+_MODES: dict[int, Mode] = {1: "L", 3: "RGB", 4: "RGBA"}
+_LARGEST_CHUNK = 2**28  # pixels, where that is more than there are
+_STRIP_BYTES = 2**20
+# What packs bytes and changes numbers. Others, such as pickle, run code, or hold no numbers.
+_CODECS = {
+    *("bytes", "transpose", "sharding_indexed", "crc32c", "blosc", "gzip", "zlib", "zstd"),
+    *("lz4", "bz2", "lzma", "delta", "shuffle", "bitround", "fixedscaleoffset", "quantize"),
+    *("crc32", "adler32", "fletcher32", "jenkins_lookup3", "astype", "packbits"),
+}
+
+
+def is_store(path: Path) -> bool:
+    """Whether a path is that of a Zarr store, or of an array or a group inside one."""
+    markers = (_V3, _V2_ARRAY, _V2_GROUP)
+    return path.is_dir() and (
+        path.suffix.lower() == SUFFIX or any((path / name).is_file() for name in markers)
+    )
+
+
+def require() -> None:
+    """Check that zarr is there."""
+    try:
+        import zarr  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            'Zarr stores need zarr, which is not installed: pip install "srkit[zarr]"'
+        ) from error
+
+
+def open_array(path: Path) -> zarr.Array[Any]:
+    """Open the picture of a store, and read nothing of it.
+
+    Returns
+    -------
+    zarr.Array
+        ``(H, W)``, or ``(H, W, C)`` of 1, 3 or 4 channels; uint8, uint16 or float.
+
+    Raises
+    ------
+    ImageError
+        If there is a group, or an array of another kind.
+    UnsafeFileError
+        If its chunks are packed by something that could run code.
+    CorruptFileError
+        If there is no array.
+    MissingDependencyError
+        If zarr is not installed.
+    """
+    require()
+    import zarr  # an extra, and slow to import
+
+    _check_codecs(_stated(path))
+    array = zarr.open_array(path, mode="r")
+    shape, dtype = array.shape, np.dtype(array.dtype)
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in _MODES):
+        raise ImageError(
+            f"a Zarr array of shape {shape} is not a picture: (H, W), or (H, W, C) of 1, 3 or "
+            "4 channels, was expected"
+        )
+    if dtype.name not in ("uint8", "uint16", "float16", "float32", "float64"):
+        raise ImageError(f"a Zarr array of {dtype} is not supported; use uint8, uint16 or float32")
+    if not math.prod(shape):
+        raise ImageError(f"the image is empty: its shape is {shape}")
+    if math.prod(array.chunks[:2]) > max(_LARGEST_CHUNK, math.prod(shape[:2])):
+        raise ImageError(f"chunks of {array.chunks} are far larger than the picture, {shape}")
+    return array
+
+
+def size_of(path: Path) -> tuple[int, int, int]:
+    """Height, width and bytes a pixel that a store states; raises anything at all."""
+    array = open_array(path)
+    height, width = array.shape[:2]
+    return height, width, math.prod(array.shape[2:]) * np.dtype(array.dtype).itemsize
+
+
+def metadata_of(array: zarr.Array[Any]) -> Metadata:
+    """What the shape says; stores say nothing more that srkit knows of."""
+    return Metadata(_MODES[array.shape[2] if array.ndim == 3 else 1], format="ZARR")
+
+
+def read(path: Path, max_pixels: int) -> Image:
+    """Read a picture whole; see `read_image`.
+
+    Raises
+    ------
+    ImageTooLargeError
+        If it has more than `max_pixels`.
+    """
+    array = open_array(path)
+    height, width = array.shape[:2]
+    decode.check_size(width, height, max_pixels)
+    pixels = plain(array[:])
+    return Image(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels, metadata_of(array))
+
+
+def plain(pixels: Any) -> NDArray[Any]:
+    """Pixels in this machine's byte order, floats as float32."""
+    pixels = np.asarray(pixels)
+    if pixels.dtype.kind == "f":
+        return np.ascontiguousarray(pixels, np.float32)
+    return np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+
+
+def write_rows(
+    folder: Path,
+    strips: Iterator[NDArray[Any]],
+    metadata: Metadata,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> None:
+    """Write an array into an empty folder, of strips that come one by one.
+
+    Of the version and the packing that zarr is configured for: by default 3 and Zstandard.
+
+    Parameters
+    ----------
+    strips
+        `rows_per_strip` rows ``(h, W, C)`` each, from top to bottom; fewer in the last. A
+        strip becomes a chunk.
+    metadata
+        Of which a store holds nothing.
+    shape, dtype
+        Of the whole picture: ``(H, W)`` or ``(H, W, C)``.
+    """
+    import zarr
+
+    if metadata.icc or metadata.exif or metadata.xmp or metadata.dpi:
+        log.warning("Zarr holds no colour profile, EXIF, XMP or resolution; they were left out")
+    rows = rows_per_strip(shape, dtype)
+    array = zarr.create_array(
+        store=folder, shape=shape, chunks=(rows, *shape[1:]), dtype=dtype, overwrite=True
+    )
+    at = 0
+    for strip in strips:
+        array[at : at + len(strip)] = strip.reshape(len(strip), *shape[1:])
+        at += len(strip)
+
+
+def write(folder: Path, pixels: NDArray[Any], metadata: Metadata) -> None:
+    """Write a picture ``(H, W)`` or ``(H, W, C)`` into an empty folder, as `write_rows`."""
+    rows = rows_per_strip(pixels.shape, pixels.dtype)
+    strips = (pixels[first : first + rows] for first in range(0, len(pixels), rows))
+    write_rows(folder, strips, metadata, pixels.shape, pixels.dtype)
+
+
+def rows_per_strip(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Rows that take some megabyte: fewer chunks than TIFF has strips, as each is a file."""
+    return min(shape[0], max(1, _STRIP_BYTES // (math.prod(shape[1:]) * dtype.itemsize)))
+
+
+def check_target(path: Path) -> None:
+    """Refuse to write in the place of a folder that is no store."""
+    require()
+    if path.is_dir() and any(path.iterdir()) and not _kind(path):
+        raise ImageError(f"{path} is a folder that is no Zarr store: it is not replaced")
+
+
+def _stated(path: Path) -> dict[str, Any]:
+    """What an array says about itself."""
+    kind = _kind(path)
+    if kind is None:
+        raise CorruptFileError(f"there is no Zarr array: neither {_V3} nor {_V2_ARRAY} is there")
+    if kind == "group":
+        found = [os.fspath(inside.relative_to(path)) for inside in _arrays(path)]
+        advice = f"name one of them, such as {path / found[0]}" if found else "without any array"
+        raise ImageError(f"a Zarr group of arrays, not a picture; {advice}")
+    stated: dict[str, Any] = _json(path / (_V3 if (path / _V3).is_file() else _V2_ARRAY))
+    return stated
+
+
+def _kind(path: Path) -> str | None:
+    """``"array"``, ``"group"``, or None for a folder that is neither."""
+    if (path / _V3).is_file():
+        return "array" if _json(path / _V3).get("node_type") == "array" else "group"
+    if (path / _V2_ARRAY).is_file():
+        return "array"
+    return "group" if (path / _V2_GROUP).is_file() else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    stated = json.loads(path.read_bytes())
+    return stated if isinstance(stated, dict) else {}
+
+
+def _arrays(group: Path) -> Iterator[Path]:
+    """Arrays in a group and the groups in it; folders of chunks are not looked into."""
+    for inside in sorted(path for path in group.iterdir() if path.is_dir()):
+        if (kind := _kind(inside)) == "array":
+            yield inside
+        elif kind == "group":
+            yield from _arrays(inside)
+
+
+def _check_codecs(stated: dict[str, Any]) -> None:
+    for name in _codecs(stated):
+        if name.removeprefix("numcodecs.").lower() not in _CODECS:
+            raise UnsafeFileError(f"chunks are packed by {name!r}, which srkit does not trust")
+
+
+def _codecs(stated: dict[str, Any]) -> Iterator[str]:
+    """Names of what packs the chunks, also inside shards."""
+    old = [stated.get("compressor"), *(stated.get("filters") or [])]
+    yield from (str(codec["id"]) for codec in old if codec)
+    for key in ("codecs", "index_codecs"):
+        for codec in stated.get(key) or []:
+            if isinstance(codec, str):
+                yield codec
+            else:
+                yield str(codec["name"])
+                yield from _codecs(codec.get("configuration") or {})
