@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_a_network_with_attention_conforms(check, file):
     check(lambda: srkit.load(path, device="cpu"))
 
 
-def test_where_memory_is_too_little_a_network_with_attention_runs_in_blended_tiles(file):
+def test_where_memory_is_too_little_a_network_with_attention_runs_in_blended_tiles(file, caplog):
     model = srkit.load(file(state("swinir")))
     image = np.random.default_rng(1).random((150, 170, 3)).astype(np.float32)
     whole = model.upscale(image)
@@ -110,6 +111,10 @@ def test_where_memory_is_too_little_a_network_with_attention_runs_in_blended_til
     tiled = model.upscale(image, memory=int(model.bytes_per_pixel * 130**2))
     assert len(sides) > 1
     assert max(height * width for height, width in sides) <= 130**2
+    # How far it sees nobody knows: no number of pixels is told for that, but for the halo.
+    (told,) = caplog.messages
+    assert "the whole picture, all of which it may look at" in told
+    assert re.findall(r"\d+", told) == ["48"]
     apart = np.abs(tiled - whole)
     # Windows lie elsewhere in each tile; what it makes is otherwise the same.
     assert 0 < apart.mean() < 0.05 * whole.std()
