@@ -176,6 +176,17 @@ def test_srkits_own_networks_are_recognised_first(file, monkeypatch):
     assert srkit.load(path).card.summary == "SRResNet weights from mine.pth."
 
 
+@pytest.mark.parametrize(
+    ("name", "why"), [("swinir", "TraceError.*control flow"), ("fdncnn", "4 channels.* got 3")]
+)
+def test_what_cannot_become_onnx_says_what_stands_against_it(name, why, file, tmp_path):
+    pytest.importorskip("onnxruntime", reason="needs pip install 'srkit[onnx]'")
+    pytest.importorskip("onnx", reason="needs pip install 'srkit[onnx]'")
+    with pytest.raises(OptionError, match=rf"mine cannot become ONNX.*layer by layer \(.*{why}"):
+        srkit.export(file(state(name)), tmp_path / "mine.onnx")
+    assert not (tmp_path / "mine.onnx").exists()
+
+
 # --- what is refused ------------------------------------------------------------------------
 
 

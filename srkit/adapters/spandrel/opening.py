@@ -66,8 +66,9 @@ def open_tensors(
     except OptionError:
         raise
     except Exception as error:  # noqa: BLE001 networks of others can fail to be traced in any way
-        log.info("%s is run as a whole: %s", card.name, error)
-    return SpandrelUpscaler(card, model, device=device, precision=precision)
+        obstacle = f"{type(error).__name__}: {error}".splitlines()[0]
+    log.info("%s is run as a whole: %s", card.name, obstacle)
+    return SpandrelUpscaler(card, model, obstacle, device=device, precision=precision)
 
 
 def _traced(card: ModelCard, model: Any, device: str, precision: str) -> TorchUpscaler:

@@ -44,6 +44,8 @@ class SpandrelUpscaler(Upscaler):
         The model's facts.
     model
         Spandrel's descriptor. It belongs to the upscaler from here on.
+    obstacle
+        Why srkit cannot follow the network layer by layer, for messages.
     device
         See `TorchUpscaler`.
     precision
@@ -58,8 +60,10 @@ class SpandrelUpscaler(Upscaler):
 
     short_halo = HALO
 
-    def __init__(self, card: ModelCard, model: Any, *, device: str, precision: str) -> None:
-        self.card, self.scale = card, card.default_scale
+    def __init__(
+        self, card: ModelCard, model: Any, obstacle: str, *, device: str, precision: str
+    ) -> None:
+        self.card, self.scale, self.obstacle = card, card.default_scale, obstacle
         self._device = pick_device(device)
         if pick_precision(precision, self._device, ()) != torch.float32:
             raise OptionError(f"{card.name} runs in float32 alone, since srkit cannot look into it")
