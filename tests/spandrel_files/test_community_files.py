@@ -140,6 +140,25 @@ def test_checkpoints_half_floats_and_safetensors_load_alike(file, tmp_path):
         np.testing.assert_array_equal(model.upscale(IMAGE), wanted)
 
 
+# Where spandrel's own reader of files looks for a network.
+WRAPPERS = (
+    *("model_state_dict", "state_dict", "params_ema", "params-ema", "params", "model", "net"),
+    "single",
+)
+
+
+@pytest.mark.parametrize("wrapper", [*WRAPPERS, "module.", "netG."])
+def test_what_spandrels_own_reader_unwraps_is_unwrapped(wrapper, file):
+    tensors, others = state("compact"), {} if wrapper == "single" else {"iter": 5}
+    value = {wrapper: tensors} | others
+    if wrapper.endswith("."):
+        value = {wrapper + name: tensor for name, tensor in tensors.items()}
+    path = file(value)
+    theirs = networks.spandrel.ModelLoader("cpu").load_from_file(path)
+    wanted = theirs(torch.from_numpy(IMAGE).permute(2, 0, 1)[None])[0].permute(1, 2, 0)
+    np.testing.assert_allclose(srkit.load(path).upscale(IMAGE), wanted.numpy(), atol=1e-5)
+
+
 def test_a_grey_network_sees_luma_alone(file):
     tensors = networks.state_of(networks.compact, scale=2, channels=1)
     model = srkit.load(file(tensors))
