@@ -45,7 +45,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def frameworks(session: nox.Session) -> None:
-    """The other frameworks themselves, OpenCV and OpenVINO too, in one process with torch.
+    """The other frameworks themselves, OpenCV and OpenVINO too, in one process with torch;
+    then spandrel.
 
     One environment for all of them: each of its own would be three gigabytes.
     """
@@ -54,13 +55,33 @@ def frameworks(session: nox.Session) -> None:
     tested = ("tests/graphs", "tests/lasagne_theano", "tests/onnx_files")
     doctested = ("srkit/adapters/onnx", "srkit/adapters/openvino")
     session.run("pytest", *tested, *doctested, *session.posargs)
+    # Without what it asks for: torchvision would bring another torch. The tests stand in for it.
+    session.install("--no-deps", "spandrel", "einops", env=CONSTRAINTS)
+    session.run("pytest", "tests/spandrel_files", "srkit/adapters/spandrel", *session.posargs)
 
 
 @nox.session
 def base(session: nox.Session) -> None:
-    """The base install, without any framework."""
+    """The base install, without any framework; and then with the example of a plugin."""
     install(session, "-e", ".[test]")
     session.run("pytest", *session.posargs)
+    use_plugin(session)
+
+
+def use_plugin(session: nox.Session) -> None:
+    """Install examples/plugin beside srkit, test it, list its model and upscale with it."""
+    install(session, "./examples/plugin")
+    session.run("pytest", "examples/plugin")
+    listed = str(session.run("srkit", "models", silent=True))
+    if "back-projection" not in listed:
+        session.error(f"the plugin's model is not listed:\n{listed}")
+    small, large = (Path(session.create_tmp()) / name for name in ("small.png", "large.png"))
+    make = "import sys; from PIL import Image; Image.new('RGB', (40, 30)).save(sys.argv[1])"
+    session.run("python", "-c", make, str(small))
+    arguments = ("-m", "back-projection", "--scale", "2", "-o", str(large), "--overwrite")
+    session.run("srkit", "upscale", str(small), *arguments, env=OFFLINE)
+    check = "import sys; from PIL import Image; assert Image.open(sys.argv[1]).size == (80, 60)"
+    session.run("python", "-c", check, str(large))
 
 
 @nox.session

@@ -239,8 +239,8 @@ def export(
     Raises
     ------
     OptionError
-        If `target` exists, the model does not run on torch, or does more than run a network of
-        single images.
+        If `target` exists, the model does not run on torch, does more than run a network of
+        single images, or cannot be followed layer by layer, as networks with attention.
     WeightsError
         If the result differs from torch by more than 1e-5, or the network has a layer that
         cannot be written; then there is no file.

@@ -272,10 +272,10 @@ class Job:
         if self.upscaler not in _TOLD:
             _TOLD.add(self.upscaler)
             log.warning(
-                "%s: memory is too little for its receptive field of %d pixels; tiles with a halo "
-                "of %d are blended, which is not exact",
+                "%s: memory is too little for %s; tiles with a halo of %d are blended, which is "
+                "not exact",
                 self.upscaler.card.name,
-                canvas.grid.rows.halo,
+                _what_it_sees(canvas.grid),
                 halo,
             )
         for unit in range(canvas.units):
@@ -305,6 +305,13 @@ class Job:
             paint = functools.partial(canvas.tiles, run, group)
             for core in shrinking(cores, paint, smallest):
                 yield core.area * len(group)
+
+
+def _what_it_sees(grid: Grid) -> str:
+    """For the log. A reach beyond the picture may be a stand-in for one that nobody knows."""
+    if grid.rows.halo >= max(grid.rows.length, grid.columns.length):
+        return "the whole picture, all of which it may look at"
+    return f"its receptive field of {grid.rows.halo} pixels"
 
 
 def _window_width(grid: Grid, width: int) -> int:

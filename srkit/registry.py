@@ -43,6 +43,8 @@ PACKAGES = {
     "tensorflow": ("tensorflow", "safetensors"),
     "theano": ("theano", "lasagne", "safetensors"),
     "onnx": ("onnxruntime", "onnx"),
+    # Networks for torch that are not srkit's own.
+    "spandrel": ("spandrel",),
     "openvino": ("openvino", "onnx", "torch", "safetensors"),
 }
 EXTRAS = {
@@ -50,6 +52,7 @@ EXTRAS = {
     "tensorflow": "tensorflow",
     "theano": "lasagne",
     "onnx": "onnx",
+    "spandrel": "spandrel",
     "openvino": "openvino",
 }
 

@@ -27,6 +27,7 @@ NEED_VIDEO = (
 )
 NEED_ONNX = ("srkit/adapters/onnx", "tests/onnx_files/networks.py")
 NEED_OPENVINO = ("srkit/adapters/openvino",)
+NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/spandrel_files")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 
 
@@ -36,6 +37,8 @@ def pytest_configure(config):
         ignored += NEED_TORCH
     if ignored or find_spec("stlpips_pytorch") is None:
         ignored += NEED_PERCEPTUAL
+    if not all(find_spec(name) for name in ("torch", "safetensors", "spandrel")):
+        ignored += NEED_SPANDREL
     if find_spec("av") is None:
         ignored += NEED_VIDEO
     if find_spec("safetensors") is None:

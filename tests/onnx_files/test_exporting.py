@@ -164,6 +164,8 @@ def test_what_is_more_than_a_network_of_single_images_is_refused(tmp_path):
         srkit.export(tmp_path / "vsr.safetensors", tmp_path / "a.onnx")
     with pytest.raises(OptionError, match="bicubic runs on numpy"):
         srkit.export("bicubic", tmp_path / "a.onnx")
+    with pytest.raises(OptionError, match="bicubic cannot become ONNX: it runs on numpy"):
+        exporting.export(srkit.load("bicubic"), tmp_path / "a.onnx")
     assert not (tmp_path / "a.onnx").exists()
 
 

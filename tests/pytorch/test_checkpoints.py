@@ -26,6 +26,11 @@ from srkit.formats import is_safetensors, is_torch_checkpoint
 
 FORMATS = pytest.mark.parametrize("stream", [False, True], ids=["zip", "stream"])
 STATE = {"conv.weight": torch.arange(6.0).reshape(2, 3), "conv.bias": torch.tensor([1.0, -2.0])}
+# As the documentation of `read_checkpoint` has them, in order.
+WRAPPERS = (
+    "generator", "params_ema", "params-ema", "average", "params", "model_state_dict", "state_dict",
+    "model", "net",
+)  # fmt: skip
 
 
 @FORMATS
@@ -89,9 +94,7 @@ def test_pickled_optimizers_and_what_training_runs_keep_are_passed_over(tmp_path
 
 
 @FORMATS
-@pytest.mark.parametrize(
-    "wrapper", ["generator", "params_ema", "average", "params", "state_dict", "model", "net"]
-)
+@pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_state_dicts_load_plain_and_wrapped(tmp_path, stream, wrapper):
     path = tmp_path / "weights.pt"
     for value in (STATE, OrderedDict(STATE), {wrapper: STATE, "epoch": 3, "optimizer": {}}):
@@ -100,14 +103,24 @@ def test_state_dicts_load_plain_and_wrapped(tmp_path, stream, wrapper):
 
 
 def test_of_several_networks_the_documented_one_is_taken(tmp_path):
-    order = ["generator", "params_ema", "average", "params", "state_dict", "model", "net"]
-    networks = {name: {"w": torch.tensor(float(i))} for i, name in enumerate(order)}
-    for i in range(len(order)):
+    networks = {name: {"w": torch.tensor(float(i))} for i, name in enumerate(WRAPPERS)}
+    for i, wanted in enumerate(WRAPPERS):
         save(dict(reversed(list(networks.items())[i:])), tmp_path / "a.pth")
-        assert_same(read_checkpoint(tmp_path / "a.pth").tensors, networks[order[i]])
+        assert_same(read_checkpoint(tmp_path / "a.pth").tensors, networks[wanted])
 
 
-@pytest.mark.parametrize("prefix", ["module.", "net.", "_orig_mod.", "module.net.", "net.module."])
+def test_a_single_key_may_have_any_name(tmp_path):
+    for value in ({"G": STATE}, {"params": {"any name": OrderedDict(STATE)}}):
+        save(value, tmp_path / "a.pth")
+        assert_same(read_checkpoint(tmp_path / "a.pth").tensors, STATE)
+    save({"G": STATE, "D": STATE}, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match="the keys G, D"):
+        read_checkpoint(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "net.", "netG.", "_orig_mod.", "module.net.", "net.module."]
+)
 def test_prefixes_that_every_name_has_are_removed(tmp_path, prefix):
     save({prefix + name: t for name, t in STATE.items()}, tmp_path / "a.pth")
     assert_same(read_checkpoint(tmp_path / "a.pth").tensors, STATE)

@@ -1,6 +1,7 @@
 """SRResNet is the network of the paper's Figure 4, and its checkpoints load by path."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torch.nn.functional import conv2d
 import srkit
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.srresnet import SRResNetUpscaler
-from srkit.errors import OptionError, WeightsError
+from srkit.errors import MissingDependencyError, OptionError, WeightsError
 
 # specs/srgan.md, section 1.4.
 PARAMETERS = {2: 1_401_749, 4: 1_549_462, 8: 1_697_175}
@@ -186,11 +187,24 @@ def test_another_scale_than_the_files_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("save", [torch.save, save_file])
-def test_a_network_that_srkit_does_not_have_is_named_by_its_tensors(tmp_path, save):
+def test_a_network_that_srkit_does_not_have_is_named_by_its_tensors(tmp_path, save, monkeypatch):
+    monkeypatch.setattr("srkit.registry.find_spec", lambda name: None if name == "spandrel" else 1)
     path = tmp_path / ("mine.pth" if save is torch.save else "mine.safetensors")
     save({"body.0.weight": torch.zeros(2), "head.bias": torch.zeros(1)}, path)
-    with pytest.raises(WeightsError, match=r"it has SRResNet.*first tensors are body\.0\.weight"):
+    said = r'it has SRResNet.*first tensors are body\.0\.weight.*pip install "srkit\[spandrel\]"'
+    with pytest.raises(WeightsError, match=said):
         srkit.load(path)
+
+
+def test_a_spandrel_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
+    torch.save({"body.0.weight": torch.zeros(2)}, tmp_path / "mine.pth")
+    monkeypatch.setattr("srkit.registry.find_spec", lambda name: 1)
+    # As if it were installed, and something that it imports were not.
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+    for name in [name for name in sys.modules if name.startswith("srkit.adapters.spandrel.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(MissingDependencyError, match=r"spandrel cannot be imported .*torchvision"):
+        srkit.load(tmp_path / "mine.pth")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 import srkit
 from srkit.adapters.pytorch.device import (
@@ -117,6 +118,11 @@ def test_folding_batch_norm_changes_nothing_but_rounding():
         # A pixel after the shuffle is half an LR pixel: 1 + 1/2, 1 + 4/2.
         (nn.Sequential(nn.Conv2d(3, 12, 3), nn.PixelShuffle(2), nn.Conv2d(3, 3, 3)), 2),
         (nn.Sequential(nn.Conv2d(3, 12, 3), nn.PixelShuffle(2), nn.Conv2d(3, 3, 9)), 3),
+        # So it is after each pixel was repeated.
+        (nn.Sequential(nn.Conv2d(3, 3, 3), nn.Upsample(scale_factor=2), nn.Conv2d(3, 3, 9)), 3),
+        # The first of two pixels sees those of the next square: three beyond itself.
+        (nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(12, 12, 3), nn.PixelShuffle(2)), 3),
+        (nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(12, 3, 3), nn.Upsample(scale_factor=2)), 3),
     ],
 )
 def test_the_radius_follows_from_the_layers(net, radius):
@@ -149,8 +155,25 @@ def test_pooling_reaches_as_far_as_its_window(pool, radius):
     assert receptive_radius(trace(nn.Sequential(pool))) == radius
 
 
+def test_interpolation_by_repeating_pixels_is_known_as_a_function_too():
+    class Doubles(nn.Module):
+        def forward(self, x):
+            return functional.interpolate(x, scale_factor=2, mode="nearest")
+
+    # One pixel, which is half of one of LR, on each side.
+    assert receptive_radius(trace(nn.Sequential(Doubles(), nn.Conv2d(3, 3, 3)))) == 1
+
+
 @pytest.mark.parametrize(
-    "layer", [nn.AdaptiveAvgPool2d(1), nn.LPPool2d(2, 2), nn.InstanceNorm2d(3)]
+    "layer",
+    [
+        nn.AdaptiveAvgPool2d(1),
+        nn.LPPool2d(2, 2),
+        nn.InstanceNorm2d(3),
+        nn.Upsample(scale_factor=2, mode="bilinear"),
+        nn.Upsample(scale_factor=1.5),
+        nn.Upsample(size=9),
+    ],
 )
 def test_layers_of_unknown_reach_are_refused(layer):
     with pytest.raises(WeightsError, match=r"receptive field of .* is not known"):

@@ -163,6 +163,7 @@ def test_where_the_halo_does_not_fit_tiles_are_blended_and_the_log_says_so(weigh
     again = model.upscale(image, memory=int(70**2 * model.bytes_per_pixel))
     assert np.array_equal(blended, again)
     assert caplog.text.count("blended, which is not exact") == 1
+    assert f"receptive field of {model.radius} pixels" in caplog.text
     difference = np.abs(blended - whole)
     assert 0 < difference.max() < 0.02
     # Far from where tiles meet, and at the image's border, nothing differs but by rounding.

@@ -13,6 +13,7 @@ from srkit.adapters.onnx.files import open_network
 from srkit.adapters.onnx.writing import network
 from srkit.adapters.pytorch.tracing import trace
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.spandrel.upscaler import SpandrelUpscaler
 from srkit.errors import OptionError, SrkitError, WeightsError
 from srkit.imaging.atomic import replacing
 from srkit.upscaler import Upscaler
@@ -46,15 +47,14 @@ def export(model: Upscaler, target: Path) -> Exported:
     Raises
     ------
     OptionError
-        If it does more than run a network of single images on torch.
+        If it does more than run a network of single images on torch, or srkit cannot follow
+        that network layer by layer.
     WeightsError
         If a layer cannot be written, or the file does not compute what torch does: then there
         is no file.
     """
     if not isinstance(model, TorchUpscaler):
-        raise OptionError(
-            f"{model.card.name} runs on {model.card.framework}; only torch's models can become ONNX"
-        )
+        raise OptionError(f"{model.card.name} cannot become ONNX: {_hindrance(model)}")
     if model.window > 1:
         raise OptionError(
             f"{model.card.name} makes each frame of {model.window}; an ONNX file that load reads "
@@ -75,6 +75,18 @@ def export(model: Upscaler, target: Path) -> Exported:
         except SrkitError as error:
             raise WeightsError(f"{model.card.name} did not become ONNX: {error}") from error
     return Exported(target, difference)
+
+
+def _hindrance(model: Upscaler) -> str:
+    """Why there is no network to write."""
+    if isinstance(model, SpandrelUpscaler):
+        return (
+            "its network is run as it is, since srkit cannot follow it layer by layer "
+            f"({model.obstacle})"
+        )
+    if model.card.framework == "torch":
+        return "it is no TorchUpscaler, whose network is known layer by layer"
+    return f"it runs on {model.card.framework}, and only torch's models can"
 
 
 def _facts(model: TorchUpscaler) -> Facts:

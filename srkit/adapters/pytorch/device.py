@@ -20,6 +20,11 @@ PRECISIONS = {
     "bfloat16": torch.bfloat16,
 }
 
+# Somewhat less than the 32 MiB at which glibc stops learning.
+_LARGEST_BLOCK = 31 << 20
+# What it keeps then, but for what falls between the blocks.
+KEPT_BYTES = 48 << 20
+
 
 def pick_device(device: str) -> torch.device:
     """The device of a name; ``"auto"`` is CUDA, else Apple's MPS, else the CPU.
@@ -91,10 +96,12 @@ def faster_than_float32(device: torch.device) -> tuple[str, ...]:
     return ()
 
 
-# Somewhat less than the 32 MiB at which glibc stops learning.
-_LARGEST_BLOCK = 31 << 20
-# What it keeps then, but for what falls between the blocks.
-KEPT_BYTES = 48 << 20
+def free_on(device: torch.device) -> int | None:
+    """Bytes to work in on a device with memory of its own: most of what is free; else None."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(0.8 * free)
 
 
 class _Exact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,9 @@ from srkit.adapters.pytorch.unet import NAME as UNET
 from srkit.adapters.pytorch.unet import UNetUpscaler, looks_like_unet
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
-from srkit.errors import OptionError, WeightsError
+from srkit.errors import MissingDependencyError, OptionError, WeightsError
+from srkit.registry import install_line, missing_packages
+from srkit.upscaler import Upscaler
 
 Tensors = Mapping[str, Tensor]
 MOST = 16  # the largest scale
@@ -77,7 +80,7 @@ def open_checkpoint(
     match_histograms: bool | None = None,
     device: str = "auto",
     precision: str = "auto",
-) -> TorchUpscaler:
+) -> Upscaler:
     """An upscaler from a ``.pth``, ``.pth.tar`` or ``.safetensors`` file.
 
     Parameters
@@ -98,7 +101,9 @@ def open_checkpoint(
     UnsafeFileError, CorruptFileError
         See `srkit.adapters.pytorch.checkpoints.read_checkpoint`.
     WeightsError
-        If the weights are of no network that srkit has.
+        If the weights are of no network that srkit has, or spandrel, where that is installed.
+    MissingDependencyError
+        If spandrel is installed, and cannot be imported.
     OptionError
         If they are for another scale, or their network has not the options given.
     """
@@ -118,12 +123,9 @@ def open_checkpoint(
         if kind.fits(tensors):
             break
     else:
-        names = ", ".join(kind.name for kind in ARCHITECTURES)
-        first = ", ".join(list(tensors)[:5])
-        raise WeightsError(
-            f"{path} holds weights of a network that srkit does not have (it has {names}); "
-            f"its first tensors are {first}"
-        )
+        opened = _community(path, tensors)
+        _refuse(of_graphs | of_enhance, path, "a network of spandrel's")
+        return opened(path, tensors, scale=scale, **options)
     found = kind.scale(tensors) if kind.scale else stated_scale(header, kind.least) or scale
     if found is None:
         raise OptionError(f"{path} does not tell for which scale its weights are; give scale=")
@@ -137,6 +139,36 @@ def open_checkpoint(
     else:
         _refuse(of_enhance, path, kind.name)
     return kind.upscaler(_card(path, kind, found), found, tensors, **options)
+
+
+def _community(path: Path, tensors: Tensors) -> Callable[..., Upscaler]:
+    """What opens weights of networks that srkit does not have.
+
+    Raises
+    ------
+    WeightsError
+        If spandrel is not installed: whether it has the network is not known then.
+    MissingDependencyError
+        If it is, and cannot be imported.
+    """
+    if missing_packages("spandrel"):
+        names = ", ".join(kind.name for kind in ARCHITECTURES)
+        first = ", ".join(list(tensors)[:5])
+        raise WeightsError(
+            f"{path} holds weights of a network that srkit does not have (it has {names}); "
+            f"its first tensors are {first}. Some forty more come with spandrel: "
+            f"{install_line('spandrel')}"
+        )
+    try:
+        opening = importlib.import_module("srkit.adapters.spandrel.opening")
+    except Exception as error:
+        # A torchvision that does not fit torch fails in ways of its own.
+        raise MissingDependencyError(
+            f"spandrel cannot be imported ({type(error).__name__}: {error}); it needs einops and "
+            "a torchvision that was made for the torch that is installed"
+        ) from error
+    opener: Callable[..., Upscaler] = opening.open_tensors
+    return opener
 
 
 def _given(**options: object) -> dict[str, Any]:

@@ -52,5 +52,16 @@ def _check_shapes(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> 
                 f"{name} is {tuple(tensor.shape)}, where the others want "
                 f"{tuple(wanted[name].shape)}"
             )
+    check_data(given)
+
+
+def check_data(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that are larger than their data, as a small file may claim.
+
+    Raises
+    ------
+    ValueError
+    """
+    for name, tensor in tensors.items():
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise ValueError(f"{name} repeats its data, which no trained weights do")

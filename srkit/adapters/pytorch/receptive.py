@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import torch
 from torch import fx, nn
+from torch.nn import functional
 
 from srkit.adapters.pytorch.graph import Reorder
 from srkit.errors import WeightsError
@@ -34,8 +35,8 @@ def receptive_radius(traced: fx.GraphModule) -> int:
     Parameters
     ----------
     traced
-        A network of convolutions (also strided), pixel shuffles, pointwise layers, sums and
-        concatenations, as `trace` gives it.
+        A network of convolutions (also strided), pixel shuffles and unshuffles, nearest-neighbour
+        interpolation, pointwise layers, sums and concatenations, as `trace` gives it.
 
     Raises
     ------
@@ -76,9 +77,13 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
         return radius + Fraction(_reach_beyond(layer)) / density, density / int(layer.stride[0])
     if isinstance(layer, nn.ConvTranspose2d):
         return radius + Fraction(_reach_back(layer)) / density, density * int(layer.stride[0])
-    if isinstance(layer, nn.PixelShuffle):
+    if isinstance(layer, nn.PixelUnshuffle):
+        # A pixel stands for a square of those before it.
+        return radius, density / layer.downscale_factor
+    factor = layer.upscale_factor if isinstance(layer, nn.PixelShuffle) else _repeats(layer, node)
+    if factor:
         # In a pixel that is wider than one of LR, what is at its one side reaches the other.
-        finer = density * layer.upscale_factor
+        finer = density * factor
         within = max(Fraction(0), 1 / density - max(Fraction(1), 1 / finer))
         return radius + within, finer
     if isinstance(layer, POINTWISE):
@@ -92,6 +97,21 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
     if layer is None and str(name).strip("_") in POINTWISE_FUNCTIONS:
         return reach
     raise WeightsError(f"the receptive field of {layer or name} is not known")
+
+
+def _repeats(layer: nn.Module | None, node: fx.Node) -> int:
+    """How often nearest-neighbour interpolation repeats each pixel; 0 for all else."""
+    given: dict[str, Any] = {}
+    if isinstance(layer, nn.Upsample):
+        given = {key: getattr(layer, key) for key in ("size", "scale_factor", "mode")}
+    elif layer is None and node.target is functional.interpolate:
+        given = dict(zip(("input", "size", "scale_factor", "mode"), node.args, strict=False))
+        given |= node.kwargs
+    factor = given.get("scale_factor")
+    nearest = given.get("mode", "nearest") in ("nearest", "nearest-exact")
+    if not (nearest and isinstance(factor, int | float)) or given.get("size") is not None:
+        return 0
+    return int(factor) if factor >= 1 and factor == int(factor) else 0
 
 
 def _of_channels(index: object) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from srkit.adapters.pytorch.complexity import multiply_adds
-from srkit.adapters.pytorch.device import pick_device, pick_precision
+from srkit.adapters.pytorch.device import free_on, pick_device, pick_precision
 from srkit.adapters.pytorch.network import Network, Overflow, Trail
 from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
 from srkit.adapters.pytorch.streaming import CannotStream
@@ -192,10 +192,8 @@ class TorchUpscaler(Upscaler):
 
     def available_memory(self) -> int:
         """On a GPU most of what is free there, else as for every model."""
-        if self._device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self._device)
-            return int(0.8 * free)
-        return super().available_memory()
+        free = free_on(self._device)
+        return super().available_memory() if free is None else free
 
 
 def _released(ahead: list[T], rest: Iterable[T]) -> Iterator[T]:

@@ -9,8 +9,11 @@ from srkit.adapters.pytorch.checkpoints.records import LazyTensor
 from srkit.errors import CorruptFileError, WeightsError
 
 # First match wins: of a GAN the generator, of two versions the averaged one.
-WRAPPERS = ("generator", "params_ema", "average", "params", "state_dict", "model", "net")
-PREFIXES = ("module.", "_orig_mod.", "net.")
+WRAPPERS = (
+    *("generator", "params_ema", "params-ema", "average", "params"),
+    *("model_state_dict", "state_dict", "model", "net"),
+)
+PREFIXES = ("module.", "_orig_mod.", "net.", "netG.")
 
 MAX_WRAPPING = 3
 MAX_ENTRIES = 100_000
@@ -27,7 +30,7 @@ def find_network(root: object) -> dict[str, LazyTensor]:
     ----------
     root
         A pickled module, a state dict, or dicts that hold one of these under
-        one of the names in `WRAPPERS`.
+        one of the names in `WRAPPERS`, or of any name where there is no other.
 
     Returns
     -------
@@ -45,7 +48,7 @@ def find_network(root: object) -> dict[str, LazyTensor]:
     if not found:
         raise WeightsError(
             f"no network found in it: it holds {_contents(root)}. srkit takes a state dict or a "
-            f"module, as such or under one of the keys {', '.join(WRAPPERS)}"
+            f"module, as such, under a single key, or under one of {', '.join(WRAPPERS)}"
         )
     return found
 
@@ -59,6 +62,8 @@ def _search(value: object, levels: int) -> dict[str, LazyTensor] | None:
         found = _search(value.get(name), levels - 1)
         if found:
             return found
+    if len(value) == 1 and (found := _search(next(iter(value.values())), levels - 1)):
+        return found
     return _flat_dict(value)
 
 

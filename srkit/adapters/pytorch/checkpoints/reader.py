@@ -44,8 +44,9 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     The content decides about the format, not the suffix: torch's zip and stream
     formats (state dicts, whole modules, checkpoints of a training run) and
     safetensors. In a checkpoint with several networks the first of these is taken:
-    ``generator``, ``params_ema``, ``average``, ``params``, ``state_dict``, ``model``,
-    ``net``. Only its tensors are read, so that memory stays near their size.
+    ``generator``, ``params_ema``, ``params-ema``, ``average``, ``params``,
+    ``model_state_dict``, ``state_dict``, ``model``, ``net``. A single key may have any
+    name. Only the network's tensors are read, so that memory stays near their size.
 
     Parameters
     ----------
@@ -55,8 +56,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Returns
     -------
     Checkpoint
-        Tensors with the prefixes ``module.``, ``_orig_mod.`` and ``net.`` removed
-        where every name has them.
+        Tensors with the prefixes ``module.``, ``_orig_mod.``, ``net.`` and ``netG.``
+        removed where every name has them.
 
     Raises
     ------
