@@ -22,8 +22,8 @@ PRECISIONS = {
 
 # Somewhat less than the 32 MiB at which glibc stops learning.
 _LARGEST_BLOCK = 31 << 20
-# What it keeps then, but for what falls between the blocks.
-KEPT_BYTES = 48 << 20
+# Half of what it keeps then: some falls between the blocks.
+KEPT_BYTES = 32 << 20
 
 
 def pick_device(device: str) -> torch.device:
