@@ -56,6 +56,8 @@ class Motion:
         Relative brightness.
     still
         Share of windows in which nothing moves.
+    ends
+        Share of windows at the end of a scene, where a frame is repeated before or after.
     """
 
     pan: float = 0.8
@@ -64,6 +66,7 @@ class Motion:
     local: float = 0.5
     exposure: float = 0.005
     still: float = 0.1
+    ends: float = 0.25
 
 
 @dataclass
@@ -137,7 +140,7 @@ def moved(
     Cubic splines sample the picture; beyond its border it is mirrored.
     """
     strength = 0.0 if rng.random() < motion.still else rng.exponential()
-    times = strength * (np.arange(frames) - frames // 2)
+    times = strength * _times(frames, motion.ends, rng)
     top, left = (rng.integers(n - side + 1) for n in picture.shape)
     grid = np.indices((side, side), np.float64)
     middle = np.array([top + (side - 1) / 2, left + (side - 1) / 2])
@@ -158,6 +161,16 @@ def moved(
             coefficients, places, order=3, mode="mirror", prefilter=False
         ) * (1 + gain * time)
     return made
+
+
+def _times(frames: int, ends: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Time of each frame from the middle one; at an end of the scene its last time goes on."""
+    reach = frames // 2
+    times = np.arange(frames) - reach
+    if reach and rng.random() < ends:
+        left = int(rng.integers(reach))
+        times = np.minimum(times, left) if rng.random() < 0.5 else np.maximum(times, -left)
+    return times
 
 
 def _smooth(side: int, deviation: float, rng: np.random.Generator) -> NDArray[np.float64]:

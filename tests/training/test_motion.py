@@ -17,7 +17,7 @@ from srkit.training.families import FAMILIES
 from srkit.training.motion import Motion, Projected, Windows, moved, start_avsr
 from srkit.training.photos import PATCH, Patches
 
-STILL = Motion(pan=0, zoom=0, turn=0, local=0, exposure=0, still=0)
+STILL = Motion(pan=0, zoom=0, turn=0, local=0, exposure=0, still=0, ends=0)
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +58,24 @@ def test_a_pan_moves_every_frame_by_as_much():
 
 def test_half_of_all_windows_move_by_less_than_a_pixel_a_frame():
     def speed(seed):
-        steps = [np.diff(frames(r, 2, seed, **vars(Motion(exposure=0)))) for r in ramps]
+        steps = [np.diff(frames(r, 2, seed, **vars(Motion(exposure=0, ends=0)))) for r in ramps]
         return np.median(np.hypot(*(step[8:-8, 8:-8] for step in steps)))
 
     ramps = ramp(1, 0), ramp(0, 1)
     speeds = [speed(seed) for seed in range(60)]
     assert 0.2 < np.median(speeds) < 1
     assert 1 < np.quantile(speeds, 0.9) < 6
+
+
+def test_at_the_ends_of_a_scene_frames_repeat_as_in_a_video():
+    still = set()
+    for seed in range(40):
+        made = frames(ramp(0, 1), seed=seed, pan=3.0, ends=1)
+        same = [not step.any() for step in np.moveaxis(np.diff(made, axis=2), 2, 0)]
+        still.add(tuple(same))
+    # One or two frames lack, before or after the one in the middle, which there always is.
+    one, two = (True, False, False, False), (True, True, False, False)
+    assert still == {one, two, one[::-1], two[::-1]}
 
 
 def test_a_zoom_is_about_the_middle():
