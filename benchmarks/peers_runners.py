@@ -146,15 +146,10 @@ def tensorflow(setup: Setup) -> Picture:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     definition = tf.compat.v1.GraphDef.FromString(graph(setup.scale).read_bytes())
     read = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(definition, name=""), [])
-    operations = read.graph.get_operations()
-    given = next(op for op in operations if op.type in ("Placeholder", "IteratorGetNext"))
-    # The result is what nobody takes, in (N, H, W, 1) and levels of 255.
-    made = [op for op in operations if op.outputs and not op.outputs[0].consumers()][-1]
-    net = read.prune(given.outputs[0], made.outputs[0])
+    net = read.prune("IteratorGetNext:0", "NHWC_output:0")
 
     def run(planes: np.ndarray) -> np.ndarray:
-        levels = net(tf.constant(255 * planes.transpose(0, 2, 3, 1))).numpy()
-        return levels.transpose(0, 3, 1, 2) / 255
+        return net(tf.constant(planes.transpose(0, 2, 3, 1))).numpy().transpose(0, 3, 1, 2)
 
     return around(run, setup)
 

@@ -112,7 +112,7 @@ def test_unet_repair_sharpens_poor_photos(data_folder, tmp_path) -> None:
 def test_unet_in_little_memory_is_at_most_a_level_off_where_tiles_meet(caplog) -> None:
     from skimage import data
 
-    model = srkit.load("unet", scale=4)
+    model = srkit.load("unet", scale=4, precision="float32")
     lr = data.astronaut()[50:250, 100:300]
     whole = model.upscale(lr).astype(int)
     # Strips, which are exact, would fit.

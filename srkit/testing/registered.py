@@ -18,7 +18,8 @@ def registered(pattern: str = "*") -> Iterator[tuple[str, Factory, str]]:
     """Every model of the registry at every scale it has weights for.
 
     Models without weights, which are the same code at any scale, come at their default
-    scale and at x3.
+    scale and at x3. What a card lets run in a reduced precision comes in float32, of which
+    the kit's bounds are.
 
     Parameters
     ----------
@@ -41,7 +42,9 @@ def registered(pattern: str = "*") -> Iterator[tuple[str, Factory, str]]:
         missing = ", ".join(missing_packages(card.framework))
         scales = card.weights or {card.default_scale, *card.scales[1:2]}
         for scale in sorted(scales):
-            yield f"{name}-x{scale}", functools.partial(srkit.load, name, scale=scale), missing
+            full = {"precision": "float32"} if card.precisions.get(scale) else {}
+            load = functools.partial(srkit.load, name, scale=scale, **full)
+            yield f"{name}-x{scale}", load, missing
 
 
 def parametrize(checks: tuple[Check, ...], pattern: str = "*") -> pytest.MarkDecorator:

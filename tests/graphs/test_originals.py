@@ -200,7 +200,8 @@ def models():
 def test_built_in_models_compute_the_same_on_tensorflow(name, scale):
     theirs, ours = (srkit.load(name, scale=scale, runtime=r) for r in ("tensorflow", "torch"))
     tiles = GREY[None, ..., None] / np.float32(255)
-    np.testing.assert_allclose(theirs.run(tiles), ours.run(tiles), atol=2e-6)
+    # Either picks kernels by the CPU: some are 3e-6 apart.
+    np.testing.assert_allclose(theirs.run(tiles), ours.run(tiles), atol=1e-5)
     # A transposed convolution at low resolution has a kernel with zeros at its rim.
     assert ours.radius <= theirs.radius <= ours.radius + 1
     # Both take colour by srkit's own rule.

@@ -13,6 +13,7 @@ from torch import nn
 import srkit
 from srkit.adapters.pytorch import device as devices
 from srkit.adapters.pytorch.device import exact_kernels, faster_than_float32, pick_precision
+from srkit.adapters.pytorch.network import Network
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
@@ -127,6 +128,23 @@ def test_lower_precision_is_near_the_full_one(precision, error):
     low = wrapped(net, precision).upscale(image)
     assert low.dtype == np.float32
     assert 0 < np.abs(low - full).max() < error
+
+
+@pytest.mark.parametrize("width", range(3, 8))
+@pytest.mark.parametrize("streams", [True, False])
+def test_strided_convolutions_are_right_on_narrow_images(width, streams):
+    """With AMX, oneDNN computes some in bfloat16 from unset memory."""
+    net = nn.Sequential(nn.Conv2d(3, 16, 1), nn.Conv2d(16, 16, 3, stride=2))
+    for layer in net:
+        nn.init.ones_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    network = Network(net, CPU, torch.bfloat16, channels=3, multiple=1)
+    image = np.full((1, 33, width, 3), 0.125, np.float32)
+    made = list(network.rows([image])) if streams else [network.run(image)]
+    # Three channels of an eighth; then 9 pixels of 16 channels of that.
+    assert np.array_equal(
+        np.concatenate(made, axis=1), np.full((1, 16, (width - 1) // 2, 16), 3 / 8 * 16 * 9)
+    )
 
 
 # --- overflow -----------------------------------------------------------------------------

@@ -51,6 +51,8 @@ class Network:
         self.dtype, self._device = dtype, device
         self._channels, self._multiple = channels, multiple
         self.net: nn.Module = net.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if device.type == "cpu" and dtype == torch.bfloat16:
+            _compute_strided_in_float32(self.net)
         self.graph = trace(self.net)
         # A GPU wants strips that fill it.
         self.quick_strip_bytes = math.inf
@@ -123,6 +125,20 @@ class Network:
         if self.dtype != torch.float32 and not (sound and np.isfinite(result).all()):
             raise Overflow
         return result
+
+
+def _compute_strided_in_float32(net: nn.Module) -> None:
+    """Keep convolutions with a stride out of bfloat16.
+
+    On CPUs with AMX oneDNN computes them from unset memory where a result is one column wide:
+    torch 2.13 has it from before a mistake was mended that concerns strides
+    (https://github.com/uxlfoundation/oneDNN/pull/5494).
+    """
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d) and max(layer.stride) > 1:
+            layer.float()
+            layer.register_forward_pre_hook(lambda _, given: (given[0].float(),))
+            layer.register_forward_hook(lambda _, given, made: made.bfloat16())
 
 
 class _Sums:
