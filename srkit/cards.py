@@ -102,6 +102,7 @@ SRRESNET = _trained(
         4: "28a27096914de53cb771056bf42b8859392821edbc781df0ebfe2096e9cc6b87",
     },
     halves=(2, 4),
+    brains=(2, 4),
 )
 SRGAN = _trained(
     "srgan",
@@ -112,6 +113,7 @@ SRGAN = _trained(
         4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
     },
     halves=(4,),
+    brains=(4,),
 )
 PHOTO = _trained(
     "photo",
@@ -123,7 +125,7 @@ PHOTO = _trained(
         4: "1ee03eb8ee41709c9303f5af3a4a8814acbcce313cee48e1ad9ada09d5b6bc92",
     },
     halves=(2, 4),
-    brains=(2,),
+    brains=(2, 4),
 )
 ESPCN = _trained(
     "espcn",

@@ -53,6 +53,19 @@ def pytest_configure(config):
     config.option.ignore = [*(config.option.ignore or []), *paths]
 
 
+@pytest.fixture(autouse=True)
+def float32_on_every_cpu(monkeypatch):
+    """The same precision wherever tests run: those of bfloat16 ask for it.
+
+    By itself, `precision="auto"` takes bfloat16 on a CPU with units for it.
+    """
+    if find_spec("torch"):
+        import torch
+
+        for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+            monkeypatch.setattr(torch.cpu, name, bool, raising=False)
+
+
 @pytest.fixture
 def data_folder():
     """Paths in the folder of benchmark images and clips, as ``data_folder("bench/Set5")``.

@@ -130,11 +130,35 @@ def test_lower_precision_is_near_the_full_one(precision, error):
     assert 0 < np.abs(low - full).max() < error
 
 
+@pytest.mark.parametrize("streams", [True, False])
+def test_bfloat16_does_not_round_what_is_given(streams):
+    class Difference(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Conv2d(2, 1, 1, bias=False), nn.Conv2d(3, 3, 1, bias=False)
+            self.first.weight.data = torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
+            nn.init.ones_(self.last.weight)
+
+        def forward(self, x):
+            return self.last(torch.cat([self.first(x - 0.5), x], 1))
+
+    network = Network(Difference(), CPU, torch.bfloat16, channels=2, multiple=1)
+    levels = np.full((1, 9, 5, 2), (201, 200), np.float32) / 256
+    levels[..., 1] += 1 / 1024
+    made = list(network.rows([levels])) if streams else [network.run(levels)]
+    # The difference is exact; then bfloat16 has 201/256 and 200/256, and sums of eighths.
+    wanted = np.float32(3 / 1024 + 401 / 256)
+    wanted = torch.tensor(wanted).bfloat16().item()
+    assert np.array_equal(np.concatenate(made, axis=1), np.full((1, 9, 5, 3), wanted))
+
+
 @pytest.mark.parametrize("width", range(3, 8))
 @pytest.mark.parametrize("streams", [True, False])
 def test_strided_convolutions_are_right_on_narrow_images(width, streams):
     """With AMX, oneDNN computes some in bfloat16 from unset memory."""
-    net = nn.Sequential(nn.Conv2d(3, 16, 1), nn.Conv2d(16, 16, 3, stride=2))
+    net = nn.Sequential(
+        nn.Conv2d(3, 16, 1), nn.Conv2d(16, 16, 3, stride=2), nn.Conv2d(16, 16, 1, groups=16)
+    )
     for layer in net:
         nn.init.ones_(layer.weight)
         nn.init.zeros_(layer.bias)

@@ -19,6 +19,7 @@ from srkit.adapters.pytorch.device import (
     memory_errors,
 )
 from srkit.adapters.pytorch.footprint import bytes_per_pixel
+from srkit.adapters.pytorch.mixed import keep_in_float32
 from srkit.adapters.pytorch.streaming import Cost, Plan, Stream, cost_of, plan
 from srkit.adapters.pytorch.streaming.rows import Pad, Rows
 from srkit.adapters.pytorch.tracing import trace
@@ -33,7 +34,7 @@ class Overflow(Exception):  # noqa: N818 -- a finding, which every caller acts o
 class Network:
     """A network as it runs: on its device, channels-last, in one precision.
 
-    In bfloat16 its results are checked. In float16, which ends at 65504, what each layer gives
+    In bfloat16 it takes float32, and its results are checked. In float16, which ends at 65504, what each layer gives
     is checked as well: where a value overflows in the middle, the next layer may make a
     number of it again, and black of the picture.
 
@@ -51,9 +52,12 @@ class Network:
         self.dtype, self._device = dtype, device
         self._channels, self._multiple = channels, multiple
         self.net: nn.Module = net.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if device.type == "cpu" and dtype == torch.bfloat16:
-            _compute_strided_in_float32(self.net)
         self.graph = trace(self.net)
+        self._taken = dtype
+        if dtype == torch.bfloat16:
+            self._taken = torch.float32
+            keep_in_float32(self.graph, strided=device.type == "cpu")
+            self.net = self.graph
         # A GPU wants strips that fill it.
         self.quick_strip_bytes = math.inf
         if device.type == "cpu":
@@ -109,7 +113,7 @@ class Network:
 
     def _given(self, planes: Floats) -> Tensor:
         # (N, H, W, C) seen as (N, C, H, W) is channels-last already.
-        return torch.from_numpy(planes).permute(0, 3, 1, 2).to(self._device, self.dtype)
+        return torch.from_numpy(planes).permute(0, 3, 1, 2).to(self._device, self._taken)
 
     def _computed(self, compute: Callable[[], Tensor | None], sums: _Sums | None = None) -> Floats:
         """What torch computes, as ``(N, H, W, C)``; no values for None.
@@ -125,20 +129,6 @@ class Network:
         if self.dtype != torch.float32 and not (sound and np.isfinite(result).all()):
             raise Overflow
         return result
-
-
-def _compute_strided_in_float32(net: nn.Module) -> None:
-    """Keep convolutions with a stride out of bfloat16.
-
-    On CPUs with AMX oneDNN computes them from unset memory where a result is one column wide:
-    torch 2.13 has it from before a mistake was mended that concerns strides
-    (https://github.com/uxlfoundation/oneDNN/pull/5494).
-    """
-    for layer in net.modules():
-        if isinstance(layer, nn.Conv2d) and max(layer.stride) > 1:
-            layer.float()
-            layer.register_forward_pre_hook(lambda _, given: (given[0].float(),))
-            layer.register_forward_hook(lambda _, given, made: made.bfloat16())
 
 
 class _Sums:

@@ -99,9 +99,8 @@ def _convolution(layer: nn.Conv2d) -> list[Stage]:
         within, left, right = left, 0, 0
 
     def apply(rows: Tensor) -> Tensor:
-        # A layer may compute in more precision than it is given.
-        made = functional.conv2d(
-            rows.to(layer.weight.dtype),
+        return functional.conv2d(
+            rows,
             layer.weight,
             layer.bias,
             layer.stride,
@@ -109,7 +108,6 @@ def _convolution(layer: nn.Conv2d) -> list[Stage]:
             layer.dilation,
             layer.groups,
         )
-        return made.to(rows.dtype)
 
     span = int(layer.dilation[0]) * (int(layer.kernel_size[0]) - 1) + 1
     return [
