@@ -34,9 +34,9 @@ class Overflow(Exception):  # noqa: N818 -- a finding, which every caller acts o
 class Network:
     """A network as it runs: on its device, channels-last, in one precision.
 
-    In bfloat16 it takes float32, and its results are checked. In float16, which ends at 65504, what each layer gives
-    is checked as well: where a value overflows in the middle, the next layer may make a
-    number of it again, and black of the picture.
+    In bfloat16 it takes float32, and its results are checked. In float16, which ends at 65504,
+    what each layer gives is checked as well: where a value overflows in the middle, the next
+    layer may make a number of it again, and black of the picture.
 
     Parameters
     ----------
