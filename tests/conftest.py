@@ -29,6 +29,7 @@ NEED_ONNX = ("srkit/adapters/onnx", "tests/onnx_files/networks.py")
 NEED_OPENVINO = ("srkit/adapters/openvino",)
 NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/spandrel_files")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
+NEED_SELENIUM = ("tests/browser",)
 
 
 def pytest_configure(config):
@@ -49,6 +50,8 @@ def pytest_configure(config):
         ignored += NEED_ONNX
     if not all(find_spec(name) for name in ("torch", "safetensors", "onnx", "openvino")):
         ignored += NEED_OPENVINO
+    if find_spec("selenium") is None:
+        ignored += NEED_SELENIUM
     paths = [str(ROOT / path) for path in ignored]
     config.option.ignore = [*(config.option.ignore or []), *paths]
 
