@@ -1,4 +1,4 @@
-"""Sessions: lint, tests, frameworks, base, browser, wheel.
+"""Sessions: lint, tests, frameworks, base, browser, notebooks, wheel.
 
 `nox` runs them all, `nox -s tests` one.
 """
@@ -18,7 +18,7 @@ CONSTRAINTS = {"PIP_CONSTRAINT": str(HERE / "constraints.txt"), "PIP_NO_CACHE_DI
 # Everything is offline once it is installed; the proxies lead nowhere.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
-nox.options.sessions = ["lint", "tests", "frameworks", "base", "browser", "wheel"]
+nox.options.sessions = ["lint", "tests", "frameworks", "base", "browser", "notebooks", "wheel"]
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_external_run = True
 
@@ -96,6 +96,13 @@ def browser(session: nox.Session) -> None:
         session.skip(f"no {' and no '.join(missing)} on this machine: no page was looked at")
     install(session, "-e", ".[test]", "selenium")
     session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
+def notebooks(session: nox.Session) -> None:
+    """The notebooks of examples/ from scratch, with few steps of training."""
+    install(session, "-e", ".[all,test]", "nbclient", "ipykernel")
+    session.run("pytest", "tests/notebooks", *session.posargs)
 
 
 @nox.session
