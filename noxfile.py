@@ -1,4 +1,4 @@
-"""Sessions: lint, tests, frameworks, base, browser, notebooks, wheel.
+"""Sessions: lint, tests, frameworks, base, web, browser, notebooks, wheel.
 
 `nox` runs them all, `nox -s tests` one.
 """
@@ -18,7 +18,16 @@ CONSTRAINTS = {"PIP_CONSTRAINT": str(HERE / "constraints.txt"), "PIP_NO_CACHE_DI
 # Everything is offline once it is installed; the proxies lead nowhere.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
-nox.options.sessions = ["lint", "tests", "frameworks", "base", "browser", "notebooks", "wheel"]
+nox.options.sessions = [
+    "lint",
+    "tests",
+    "frameworks",
+    "base",
+    "web",
+    "browser",
+    "notebooks",
+    "wheel",
+]
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_external_run = True
 
@@ -86,6 +95,13 @@ def use_plugin(session: nox.Session) -> None:
 
 
 @nox.session
+def web(session: nox.Session) -> None:
+    """The page of ``srkit serve``, by HTTP."""
+    install(session, "-e", ".[web,test]")
+    session.run("pytest", "tests/web", "srkit/web.py", *session.posargs)
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Pages in a real Chromium, where one is installed; without it this says so and tests nothing.
 
@@ -94,7 +110,7 @@ def browser(session: nox.Session) -> None:
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     if missing:
         session.skip(f"no {' and no '.join(missing)} on this machine: no page was looked at")
-    install(session, "-e", ".[test]", "selenium")
+    install(session, "-e", ".[web,test]", "selenium")
     session.run("pytest", "tests/browser", *session.posargs)
 
 

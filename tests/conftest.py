@@ -30,6 +30,7 @@ NEED_OPENVINO = ("srkit/adapters/openvino",)
 NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/spandrel_files")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 NEED_SELENIUM = ("tests/browser",)
+NEED_GRADIO = ("srkit/web.py", "tests/web")
 NEED_NBCLIENT = ("tests/notebooks",)
 
 
@@ -51,6 +52,8 @@ def pytest_configure(config):
         ignored += NEED_ONNX
     if not all(find_spec(name) for name in ("torch", "safetensors", "onnx", "openvino")):
         ignored += NEED_OPENVINO
+    if find_spec("gradio") is None:
+        ignored += NEED_GRADIO
     if find_spec("nbclient") is None:
         ignored += NEED_NBCLIENT
     if find_spec("selenium") is None:
