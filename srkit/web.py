@@ -149,8 +149,9 @@ def _page(kept: int, jobs: Path) -> gr.Blocks:
     with gr.Blocks(analytics_enabled=False, title="srkit") as page:
         gr.Markdown(
             "# srkit\nDrop a photo, choose models, and compare what they make of it. "
-            f"At most {MAX_BYTES // 10**6} MB and {MAX_PIXELS / 10**6:g} megapixels. Nothing "
-            f"leaves this computer, and nothing is kept for longer than {kept / 60:g} minutes."
+            f"At most {MAX_BYTES // 10**6} MB and {MAX_PIXELS / 10**6:g} megapixels. "
+            f"Nothing is sent to any other program, and nothing is kept for longer than "
+            f"{kept / 60:g} minutes."
         )
         with gr.Row():
             photo = gr.File(label="photo", file_types=["image"], elem_id="photo")
@@ -194,7 +195,7 @@ def _compare(
     # Gradio copies what it is given into its own folder, and asks for more: then this one goes.
     with TemporaryDirectory(dir=jobs) as folder:
         try:
-            files = _made(Path(photo), list(models), scale, Path(folder))
+            files = _made(Path(photo), list(dict.fromkeys(models)), scale, Path(folder))
         except SrkitError as error:
             told = str(error).replace(photo, Path(photo).name)
             raise gr.Error(told, print_exception=False) from error

@@ -160,6 +160,12 @@ def test_only_models_that_are_offered_run(address, models):
     assert event == "error"
 
 
+def test_a_model_that_is_asked_for_twice_runs_once(address):
+    event, (_, files) = run(address, upload(address, encoded(PHOTO)), ["nearest", "nearest"])
+    assert event == "complete"
+    assert len(files) == 2  # its result, and the comparison
+
+
 def test_files_of_the_machine_are_not_read(address, tmp_path):
     secret = tmp_path / "secret.png"
     secret.write_bytes(encoded(PHOTO))
