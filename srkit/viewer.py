@@ -22,6 +22,7 @@ _SIDES = (640, 512, 400, 320, 256, 192, 128, 96, 64, 48, 32, 16, 8)
 _QUALITY = 85
 _ZOOMS = (1, 2, 4)
 _STEPS = 5  # places to zoom at, across and down; at 4 they still overlap
+_STRIP_SIDE, _COLUMNS = 160, 6  # of the pictures that are seen without styles
 _LONGEST = 80  # characters of a name that are shown
 _NARROWEST, _WIDEST = 480, 1100  # pixels of a screen that the slider takes
 
@@ -63,7 +64,8 @@ def for_notebook(view: View) -> str:
     """
     html = ""
     for side in _SIDES:
-        html = _fragment(view, [_webp(_within(panel, side)) for panel in view.panels], side)
+        pictures = [_webp(_within(panel, side)) for panel in view.panels]
+        html = _fragment(view, pictures, side, _unstyled(view.panels, min(_STRIP_SIDE, side)))
         if len(html.encode()) <= NOTEBOOK_BYTES:
             break
     return html
@@ -98,8 +100,11 @@ def page(view: View) -> str:
     )
 
 
-def _fragment(view: View, pictures: Sequence[bytes], side: int) -> str:
-    """The viewer with encoded pictures, whose longer side is at most `side`."""
+def _fragment(view: View, pictures: Sequence[bytes], side: int, unstyled: str = "") -> str:
+    """The viewer with encoded pictures, whose longer side is at most `side`.
+
+    `unstyled` is what is seen where the styles are taken away.
+    """
     height, width = view.panels[0].picture.shape[:2]
     # The name keeps its rules from those of other comparisons in one notebook.
     digest = hashlib.sha256(b"".join(pictures) + repr((view.title, width)).encode())
@@ -115,6 +120,7 @@ def _fragment(view: View, pictures: Sequence[bytes], side: int) -> str:
             f'<form method="dialog" autocomplete="off" class="srkit-compare {name}">',
             f"<style>{_style()}\n{_rules(name, pictures, (width, height))}</style>",
             f"<p><strong>{escape(view.title)}</strong></p>",
+            unstyled,
             '<div class="controls">',
             _choice("left of the divider", "left", _names(view.panels), "l", left),
             _choice("right of the divider", "right", _names(view.panels), "r", right),
@@ -133,6 +139,22 @@ def _fragment(view: View, pictures: Sequence[bytes], side: int) -> str:
             f'<p class="note">{escape(note)}</p>',
             "</form>",
         ]
+    )
+
+
+def _unstyled(panels: Sequence[Panel], side: int) -> str:
+    """All pictures on one strip: Jupyter shows no styles of notebooks that it does not trust."""
+    small = [_within(panel, side) for panel in panels]
+    columns = min(len(small), _COLUMNS)
+    width, height = small[0].size
+    strip = PILImage.new("RGB", (width * columns, height * math.ceil(len(small) / columns)), "#fff")
+    for k, picture in enumerate(small):
+        strip.paste(picture, (k % columns * width, k // columns * height))
+    data = base64.b64encode(_webp(strip)).decode()
+    names = escape(", ".join(_names(panels)))
+    return (
+        f'<p class="unstyled"><img src="data:image/webp;base64,{data}" alt="{names}"><br>'
+        f"{names}. For the slider trust this notebook, or run the cell.</p>"
     )
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from html import escape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -84,9 +85,12 @@ def test_all_text_is_escaped_and_nothing_is_run_or_fetched(tmp_path):
     for html in (made._repr_html_(), (tmp_path / "page.html").read_text(encoding="utf-8")):
         page = Page(html)
         assert page.text.count(nasty) == 5  # two choices, two tags, a caption
+        assert f"input, {escape(nasty)}" in html or html.startswith("<!DOCTYPE")
         assert "script" not in {tag for tag, _ in page.tags}
         attributes = [name for _, attrs in page.tags for name in attrs]
-        assert not {"src", "href", "srcset", "action"} & set(attributes)
+        assert not {"href", "srcset", "action"} & set(attributes)
+        sources = [attrs["src"] for _, attrs in page.tags if "src" in attrs]
+        assert all(source.startswith("data:image/webp;base64,") for source in sources)
         assert not [name for name in attributes if name.startswith("on")]
         assert "@import" not in html
         assert not [url for url in re.findall(r"url\(.{0,8}", html) if url != 'url("data:im']
@@ -102,6 +106,17 @@ def test_a_notebook_stays_small_even_for_noise(count):
     assert len(shown) == count + 1
     assert max(shown[0].shape) >= 64
     assert f"shrunk to at most {max(shown[0].shape)} pixels" in html
+
+
+def test_where_styles_are_taken_away_the_pictures_stand_on_a_strip(made):
+    page = Page(made._repr_html_())
+    ((_, strip),) = [tag for tag in page.tags if tag[0] == "img"]
+    assert strip["alt"] == "input, nearest, bicubic, original"
+    data = base64.b64decode(strip["src"].partition(",")[2])
+    pixels = np.asarray(PILImage.open(io.BytesIO(data))).astype(float)
+    assert pixels.shape == (106, 4 * 160, 3)  # 240x160, with 160 pixels for the longer side
+    shown = PILImage.fromarray(PHOTO[:160, :240]).resize((160, 106), PILImage.Resampling.LANCZOS)
+    assert np.abs(pixels[:, 480:] - np.asarray(shown)).mean() < 6
 
 
 def test_what_fits_is_not_shrunk(made):
