@@ -27,7 +27,7 @@ def address(tmp_path_factory, free_port):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         yield process.stdout.readline().split()[0]
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(240) == 0
 
 
 def shot(window, name):
