@@ -1,4 +1,4 @@
-"""Sessions: lint, tests, frameworks, base, wheel.
+"""Sessions: lint, tests, frameworks, base, web, browser, notebooks, wheel.
 
 `nox` runs them all, `nox -s tests` one.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -17,7 +18,16 @@ CONSTRAINTS = {"PIP_CONSTRAINT": str(HERE / "constraints.txt"), "PIP_NO_CACHE_DI
 # Everything is offline once it is installed; the proxies lead nowhere.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
-nox.options.sessions = ["lint", "tests", "frameworks", "base", "wheel"]
+nox.options.sessions = [
+    "lint",
+    "tests",
+    "frameworks",
+    "base",
+    "web",
+    "browser",
+    "notebooks",
+    "wheel",
+]
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_external_run = True
 
@@ -85,6 +95,33 @@ def use_plugin(session: nox.Session) -> None:
 
 
 @nox.session
+def web(session: nox.Session) -> None:
+    """The page of ``srkit serve``, by HTTP."""
+    install(session, "-e", ".[web,test]")
+    session.run("pytest", "tests/web", "srkit/web.py", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Pages in a real Chromium, where one is installed; without it this says so and tests nothing.
+
+    Chromium and its driver come from the system (Debian: apt install chromium chromium-driver).
+    """
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    if missing:
+        session.skip(f"no {' and no '.join(missing)} on this machine: no page was looked at")
+    install(session, "-e", ".[web,test]", "selenium")
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
+def notebooks(session: nox.Session) -> None:
+    """The notebooks of examples/ from scratch, with few steps of training."""
+    install(session, "-e", ".[all,test]", "nbclient", "ipykernel")
+    session.run("pytest", "tests/notebooks", *session.posargs)
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """The wheel alone, away from the checkout and offline, does the main job."""
     folder = Path(session.create_tmp())
@@ -94,5 +131,7 @@ def wheel(session: nox.Session) -> None:
     install(session, f"{built}[all]")
     session.chdir(folder)
     session.run("srkit", "compare", "--sample", "-o", "sheet.png", env=OFFLINE)
+    # The page takes a file of the package that is no module.
+    session.run("srkit", "compare", "--sample", "-m", "bicubic", "-o", "page.html", env=OFFLINE)
     check = "from PIL import Image; s = Image.open('sheet.png'); s.load(); assert s.width > 1000"
     session.run("python", "-c", check)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -14,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
+from srkit import viewer
 from srkit.errors import ImageError, OptionError
 from srkit.imaging import pil
+from srkit.imaging.atomic import replacing
 from srkit.imaging.files import read_image, save_image
 from srkit.imaging.image import Image
 from srkit.imaging.planes import read_planes
 from srkit.metrics import STANDARD, Protocol, mod_crop
 from srkit.scores import HEADINGS, Score, ready, score
-from srkit.sheet import Layout, Panel, draw, lay_out
+from srkit.sheet import Layout, Panel, draw, lay_out, richest
 from srkit.tables import text_table
 from srkit.upscaler import Upscaler
 
@@ -99,6 +100,38 @@ class Comparison:
         """
         save_image(Image(np.asarray(self.sheet())), path)
 
+    def to_html(self, path: str | PathLike[str]) -> None:
+        """Write a page with a before/after slider and zoom, whole or not at all.
+
+        One file that needs no network, no script and no other file; on a phone the
+        slider is swiped. Its pictures are lossless, and shrunk to four megapixels where
+        they have more.
+
+        Parameters
+        ----------
+        path
+            The file, such as ``"page.html"``; an existing one is replaced.
+
+        Raises
+        ------
+        OSError
+            As Python raises them; what was at `path` then stays as it was.
+        """
+        html = viewer.page(self._view())
+        with replacing(path) as file:
+            file.write(html.encode())
+
+    def _repr_html_(self) -> str:
+        return viewer.for_notebook(self._view())
+
+    def _view(self) -> viewer.View:
+        small = flat(self.image)
+        high, wide = small.shape[:2]
+        part = max(1, wide // 4), max(1, high // 4)
+        left, top = richest(_detail(small), (wide, high), part)
+        centre = (left + part[0] / 2) / wide, (top + part[1] / 2) / high
+        return viewer.View(self._title(), list(self._panels(small)), self._meaning(), centre)
+
     def _panels(self, small: NDArray[np.uint8]) -> Iterator[Panel]:
         high, wide = small.shape[:2]
         enlarged = small.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
@@ -117,24 +150,26 @@ class Comparison:
 
     def _footer(self, layout: Layout) -> str:
         shown = f"x{self.scale}. Below: the framed part, {layout.zoom} times enlarged."
+        return f"{shown} {self._meaning()}".strip()
+
+    def _meaning(self) -> str:
+        """What the figures are, or nothing where there are none."""
         if not self.scores:
-            return shown
+            return ""
         crop = self.protocol.crop(self.scale)
         distance = "" if self.missing else "; ST-LPIPS (AlexNet, RGB): lower is better"
         return (
-            f"{shown} PSNR in dB and SSIM on luma, protocol {self.protocol.name}, "
+            f"PSNR in dB and SSIM on luma, protocol {self.protocol.name}, "
             f"{crop} pixels cropped at each side{distance}."
         )
 
-    def _repr_png_(self) -> bytes:
-        file = io.BytesIO()
-        self.sheet().save(file, "PNG")
-        return file.getvalue()
-
-    def __repr__(self) -> str:
+    def _title(self) -> str:
         height, width = read_planes(self.image).shape
         s = self.scale
-        title = f"x{s}, {width}x{height} to {s * width}x{s * height}"
+        return f"x{s}, {width}x{height} to {s * width}x{s * height}"
+
+    def __repr__(self) -> str:
+        title = self._title()
         if not self.scores:
             return title
         rows = [[name, *figures.cells()] for name, figures in self.scores.items()]

@@ -29,6 +29,9 @@ NEED_ONNX = ("srkit/adapters/onnx", "tests/onnx_files/networks.py")
 NEED_OPENVINO = ("srkit/adapters/openvino",)
 NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/spandrel_files")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
+NEED_SELENIUM = ("tests/browser",)
+NEED_GRADIO = ("srkit/web.py", "tests/web")
+NEED_NBCLIENT = ("tests/notebooks",)
 
 
 def pytest_configure(config):
@@ -49,6 +52,12 @@ def pytest_configure(config):
         ignored += NEED_ONNX
     if not all(find_spec(name) for name in ("torch", "safetensors", "onnx", "openvino")):
         ignored += NEED_OPENVINO
+    if find_spec("gradio") is None:
+        ignored += NEED_GRADIO
+    if find_spec("nbclient") is None:
+        ignored += NEED_NBCLIENT
+    if find_spec("selenium") is None:
+        ignored += NEED_SELENIUM
     paths = [str(ROOT / path) for path in ignored]
     config.option.ignore = [*(config.option.ignore or []), *paths]
 

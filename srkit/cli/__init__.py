@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import srkit
-from srkit.cli import bench, compare, convert, export, models, train, upscale, video
+from srkit.cli import bench, compare, convert, export, models, serve, train, upscale, video
 from srkit.errors import OptionError, SrkitError, UnknownModelError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -79,6 +79,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"srkit {srkit.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (upscale, video, models, compare, bench, train, convert, export):
+    for command in (upscale, video, models, compare, bench, serve, train, convert, export):
         command.add(commands)
     return parser

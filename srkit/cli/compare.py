@@ -14,6 +14,8 @@ from srkit.errors import ImageError, OptionError
 from srkit.imaging.files import read_image
 from srkit.metrics import STANDARD, mod_crop
 
+_PAGES = (".html", ".htm")
+
 
 def add(commands: Commands) -> None:
     """Declare the command."""
@@ -23,8 +25,10 @@ def add(commands: Commands) -> None:
         description=(
             "Upscale a photo by several models and draw the results on one sheet, with a "
             "detail of each enlarged. Where the original is known (--reference, --downscale, "
-            "--sample), PSNR and SSIM are written below."
+            "--sample), PSNR and SSIM are written below. With -o page.html it is a page with a "
+            "before/after slider and zoom instead, one file that works offline."
         ),
+        epilog=("example: srkit compare photo.png -m bicubic -m srresnet --downscale -o page.html"),
     )
     parser.add_argument("photo", nargs="?", type=Path, help="the photo to upscale")
     parser.add_argument(
@@ -46,7 +50,7 @@ def add(commands: Commands) -> None:
         type=Path,
         required=True,
         metavar="SHEET",
-        help="picture to write, or to replace",
+        help="picture or page (.html) to write, or to replace",
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
     original = parser.add_mutually_exclusive_group()
@@ -80,7 +84,10 @@ def run(args: argparse.Namespace) -> int:
         reference=reference,
         progress=sys.stderr.isatty(),
     )
-    result.save(args.output)
+    if args.output.suffix.lower() in _PAGES:
+        result.to_html(args.output)
+    else:
+        result.save(args.output)
     write(repr(result))
     if result.missing:
         write(f"without ST-LPIPS: {result.missing}")
