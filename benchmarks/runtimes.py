@@ -28,6 +28,8 @@ from pathlib import Path
 import numpy as np
 
 Run = Callable[[np.ndarray], np.ndarray]
+# "auto" would take bfloat16 where the CPU has units for it, and the others have none of that.
+TORCH = {"runtime": "torch", "device": "cpu", "precision": "float32"}
 
 
 def torch_runner(args: argparse.Namespace, compiled: bool = False) -> Run:
@@ -36,7 +38,7 @@ def torch_runner(args: argparse.Namespace, compiled: bool = False) -> Run:
     import srkit
 
     torch.set_num_threads(args.threads)
-    net = srkit.load(args.model, scale=args.scale, runtime="torch", device="cpu").net
+    net = srkit.load(args.model, scale=args.scale, **TORCH).net
     if compiled:
         net = torch.compile(net)
 
@@ -55,8 +57,7 @@ def streaming_runner(args: argparse.Namespace) -> Run:
     from srkit.engine import STRIP_ROWS
 
     torch.set_num_threads(args.threads)
-    where = {"runtime": "torch", "device": "cpu", "precision": "float32"}
-    model = srkit.load(args.model, scale=args.scale, **where)
+    model = srkit.load(args.model, scale=args.scale, **TORCH)
 
     def run(tile: np.ndarray) -> np.ndarray:
         starts = range(0, tile.shape[1], STRIP_ROWS)

@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="side of the LR image")
     parser.add_argument("--memory", type=int, default=500, help="MB for strips and tiles")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", default="float32")
     parser.add_argument("--way", choices=WAYS, help="measure this one, here, and print JSON")
     args = parser.parse_args()
     if args.way:
@@ -57,7 +58,8 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
 
     if args.way == "tiles":
         TorchUpscaler.streams = False  # type: ignore[assignment, method-assign]
-    model = srkit.load(args.model, scale=args.scale, runtime="torch", device="cpu")
+    where = {"runtime": "torch", "device": "cpu", "precision": args.precision}
+    model = srkit.load(args.model, scale=args.scale, **where)
     if model.streams != (args.way != "tiles"):
         sys.exit(f"{args.model} does not run in strips")
     channels = 1 if model.card.colour == "luma" else 3
