@@ -49,7 +49,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests and doctests, with every framework."""
-    install(session, "-e", ".[all,test]")
+    install(session, "-e", ".[all,dask,test]")
     session.run("pytest", *session.posargs)
 
 

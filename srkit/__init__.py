@@ -21,6 +21,7 @@ from srkit.comparison import Comparison, compare
 from srkit.conversion import convert
 from srkit.errors import (
     BrokenPluginError,
+    ClusterError,
     CorruptFileError,
     DuplicateModelError,
     ImageError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "BrokenPluginError",
+    "ClusterError",
     "Comparison",
     "CorruptFileError",
     "DuplicateModelError",

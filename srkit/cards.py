@@ -54,6 +54,7 @@ def _trained(
     colour: Literal["rgb", "luma"] = "rgb",
     others: Mapping[str, str] | None = None,
     multiple: int = 1,
+    radius: int | Mapping[int, int] | None = None,
     halves: tuple[int, ...] = (),
     brains: tuple[int, ...] = (),
 ) -> ModelCard:
@@ -72,6 +73,7 @@ def _trained(
         default_scale=default_scale or max(digests),
         colour=colour,
         multiple=multiple,
+        radius=radius,
         licence="CC-BY-SA-4.0",
         paper=paper,
         training_data="srkit/pretrained/CREDITS.md",
@@ -101,6 +103,7 @@ SRRESNET = _trained(
         2: "33013729ed092a5abe54ed57285561df69c35a5f1d5c713fb7911f6cf648a48f",
         4: "28a27096914de53cb771056bf42b8859392821edbc781df0ebfe2096e9cc6b87",
     },
+    radius=40,
     halves=(2, 4),
     brains=(2, 4),
 )
@@ -112,6 +115,7 @@ SRGAN = _trained(
     {
         4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
     },
+    radius=40,
     halves=(4,),
     brains=(4,),
 )
@@ -124,6 +128,7 @@ PHOTO = _trained(
         2: "6186a61130a3ec9e9fa60c6cb60732e9e124de9750766969c0d99fe7a672357f",
         4: "1ee03eb8ee41709c9303f5af3a4a8814acbcce313cee48e1ad9ada09d5b6bc92",
     },
+    radius=40,
     halves=(2, 4),
     brains=(2, 4),
 )
@@ -140,6 +145,7 @@ ESPCN = _trained(
     default_scale=2,
     colour="luma",
     others={"openvino": _LUMA, **_LUMA_OTHERS},
+    radius=4,
     halves=(2, 3, 4),
 )
 FSRCNN = _trained(
@@ -155,6 +161,7 @@ FSRCNN = _trained(
     default_scale=2,
     colour="luma",
     others=_LUMA_OTHERS,
+    radius={2: 8, 3: 8, 4: 7},
     halves=(2, 3, 4),
 )
 
@@ -171,6 +178,7 @@ NEURAL_ENHANCE = _trained(
         2: "049fecb4cce28b5b7e876e6ae2c6a19f6c2a69f73f21e887bfbae6461f3454fe",
     },
     others=_ENHANCE_OTHERS,
+    radius=10,
     halves=(2,),
     brains=(2,),
 )
@@ -183,6 +191,7 @@ NEURAL_ENHANCE_REPAIR = _trained(
         1: "05fb473c31c39fa2345b7084f3e0855980dd30281a03edd88f0bb734689e45aa",
     },
     others=_ENHANCE_OTHERS,
+    radius=12,
     halves=(1,),
 )
 

@@ -142,6 +142,12 @@ class Job:
             done = slab.bottom
             yield done
 
+    def region(self, canvas: Canvas, core: Region) -> None:
+        """Paint a part of a canvas of one picture, whatever lies around it."""
+        pixels = max(1, int(self.memory / self.upscaler.bytes_per_pixel))
+        for _ in self._tiles(canvas, range(1), core, pixels, SMALLEST_CORE):
+            pass
+
     def least_by_rows(self, canvas: Canvas, held: Callable[[int], float]) -> float:
         """Bytes in which `rows` can do its work."""
         upscaler, grid = self.upscaler, canvas.grid

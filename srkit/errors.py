@@ -56,3 +56,7 @@ class WeightsError(SrkitError):
 
 class VideoError(SrkitError):
     """A video cannot be read, written or gone on with as asked."""
+
+
+class ClusterError(SrkitError):
+    """A Dask cluster cannot be reached, has no workers, or was lost."""

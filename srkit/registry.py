@@ -186,7 +186,7 @@ class Registry:
         if isinstance(model, Path) or (model not in self.names() and self._is_file(model)):
             return self._open(Path(model), scale, runtime, options)
         card = self.card(model, dist)
-        chosen = _scale(card, scale)
+        chosen = check_scale(card, scale)
         runtimes = {card.framework: card.adapter, **card.others}
         told = f"{card.name} runs on {' and '.join(runtimes)}"
         framework = _runtime(runtime, runtimes, told)
@@ -259,7 +259,14 @@ def check_options(adapter: Callable[..., Any], options: dict[str, Any], name: st
             raise OptionError(f"{name} has no option {option!r}; {hint}")
 
 
-def _scale(card: ModelCard, scale: int | None) -> int:
+def check_scale(card: ModelCard, scale: int | None) -> int:
+    """The scale that is asked for, or the model's default.
+
+    Raises
+    ------
+    OptionError
+        If the model does not exist for it.
+    """
     if scale is None:
         return card.default_scale
     if scale not in card.scales:

@@ -29,6 +29,7 @@ NEED_ONNX = ("srkit/adapters/onnx", "tests/onnx_files/networks.py")
 NEED_OPENVINO = ("srkit/adapters/openvino",)
 NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/spandrel_files")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
+NEED_DASK = ("srkit/dask", "srkit/cli/cluster.py", "tests/cluster")
 NEED_SELENIUM = ("tests/browser",)
 NEED_GRADIO = ("srkit/web.py", "tests/web")
 NEED_NBCLIENT = ("tests/notebooks",)
@@ -54,6 +55,8 @@ def pytest_configure(config):
         ignored += NEED_OPENVINO
     if find_spec("gradio") is None:
         ignored += NEED_GRADIO
+    if not all(find_spec(name) for name in ("distributed", "torch", "safetensors")):
+        ignored += NEED_DASK
     if find_spec("nbclient") is None:
         ignored += NEED_NBCLIENT
     if find_spec("selenium") is None:

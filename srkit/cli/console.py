@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+from pathlib import Path
 from typing import TextIO, TypeAlias
 
 from tqdm import tqdm
@@ -22,6 +23,11 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "
 def write(text: str, to: TextIO | None = None) -> None:
     """Write lines to stdout, or to another stream, above any progress bar."""
     tqdm.write(text, file=to)
+
+
+def place(text: str) -> Path | str:
+    """A path, or a URL as it is, for argparse."""
+    return text if "://" in text else Path(text)
 
 
 def positive(text: str) -> int:

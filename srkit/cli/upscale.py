@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 import srkit
+from srkit.batch.plan import Failure, Task, assign, find, is_picture
+from srkit.batch.work import Request, attempt
 from srkit.cli.console import (
     DEFAULT_MODEL,
     Commands,
     byte_count,
     percent,
+    place,
     positive,
     write,
 )
-from srkit.cli.plan import Failure, Task, assign, find, is_picture
-from srkit.errors import NotByRowsError, OptionError, SrkitError
-from srkit.imaging import row_files, zarrs
-from srkit.imaging.files import MAX_PIXELS, SUFFIXES, check_fits
+from srkit.errors import OptionError
+from srkit.imaging import zarrs
+from srkit.imaging.files import MAX_PIXELS, SUFFIXES
 from srkit.upscaler import LONGEST_SIDE, Progress, Upscaler
 
 FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
-LOSSY = (".jpg", ".jpeg", ".webp", ".avif")
 
 
 def add(commands: Commands) -> None:
@@ -41,7 +42,7 @@ def add(commands: Commands) -> None:
         ),
     )
     parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="image file or folder"
+        "inputs", nargs="+", type=place, metavar="INPUT", help="image file or folder"
     )
     parser.add_argument(
         "-m",
@@ -52,13 +53,14 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=place,
         metavar="FOLDER",
         help="where results go (default: beside each input); for one input file also a file name",
     )
     _add_size(parser)
     _add_work(parser)
     _add_output(parser)
+    _add_cluster(parser)
     parser.set_defaults(run=run)
 
 
@@ -123,24 +125,70 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     existing.add_argument("--overwrite", action="store_true", help="replace existing results")
 
 
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("many files, or a huge one, on a Dask cluster")
+    group.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="work on its workers: tcp://scheduler:8786, or local for this machine's cores; "
+        "inputs and output may be URLs such as s3://bucket/photos; given again, it does what "
+        "is missing",
+    )
+    group.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="with --dask: a .csv or .parquet file with a line for each image",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Upscale everything; what fails is listed at the end."""
     for given in (args.width, args.height):
         if given and given > LONGEST_SIDE:
             raise OptionError(f"--width and --height are at most {LONGEST_SIDE}, not {given}")
+    if args.dask:
+        from srkit.cli import cluster  # an extra
+
+        return cluster.run(args)
+    _refuse_urls(args)
     output: Path | None = args.output
     single = output is not None and is_picture(output)
     if output is not None and single:
         _check_single(output, args)
-    given = {"device": args.device, "perception": args.perception}
-    options = {name: value for name, value in given.items() if value is not None}
-    upscaler = srkit.load(args.model, scale=args.scale, **options)
+    upscaler = srkit.load(args.model, scale=args.scale, **options_of(args))
     sources, failures = find(args.inputs, output)
     suffix = f".{args.format}" if args.format else None
-    tasks = assign(sources, _tag(upscaler, args), output, suffix)
+    request = request_of(args)
+    tag = request.tag(upscaler.card.name, upscaler.scale)
+    tasks = assign(sources, tag, output, suffix)
     if output is not None and not single:
         output.mkdir(parents=True, exist_ok=True)
-    written, skipped = _upscale_all(tasks, upscaler, args, failures)
+    written, skipped = _upscale_all(tasks, upscaler, request, args, failures)
+    return summary(written, skipped, failures)
+
+
+def options_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Options of the model that were given."""
+    given = {"device": args.device, "perception": args.perception}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def request_of(args: argparse.Namespace) -> Request:
+    """What the arguments ask of each file."""
+    return Request(
+        width=args.width,
+        height=args.height,
+        memory=args.memory,
+        self_ensemble=args.self_ensemble,
+        consistent=args.consistent,
+        quality=args.quality,
+        max_pixels=args.max_pixels,
+    )
+
+
+def summary(written: int, skipped: int, failures: Sequence[Failure]) -> int:
+    """Tell what was done, if there is more to tell than names; returns the exit code."""
     if skipped or failures:
         counts = {"written": written, "skipped": skipped, "failed": len(failures)}
         told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "written")
@@ -148,6 +196,15 @@ def run(args: argparse.Namespace) -> int:
         for failure in failures:
             write(f"  {failure.path}: {failure.reason}", sys.stderr)
     return 1 if failures else 0
+
+
+def _refuse_urls(args: argparse.Namespace) -> None:
+    """Refuse what only workers of a cluster do."""
+    for given in (*args.inputs, args.output):
+        if isinstance(given, str):
+            raise OptionError(f"{given}: URLs are for --dask; --dask local uses this machine")
+    if args.manifest:
+        raise OptionError("--manifest is for --dask; --dask local uses this machine")
 
 
 def _check_single(output: Path, args: argparse.Namespace) -> None:
@@ -165,7 +222,11 @@ def _is_folder(given: Path) -> bool:
 
 
 def _upscale_all(
-    tasks: Sequence[Task], upscaler: Upscaler, args: argparse.Namespace, failures: list[Failure]
+    tasks: Sequence[Task],
+    upscaler: Upscaler,
+    request: Request,
+    args: argparse.Namespace,
+    failures: list[Failure],
 ) -> tuple[int, int]:
     """Work through the tasks; returns how many were written and skipped, and adds `failures`."""
     written = skipped = 0
@@ -183,7 +244,7 @@ def _upscale_all(
             bar.update(done - bar.n)
 
         for task in tasks:
-            outcome = _attempt(task, upscaler, args, report if alone else False)
+            outcome = _attempt(task, upscaler, request, args, report if alone else False)
             if isinstance(outcome, Failure):
                 failures.append(outcome)
             elif outcome:
@@ -199,99 +260,17 @@ def _upscale_all(
 
 
 def _attempt(
-    task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress
+    task: Task,
+    upscaler: Upscaler,
+    request: Request,
+    args: argparse.Namespace,
+    progress: Progress,
 ) -> Failure | bool:
     """Do one task: True if it was, False if its result was there already."""
-    try:
-        if task.target.exists():
-            if args.skip_existing:
-                return False
-            if not args.overwrite:
-                reason = f"{task.target} exists; use --overwrite or --skip-existing"
-                return Failure(task.source, reason)
-        _upscale(task, upscaler, args, progress)
-    except MemoryError as error:
-        return Failure(task.source, f"out of memory: {error}".removesuffix(": "))
-    except OSError as error:
-        # Nothing but source and target was touched; a temporary name says little.
-        elsewhere = error.filename is not None and str(error.filename) != str(task.source)
-        reason = error.strerror or str(error)
-        return Failure(task.source, f"{reason}: {task.target}" if elsewhere else reason)
-    except SrkitError as error:
-        return Failure(task.source, str(error).removeprefix(f"{task.source}: "))
-    return True
-
-
-def _upscale(task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress) -> None:
-    if not _upscale_by_rows(task, upscaler, args, progress):
-        _upscale_whole(task, upscaler, args, progress)
-
-
-def _upscale_by_rows(
-    task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress
-) -> bool:
-    """Upscale a file that is too large to be read whole; False if it is not, or has to be."""
-    exact = args.width or args.height or args.consistent
-    if exact or task.target.suffix.lower() not in row_files.SUFFIXES:
-        return False
-    if (stated := row_files.size_of(task.source)) is None:
-        return False
-    height, width, depth = stated
-    pixels, memory = height * width, args.memory or upscaler.available_memory()
-    if pixels <= args.max_pixels and pixels * depth * (1 + upscaler.scale**2) <= memory:
-        return False
-    task.target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        upscaler.upscale_file(
-            task.source,
-            task.target,
-            memory=args.memory,
-            self_ensemble=args.self_ensemble,
-            progress=progress,
-        )
-    except (NotByRowsError, OptionError) as error:
-        if pixels <= args.max_pixels:
+    if task.target.exists():
+        if args.skip_existing:
             return False
-        raise type(error)(f"{error} (--max-pixels={pixels} allows to read it whole)") from error
-    return True
-
-
-def _upscale_whole(
-    task: Task, upscaler: Upscaler, args: argparse.Namespace, progress: Progress
-) -> None:
-    image = srkit.read_image(task.source, max_pixels=args.max_pixels)
-    size = _size(image, args.width, args.height)
-    scaled = (image.height * upscaler.scale, image.width * upscaler.scale)
-    check_fits(image, task.target, size or scaled)
-    task.target.parent.mkdir(parents=True, exist_ok=True)
-    result = upscaler.upscale(
-        image,
-        size=size,
-        memory=args.memory,
-        self_ensemble=args.self_ensemble,
-        consistent=args.consistent,
-        progress=progress,
-    )
-    lossy = task.target.suffix.lower() in LOSSY
-    result.save(task.target, quality=args.quality if lossy else None)
-
-
-def _size(image: srkit.Image, width: int | None, height: int | None) -> tuple[int, int] | None:
-    """Height and width to reach; one that is left out follows from the other."""
-    if width and height:
-        return height, width
-    if width:
-        return max(1, round(image.height * width / image.width)), width
-    if height:
-        return height, max(1, round(image.width * height / image.height))
-    return None
-
-
-def _tag(upscaler: Upscaler, args: argparse.Namespace) -> str:
-    """Model and scale, or the size that was asked for, as parts of a file name."""
-    name = re.sub(r"[^\w.+-]+", "-", upscaler.card.name)
-    if args.width and args.height:
-        return f"{name}_{args.width}x{args.height}"
-    if args.width:
-        return f"{name}_w{args.width}"
-    return f"{name}_h{args.height}" if args.height else f"{name}_x{upscaler.scale}"
+        if not args.overwrite:
+            reason = f"{task.target} exists; use --overwrite or --skip-existing"
+            return Failure(task.source, reason)
+    return attempt(task, upscaler, request, progress) or True

@@ -116,7 +116,7 @@ def _from_image(image: Image) -> Planes:
         return image.with_pixels(_squeeze(_join(colour, alpha)[0]))
 
     has_alpha, cmyk = image.metadata.mode in ("LA", "RGBA"), image.metadata.mode == "CMYK"
-    return _split(pixels[None], has_alpha, _top(pixels), rebuild, cmyk=cmyk)
+    return _split(pixels[None], has_alpha, top_of(pixels.dtype), rebuild, cmyk=cmyk)
 
 
 def _from_pil(image: PILImage.Image) -> Planes:
@@ -133,7 +133,7 @@ def _from_pil(image: PILImage.Image) -> Planes:
         result.info.update(info)
         return result
 
-    top = 255.0 if settled.mode == "F" else _top(pixels)
+    top = 255.0 if settled.mode == "F" else top_of(pixels.dtype)
     return _split(pixels[None], settled.mode in ("LA", "RGBA"), top, rebuild, cmyk=cmyk)
 
 
@@ -143,8 +143,8 @@ def _from_array(array: NDArray[Any]) -> Planes:
     # A plain array of the machine's byte order; copied only if the order differs.
     array = np.asarray(array)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    top = _top(array)
-    _check_shape(array.shape)
+    top = top_of(array.dtype)
+    check_shape(array.shape)
     ndim = array.ndim
     batch = array[None] if ndim < 4 else array
     batch = batch[..., None] if ndim == 2 else batch
@@ -179,21 +179,28 @@ def _squeeze(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
 
 
-def _top(pixels: NDArray[Any]) -> float:
-    if (top := _TOPS.get(pixels.dtype.name)) is None:
+def top_of(dtype: np.dtype[Any]) -> float:
+    """The value that stands for 1.0 in an array of a dtype.
+
+    Raises
+    ------
+    ImageError
+        If images have no such dtype.
+    """
+    if (top := _TOPS.get(dtype.name)) is None:
         advice = _ADVICE.get(
-            pixels.dtype.name,
+            dtype.name,
             "scale it to 0-255 as numpy.uint8, to 0-65535 as numpy.uint16, "
             "or to [0, 1] as numpy.float32",
         )
         raise ImageError(
-            "an array must be uint8, uint16, float32 or float64, "
-            f"not {pixels.dtype}; convert it: {advice}"
+            f"an array must be uint8, uint16, float32 or float64, not {dtype}; convert it: {advice}"
         )
     return top
 
 
-def _check_shape(shape: tuple[int, ...]) -> None:
+def check_shape(shape: tuple[int, ...]) -> None:
+    """Refuse arrays that are no image and no batch of images."""
     wanted = "expected (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or a batch (N, H, W, C)"
     if 0 in shape:
         raise ImageError(f"the image is empty: its shape is {shape}")

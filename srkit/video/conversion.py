@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 
 import srkit
 from srkit.errors import OptionError, VideoError
+from srkit.identity import FREE_OPTIONS, fingerprint, weights_digest
 from srkit.imaging.planes import Planes, read_planes
 from srkit.upscaler import Upscaler
 from srkit.video.colour import FromRGB, ToRGB
@@ -26,16 +27,13 @@ from srkit.video.packets import with_decoding_times
 from srkit.video.reading import Frame, Source
 from srkit.video.scenes import MEMORY
 from srkit.video.upscaler import scene_windows, upscale_window
-from srkit.video.work import Work, fingerprint
-from srkit.weights import sha256
+from srkit.video.work import Work
 
 Progress = bool | Callable[[int, int], None]
 
 # Frames of a segment: what is lost at most when work is interrupted. A segment begins with a
 # key frame, so this is also the distance that players can jump in.
 SEGMENT_FRAMES = 24
-# Options that change how the work is done and not what comes of it.
-_FREE = ("device", "memory")
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,9 @@ def upscale_video(
             source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
         )
         streams = check_streams(source, encoding, container)
-        settings = _settings(upscaler, encoding, options, source_path, _digest(model, upscaler))
+        settings = _settings(
+            upscaler, encoding, options, source_path, weights_digest(model, upscaler)
+        )
         work = Work(target.parent / f".{target.name}.srkit", settings, resume=resume)
         resumed = work.frames
         try:
@@ -141,15 +141,6 @@ def _upscaler(model: str | Path | Upscaler, scale: int | None, options: dict[str
     return model
 
 
-def _digest(model: str | Path | Upscaler, upscaler: Upscaler) -> str:
-    """What tells weights from others: a digest, of a user's own file, too; or ""."""
-    if known := upscaler.card.weights.get(upscaler.scale):
-        return known.sha256
-    if isinstance(model, Upscaler) or not Path(model).is_file():
-        return ""
-    return sha256(Path(model))
-
-
 def _settings(
     upscaler: Upscaler, encoding: Encoding, options: dict[str, Any], source: Path, weights: str
 ) -> dict[str, Any]:
@@ -163,7 +154,7 @@ def _settings(
         "weights": weights,
         "scale": upscaler.scale,
         "window": upscaler.window,
-        "options": {k: repr(v) for k, v in sorted(options.items()) if k not in _FREE},
+        "options": {k: repr(v) for k, v in sorted(options.items()) if k not in FREE_OPTIONS},
         "segment_frames": SEGMENT_FRAMES,
         **told,
     }

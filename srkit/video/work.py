@@ -6,7 +6,6 @@ whatever moment the process is killed, what the manifest says is there.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
@@ -20,8 +19,6 @@ from srkit.video.packets import Coded, read_packets, write_packets
 
 VERSION = 1
 MANIFEST = "manifest.json"
-# A fingerprint reads this many pieces of a file, spread evenly, and not all of a large one.
-PIECES, PIECE = 16, 1 << 18
 
 
 @dataclass
@@ -138,20 +135,3 @@ class Work:
         if missing:
             raise VideoError(f"{self.folder} lacks {missing[0]}, which it should hold; {advice}")
         self.segments = segments
-
-
-def fingerprint(path: Path) -> str:
-    """What tells a file from others: a hash of its size and of pieces all over it.
-
-    Examples
-    --------
-    >>> fingerprint(Path(__file__)) == fingerprint(Path(__file__))
-    True
-    """
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        for number in range(PIECES):
-            file.seek(max(0, size - PIECE) * number // (PIECES - 1))
-            digest.update(file.read(PIECE))
-    return digest.hexdigest()

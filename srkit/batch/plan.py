@@ -22,9 +22,9 @@ KEPT = {
 
 @dataclass(frozen=True)
 class Failure:
-    """A file that could not be upscaled, and why."""
+    """A file, or URL, that could not be upscaled, and why."""
 
-    path: Path
+    path: Path | str
     reason: str
 
 

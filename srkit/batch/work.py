@@ -1,0 +1,129 @@
+"""The work on one file of many."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from srkit.batch.plan import Failure, Task
+from srkit.errors import NotByRowsError, OptionError, SrkitError
+from srkit.imaging import row_files
+from srkit.imaging.files import MAX_PIXELS, check_fits, read_image
+from srkit.imaging.image import Image
+from srkit.upscaler import Progress, Upscaler
+
+LOSSY = (".jpg", ".jpeg", ".webp", ".avif")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of each file, whatever the model.
+
+    Attributes
+    ----------
+    width, height
+        Of the result; one alone keeps proportions, none is the model's scale.
+    memory, self_ensemble, consistent
+        As in `Upscaler.upscale`.
+    quality
+        Of JPEG, WebP and AVIF; other formats have none.
+    max_pixels
+        Files with more are refused, but those that are upscaled by rows.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    memory: int | None = None
+    self_ensemble: bool = False
+    consistent: bool = False
+    quality: int | None = None
+    max_pixels: int = MAX_PIXELS
+
+    def size(self, image: Image) -> tuple[int, int] | None:
+        """Height and width to reach; one that is left out follows from the other."""
+        if self.width and self.height:
+            return self.height, self.width
+        if self.width:
+            return max(1, round(image.height * self.width / image.width)), self.width
+        if self.height:
+            return self.height, max(1, round(image.width * self.height / image.height))
+        return None
+
+    def tag(self, model: str, scale: int) -> str:
+        """Model and scale, or the size that was asked for, as parts of a file name.
+
+        Examples
+        --------
+        >>> Request().tag("srgan", 4), Request(width=800).tag("my model", 2)
+        ('srgan_x4', 'my-model_w800')
+        """
+        name = re.sub(r"[^\w.+-]+", "-", model)
+        if self.width and self.height:
+            return f"{name}_{self.width}x{self.height}"
+        if self.width:
+            return f"{name}_w{self.width}"
+        return f"{name}_h{self.height}" if self.height else f"{name}_x{scale}"
+
+
+def attempt(
+    task: Task, upscaler: Upscaler, request: Request, progress: Progress = False
+) -> Failure | None:
+    """Upscale one file, in the place of what may be there; what goes wrong is told, not raised."""
+    try:
+        if not _by_rows(task, upscaler, request, progress):
+            _whole(task, upscaler, request, progress)
+    except MemoryError as error:
+        return Failure(task.source, f"out of memory: {error}".removesuffix(": "))
+    except OSError as error:
+        # Nothing but source and target was touched; a temporary name says little.
+        elsewhere = error.filename is not None and str(error.filename) != str(task.source)
+        reason = error.strerror or str(error)
+        return Failure(task.source, f"{reason}: {task.target}" if elsewhere else reason)
+    except SrkitError as error:
+        return Failure(task.source, str(error).removeprefix(f"{task.source}: "))
+    return None
+
+
+def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progress) -> bool:
+    """Upscale a file that is too large to be read whole; False if it is not, or has to be."""
+    exact = request.width or request.height or request.consistent
+    if exact or task.target.suffix.lower() not in row_files.SUFFIXES:
+        return False
+    if (stated := row_files.size_of(task.source)) is None:
+        return False
+    height, width, depth = stated
+    pixels, memory = height * width, request.memory or upscaler.available_memory()
+    if pixels <= request.max_pixels and pixels * depth * (1 + upscaler.scale**2) <= memory:
+        return False
+    task.target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        upscaler.upscale_file(
+            task.source,
+            task.target,
+            memory=request.memory,
+            self_ensemble=request.self_ensemble,
+            progress=progress,
+        )
+    except (NotByRowsError, OptionError) as error:
+        if pixels <= request.max_pixels:
+            return False
+        raise type(error)(f"{error} (--max-pixels={pixels} allows to read it whole)") from error
+    return True
+
+
+def _whole(task: Task, upscaler: Upscaler, request: Request, progress: Progress) -> None:
+    image = read_image(task.source, max_pixels=request.max_pixels)
+    size = request.size(image)
+    scaled = (image.height * upscaler.scale, image.width * upscaler.scale)
+    check_fits(image, task.target, size or scaled)
+    task.target.parent.mkdir(parents=True, exist_ok=True)
+    result = upscaler.upscale(
+        image,
+        size=size,
+        memory=request.memory,
+        self_ensemble=request.self_ensemble,
+        consistent=request.consistent,
+        progress=progress,
+    )
+    lossy = task.target.suffix.lower() in LOSSY
+    result.save(task.target, quality=request.quality if lossy else None)

@@ -1,0 +1,237 @@
+"""A cluster of the user's, or one of this machine's cores; and tasks on it, few at a time."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+
+from srkit.errors import ClusterError, OptionError
+
+T = TypeVar("T")
+
+# Tasks that a worker holds: one that it works on, and the next.
+HELD = 2
+# Seconds for a scheduler to answer, for a first worker to come, and between counts of workers.
+PATIENCE, COUNTING = 60.0, 5.0
+
+
+@contextmanager
+def cluster(address: str | Client) -> Iterator[Client]:
+    """A client of a cluster.
+
+    Parameters
+    ----------
+    address
+        ``"local"`` for worker processes on this machine, one a core, which end with the
+        block; a scheduler's address, such as ``"tcp://scheduler:8786"``; or a client, which
+        stays open.
+
+    Raises
+    ------
+    ClusterError
+        If no scheduler answers, or it has no workers.
+
+    Examples
+    --------
+    ::
+
+        with srkit.dask.cluster("local") as client:
+            srkit.dask.upscale_files(["photos/"], "out/", "srresnet", client=client)
+    """
+    if isinstance(address, Client):
+        yield _manned(address)
+    elif address == "local":
+        # One thread each: a model works on one picture at a time.
+        with (
+            LocalCluster(threads_per_worker=1, dashboard_address=":0") as made,
+            Client(made) as client,
+        ):
+            yield _manned(client)
+    else:
+        try:
+            client = Client(address, timeout=PATIENCE)
+        except (OSError, ValueError) as error:
+            raise ClusterError(f"no Dask scheduler answers at {address}: {error}") from error
+        with client:
+            yield _manned(client)
+
+
+def _manned(client: Client) -> Client:
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError as error:
+        raise ClusterError(
+            "the scheduler has no workers; start some: dask worker tcp://SCHEDULER:PORT"
+        ) from error
+    return client
+
+
+def resources_for(
+    client: Client, given: Mapping[str, float] | None, options: Mapping[str, Any]
+) -> dict[str, float]:
+    """What each task asks of its worker: what is given, or a GPU where the device is one.
+
+    Raises
+    ------
+    OptionError
+        If no worker has it: tasks would wait for ever.
+    """
+    on_gpu = str(options.get("device", "")).startswith("cuda")
+    wanted = dict(given) if given is not None else {"GPU": 1.0} if on_gpu else {}
+    if not wanted:
+        return wanted
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    if not any(all(w["resources"].get(k, 0) >= n for k, n in wanted.items()) for w in workers):
+        told = " ".join(f"{name}={number:g}" for name, number in wanted.items())
+        raise OptionError(
+            f"no worker has {told}; start workers with: dask worker --resources {told!r} ..."
+        )
+    return wanted
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """What became of a task.
+
+    Attributes
+    ----------
+    item
+        What the function was called with.
+    value
+        What it returned; None if it failed.
+    error
+        Why it failed, the last time.
+    attempts
+        How often it was tried.
+    """
+
+    item: T
+    value: Any
+    error: BaseException | None
+    attempts: int
+
+
+def bounded(
+    client: Client,
+    function: Callable[[T], Any],
+    items: Iterable[T],
+    *,
+    retries: int,
+    resources: Mapping[str, float],
+) -> Iterator[Done[T]]:
+    """Call a function for each item on the workers, of which each holds few at a time.
+
+    A task that fails is tried again; one whose worker dies goes to another by itself.
+
+    Parameters
+    ----------
+    function
+        A function of a module that workers have.
+    items
+        Read as workers come free, so there may be any number.
+    retries
+        How often a task is tried again.
+    resources
+        Of the worker, as Dask counts them.
+
+    Yields
+    ------
+    Done
+        In the order in which tasks end.
+
+    Raises
+    ------
+    ClusterError
+        If the scheduler is lost; what was yielded stays done.
+    """
+    run, numbers, coming = uuid4().hex[:8], itertools.count(), iter(items)
+    held: dict[str, tuple[Future[Any], T, int]] = {}
+    pool = as_completed([], loop=client.loop)
+    room = _Room(client)
+
+    def submit(item: T, attempt: int) -> None:
+        key = f"srkit-{run}-{next(numbers)}"
+        future = client.submit(
+            _guarded, function, item, key=key, pure=False, resources=dict(resources)
+        )
+        held[key] = (future, item, attempt)
+        pool.add(future)
+
+    def fill() -> None:
+        for item in itertools.islice(coming, max(0, room.size() - len(held))):
+            submit(item, 1)
+
+    try:
+        fill()
+        for future in pool:
+            _, item, attempt = held.pop(future.key)
+            done = _outcome(future, item, attempt)
+            future.release()
+            if done.error is not None and attempt <= retries:
+                submit(item, attempt + 1)
+            else:
+                yield done
+            fill()
+    finally:
+        _cancel(client, [future for future, _, _ in held.values()])
+
+
+@dataclass(frozen=True)
+class _Caught:
+    """What a function raised; Dask would write it to the log of each worker."""
+
+    error: Exception
+
+
+def _guarded(function: Callable[[T], Any], item: T) -> Any:
+    try:
+        return function(item)
+    except Exception as error:  # noqa: BLE001  it is told, and the task tried again
+        return _Caught(error)
+
+
+def _outcome(future: Future[Any], item: T, attempt: int) -> Done[T]:
+    if future.status == "finished":
+        value = future.result()
+        if isinstance(value, _Caught):
+            return Done(item, None, value.error, attempt)
+        return Done(item, value, None, attempt)
+    error = future.exception() if future.status == "error" else None
+    if isinstance(error, KilledWorker):
+        error = ClusterError(
+            "each worker that tried it died, perhaps for lack of memory: give workers more, or "
+            "fewer of them to a machine"
+        )
+    if error is None:
+        raise ClusterError(
+            "the scheduler was lost in mid-work; give the same command again, which does what "
+            "is missing"
+        )
+    return Done(item, None, error, attempt)
+
+
+def _cancel(client: Client, futures: list[Future[Any]]) -> None:
+    """Take back what nobody waits for."""
+    if futures and client.status == "running":
+        client.cancel(futures, force=True)
+
+
+class _Room:
+    """How many tasks the cluster is given at a time; workers may come and go."""
+
+    def __init__(self, client: Client) -> None:
+        self._client, self._size, self._asked = client, HELD, -math.inf
+
+    def size(self) -> int:
+        now = time.monotonic()
+        if now - self._asked > COUNTING and self._client.status == "running":
+            self._size, self._asked = HELD * max(1, len(self._client.nthreads())), now
+        return self._size
