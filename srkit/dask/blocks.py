@@ -272,10 +272,11 @@ def _make(work: Work, place: tuple[int, int]) -> None:
 def _write(work: Work, core: Region, made: NDArray[Any]) -> None:
     import zarr
 
-    # Blocks of zeros too, whose files would be left out: a file says that a block is done.
-    result = zarr.open_array(work.folder, mode="r+", config={"write_empty_chunks": True})
     s = work.recipe.scale
-    result[core.top * s : core.bottom * s, core.left * s : core.right * s] = made
+    # Blocks of zeros too, whose files would be left out: a file says that a block is done.
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        result = zarr.open_array(work.folder, mode="r+")
+        result[core.top * s : core.bottom * s, core.left * s : core.right * s] = made
 
 
 def _appear(folder: Path, target: Path) -> None:

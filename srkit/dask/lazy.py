@@ -36,8 +36,8 @@ def upscale(
     """Upscale a Dask array, when it is computed.
 
     Each chunk is upscaled with the pixels around it, so that the result is that of the whole
-    image: within 1e-5 for floats, or one level in 1e-5 of the values. Nothing is loaded
-    until then, but for models whose card does not state how far they see.
+    image: within 1e-5 for floats, one level in 1e-5 of the values for 8 bits, one level for 16.
+    Nothing is loaded until then, but for models whose card does not state how far they see.
 
     Parameters
     ----------

@@ -41,7 +41,8 @@ def test_a_lazy_result_is_that_of_the_whole_picture(model, scale, options, chunk
         assert difference.max() <= 1e-5
     else:
         assert difference.max() <= 1
-        assert (difference > 0).mean() <= 1e-5
+        # Sums of floats differ by 1e-7 or so: of 16 bits that tips more values to the next level.
+        assert (difference > 0).mean() <= (1e-5 if kind == "uint8" else 1e-3)
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (40, 50, 1), (3, 20, 30, 3)])
