@@ -20,9 +20,9 @@ if _missing := [name for name in ("dask", "distributed", "fsspec") if find_spec(
     )
 
 from srkit.dask.blocks import BlocksReport, upscale_blocks
-from srkit.dask.tasks import cluster
 from srkit.dask.files import FilesReport, upscale_files
 from srkit.dask.lazy import upscale
+from srkit.dask.tasks import cluster
 
 __all__ = [
     "BlocksReport",

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client
 from numpy.typing import NDArray
 
-from srkit.dask.tasks import bounded, cluster, resources_for
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.sources import BlockSource, opened, source_digest
+from srkit.dask.tasks import bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError
 from srkit.imaging import zarrs
 from srkit.meter import Meter

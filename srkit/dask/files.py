@@ -14,11 +14,11 @@ from distributed import Client, get_worker
 
 from srkit.batch.plan import Failure, is_picture
 from srkit.batch.work import Request, attempt
-from srkit.dask.tasks import Done, bounded, cluster, resources_for
 from srkit.dask.manifest import check_manifest, write_manifest
 from srkit.dask.models import Recipe, budget, digest_of, model_of, recipe_for
 from srkit.dask.record import BEGUN, DONE, FAILED, FOLDER, Entry, Record
 from srkit.dask.stores import Pair, filesystem, is_url, local, plan
+from srkit.dask.tasks import Done, bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError, SrkitError
 from srkit.imaging.files import SUFFIXES
 from srkit.meter import Meter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import time
@@ -154,32 +155,37 @@ def bounded(
     """
     run, numbers, coming = uuid4().hex[:8], itertools.count(), iter(items)
     held: dict[str, tuple[Future[Any], T, int]] = {}
-    pool = as_completed([], loop=client.loop)
-    room = _Room(client)
+    pool = as_completed([], loop=client.loop, with_results=True, raise_errors=False)
+    room, call = _Room(client), functools.partial(_guarded, function)
 
-    def submit(item: T, attempt: int) -> None:
-        key = f"srkit-{run}-{next(numbers)}"
-        future = client.submit(
-            _guarded, function, item, key=key, pure=False, resources=dict(resources)
-        )
-        held[key] = (future, item, attempt)
-        pool.add(future)
+    def submit(tasks: list[tuple[T, int]]) -> None:
+        if not tasks:
+            return
+        keys = [f"srkit-{run}-{next(numbers)}" for _ in tasks]
+        given = [item for item, _ in tasks]
+        # At once, since a scheduler has about as much to do for one as for twenty.
+        futures = client.map(call, given, key=keys, pure=False, resources=dict(resources))
+        for key, future, (item, attempt) in zip(keys, futures, tasks, strict=True):
+            held[key] = (future, item, attempt)
+        pool.update(futures)
 
-    def fill() -> None:
-        for item in itertools.islice(coming, max(0, room.size() - len(held))):
-            submit(item, 1)
+    def fresh() -> list[tuple[T, int]]:
+        return [(item, 1) for item in itertools.islice(coming, max(0, room.size() - len(held)))]
 
     try:
-        fill()
-        for future in pool:
-            _, item, attempt = held.pop(future.key)
-            done = _outcome(future, item, attempt)
-            future.release()
-            if done.error is not None and attempt <= retries:
-                submit(item, attempt + 1)
-            else:
-                yield done
-            fill()
+        submit(fresh())
+        for batch in pool.batches():
+            ended, again = [], []
+            for future, value in batch:
+                _, item, attempt = held.pop(future.key)
+                done = _outcome(future, value, item, attempt)
+                if done.error is not None and attempt <= retries:
+                    again.append((item, attempt + 1))
+                else:
+                    ended.append(done)
+            submit(again)
+            submit(fresh())
+            yield from ended
     finally:
         _cancel(client, [future for future, _, _ in held.values()])
 
@@ -198,9 +204,8 @@ def _guarded(function: Callable[[T], Any], item: T) -> Any:
         return _Caught(error)
 
 
-def _outcome(future: Future[Any], item: T, attempt: int) -> Done[T]:
+def _outcome(future: Future[Any], value: Any, item: T, attempt: int) -> Done[T]:
     if future.status == "finished":
-        value = future.result()
         if isinstance(value, _Caught):
             return Done(item, None, value.error, attempt)
         return Done(item, value, None, attempt)
