@@ -24,6 +24,7 @@ NEED_LASAGNE = ("srkit/adapters/lasagne",)
 NEED_VIDEO = (
     *(f"srkit/video/{n}.py" for n in ("colour", "reading", "encoding", "joining", "conversion")),
     "tests/video/clips.py",
+    "srkit/dask/video.py",
 )
 NEED_ONNX = ("srkit/adapters/onnx", "tests/onnx_files/networks.py")
 NEED_OPENVINO = ("srkit/adapters/openvino",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 
@@ -73,6 +74,11 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="working memory, such as 500MB or 2GB; the result stays the same",
     )
+    group.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="work on a Dask cluster: tcp://scheduler:8786, or local for this machine's cores",
+    )
     group.add_argument("--overwrite", action="store_true", help="replace an existing result")
     group.add_argument(
         "--fresh", action="store_true", help="throw away unfinished work and start again"
@@ -84,7 +90,12 @@ def run(args: argparse.Namespace) -> int:
     options = {} if args.device is None else {"device": args.device}
     if not args.output.suffix:
         raise OptionError(f"-o {args.output} names no container; add a suffix such as .mp4")
-    report = srkit.upscale_video(
+    upscale = srkit.upscale_video
+    if args.dask:
+        from srkit import dask  # an extra
+
+        upscale = functools.partial(dask.upscale_video, client=args.dask)
+    report = upscale(
         args.input,
         args.output,
         args.model,

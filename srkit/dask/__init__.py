@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any
 
 from srkit.errors import MissingDependencyError
 
@@ -31,4 +32,18 @@ __all__ = [
     "upscale",
     "upscale_blocks",
     "upscale_files",
+    "upscale_video",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`upscale_video`, imported when it is asked for, since it comes with PyAV."""
+    if name != "upscale_video":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if find_spec("av") is None:
+        raise MissingDependencyError(
+            'video files need av (PyAV), which is not installed: pip install "srkit[dask,video]"'
+        )
+    from srkit.dask.video import upscale_video
+
+    return upscale_video

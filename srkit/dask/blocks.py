@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import math
 import os
 import shutil
@@ -21,6 +20,7 @@ from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.sources import BlockSource, opened, source_digest
 from srkit.dask.tasks import bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError
+from srkit.identity import changed
 from srkit.imaging import zarrs
 from srkit.meter import Meter
 from srkit.regions import around, check, upscale_part
@@ -232,13 +232,10 @@ def _result(work: Work, *, resume: bool) -> zarr.Array[Any]:
 
 
 def _compare(have: Any, want: dict[str, Any], folder: Path) -> None:
-    have = have if isinstance(have, dict) else {}
-    want = json.loads(json.dumps(want))
-    changed = sorted(k for k in have.keys() | want.keys() if have.get(k) != want.get(k))
-    if changed:
+    if differing := changed(have, want):
         raise OptionError(
-            f"{folder} holds unfinished work that differs in {', '.join(changed)}: use the same, "
-            f"or call again with resume=False (--fresh), which removes it"
+            f"{folder} holds unfinished work that differs in {', '.join(differing)}: use the "
+            "same, or call again with resume=False (--fresh), which removes it"
         )
 
 

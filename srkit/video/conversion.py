@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -92,7 +92,7 @@ def upscale_video(
     """See `srkit.upscale_video`."""
     begun = time.monotonic()
     source_path, target = Path(src), Path(dst)
-    _check_paths(source_path, target, overwrite=overwrite)
+    check_paths(source_path, target, overwrite=overwrite)
     container = container_of(target.suffix)
     upscaler = _upscaler(model, scale, options)
     with Source(source_path) as source:
@@ -100,7 +100,7 @@ def upscale_video(
             source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
         )
         streams = check_streams(source, encoding, container)
-        settings = _settings(
+        settings = settings_of(
             upscaler, encoding, options, source_path, weights_digest(model, upscaler)
         )
         work = Work(target.parent / f".{target.name}.srkit", settings, resume=resume)
@@ -122,7 +122,8 @@ def upscale_video(
     return report
 
 
-def _check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
+def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
+    """Refuse a source that is not there, and a target that is."""
     if not source.is_file():
         raise FileNotFoundError(2, os.strerror(2), str(source))
     if not target.parent.is_dir():
@@ -141,7 +142,7 @@ def _upscaler(model: str | Path | Upscaler, scale: int | None, options: dict[str
     return model
 
 
-def _settings(
+def settings_of(
     upscaler: Upscaler, encoding: Encoding, options: dict[str, Any], source: Path, weights: str
 ) -> dict[str, Any]:
     """All that the pixels and packets of the result depend on."""
@@ -169,7 +170,10 @@ def _upscale(
     advance: Callable[[], None],
 ) -> None:
     """Make the segments that are not there yet."""
-    made = _made(source, upscaler, encoding, work.frames, memory)
+    # What the windows and cuts of the first frame depend on is read, and not upscaled again.
+    spare = spare_frames(upscaler, work.frames)
+    frames_left = islice(source.frames(), work.frames - spare, None)
+    made = upscaled(source, frames_left, upscaler, encoding, spare, memory)
     while (first := next(made, None)) is not None:
         broken: list[int] = []
 
@@ -187,18 +191,29 @@ def _upscale(
         raise VideoError(f"{source.path} holds no frames")
 
 
-def _made(
-    source: Source, upscaler: Upscaler, encoding: Encoding, start: int, memory: int | None
+def spare_frames(upscaler: Upscaler, start: int) -> int:
+    """Frames before one on which its window depends, and where scenes are cut."""
+    return min(start, upscaler.window // 2 + MEMORY)
+
+
+def upscaled(
+    source: Source,
+    frames: Iterable[Frame],
+    upscaler: Upscaler,
+    encoding: Encoding,
+    spare: int,
+    memory: int | None,
 ) -> Iterator[tuple[VideoFrame, Frame]]:
-    """Upscaled pictures ready for the encoder, each with the frame it is of, from `start` on."""
+    """Upscaled pictures ready for the encoder, each with the frame it is of.
+
+    The first `spare` of the frames are there for those after them alone.
+    """
     to_rgb = ToRGB(source.facts.colour)
     from_rgb = FromRGB(encoding.pix_fmt, encoding.colour)
-    # What the windows and cuts of the first frame depend on is read, and not upscaled again.
-    spare = min(start, upscaler.window // 2 + MEMORY)
     coming = deque[Frame]()
 
     def planes() -> Iterator[Planes]:
-        for frame in islice(source.frames(), start - spare, None):
+        for frame in frames:
             coming.append(frame)
             yield read_planes(to_rgb(frame.picture))
 

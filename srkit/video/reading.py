@@ -143,11 +143,17 @@ class Source:
         seconds = Fraction(self.container.duration or 0, av.time_base)
         return max(1, round(seconds * rate))
 
-    def frames(self) -> Iterator[Frame]:
-        """Every frame from the beginning, in the order of their times.
+    def frames(self, start: int | None = None) -> Iterator[Frame]:
+        """Every frame in the order of their times, from the beginning, or from a key frame.
 
         A frame that is missing or broken comes with its neighbour's picture: the one before
         it, or at the beginning the one after.
+
+        Parameters
+        ----------
+        start
+            Time of a key frame to begin at, in units of the time base. Not all containers lead
+            there: some go to one before, or beyond.
 
         Raises
         ------
@@ -159,6 +165,8 @@ class Source:
         # Opened again: a container that was read from may not be able to go back.
         with open_input(self.path) as container:
             stream = main_stream(container, self.path)
+            if start is not None:
+                container.seek(start, stream=stream)
             gap = max(1, round(1 / (self.facts.rate * self.facts.time_base)))
             yield from _timed(self._repaired(container, stream, gap), gap)
 
@@ -192,6 +200,22 @@ class Source:
             yield last, pts, found.duration, False
         if last is None:
             raise CorruptFileError(f"{self.path} holds no frame that can be decoded")
+
+    def times(self) -> list[tuple[int, bool]]:
+        """When each frame is shown, in order, and whether it is a key frame; nothing is decoded.
+
+        Raises
+        ------
+        VideoError
+            If a frame has no time, or that of another.
+        """
+        with open_input(self.path) as container:
+            packets = _packets(container, main_stream(container, self.path))
+            found = [(p.pts, bool(p.is_keyframe)) for p in packets if p.size and not p.is_discard]
+        times = sorted((pts, key) for pts, key in found if pts is not None)
+        if len({pts for pts, _ in times}) < len(found):
+            raise VideoError(f"{self.path} has frames without times of their own")
+        return times
 
     def seconds(self, pts: int) -> float:
         """A time in seconds."""

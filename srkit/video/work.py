@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from srkit.errors import VideoError
+from srkit.identity import changed
 from srkit.imaging.atomic import replacing
 from srkit.video.packets import Coded, read_packets, write_packets
 
@@ -124,11 +125,9 @@ class Work:
             raise VideoError(f"{self.folder / MANIFEST} is damaged; {advice}") from error
         if version != VERSION:
             raise VideoError(f"{self.folder} was made by another version of srkit; {advice}")
-        if settings != self._settings:
-            keys = sorted(settings.keys() | self._settings.keys())
-            changed = [key for key in keys if settings.get(key) != self._settings.get(key)]
+        if differing := changed(settings, self._settings):
             raise VideoError(
-                f"{self.folder} holds unfinished work that differs in {', '.join(changed)}: "
+                f"{self.folder} holds unfinished work that differs in {', '.join(differing)}: "
                 f"use the same, or {advice}"
             )
         missing = [s.file for s in segments if not (self.folder / s.file).is_file()]
