@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 
 # Taken for free where nobody says how much is.
 UNKNOWN = 4 << 30
+# Of malloc.h, and the largest block that glibc is sure to take from what it keeps: mallopt(3).
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _LARGEST_KEPT = -1, -3, 32 << 20
 
 
 def free_memory(root: Path = Path("/")) -> int:
@@ -27,6 +30,24 @@ def free_memory(root: Path = Path("/")) -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (OSError, ValueError, AttributeError):
         return UNKNOWN
+
+
+def keep_freed(limit: int) -> bool:
+    """Have glibc's allocator keep up to `limit` freed bytes, whatever the environment says.
+
+    Dask starts its workers with ``MALLOC_TRIM_THRESHOLD_=65536``. Every tensor then comes from
+    the system anew, which clears each page: SRResNet took 1.7 times as long.
+
+    Returns
+    -------
+    bool
+        Whether it does; other allocators know nothing of this.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return False
+    return bool(mallopt(_M_TRIM_THRESHOLD, limit) and mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT))
 
 
 def _machine(root: Path) -> int | None:

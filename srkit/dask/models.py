@@ -16,10 +16,13 @@ from typing import Any
 import srkit
 from srkit.errors import OptionError, WeightsError
 from srkit.identity import FREE_OPTIONS, weights_digest
+from srkit.memory import keep_freed
 from srkit.upscaler import Upscaler
 
 # Dask pauses a worker at 80 % of its limit: images and work stay below this share together.
 SHARE = 0.7
+# Freed bytes that a worker keeps for what is allocated next.
+KEPT = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -124,9 +127,12 @@ def _load(recipe: Recipe) -> Upscaler:
             f"{recipe.model} has other weights here ({found[:12]}) than where the work was given "
             f"({recipe.weights[:12]}): copy the same file to every worker"
         )
-    if (worker := _worker()) is not None and (torch := sys.modules.get("torch")) is not None:
-        # Workers are given cores; without this each would take all of the machine's.
-        torch.set_num_threads(max(1, worker.state.nthreads))
+    if (worker := _worker()) is not None:
+        limit = worker.memory_manager.memory_limit
+        keep_freed(min(KEPT, limit // 8) if limit else KEPT)
+        if (torch := sys.modules.get("torch")) is not None:
+            # Workers are given cores; without this each would take all of the machine's.
+            torch.set_num_threads(max(1, worker.state.nthreads))
     return upscaler
 
 
