@@ -17,7 +17,7 @@ from srkit.batch.work import Request, attempt
 from srkit.dask.manifest import check_manifest, write_manifest
 from srkit.dask.models import Recipe, budget, digest_of, model_of, recipe_for
 from srkit.dask.record import BEGUN, DONE, FAILED, FOLDER, Entry, Record
-from srkit.dask.stores import Pair, filesystem, is_url, local, plan
+from srkit.dask.stores import Pair, absolute, filesystem, is_url, local, plan
 from srkit.dask.tasks import Done, bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError, SrkitError
 from srkit.imaging.files import SUFFIXES
@@ -123,7 +123,7 @@ def upscale_files(
         report.written, report.failures
     """
     request = request or Request()
-    place, given = os.fspath(output), [os.fspath(one) for one in inputs]
+    place, given = absolute(output), [absolute(one) for one in inputs]
     _check(place, format, manifest)
     recipe, upscaler = recipe_for(model, scale, options)
     tag = request.tag(upscaler.card.name, upscaler.scale)

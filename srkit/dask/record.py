@@ -74,6 +74,7 @@ class Record:
 
     def __init__(self, output: str) -> None:
         self._system, root = filesystem(output)
+        self._output = output.rstrip("/") + "/"
         self._folder = posixpath.join(root, FOLDER)
         self._waiting: list[Entry] = []
         self._flushed = time.monotonic()
@@ -81,8 +82,9 @@ class Record:
         self._parts = self._list()
         for part in self._parts:
             for line in self._system.cat_file(part).decode().splitlines():
-                entry = Entry(**json.loads(line))
-                self.entries[entry.target] = entry
+                told = json.loads(line)
+                told["target"] = self._output + told["target"]
+                self.entries[told["target"]] = Entry(**told)
 
     def begin(self, entries: Iterable[Entry]) -> None:
         """Write down what is going to be made, and old parts as one."""
@@ -105,7 +107,7 @@ class Record:
         self._flushed = time.monotonic()
         if not self._waiting:
             return
-        lines = "".join(json.dumps(_short(entry)) + "\n" for entry in self._waiting)
+        lines = "".join(json.dumps(self._short(entry)) + "\n" for entry in self._waiting)
         name = posixpath.join(self._folder, f"{time.time_ns():020d}")
         self._system.makedirs(self._folder, exist_ok=True)
         # Under another name first: a part counts when it is whole.
@@ -120,7 +122,7 @@ class Record:
         names = self._system.ls(self._folder, detail=False)
         return sorted(name for name in names if name.endswith(".jsonl"))
 
-
-def _short(entry: Entry) -> dict[str, Any]:
-    """What is not as by default."""
-    return {key: value for key, value in asdict(entry).items() if value not in ("", 0, 0.0)}
+    def _short(self, entry: Entry) -> dict[str, Any]:
+        """What is not as by default; targets by their names in the folder, which may be moved."""
+        told = {key: value for key, value in asdict(entry).items() if value not in ("", 0, 0.0)}
+        return {**told, "target": entry.target.removeprefix(self._output)}

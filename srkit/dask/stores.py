@@ -33,6 +33,11 @@ def is_url(place: str | os.PathLike[str]) -> bool:
     return "://" in os.fspath(place)
 
 
+def absolute(place: str | os.PathLike[str]) -> str:
+    """A URL as it is, or a path that means the same in every process."""
+    return os.fspath(place) if is_url(place) else str(Path(place).absolute())
+
+
 def filesystem(place: str) -> tuple[Any, str]:
     """The file system of a path or URL, and the path in it.
 

@@ -59,6 +59,17 @@ def test_a_second_call_does_what_is_missing_changed_or_asked_otherwise(client, p
     assert (report.written, report.skipped) == (5, 0)
 
 
+def test_relative_paths_are_those_of_the_caller_and_results_may_be_moved(
+    client, photos, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    report = upscale(client, "photos", "out")
+    assert (report.written, report.failures) == (5, [])
+    assert len(results(tmp_path / "out")) == 5
+    (tmp_path / "out").rename(tmp_path / "moved")
+    assert upscale(client, "photos", "moved").skipped == 5
+
+
 def test_files_of_others_are_not_replaced_unless_told(client, photos, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
