@@ -29,6 +29,9 @@ LONGEST_SIDE = 1 << 20
 class Upscaler(ABC):
     """A model that is ready to upscale images.
 
+    Several threads may use one upscaler at once, and results are those of one thread. What
+    takes memory takes it for each of them: give `memory` where many work.
+
     An adapter states `card` and `scale` and writes `run`. Kinds of image, alpha,
     grey, models that know brightness alone, padding, tiles, progress and memory
     are the business of this class.
@@ -206,7 +209,8 @@ class Upscaler(ABC):
         image
             numpy array ``(H, W)`` or ``(H, W, C)`` with C = 1, 3 or 4, or a batch
             ``(N, H, W, C)``, of dtype uint8, uint16, float32 or float64 (floats in
-            [0, 1]); a `PIL.Image`; an `srkit.Image`; or a path.
+            [0, 1]); a torch tensor ``(H, W)``, ``(C, H, W)`` or ``(N, C, H, W)`` of these
+            dtypes or in half precision; a `PIL.Image`; an `srkit.Image`; or a path.
         size
             ``(height, width)`` to reach exactly: the model as often as needed, then
             an antialiased bicubic resize. Without it, both sides times `scale`.
@@ -224,13 +228,15 @@ class Upscaler(ABC):
             the result in floats besides `memory`.
         progress
             True for a progress bar, or a function called with pixels done and
-            pixels in all.
+            pixels in all, in the caller's thread. What it raises ends the work and
+            comes out of here; the upscaler can be used on.
 
         Returns
         -------
-        array, PIL.Image or srkit.Image
-            Arrays for arrays, of the same dtype and channels; PIL for PIL; `Image`
-            for `Image` and for paths. The input is not modified.
+        array, torch.Tensor, PIL.Image or srkit.Image
+            Arrays for arrays, of the same dtype and channels; tensors for tensors, on the
+            same device, without a gradient; PIL for PIL; `Image` for `Image` and for
+            paths. The input is not modified.
 
         Raises
         ------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from srkit.errors import ImageError
-from srkit.imaging import pil
+from srkit.imaging import pil, tensors
 from srkit.imaging.alpha import bleed
 from srkit.imaging.files import read_image
 from srkit.imaging.image import Image
@@ -73,8 +73,9 @@ def read_planes(image: Any) -> Planes:  # the kinds are checked here
     image
         A numpy array ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)``, ``(H, W, 4)`` or
         a batch ``(N, H, W, C)``, where four channels are RGBA; uint8 and uint16
-        use their full range, float32 and float64 [0, 1]. Or a Pillow image, an
-        `Image`, or the path of a file.
+        use their full range, float32 and float64 [0, 1]. Or a torch tensor, of the
+        same kinds or in half precision, with channels before rows and columns. Or a
+        Pillow image, an `Image`, or the path of a file.
 
     Returns
     -------
@@ -106,6 +107,8 @@ def read_planes(image: Any) -> Planes:  # the kinds are checked here
         return _from_pil(image)
     if isinstance(image, np.ndarray):
         return _from_array(image)
+    if tensors.is_tensor(image):
+        return _from_tensor(image)
     raise ImageError(_wrong_kind(image))
 
 
@@ -156,6 +159,16 @@ def _from_array(array: NDArray[Any]) -> Planes:
         return result[0, ..., 0] if ndim == 2 else result[0]
 
     return _split(batch, batch.shape[-1] == 4, top, rebuild)
+
+
+def _from_tensor(tensor: Any) -> Planes:
+    array, like = tensors.as_array(tensor)
+    planes = _from_array(array)
+
+    def rebuild(colour: NDArray[Any], alpha: NDArray[Any] | None) -> Any:
+        return like(planes.rebuild(colour, alpha))
+
+    return replace(planes, rebuild=rebuild)
 
 
 def _split(
@@ -245,11 +258,9 @@ def check_range(pixels: NDArray[Any], top: float) -> None:
 
 def _wrong_kind(image: object) -> str:
     kind = type(image)
-    accepted = "a numpy array, a PIL.Image, a srkit.Image or the path of a file"
+    accepted = "a numpy array, a torch.Tensor, a PIL.Image, a srkit.Image or the path of a file"
     hint = ""
-    if kind.__module__.split(".")[0] == "torch":
-        hint = "; for a CHW tensor pass tensor.permute(1, 2, 0).cpu().numpy()"
-    elif isinstance(image, list | tuple):
+    if isinstance(image, list | tuple):
         hint = "; pass numpy.asarray(...) of it, with a dtype"
     elif isinstance(image, bytes | bytearray):
         hint = "; open bytes with PIL.Image.open(io.BytesIO(...))"
