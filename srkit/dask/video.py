@@ -168,10 +168,13 @@ def upscale_video(
         _open(folder, told, resume=resume)
         work = _Work(recipe, source_path, folder, encoding, memory)
         missing = [s for s in segments if not work.result(s.number).is_file()]
-        if missing:
-            with cluster(client) as workers:
-                asked = resources_for(workers, resources, options)
-                _run(workers, work, segments, missing, retries, asked, progress)
+        frames = sum(segment.frames for segment in segments)
+        with Meter(progress, frames, f"{recipe.model} x{recipe.scale}", "frame") as advance:
+            advance(frames - sum(segment.frames for segment in missing))
+            if missing:
+                with cluster(client) as workers:
+                    asked = resources_for(workers, resources, options)
+                    _run(workers, work, missing, retries, asked, advance)
         unfinished = folder / f"joined{target.suffix}"
         packets = with_decoding_times(_packets(work, segments), work.delay(segments))
         join(str(unfinished), container, source, encoding, streams, packets)
@@ -234,22 +237,17 @@ def _open(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
 def _run(
     client: Client,
     work: _Work,
-    segments: list[Segment],
     missing: list[Segment],
     retries: int,
     resources: Mapping[str, float],
-    progress: Progress,
+    advance: Callable[[int], None],
 ) -> None:
     """Make the segments that are not there yet."""
-    frames = sum(segment.frames for segment in segments)
-    label = f"{work.recipe.model} x{work.recipe.scale}"
-    with Meter(progress, frames, label, "frame") as advance:
-        advance(frames - sum(segment.frames for segment in missing))
-        make = functools.partial(_make, work)
-        for done in bounded(client, make, missing, retries=retries, resources=resources):
-            if done.error is not None:
-                raise done.error
-            advance(done.item.frames)
+    make = functools.partial(_make, work)
+    for done in bounded(client, make, missing, retries=retries, resources=resources):
+        if done.error is not None:
+            raise done.error
+        advance(done.item.frames)
 
 
 def _make(work: _Work, segment: Segment) -> None:
