@@ -13,7 +13,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srkit import metrics
+from srkit import inspection, metrics
 from srkit.benchmark import Scores, evaluate
 from srkit.calls import export, train, upscale_video
 from srkit.card import ModelCard, WeightsFile
@@ -38,6 +38,7 @@ from srkit.errors import (
 from srkit.imaging.files import read_image
 from srkit.imaging.image import Image
 from srkit.imaging.resize import imresize
+from srkit.inspection import FileReport
 from srkit.registry import FileFormat, Registry
 from srkit.upscaler import Upscaler
 from srkit.video.upscaler import VideoUpscaler
@@ -53,6 +54,7 @@ __all__ = [
     "CorruptFileError",
     "DuplicateModelError",
     "FileFormat",
+    "FileReport",
     "Image",
     "ImageError",
     "ImageTooLargeError",
@@ -77,6 +79,7 @@ __all__ = [
     "evaluate",
     "export",
     "imresize",
+    "inspect",
     "list_models",
     "load",
     "metrics",
@@ -163,6 +166,38 @@ def card(name: str) -> ModelCard:
     'torch'
     """
     return _registry.card(name)
+
+
+def inspect(path: str | Path, *, scale: int | None = None) -> FileReport:
+    """Find out what a weights file holds, whether it is safe, and which model it is.
+
+    Nothing in the file is run: it is read as data, and then loaded as `load` does.
+
+    Parameters
+    ----------
+    path
+        The file.
+    scale
+        Factor of both sides, where the weights do not tell.
+
+    Returns
+    -------
+    FileReport
+        Also of files that are refused; its `problem` says why.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, or is no weights file that srkit knows.
+
+    Examples
+    --------
+    >>> from srkit.weights import PACKAGED
+    >>> report = inspect(PACKAGED / "espcn_x3.safetensors")
+    >>> report.format, report.size
+    ('safetensors file', 92300)
+    """
+    return inspection.inspect(Path(path), _registry, {"scale": scale})
 
 
 def register(card: ModelCard, *, replace: bool = False) -> None:

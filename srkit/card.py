@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,26 @@ class ModelCard:
     others: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     precisions: Mapping[int, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     install: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The card in types that JSON has: scales are keys as texts.
+
+        Examples
+        --------
+        >>> ModelCard(name="mine", summary="", adapter="mine:Filter", framework="numpy",
+        ...           scales=(2,), default_scale=2, radius={2: 3}).as_dict()["radius"]
+        {'2': 3}
+        """
+        plain: dict[str, Any] = {}
+        for fact in fields(self):
+            value = getattr(self, fact.name)
+            if isinstance(value, Mapping):
+                value = {
+                    str(key): asdict(inner) if isinstance(inner, WeightsFile) else inner
+                    for key, inner in value.items()
+                }
+            plain[fact.name] = list(value) if isinstance(value, tuple) else value
+        return plain
 
     def radius_at(self, scale: int) -> int | None:
         """Receptive-field radius in LR pixels at `scale`, or None where not known."""

@@ -255,6 +255,7 @@ TORCH_CHECKPOINT = FileFormat(
     sniff=is_torch_checkpoint,
     adapter="srkit.adapters.pytorch.files:open_checkpoint",
     framework="torch",
+    contents="srkit.adapters.pytorch.checkpoints:contents",
 )
 FROZEN_GRAPH = FileFormat(
     name="frozen TensorFlow graph",
@@ -263,6 +264,7 @@ FROZEN_GRAPH = FileFormat(
     adapter="srkit.adapters.pytorch.frozen:open_graph",
     framework="torch",
     others={"tensorflow": "srkit.adapters.tensorflow.frozen:open_graph"},
+    contents="srkit.adapters.graphdef.frozen:contents",
 )
 ENHANCE_PICKLE = FileFormat(
     name="neural-enhance file",
@@ -271,6 +273,7 @@ ENHANCE_PICKLE = FileFormat(
     adapter="srkit.adapters.pytorch.enhance:open_pickle",
     framework="torch",
     others={"theano": "srkit.adapters.lasagne.enhance:open_weights"},
+    contents="srkit.adapters.enhance.files:contents",
 )
 SAFETENSORS = FileFormat(
     name="safetensors file",
@@ -282,6 +285,7 @@ SAFETENSORS = FileFormat(
         "tensorflow": "srkit.adapters.tensorflow.luma:open_weights",
         "theano": "srkit.adapters.lasagne.enhance:open_weights",
     },
+    contents="srkit.adapters.pytorch.checkpoints:contents",
 )
 ONNX = FileFormat(
     name="ONNX network",
@@ -289,4 +293,5 @@ ONNX = FileFormat(
     sniff=is_onnx,
     adapter="srkit.adapters.onnx.files:open_network",
     framework="onnx",
+    contents="srkit.adapters.onnx.judging:contents",
 )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from srkit.card import ModelCard
+from srkit.contents import Contents
 from srkit.errors import (
     BrokenPluginError,
     DuplicateModelError,
@@ -57,6 +58,10 @@ EXTRAS = {
 }
 
 
+# Options that look like slips for others, and are those of another model.
+ELSEWHERE = {"perception": "srgan"}
+
+
 @dataclass(frozen=True)
 class FileFormat:
     """A kind of weights file that `load` can open.
@@ -76,6 +81,10 @@ class FileFormat:
         As in `ModelCard`.
     others
         Other frameworks that such files run on, and the adapter for each.
+    contents
+        ``"module:callable"``, called with a path; returns `srkit.contents.Contents`, and
+        raises what the adapter raises of a file that it refuses. For `srkit.inspect`;
+        empty where the format has none.
     """
 
     name: str
@@ -84,6 +93,7 @@ class FileFormat:
     adapter: str
     framework: str
     others: Mapping[str, str] = field(default_factory=dict)
+    contents: str = ""
 
 
 def installed(group: str) -> list[metadata.EntryPoint]:
@@ -132,9 +142,7 @@ class Registry:
         """
         if dist is None and name in self._added:
             return self._added[name]
-        found = {
-            _distribution(entry): entry for entry in self.discover(MODELS) if entry.name == name
-        }
+        found = {owner_of(entry): entry for entry in self.discover(MODELS) if entry.name == name}
         if not found:
             raise UnknownModelError(self._unknown(name))
         if dist is not None:
@@ -156,7 +164,7 @@ class Registry:
         formats = []
         for entry in sorted(self.discover(FORMATS), key=lambda e: e.name):
             try:
-                formats.append(_resolve(entry, FileFormat, _distribution(entry)))
+                formats.append(_resolve(entry, FileFormat, owner_of(entry)))
             except BrokenPluginError as error:
                 log.warning("%s", error)
         return formats
@@ -207,9 +215,14 @@ class Registry:
         suffixes = tuple(s for kind in self.formats() for s in kind.suffixes)
         return model.lower().endswith(suffixes)
 
-    def _open(
-        self, path: Path, scale: int | None, runtime: str, options: dict[str, Any]
-    ) -> Upscaler:
+    def format_of(self, path: Path) -> FileFormat:
+        """The format of a weights file, by its first bytes.
+
+        Raises
+        ------
+        WeightsError
+            If it cannot be read, or is of no known format.
+        """
         try:
             with path.open("rb") as file:
                 head = file.read(HEAD)
@@ -217,16 +230,40 @@ class Registry:
             raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
         formats = self.formats()
         for kind in formats:
-            if not _sniffs(kind, head, path):
-                continue
-            runtimes = {kind.framework: kind.adapter, **kind.others}
-            framework = _runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
-            opener = _adapter(runtimes[framework], framework, None)
-            check_options(opener, options, kind.name)
-            return _checked(opener(path, scale=scale, **options), runtimes[framework])
+            if _sniffs(kind, head, path):
+                return kind
         raise WeightsError(
             f"{path} is no weights file srkit knows; it reads {_listed(k.name for k in formats)}"
         )
+
+    def contents(self, path: Path) -> Contents:
+        """What a weights file holds; empty where its format does not tell.
+
+        Raises
+        ------
+        WeightsError, UnsafeFileError, CorruptFileError, MissingDependencyError
+            As `load` does.
+        """
+        kind = self.format_of(path)
+        if not kind.contents:
+            return Contents({})
+        try:
+            # To read a file may take less than to run what it holds.
+            read = _adapter(kind.contents, "numpy", None)
+        except MissingDependencyError:
+            read = _adapter(kind.contents, kind.framework, None)
+        found: Contents = read(path)
+        return found
+
+    def _open(
+        self, path: Path, scale: int | None, runtime: str, options: dict[str, Any]
+    ) -> Upscaler:
+        kind = self.format_of(path)
+        runtimes = {kind.framework: kind.adapter, **kind.others}
+        framework = _runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
+        opener = _adapter(runtimes[framework], framework, None)
+        check_options(opener, options, kind.name)
+        return _checked(opener(path, scale=scale, **options), runtimes[framework])
 
 
 def _runtime(runtime: str, runtimes: Mapping[str, str], told: str) -> str:
@@ -256,6 +293,8 @@ def check_options(adapter: Callable[..., Any], options: dict[str, Any], name: st
         if option not in known:
             near = difflib.get_close_matches(option, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {_listed(known) or 'none'}"
+            if option in ELSEWHERE:
+                hint = f"{ELSEWHERE[option]} has"
             raise OptionError(f"{name} has no option {option!r}; {hint}")
 
 
@@ -272,8 +311,8 @@ def check_scale(card: ModelCard, scale: int | None) -> int:
     if scale not in card.scales:
         listed = ", ".join(f"x{s}" for s in card.scales)
         raise OptionError(
-            f"{card.name} exists for {listed}, not x{scale}; "
-            "for any other size use upscale(..., size=(height, width)), or --width and --height"
+            f"{card.name} exists for {listed}, not x{scale}; for any other size give "
+            "--width and --height on the command line, size=(height, width) in Python"
         )
     return int(scale)
 
@@ -347,7 +386,8 @@ def _resolve(entry: metadata.EntryPoint, kind: type[T], owner: str) -> T:
     return value
 
 
-def _distribution(entry: metadata.EntryPoint) -> str:
+def owner_of(entry: metadata.EntryPoint) -> str:
+    """The distribution that an entry point is of."""
     return entry.dist.name if entry.dist is not None else entry.module
 
 

@@ -1,5 +1,6 @@
 """``srkit models``, ``srkit --version`` and ``srkit --help``."""
 
+import json
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 
@@ -83,3 +84,25 @@ def test_help_and_usage(capsys, arguments, code, text):
         main(arguments)
     assert stop.value.code == code
     assert text in "".join(capsys.readouterr())
+
+
+def test_names_alone_for_shells(capsys):
+    assert main(["models", "bi*", "--names"]) == 0
+    assert capsys.readouterr().out == "bicubic\nbilinear\n"
+
+
+def test_cards_for_programs(monkeypatch, capsys):
+    broken = EntryPoint("shiny", "no_such_module_at_all:CARD", "srkit.models")
+    monkeypatch.setattr(srkit, "_registry", Registry(lambda group: [*installed(group), broken]))
+    monkeypatch.setattr(
+        "srkit.registry.find_spec", lambda name: None if name == "torch" else find_spec(name)
+    )
+    assert main(["models", "--json"]) == 0
+    cards = {card["name"]: card for card in json.loads(capsys.readouterr().out)}
+    assert cards.keys() == {*srkit.list_models()}
+    assert cards["fsrcnn"]["radius"] == {"2": 8, "3": 8, "4": 7}
+    assert cards["srgan"]["installed"] is False
+    assert cards["srgan"]["install"] == 'pip install "srkit[torch]"'
+    assert cards["bicubic"]["installed"] is True
+    assert cards["bicubic"]["scales"] == list(range(2, 17))
+    assert "no_such_module_at_all" in cards["shiny"]["problem"]

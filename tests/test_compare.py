@@ -1,5 +1,6 @@
 """`srkit.comparison.compare` and ``srkit compare``: versions, figures, and the sheet."""
 
+import json
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,7 +12,7 @@ import srkit
 from srkit import ImageError, MissingDependencyError, OptionError, UnknownModelError, scores
 from srkit.cli import main
 from srkit.comparison import compare, flat
-from srkit.metrics import STANDARD, psnr, rounded_luma, ssim
+from srkit.metrics import STANDARD, mod_crop, psnr, rounded_luma, ssim
 from srkit.sheet import MAX_HEIGHT, MAX_WIDTH, Panel, draw, lay_out, richest
 
 HR = data.astronaut()[:120, 160:320]
@@ -273,3 +274,24 @@ def test_a_photo_that_cannot_be_read(tmp_path, capsys):
         assert command(path, "-m", "nearest", "-o", tmp_path / "sheet.png") == 1
         assert str(path) in capsys.readouterr().err
     assert not (tmp_path / "sheet.png").exists()
+
+
+def test_figures_for_programs_need_no_sheet(photo, tmp_path, capsys):
+    assert command(photo, "-m", "bicubic", "-m", "nearest", "--downscale", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    original = mod_crop(flat(photo), 4)
+    blocks = nearest(STANDARD.low_resolution(original, 4), 4)
+    planes = rounded_luma(original)[4:-4, 4:-4], rounded_luma(blocks)[4:-4, 4:-4]
+    assert told["models"]["nearest"]["psnr"] == pytest.approx(psnr(*planes))
+    assert told["models"].keys() == {"bicubic", "nearest"}
+    assert (told["sheet"], told["without_st_lpips"]) == (None, REASON)
+    assert command(photo, "-m", "bicubic", "--json", "-o", tmp_path / "sheet.png") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["models"] == {"bicubic": None}  # nothing to compare with
+    assert told["sheet"] == str(tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").is_file()
+
+
+def test_a_sheet_or_figures_are_asked_for(photo, capsys):
+    assert command(photo, "-m", "bicubic") == 2
+    assert "give -o SHEET" in capsys.readouterr().err

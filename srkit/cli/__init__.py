@@ -8,9 +8,38 @@ import sys
 from collections.abc import Sequence
 
 import srkit
-from srkit.cli import bench, compare, convert, export, models, serve, train, upscale, video
+from srkit.cli import (
+    bench,
+    compare,
+    completion,
+    convert,
+    doctor,
+    export,
+    info,
+    models,
+    serve,
+    train,
+    upscale,
+    video,
+)
+from srkit.cli.parsing import Parser
 from srkit.errors import OptionError, SrkitError, UnknownModelError
 
+# In the order of the help.
+_COMMANDS = (
+    upscale,
+    video,
+    models,
+    info,
+    compare,
+    bench,
+    serve,
+    train,
+    convert,
+    export,
+    doctor,
+    completion,
+)
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 _EXAMPLES = """\
 examples:
@@ -52,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     nearest  x2-x16  numpy      Apache-2.0  Each pixel repeated.
     0
     """
-    args = _parser().parse_args(argv)
+    args = make_parser().parse_args(argv)
     try:
         code: int = args.run(args)
         sys.stdout.flush()
@@ -70,8 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def make_parser() -> Parser:
+    """The parser of all commands."""
+    parser = Parser(
         prog="srkit",
         description="Upscale images and videos by any super-resolution model.",
         epilog=_EXAMPLES,
@@ -79,6 +109,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"srkit {srkit.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (upscale, video, models, compare, bench, serve, train, convert, export):
+    for command in _COMMANDS:
         command.add(commands)
     return parser

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from srkit import costs
 from srkit.benchmark import Scores, as_csv, evaluate
-from srkit.cli.console import TRIO, Commands, positive, write
+from srkit.cli.console import TRIO, Commands, examples, positive, write
 from srkit.scores import HEADINGS, ready
 from srkit.tables import markdown_table, text_table
 
@@ -25,6 +25,7 @@ def add(commands: Commands) -> None:
             "for a megapixel of results, peak memory, parameters, multiplications (10^9) for "
             "1280x720. Tables hold means; csv and json hold each image, too."
         ),
+        **examples("srkit bench -m bicubic -m srresnet --data originals/ --scale 4"),
     )
     parser.add_argument(
         "-m",
@@ -43,6 +44,9 @@ def add(commands: Commands) -> None:
         help="folders of images, or of HR/ and LR/x4/ in pairs",
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
+    parser.add_argument(
+        "--json", action="store_const", dest="format", const="json", help="same as --format json"
+    )
     parser.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table")
     parser.set_defaults(run=run)
 

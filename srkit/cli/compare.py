@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from srkit.cli.console import TRIO, Commands, positive, write
-from srkit.comparison import compare, flat
+from srkit.cli.console import TRIO, Commands, examples, positive, write
+from srkit.comparison import Comparison, compare, flat
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.files import read_image
 from srkit.metrics import STANDARD, mod_crop
@@ -25,10 +26,14 @@ def add(commands: Commands) -> None:
         description=(
             "Upscale a photo by several models and draw the results on one sheet, with a "
             "detail of each enlarged. Where the original is known (--reference, --downscale, "
-            "--sample), PSNR and SSIM are written below. With -o page.html it is a page with a "
-            "before/after slider and zoom instead, one file that works offline."
+            "--sample), PSNR, SSIM and the perceptual distance ST-LPIPS are written below. With "
+            "-o page.html it is a page with a before/after slider and zoom instead, one file that "
+            "works offline."
         ),
-        epilog=("example: srkit compare photo.png -m bicubic -m srresnet --downscale -o page.html"),
+        **examples(
+            "srkit compare photo.png -m bicubic -m srresnet --downscale -o page.html",
+            "srkit compare --sample --json",
+        ),
     )
     parser.add_argument("photo", nargs="?", type=Path, help="the photo to upscale")
     parser.add_argument(
@@ -48,7 +53,6 @@ def add(commands: Commands) -> None:
         "-o",
         "--output",
         type=Path,
-        required=True,
         metavar="SHEET",
         help="picture or page (.html) to write, or to replace",
     )
@@ -62,6 +66,9 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="take the photo as the original: shrink it (MATLAB's bicubic), then upscale that",
     )
+    parser.add_argument(
+        "--json", action="store_true", help="for programs: the figures as JSON; -o may be left out"
+    )
     parser.set_defaults(run=run)
 
 
@@ -71,11 +78,7 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("give one photo, or --sample instead")
     if args.sample and args.reference:
         raise OptionError("--sample knows its original; leave --reference out")
-    for source in (args.photo, args.reference):
-        if source is not None and source.resolve() == args.output.resolve():
-            raise OptionError(f"the sheet would replace {source}; give -o another name")
-    if not args.output.resolve().parent.is_dir():
-        raise OptionError(f"there is no folder {args.output.parent} to write the sheet to")
+    _check_output(args)
     image, reference = _images(args)
     result = compare(
         image,
@@ -84,15 +87,45 @@ def run(args: argparse.Namespace) -> int:
         reference=reference,
         progress=sys.stderr.isatty(),
     )
-    if args.output.suffix.lower() in _PAGES:
-        result.to_html(args.output)
-    else:
-        result.save(args.output)
+    if args.output is not None:
+        if args.output.suffix.lower() in _PAGES:
+            result.to_html(args.output)
+        else:
+            result.save(args.output)
+    if args.json:
+        write(json.dumps(_facts(result, args.output), indent=2))
+        return 0
     write(repr(result))
     if result.missing:
         write(f"without ST-LPIPS: {result.missing}")
     write(str(args.output))
     return 0
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    """Refuse a sheet that could not be written, before any work."""
+    if args.output is None:
+        if not args.json:
+            raise OptionError("give -o SHEET, such as -o sheet.png or -o page.html, or --json")
+        return
+    for source in (args.photo, args.reference):
+        if source is not None and source.resolve() == args.output.resolve():
+            raise OptionError(f"the sheet would replace {source}; give -o another name")
+    if not args.output.resolve().parent.is_dir():
+        raise OptionError(f"there is no folder {args.output.parent} to write the sheet to")
+
+
+def _facts(result: Comparison, sheet: Path | None) -> dict[str, Any]:
+    """What a program reads: the figures of each model, where the original is known."""
+    return {
+        "scale": result.scale,
+        "models": {
+            name: result.scores[name].as_dict() if name in result.scores else None
+            for name in result.results
+        },
+        "without_st_lpips": result.missing,
+        "sheet": str(sheet) if sheet else None,
+    }
 
 
 def _images(args: argparse.Namespace) -> tuple[Any, Any]:

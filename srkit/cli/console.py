@@ -6,7 +6,7 @@ import argparse
 import inspect
 import re
 from pathlib import Path
-from typing import TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from tqdm import tqdm
 
@@ -18,6 +18,15 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 DEFAULT_MODEL: str = inspect.signature(srkit.upscale).parameters["model"].default
 TRIO = ("bicubic", "srresnet", "srgan")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+def examples(*lines: str) -> dict[str, Any]:
+    """What `add_parser` takes to end a command's help with examples, each on a line."""
+    title = "example:" if len(lines) == 1 else "examples:"
+    return {
+        "epilog": "\n".join([title, *(f"  {line}" for line in lines)]),
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
 
 
 def write(text: str, to: TextIO | None = None) -> None:

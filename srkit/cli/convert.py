@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from srkit.cli.console import Commands, positive, write
+from srkit.cli.console import Commands, examples, positive, write
 from srkit.conversion import convert
 from srkit.errors import OptionError
 
@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
             "OpenCV's dnn_superres and TensorFlow load; neural-enhance's network as .pkl.bz2; and "
             "either of these as .safetensors."
         ),
-        epilog="example: srkit convert runs/espcn/best.safetensors ESPCN_x2.pb",
+        **examples("srkit convert runs/espcn/best.safetensors ESPCN_x2.pb"),
     )
     parser.add_argument("source", type=Path, help="checkpoint, .safetensors, .pb or .pkl.bz2")
     parser.add_argument("target", type=Path, help="file to write: .pb, .pkl.bz2 or .safetensors")

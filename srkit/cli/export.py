@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import srkit
-from srkit.cli.console import Commands, positive, write
+from srkit.cli.console import Commands, examples, positive, write
 
 
 def add(commands: Commands) -> None:
@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
             "with torch before it appears. srkit loads it on ONNX Runtime; other programs can, "
             'too. Needs pip install "srkit[torch,onnx]".'
         ),
-        epilog="example: srkit export srresnet model.onnx --scale 4",
+        **examples("srkit export srresnet model.onnx --scale 4"),
     )
     parser.add_argument("model", help="a model's name, or a weights file")
     parser.add_argument("target", type=Path, help="file to write: .onnx")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
+from typing import Any
 
 import srkit
-from srkit.cli.console import Commands, write
+from srkit.cli.console import Commands, examples, write
 from srkit.errors import SrkitError, UnknownModelError
 from srkit.registry import install_line, missing_packages
 from srkit.tables import text_table
@@ -17,10 +19,14 @@ def add(commands: Commands) -> None:
         "models",
         help="list the models",
         description="List the models: srkit's own, and those of installed plugins.",
+        **examples("srkit models 'sr*'", "srkit models --json"),
     )
     parser.add_argument(
         "pattern", nargs="?", default="*", help="only names that fit, such as 'sr*'"
     )
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--names", action="store_true", help="names alone, one on a line")
+    output.add_argument("--json", action="store_true", help="for programs: the cards, as JSON")
     parser.set_defaults(run=run)
 
 
@@ -31,6 +37,12 @@ def run(args: argparse.Namespace) -> int:
         raise UnknownModelError(
             f"no model's name fits {args.pattern!r}; there are {', '.join(srkit.list_models())}"
         )
+    if args.names:
+        write("\n".join(names))
+        return 0
+    if args.json:
+        write(json.dumps([_facts(name) for name in names], indent=2))
+        return 0
     rows = [["name", "scales", "framework", "licence", "summary"]]
     needed: dict[str, list[str]] = {}
     for name in names:
@@ -48,6 +60,17 @@ def run(args: argparse.Namespace) -> int:
     for line, waiting in needed.items():
         write(f"\nfor {', '.join(waiting)}: {line}")
     return 0
+
+
+def _facts(name: str) -> dict[str, Any]:
+    """A card, or why there is none; with whether its framework is installed."""
+    try:
+        card = srkit.card(name)
+    except SrkitError as error:
+        return {"name": name, "problem": str(error)}
+    missing = missing_packages(card.framework)
+    line = install_line(card.framework, card.install) if missing else None
+    return {**card.as_dict(), "installed": not missing, "install": line}
 
 
 def _scales(scales: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from types import FrameType
 
-from srkit.cli.console import Commands, positive, write
+from srkit.cli.console import Commands, examples, positive, write
 from srkit.errors import MissingDependencyError
 
 
@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
             "Serve a page on which photos are upscaled and compared, until Ctrl-C. It is seen by "
             "this machine alone; nothing is sent anywhere, and photos are deleted afterwards."
         ),
-        epilog='example: srkit serve --port 8000   (needs pip install "srkit[web]")',
+        **examples('srkit serve --port 8000   (needs pip install "srkit[web]")'),
     )
     parser.add_argument(
         "--host",

@@ -17,6 +17,7 @@ from srkit.cli.console import (
     DEFAULT_MODEL,
     Commands,
     byte_count,
+    examples,
     percent,
     place,
     positive,
@@ -39,6 +40,10 @@ def add(commands: Commands) -> None:
             "Upscale images. photo.jpg becomes photo_MODEL_x4.jpg, with its format, depth, "
             "transparency, profile and metadata kept. Folders are searched to any depth, and "
             "their structure is kept below the output folder."
+        ),
+        **examples(
+            "srkit upscale portrait.jpg",
+            "srkit upscale photos/ -m srresnet -o out/ --skip-existing",
         ),
     )
     parser.add_argument(

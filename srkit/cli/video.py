@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import srkit
-from srkit.cli.console import Commands, byte_count, positive, write
+from srkit.cli.console import Commands, byte_count, examples, positive, write
 from srkit.errors import OptionError
 
 
@@ -21,6 +21,7 @@ def add(commands: Commands) -> None:
             "Upscale a video. Sound, subtitles, chapters and the times of all frames are kept. "
             "Work that is interrupted goes on when the same command is given again."
         ),
+        **examples("srkit upscale-video in.mp4 -m espcn -o out.mp4"),
     )
     parser.add_argument("input", type=Path, metavar="INPUT", help="video file")
     parser.add_argument(

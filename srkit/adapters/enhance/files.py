@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from srkit.adapters.enhance.arrays import ArrayRecord, read_pickle
 from srkit.adapters.enhance.config import Config
+from srkit.contents import Contents, TensorFacts
 from srkit.errors import WeightsError
 
 Floats = NDArray[np.float32]
@@ -54,6 +55,23 @@ def read_weights(path: Path) -> EnhanceWeights:
         If it cannot be opened, or holds no such network.
     """
     return read_pickle(path, MOST_BYTES, _weights)
+
+
+def contents(path: Path) -> Contents:
+    """What a ``.pkl.bz2`` holds: its layers' arrays, and its config as the header.
+
+    Raises
+    ------
+    UnsafeFileError, CorruptFileError, WeightsError
+        See `read_weights`.
+    """
+    weights = read_weights(path)
+    tensors = {
+        f"{layer}.{number}": TensorFacts(array.shape, "float32")
+        for layer, arrays in weights.layers.items()
+        for number, array in enumerate(arrays)
+    }
+    return Contents(tensors, {key: str(value) for key, value in weights.config.as_dict().items()})
 
 
 def _weights(found: object) -> EnhanceWeights:

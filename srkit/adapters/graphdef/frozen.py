@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from srkit.adapters.graphdef.graph import Graph, read_graph
 from srkit.adapters.graphdef.program import Program, understand
 from srkit.card import ModelCard
+from srkit.contents import Contents, TensorFacts
 from srkit.errors import OptionError, SrkitError
 from srkit.imaging.luma import BicubicChroma, LumaRule, OpenCVColour
 
@@ -100,6 +102,32 @@ def choose(
         border="zero" if color == "opencv" else "reflect",
     )
     return Frozen(program, chosen, found, card, rule)
+
+
+def contents(path: Path) -> Contents:
+    """What a frozen graph holds: its constants, and its operations as the header.
+
+    Raises
+    ------
+    UnsafeFileError, CorruptFileError, WeightsError
+        If the graph is refused; see `read_graph` and `understand`.
+    """
+    graph = read_graph(path)
+    try:
+        program = understand(graph)
+    except SrkitError as error:
+        raise type(error)(f"{path}: {error}") from error
+    tensors = {
+        name: TensorFacts(value.shape, value.dtype.name)
+        for name, value in program.constants.items()
+    }
+    counts = Counter(node.op for node in program.nodes)
+    header = {
+        "operations": ", ".join(f"{count} {name}" for name, count in counts.items()),
+        "input": program.input,
+        "outputs": ", ".join(f"{o} (x{program.planes[o].scale})" for o in program.outputs),
+    }
+    return Contents(tensors, header)
 
 
 def _rule_of(color: str) -> LumaRule:

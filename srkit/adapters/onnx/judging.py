@@ -8,6 +8,7 @@ right four bytes for its own format, which nobody judged.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError, Message
 
+from srkit.contents import Contents, TensorFacts
 from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError, WeightsError
 
 MOST_BYTES = 1 << 29
@@ -80,6 +82,27 @@ def read_network(path: Path) -> Judged:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
     except SrkitError as error:
         raise type(error)(f"{path}: {error}") from error
+
+
+def contents(path: Path) -> Contents:
+    """What an ONNX file holds: its constants, and its metadata and operators as the header.
+
+    Raises
+    ------
+    UnsafeFileError, CorruptFileError, WeightsError
+        See `read_network`.
+    """
+    judged = read_network(path)
+    graph = judged.model.graph
+    tensors = {
+        tensor.name: TensorFacts(
+            tuple(tensor.dims), onnx.TensorProto.DataType.Name(tensor.data_type).lower()
+        )
+        for tensor in graph.initializer
+    }
+    counts = Counter(node.op_type for node in graph.node)
+    operators = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return Contents(tensors, {"operators": operators, **judged.header})
 
 
 def judge(data: bytes) -> Judged:

@@ -96,6 +96,20 @@ def faster_than_float32(device: torch.device) -> tuple[str, ...]:
     return ()
 
 
+def describe_devices() -> tuple[str, ...]:
+    """The devices there are, the one that ``device="auto"`` takes first, each in one line."""
+    found = []
+    for number in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(number)
+        found.append(f"cuda:{number}: {facts.name}, {facts.total_memory / 1e9:.1f} GB")
+    if torch.backends.mps.is_available():
+        found.append("mps: Apple's GPU")
+    faster = " and ".join(faster_than_float32(torch.device("cpu")))
+    units = f", units for {faster}" if faster else ""
+    found.append(f"cpu: {torch.get_num_threads()} threads{units}")
+    return tuple(found)
+
+
 def free_on(device: torch.device) -> int | None:
     """Bytes to work in on a device with memory of its own: most of what is free; else None."""
     if device.type != "cuda":

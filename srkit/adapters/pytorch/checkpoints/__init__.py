@@ -1,5 +1,5 @@
 """Safe reading of PyTorch checkpoints: tensors come out, nothing is run."""
 
-from srkit.adapters.pytorch.checkpoints.reader import Checkpoint, read_checkpoint
+from srkit.adapters.pytorch.checkpoints.reader import Checkpoint, contents, read_checkpoint
 
-__all__ = ["Checkpoint", "read_checkpoint"]
+__all__ = ["Checkpoint", "contents", "read_checkpoint"]

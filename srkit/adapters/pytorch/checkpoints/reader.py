@@ -15,6 +15,7 @@ from srkit.adapters.pytorch.checkpoints.archive import ZipCheckpoint
 from srkit.adapters.pytorch.checkpoints.network import find_network, strip_prefixes
 from srkit.adapters.pytorch.checkpoints.storages import Container, read_tensors
 from srkit.adapters.pytorch.checkpoints.stream import StreamCheckpoint
+from srkit.contents import Contents, TensorFacts
 from srkit.errors import CorruptFileError, SrkitError, WeightsError
 from srkit.formats import ZIP, is_oldest_torch, is_safetensors, is_tar
 
@@ -78,6 +79,22 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
     except SrkitError as error:
         raise type(error)(f"{path}: {error}") from error
+
+
+def contents(path: Path) -> Contents:
+    """What a weights file holds: the tensors of its network, and the header of safetensors.
+
+    Raises
+    ------
+    UnsafeFileError, CorruptFileError, WeightsError
+        See `read_checkpoint`.
+    """
+    checkpoint = read_checkpoint(path)
+    tensors = {
+        name: TensorFacts(tuple(value.shape), str(value.dtype).removeprefix("torch."))
+        for name, value in checkpoint.tensors.items()
+    }
+    return Contents(tensors, checkpoint.metadata)
 
 
 def _read(file: IO[bytes], path: Path) -> Checkpoint:

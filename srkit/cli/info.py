@@ -1,0 +1,127 @@
+"""``srkit info``: what a weights file holds, whether it is safe, and what loads it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import srkit
+from srkit.card import ModelCard
+from srkit.cli.console import Commands, examples, positive, write
+from srkit.contents import Contents
+from srkit.inspection import FileReport
+from srkit.tables import text_table
+
+_SHOWN = 12  # tensors
+_WIDTH = 100  # characters of a text from a file
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "info",
+        help="what is in a weights file, is it safe, which model is it",
+        description=(
+            "Tell what a weights file holds without running anything in it: its format, whether "
+            "it is safe, the network and scale that srkit would load, licence, header and tensors. "
+            "For the name of a model: its card. The exit code is 1 if srkit would not load the "
+            "file."
+        ),
+        **examples("srkit info checkpoint_srgan.pth.tar", "srkit info ESPCN_x3.pb --json"),
+    )
+    parser.add_argument("file", metavar="FILE", help="weights file, or the name of a model")
+    parser.add_argument("--scale", type=positive, help="factor, where the weights do not tell")
+    parser.add_argument(
+        "--tensors", action="store_true", help=f"list all tensors, not the first {_SHOWN}"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs: all of it, as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report."""
+    if args.file in srkit.list_models() and not Path(args.file).is_file():
+        card = srkit.card(args.file)
+        write(json.dumps(card.as_dict(), indent=2) if args.json else _card_text(card))
+        return 0
+    report = srkit.inspect(args.file, scale=args.scale)
+    if args.json:
+        write(json.dumps(report.as_dict(), indent=2))
+    else:
+        write(_text(report, None if args.tensors else _SHOWN))
+    return 0 if report.model else 1
+
+
+def _text(report: FileReport, most: int | None) -> str:
+    lines = [
+        ["file", str(report.path)],
+        ["format", f"{report.format}, {report.size:,} bytes"],
+        ["SHA-256", report.sha256],
+        ["safe", _safety(report)],
+    ]
+    if model := report.model:
+        sight = "" if model.radius is None else f", sees {model.radius} pixels far"
+        lines += [
+            ["model", model.summary],
+            ["", f"x{model.scale}, {model.colour}, on {model.framework}{sight}"],
+            ["licence", model.licence or report.contents.header.get("licence", "not stated")],
+            ["use", f"srkit upscale photo.jpg -m {report.path}"],
+        ]
+    else:
+        lines.append(["not loaded", report.problem])
+    parts = [text_table(lines, "ll")]
+    if report.contents.header:
+        header = [[_cut(key), _cut(text)] for key, text in sorted(report.contents.header.items())]
+        parts.append("header\n" + _indented(text_table(header, "ll")))
+    if report.contents.tensors:
+        parts.append(_tensors(report.contents, most))
+    return "\n\n".join(parts)
+
+
+def _safety(report: FileReport) -> str:
+    if report.safe is None:
+        return "not known: it could not be read"
+    if report.safe:
+        return "yes: all of it was read as data, and nothing in it was run"
+    return "NO: srkit refuses it, and nothing in it was run"
+
+
+def _tensors(contents: Contents, most: int | None) -> str:
+    names = list(contents.tensors)[:most]
+    facts = ((name, contents.tensors[name]) for name in names)
+    rows = [[_cut(name), "x".join(map(str, t.shape)) or "1", t.dtype] for name, t in facts]
+    title = f"{len(contents.tensors)} tensors, {contents.numbers:,} numbers"
+    left = len(contents.tensors) - len(names)
+    more = f"\n  and {left} more: --tensors" if left else ""
+    return f"{title}\n{_indented(text_table(rows, 'lll'))}{more}"
+
+
+def _card_text(card: ModelCard) -> str:
+    rows = [
+        [key.replace("_", " "), _cut(_shown(value))]
+        for key, value in card.as_dict().items()
+        if value not in ("", None, {}, [])
+    ]
+    return text_table(rows, "ll")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        if "file" in value:
+            return str(value["file"])
+        return "; ".join(f"{key}: {_shown(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
+    return str(value)
+
+
+def _cut(text: str) -> str:
+    """One line of a text that a file may have made long, without control characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

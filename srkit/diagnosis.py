@@ -1,0 +1,234 @@
+"""What is installed, what is missing and what is broken: the facts of ``srkit doctor``."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from packaging.requirements import Requirement
+
+import srkit
+from srkit.card import ModelCard
+from srkit.errors import SrkitError, WeightsError
+from srkit.memory import free_memory
+from srkit.registry import FORMATS, MODELS, Registry, owner_of
+from srkit.weights import PACKAGED, cache_folder, weights_path
+
+# What each extra of pyproject.toml is for; those for working on srkit are not listed.
+ADDS = {
+    "torch": "the networks: photo, srresnet, srgan, unet, espcn, vsr, others; .pth and .pb files",
+    "perceptual": "ST-LPIPS, the perceptual distance of compare and bench",
+    "train": "srkit train: models of your own",
+    "video": "srkit upscale-video",
+    "web": "srkit serve: a page in the browser",
+    "onnx": "ONNX files, out and in",
+    "openvino": "espcn in two thirds of the time on CPUs",
+    "tensorflow": "frozen graphs, espcn and fsrcnn on TensorFlow itself",
+    "lasagne": "neural-enhance on Theano itself",
+    "spandrel": "weights of some forty networks of others, such as ESRGAN and SwinIR",
+    "dask": "clusters: srkit upscale --dask",
+    "zarr": "Zarr stores",
+    "vips": "PNG by rows, for pictures larger than memory",
+}
+
+
+@dataclass(frozen=True)
+class Extra:
+    """An optional part of srkit.
+
+    Attributes
+    ----------
+    name, adds
+        The extra, and what it is for.
+    packages
+        Packages it needs, with the installed version; None where a package is missing.
+    unmet
+        Requirements that are not met, such as ``"torch>=2.6 (1.9 is installed)"``.
+    """
+
+    name: str
+    adds: str
+    packages: dict[str, str | None]
+    unmet: tuple[str, ...]
+
+    @property
+    def state(self) -> str:
+        """``"installed"``, ``"missing"`` or ``"too old"``: a version does not fit."""
+        if not self.unmet:
+            return "installed"
+        return "missing" if None in self.packages.values() else "too old"
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        return f'pip install "srkit[{self.name}]"'
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `diagnose` found.
+
+    Attributes
+    ----------
+    system
+        Versions, and what the machine has.
+    extras
+        Optional parts of srkit.
+    devices
+        Where networks can run, the one that is taken first.
+    weights
+        State of each packaged file: ``"ok"``, or what is wrong.
+    plugins
+        Distributions other than srkit that bring models or formats, and the names of those.
+    problems
+        What should be mended; empty if all is well. What is not installed is no problem.
+    """
+
+    system: dict[str, str]
+    extras: tuple[Extra, ...]
+    devices: tuple[str, ...]
+    weights: dict[str, str]
+    plugins: dict[str, tuple[str, ...]]
+    problems: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it in types that JSON has."""
+        return {
+            "system": self.system,
+            "extras": [
+                {**vars(extra), "unmet": list(extra.unmet)}
+                | {"state": extra.state, "install": extra.install}
+                for extra in self.extras
+            ],
+            "devices": list(self.devices),
+            "weights": self.weights,
+            "plugins": {name: list(brought) for name, brought in self.plugins.items()},
+            "problems": list(self.problems),
+        }
+
+
+def diagnose(registry: Registry) -> Diagnosis:
+    """Look at this installation; nothing is changed or downloaded."""
+    extras = tuple(_extra(name) for name in ADDS)
+    problems = [
+        f"{' and '.join(extra.unmet)}; run: {extra.install}"
+        for extra in extras
+        if extra.state == "too old"
+    ]
+    cards = _cards(registry, problems)
+    _check_formats(registry, problems)
+    return Diagnosis(
+        system=_system(),
+        extras=extras,
+        devices=_devices(extras, problems),
+        weights=_weights(cards, problems),
+        plugins=_plugins(registry),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _system() -> dict[str, str]:
+    return {
+        "srkit": srkit.__version__,
+        "Python": platform.python_version(),
+        "system": platform.platform(),
+        "processors": str(os.cpu_count()),
+        "free memory": f"{free_memory() / 1e9:.1f} GB",
+        "cache": str(cache_folder()),
+    }
+
+
+def _extra(name: str) -> Extra:
+    packages: dict[str, str | None] = {}
+    unmet = []
+    for requirement in _requirements(name):
+        try:
+            version: str | None = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            version = None
+        packages[requirement.name] = version
+        stated = f"{requirement.name}{requirement.specifier}"
+        if version is None:
+            unmet.append(stated)
+        elif not requirement.specifier.contains(version, prereleases=True):
+            unmet.append(f"{stated} ({version} is installed)")
+    return Extra(name, ADDS[name], packages, tuple(unmet))
+
+
+def _requirements(extra: str) -> Iterator[Requirement]:
+    """What an extra asks for, other extras of srkit's resolved."""
+    for line in metadata.requires("srkit") or ():
+        requirement = Requirement(line)
+        marker = requirement.marker
+        if marker is None or marker.evaluate({"extra": ""}):
+            continue  # of the base install
+        if not marker.evaluate({"extra": extra}):
+            continue
+        if requirement.name == "srkit":
+            for other in sorted(requirement.extras):
+                yield from _requirements(other)
+        else:
+            yield requirement
+
+
+def _devices(extras: tuple[Extra, ...], problems: list[str]) -> tuple[str, ...]:
+    if any(extra.name == "torch" and extra.state == "missing" for extra in extras):
+        return ()
+    try:
+        from srkit.adapters.pytorch.device import describe_devices
+    except Exception as error:  # noqa: BLE001 a broken torch fails in ways of its own
+        problems.append(f"torch cannot be imported: {type(error).__name__}: {error}")
+        return ()
+    return describe_devices()
+
+
+def _cards(registry: Registry, problems: list[str]) -> list[ModelCard]:
+    cards = []
+    for name in registry.names():
+        try:
+            cards.append(registry.card(name))
+        except SrkitError as error:
+            problems.append(str(error))
+    return cards
+
+
+def _check_formats(registry: Registry, problems: list[str]) -> None:
+    """Import every format that a plugin registers, which `load` would leave out with a warning."""
+    for entry in registry.discover(FORMATS):
+        try:
+            entry.load()
+        except Exception as error:  # noqa: BLE001 a plugin can fail in any way
+            problems.append(
+                f"the format {entry.name!r} of {owner_of(entry)} cannot be imported: "
+                f"{type(error).__name__}: {error}"
+            )
+
+
+def _weights(cards: list[ModelCard], problems: list[str]) -> dict[str, str]:
+    """Check the files that came with srkit, or with a plugin; nothing is downloaded."""
+    states = {}
+    for card in cards:
+        for file in card.weights.values():
+            if file.source.startswith(("https://", "http://")):
+                continue
+            try:
+                weights_path(file)
+                states[file.file] = "ok"
+            except WeightsError as error:
+                states[file.file] = str(error).replace(f"{PACKAGED}{os.sep}", "")
+                problems.append(str(error))
+    return states
+
+
+def _plugins(registry: Registry) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for group in (MODELS, FORMATS):
+        for entry in registry.discover(group):
+            owner = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.module
+            if entry.dist is None or entry.dist.name != "srkit":
+                found.setdefault(owner, []).append(entry.name)
+    return {owner: tuple(sorted(names)) for owner, names in sorted(found.items())}

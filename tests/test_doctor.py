@@ -1,0 +1,119 @@
+"""``srkit doctor``."""
+
+import json
+import re
+import shutil
+import tomllib
+from importlib import metadata
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+import srkit
+from srkit import Registry, diagnosis
+from srkit.cli import main
+from srkit.registry import installed
+
+PROJECT = Path(__file__).parent.parent / "pyproject.toml"
+
+
+def doctor(capsys):
+    code = main(["doctor", "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_every_extra_is_told_of(capsys):
+    declared = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
+    _, found = doctor(capsys)
+    assert {extra["name"] for extra in found["extras"]} == declared.keys() - {"all", "test", "dev"}
+    assert all(extra["packages"] for extra in found["extras"])
+
+
+def test_all_packaged_weights_hold_their_digests(capsys):
+    _, found = doctor(capsys)
+    files = {path.name for path in (Path(srkit.__file__).parent / "pretrained").glob("*.safet*")}
+    assert found["weights"] == dict.fromkeys(files, "ok")
+
+
+def test_damaged_weights_are_a_problem(monkeypatch, tmp_path, capsys):
+    folder = tmp_path / "pretrained"
+    shutil.copytree(Path(srkit.__file__).parent / "pretrained", folder)
+    damaged = folder / "espcn_x2.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
+    (folder / "vsr_x4.safetensors").unlink()
+    monkeypatch.setattr("srkit.weights.PACKAGED", folder)
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out.split("to be mended")[1]
+    assert "espcn_x2.safetensors has SHA-256" in told
+    assert "vsr_x4.safetensors are missing" in told
+
+
+def test_broken_plugins_are_told_with_their_causes(monkeypatch, capsys):
+    plugins = [
+        EntryPoint("shiny", "no_such_module_at_all:CARD", "srkit.models"),
+        EntryPoint("dull", "os:getcwd", "srkit.models"),
+        EntryPoint("odd", "no_such_format:FORMAT", "srkit.formats"),
+    ]
+
+    def discover(group):
+        return [*installed(group), *(entry for entry in plugins if entry.group == group)]
+
+    monkeypatch.setattr(srkit, "_registry", Registry(discover))
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out.split("to be mended")[1]
+    assert "No module named 'no_such_module_at_all'" in told
+    assert re.search(r"'dull'.*not ModelCard", told)
+    assert "No module named 'no_such_format'" in told
+    assert main(["doctor", "--json"]) == 1
+    assert set(json.loads(capsys.readouterr().out)["plugins"]) >= {"no_such_module_at_all", "os"}
+
+
+@pytest.mark.parametrize(
+    ("version", "state", "code"),
+    [(None, "missing", 0), ("1.9", "too old", 1), ("99", "installed", 0)],
+)
+def test_versions_are_compared_with_what_is_needed(monkeypatch, capsys, version, state, code):
+    real = metadata.version
+
+    def stated(name):
+        if name != "gradio":
+            return real(name)
+        if version is None:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(diagnosis.metadata, "version", stated)
+    returned, found = doctor(capsys)
+    web = next(extra for extra in found["extras"] if extra["name"] == "web")
+    assert web["state"] == state
+    assert web["packages"] == {"gradio": version}
+    assert web["install"] == 'pip install "srkit[web]"'
+    assert returned == code
+    told = "\n".join(found["problems"])
+    assert ("gradio>=6.0 (1.9 is installed)" in told) == (code == 1)
+
+
+def test_extras_of_extras_are_followed(capsys):
+    _, found = doctor(capsys)
+    packages = {extra["name"]: extra["packages"].keys() for extra in found["extras"]}
+    # train asks for perceptual, and that for torch.
+    assert packages["train"] >= {"torch", "stlpips-pytorch", "lightning-fabric"}
+
+
+def test_devices_are_listed(capsys):
+    torch = pytest.importorskip("torch")
+    _, found = doctor(capsys)
+    assert found["devices"][-1].startswith(f"cpu: {torch.get_num_threads()} threads")
+
+
+def test_the_page_says_what_more_there_is(monkeypatch, capsys):
+    def nothing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(diagnosis.metadata, "version", nothing)
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r'pip install "srkit\[web\]" +srkit serve', out)
+    assert "none: networks need torch" in out
+    assert "Nothing is broken." in out

@@ -1,0 +1,179 @@
+"""`srkit.inspect` and ``srkit info``."""
+
+import bz2
+import json
+import os
+import pickle
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import srkit
+from srkit.cli import main
+from srkit.contents import Contents, TensorFacts
+from srkit.weights import PACKAGED
+
+ESPCN = PACKAGED / "espcn_x3.safetensors"
+# Shi et al., 2016: 5x5, 3x3 and 3x3 kernels; 64 and 32 channels between, 9 = 3x3 after.
+KERNELS = {"conv1": (64, 1, 5, 5), "conv2": (32, 64, 3, 3), "conv3": (9, 32, 3, 3)}
+
+
+class Evil:
+    """What a hostile pickle does when it is loaded as pickles are."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+def test_what_is_in_packaged_weights(capsys):
+    pytest.importorskip("torch")
+    assert main(["info", str(ESPCN)]) == 0
+    out = capsys.readouterr().out
+    for fact in ("safetensors file", "yes: all of it", "x3, luma, on torch", "CC-BY-SA-4.0"):
+        assert fact in out
+    assert "conv1.weight  64x1x5x5   float32" in out
+    # The digest that the card states.
+    assert srkit.card("espcn").weights[3].sha256 in out
+
+
+def test_a_report_for_programs(capsys):
+    pytest.importorskip("torch")
+    assert main(["info", str(ESPCN), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    shapes = {name: tuple(facts["shape"]) for name, facts in report["tensors"].items()}
+    assert {name: shapes[f"{name}.weight"] for name in KERNELS} == KERNELS
+    assert report["safe"] is True
+    assert report["size"] == ESPCN.stat().st_size
+    assert report["model"]["scale"] == 3
+    numbers = sum(np.prod(kernel) + kernel[0] for kernel in KERNELS.values())
+    assert report["model"]["parameters"] == numbers
+
+
+def test_a_hostile_checkpoint_is_refused_and_not_run(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    marker, path = tmp_path / "run", tmp_path / "weights.pth"
+    torch.save({"state_dict": Evil(marker)}, path)
+    assert main(["info", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert "NO: srkit refuses it" in out
+    assert "mkdir" in out
+    assert not marker.exists()
+
+
+def test_a_hostile_enhance_pickle_is_refused_and_not_run(tmp_path):
+    marker, path = tmp_path / "run", tmp_path / "weights.pkl.bz2"
+    path.write_bytes(bz2.compress(pickle.dumps(({}, Evil(marker)), protocol=2)))
+    report = srkit.inspect(path)
+    assert report.safe is False
+    assert report.model is None
+    assert "mkdir" in report.problem
+    assert not marker.exists()
+
+
+def test_a_file_cut_off_is_neither_safe_nor_unsafe(tmp_path, capsys):
+    pytest.importorskip("torch")
+    path = tmp_path / "short.safetensors"
+    path.write_bytes(ESPCN.read_bytes()[:5000])
+    assert main(["info", str(path), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["safe"] is None
+    assert "damaged" in report["problem"]
+    assert report["tensors"] == {}
+
+
+def test_weights_of_an_unknown_network_are_shown_all_the_same(tmp_path, capsys):
+    pytest.importorskip("torch")
+    if find_spec("spandrel"):
+        pytest.skip("spandrel might know it")
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "foreign.safetensors"
+    save_file({"head.kernel": np.zeros((2, 3), np.float16)}, path, {"author": "somebody"})
+    assert main(["info", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert "head.kernel  2x3  float16" in out
+    assert "author  somebody" in out
+    assert "a network that srkit does not have" in out
+
+
+def test_control_characters_of_a_file_do_not_reach_the_terminal(tmp_path, capsys):
+    pytest.importorskip("torch")
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "loud.safetensors"
+    save_file({"a\x1b[31mb": np.zeros(1, np.float32)}, path, {"note": "\x1b]0;mine\x07 " * 60})
+    main(["info", str(path)])
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown.split("not loaded")[1].split("\n", 1)[1]
+    assert "…" in shown
+
+
+def test_weights_that_do_not_tell_their_scale(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file
+
+    path = tmp_path / "fsrcnn.pth"
+    torch.save(load_file(PACKAGED / "fsrcnn_x2.safetensors"), path)
+    assert main(["info", str(path)]) == 1
+    assert "give scale=" in capsys.readouterr().out
+    assert main(["info", str(path), "--scale", "2"]) == 0
+    assert "x2, luma" in capsys.readouterr().out
+
+
+def test_without_its_framework_a_file_tells_what_to_install(monkeypatch):
+    monkeypatch.setattr(
+        "srkit.registry.find_spec", lambda name: None if name == "torch" else find_spec(name)
+    )
+    report = srkit.inspect(ESPCN)
+    assert report.format == "safetensors file"
+    assert report.model is None
+    # With torch out of sight, but there, the file can still be read.
+    assert report.safe is (True if find_spec("torch") else None)
+    assert 'pip install "srkit[torch]"' in report.problem
+
+
+def test_a_graph_without_torch_is_read_and_judged(monkeypatch):
+    data = os.environ.get("SRKIT_DATA")
+    if not data:
+        pytest.skip("SRKIT_DATA names no folder with real graphs")
+    there = find_spec
+    monkeypatch.setattr(
+        "srkit.registry.find_spec", lambda n: None if n in ("torch", "tensorflow") else there(n)
+    )
+    report = srkit.inspect(Path(data) / "tf_graphs" / "ESPCN_x2.pb")
+    assert report.safe is True
+    assert report.contents.tensors["f1"] == TensorFacts((5, 5, 1, 64), "float32")
+    assert "3 Conv2D" in report.contents.header["operations"]
+    assert report.model is None
+    assert 'pip install "srkit[torch]"' in report.problem
+
+
+def test_the_name_of_a_model_shows_its_card(capsys):
+    assert main(["info", "srgan"]) == 0
+    out = capsys.readouterr().out
+    assert "arXiv:1609.04802" in out
+    assert "srgan_x4.safetensors" in out
+    assert main(["info", "srgan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["weights"]["4"]["file"] == "srgan_x4.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("letter.txt", "no weights file srkit knows"), ("nowhere.pth", "cannot be read")],
+)
+def test_what_is_no_weights_file(tmp_path, capsys, name, told):
+    (tmp_path / "letter.txt").write_text("Dear reader,")
+    assert main(["info", str(tmp_path / name)]) == 1
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert captured.out == ""
+
+
+def test_numbers_are_counted():
+    held = Contents({"a": TensorFacts((2, 3), "float32"), "b": TensorFacts((), "int64")})
+    assert held.numbers == 7
