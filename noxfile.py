@@ -1,4 +1,4 @@
-"""Sessions: lint, tests, frameworks, base, web, browser, notebooks, wheel.
+"""Sessions: lint, tests, frameworks, base, web, browser, notebooks, docs, wheel.
 
 `nox` runs them all, `nox -s tests` one.
 """
@@ -26,6 +26,7 @@ nox.options.sessions = [
     "web",
     "browser",
     "notebooks",
+    "docs",
     "wheel",
 ]
 nox.options.default_venv_backend = "venv"
@@ -119,6 +120,17 @@ def notebooks(session: nox.Session) -> None:
     """The notebooks of examples/ from scratch, with few steps of training."""
     install(session, "-e", ".[all,test]", "nbclient", "ipykernel")
     session.run("pytest", "tests/notebooks", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The site, into build/site, without a warning; `nox -s docs -- serve` shows it."""
+    install(session, "-e", ".[docs,test]")
+    if session.posargs:
+        session.run("mkdocs", *session.posargs)
+        return
+    session.run("mkdocs", "build", "--strict")
+    session.run("pytest", "tests/site")
 
 
 @nox.session

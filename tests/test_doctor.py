@@ -26,7 +26,12 @@ def doctor(capsys):
 def test_every_extra_is_told_of(capsys):
     declared = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
     _, found = doctor(capsys)
-    assert {extra["name"] for extra in found["extras"]} == declared.keys() - {"all", "test", "dev"}
+    assert {extra["name"] for extra in found["extras"]} == declared.keys() - {
+        "all",
+        "docs",
+        "test",
+        "dev",
+    }
     assert all(extra["packages"] for extra in found["extras"])
 
 
