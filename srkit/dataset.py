@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srkit.errors import OptionError
-from srkit.imaging.files import SUFFIXES
+from srkit.imaging.files import READ_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def _images(folder: Path) -> list[Path]:
     found = sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in READ_SUFFIXES and not path.name.startswith(".")
     )
     if not found:
-        raise OptionError(f"{folder} holds no images ({', '.join(SUFFIXES)})")
+        raise OptionError(f"{folder} holds no images ({', '.join(READ_SUFFIXES)})")
     return found

@@ -44,7 +44,7 @@ def test_every_command_on_a_page_is_understood(page, capsys):
 
 
 def test_pages_have_commands():
-    assert len(command_lines(ROOT / "README.md")) > 10
+    assert len(command_lines(ROOT / "README.md")) >= 10
 
 
 @pytest.mark.parametrize("name", RUN)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srkit.errors import OptionError
-from srkit.imaging import zarrs
+from srkit.imaging import heif, zarrs
 from srkit.imaging.files import SUFFIXES
 
 # Endings of files that are read, and of what is written for them.
@@ -17,6 +17,7 @@ KEPT = {
     ".jpe": ".jpg",
     ".jfif": ".jpg",
     ".gif": ".png",
+    **dict.fromkeys(heif.SUFFIXES, ".png"),
 }
 
 

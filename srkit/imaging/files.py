@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, ImageError, OptionError
-from srkit.imaging import decode, exif, pil, png, tiff, xmp, zarrs
+from srkit.imaging import decode, exif, heif, pil, png, tiff, xmp, zarrs
 from srkit.imaging.atomic import replacing, replacing_folder
 from srkit.imaging.decode import naming
 from srkit.imaging.image import Image, Metadata
@@ -23,6 +23,8 @@ MAX_PIXELS = 2**28  # 268 million: a picture of 16384 x 16384, 805 MB of 8-bit R
 
 # Endings of files that are read and written.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".zarr")
+# Those that are read, at least.
+READ_SUFFIXES = (*SUFFIXES, *heif.SUFFIXES)
 
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _JPEG_MARKER = 65533  # most bytes that one JPEG marker segment holds
@@ -66,7 +68,7 @@ _SUFFIXES = {
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
     """Read an image file.
 
-    PNG, JPEG, TIFF, WebP, AVIF, BMP and GIF, and Zarr stores, which are folders; the
+    PNG, JPEG, TIFF, WebP, AVIF, HEIC, BMP and GIF, and Zarr stores, which are folders; the
     content decides, not the suffix. EXIF orientation is applied to the pixels and the tag
     reset.
 
@@ -81,7 +83,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     Returns
     -------
     Image
-        uint8, or uint16 for 16-bit PNG and TIFF and for 10- and 12-bit AVIF
+        uint8, or uint16 for 16-bit PNG and TIFF and for 10- and 12-bit AVIF and HEIC
         (stretched to the full range), or float32 for float TIFF. Palettes and
         1-bit images become RGB, RGBA or grey of 8 bits. Premultiplied alpha is
         undone.
@@ -98,14 +100,15 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     CorruptFileError
         If it is truncated or damaged.
     UnsafeFileError, MissingDependencyError
-        If a Zarr store is packed by what could run code, or zarr is not installed.
+        If a Zarr store is packed by what could run code, or zarr is not installed; or
+        pillow-heif for HEIC.
 
     Notes
     -----
-    Files of several pictures are refused rather than read in part, but for one
-    kind: JPEGs in which a phone or camera stored previews, depth or gain maps
-    behind the picture (MPO). The first picture is the one that every viewer
-    shows; it is read, and saved as a plain JPEG.
+    Files of several pictures are refused rather than read in part, but for two
+    kinds: JPEGs in which a phone or camera stored previews, depth or gain maps
+    behind the picture (MPO), and HEIC. Their first or primary picture is the one
+    that every viewer shows; it is read, and saved as a plain file.
 
     Examples
     --------
@@ -127,6 +130,8 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         with naming(path, kind):
             if kind == "TIFF":
                 decoded = tiff.read(file, max_pixels)
+            elif kind == "HEIF":
+                decoded = heif.read(file, max_pixels)
             else:
                 decoded = decode.read(file, kind, max_pixels)
             return _upright(decoded)
@@ -219,9 +224,10 @@ def _sniff(head: bytes, path: Path) -> str:
     brands = head[8 : int.from_bytes(head[:4], "big")] if head[4:8] == b"ftyp" else b""
     if b"avif" in brands or b"avis" in brands:
         return "AVIF"
-    hint = "; convert HEIC to JPEG, PNG or AVIF first" if b"mif1" in brands else ""
+    if any(brand in brands for brand in heif.BRANDS):
+        return "HEIF"
     raise ImageError(
-        f"{path}: not an image that srkit reads (PNG, JPEG, TIFF, WebP, AVIF, BMP, GIF){hint}"
+        f"{path}: not an image that srkit reads (PNG, JPEG, TIFF, WebP, AVIF, HEIC, BMP, GIF)"
     )
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from srkit.errors import OptionError, SrkitError
-from srkit.imaging.files import SUFFIXES, read_image
+from srkit.imaging.files import READ_SUFFIXES, read_image
 from srkit.imaging.pil import as_uint8
 from srkit.imaging.planes import read_planes
 from srkit.imaging.resize import imresize
@@ -51,7 +51,7 @@ def find_photos(folder: Path, avoid: Path | None = None) -> list[Path]:
     photos = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in READ_SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and not (avoid and path.resolve().is_relative_to(avoid.resolve()))
     )

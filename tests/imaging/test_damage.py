@@ -95,12 +95,6 @@ def test_what_is_no_image_is_refused(tmp_path, data, error):
         read_image(tmp_path / "a.png")
 
 
-def test_heic_is_refused_with_advice(tmp_path):
-    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40))
-    with pytest.raises(ImageError, match="HEIC to JPEG"):
-        read_image(tmp_path / "a.heic")
-
-
 def test_missing_files_and_folders_stay_pythons_own_errors(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_image(tmp_path / "none.png")

@@ -1,0 +1,84 @@
+"""HEIC and HEIF, as phones write them, by libheif through pillow-heif."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.errors import ImageError, MissingDependencyError
+from srkit.imaging import exif
+from srkit.imaging.decode import Decoded, check_size
+from srkit.imaging.image import Metadata
+from srkit.imaging.pil import Mode
+
+log = logging.getLogger(__name__)
+
+# Brands of ISO/IEC 23008-12 whose pictures are packed as HEVC, and those of any packing.
+BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+SUFFIXES = (".heic", ".heif", ".hif")
+_MODES = ("L", "LA", "RGB", "RGBA")
+
+
+def read(file: BinaryIO, max_pixels: int) -> Decoded:
+    """Decode the primary picture.
+
+    It is upright: libheif turns it as the file's ``irot`` and ``imir`` say, and by the
+    standard EXIF's orientation only repeats them.
+
+    Parameters
+    ----------
+    file
+        Open for reading.
+    max_pixels
+        Limit of width times height.
+
+    Raises
+    ------
+    MissingDependencyError
+        If pillow-heif is not installed.
+    ImageTooLargeError
+        From the header, before decoding.
+    ImageError
+        If the pixels are of a kind that cannot be kept.
+    Exception
+        Whatever libheif raises on a damaged file.
+    """
+    try:
+        import pillow_heif
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            'HEIC needs pillow-heif, which is not installed; run: pip install "srkit[heif]"'
+        ) from error
+    file.seek(0)
+    # Not registered with Pillow, which is everybody's in this process.
+    picture = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+    width, height = picture.size
+    check_size(width, height, max_pixels)
+    if len(picture) > 1:
+        log.info("took the primary one of the %d pictures of a HEIF file", len(picture))
+    mode = picture.mode.split(";")[0].replace("I", "L")
+    if mode not in _MODES:
+        raise ImageError(f"pixels of the mode {picture.mode} are not known; export it as PNG")
+    pixels = _full_range(np.array(picture), picture.info["bit_depth"])
+    block, packet = picture.info.get("exif"), picture.info.get("xmp")
+    metadata = Metadata(
+        mode=cast(Mode, mode),
+        format="HEIF",
+        icc=picture.info.get("icc_profile") or None,
+        exif=exif.PREFIX + exif.strip(block) if block else None,
+        xmp=packet or None,
+    )
+    return Decoded(pixels, metadata, orientation=1)
+
+
+def _full_range(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
+    """More than 8 bits, which come in the upper ones of 16, stretched over all of these."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    top = 2**bits - 1
+    table = np.rint(np.arange(top + 1) * (65535 / top)).astype(np.uint16)
+    stretched: NDArray[np.uint16] = table[pixels >> (16 - bits)]
+    return stretched
