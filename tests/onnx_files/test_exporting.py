@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from skimage import data
 
 import srkit
-from srkit import OptionError, WeightsError, testing
+from srkit import ModelCard, OptionError, WeightsError, testing
 from srkit.adapters.graphdef.writing import network_graph
 from srkit.adapters.onnx import exporting
 from srkit.adapters.onnx.reach import receptive_field
@@ -22,6 +22,7 @@ from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.resnet import Form
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.nets.unet import UNet
+from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.cli import main
 
 MODELS = [
@@ -107,6 +108,60 @@ def test_networks_of_all_kinds_of_layers(tmp_path):
     assert (model.radius, model.short_halo) == (wanted.radius, wanted.short_halo)
     assert model.card.multiple == wanted.card.multiple
     np.testing.assert_allclose(model.upscale(PHOTO / 255), wanted.upscale(PHOTO / 255), atol=1e-5)
+
+
+class Leaky(torch.nn.Module):
+    """What ESRGAN and its kin are made of, as layers and as functions."""
+
+    def __init__(self):
+        super().__init__()
+        self.fold = torch.nn.PixelUnshuffle(2)
+        self.first = torch.nn.Conv2d(12, 10, 3, padding=1)
+        self.bend = torch.nn.LeakyReLU(0.2)
+        self.larger = torch.nn.Upsample(scale_factor=2, mode="nearest")
+        self.second = torch.nn.Conv2d(10, 12, 3, padding=1)
+        self.again = torch.nn.PixelUnshuffle(2)
+        self.last = torch.nn.Conv2d(48, 12, 3, padding=1)
+        self.shuffle = torch.nn.PixelShuffle(2)
+
+    def forward(self, image):
+        made = self.larger(self.bend(self.first(self.fold(image))))
+        made = torch.nn.functional.leaky_relu(self.second(made), negative_slope=0.1)
+        made = torch.nn.functional.interpolate(made, scale_factor=2, mode="nearest")
+        return self.shuffle(self.last(self.again(made)))
+
+
+def test_leaky_layers_and_pixels_that_are_moved(tmp_path):
+    torch.manual_seed(2)
+    facts = ModelCard(
+        name="leaky", summary="", adapter="", framework="torch", scales=(2,), default_scale=2,
+        multiple=2,
+    )  # fmt: skip
+    wanted = TorchUpscaler(facts, 2, Leaky(), device="cpu", precision="float32")
+    model = srkit.load(exporting.export(wanted, tmp_path / "leaky.onnx").path)
+    assert model.radius == wanted.radius
+    assert {"SpaceToDepth", "Resize", "LeakyRelu"} <= {
+        node.op_type for node in onnx.load(tmp_path / "leaky.onnx").graph.node
+    }
+    given = PHOTO / 255
+    np.testing.assert_allclose(model.upscale(given), wanted.upscale(given), atol=1e-5)
+    # Without what srkit's header says, the halo is worked out from the operators.
+    plain = onnx.load(tmp_path / "leaky.onnx")
+    del plain.metadata_props[:]
+    onnx.save(plain, tmp_path / "plain.onnx")
+    found = srkit.load(tmp_path / "plain.onnx")
+    assert wanted.radius <= found.radius <= wanted.radius + 4
+    assert found.card.multiple == 2
+
+
+@pytest.mark.parametrize("options", [{"mode": "bicubic"}, {"scale_factor": 1.5}, {"size": (9, 9)}])
+def test_enlarging_in_other_ways_is_refused(tmp_path, options):
+    model = srkit.load("espcn", device="cpu")
+    layer = torch.nn.Upsample(**{"scale_factor": None if "size" in options else 2, **options})
+    model.net.conv2 = torch.nn.Sequential(model.net.conv2, layer)
+    with pytest.raises(WeightsError, match="cannot be written as ONNX"):
+        exporting.export(model, tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_graphs_that_imitate_opencv_do_so_still(tmp_path):

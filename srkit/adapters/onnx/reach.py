@@ -108,6 +108,10 @@ class _Walk:
             return reach
         if node.op_type in ("Concat", "Split"):
             return _if(options.get("axis", 0) == 1, reach, node)
+        if node.op_type == "Gather":
+            picked = self._value(node, 1)
+            channels = options.get("axis", 0) == 1 and picked is not None and picked.ndim == 1
+            return _if(channels, reach, node)
         if node.op_type == "Slice":
             axes = self._value(node, 3)
             return _if(axes is not None and set(axes.ravel().tolist()) == {1}, reach, node)

@@ -14,8 +14,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from onnx import helper
 from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.passes.shape_prop import ShapeProp
 
 from srkit.adapters.pytorch.graph import Reorder
 from srkit.errors import WeightsError
@@ -42,6 +45,9 @@ def network(traced: fx.GraphModule, channels: int, scale: int, header: Mapping[s
     WeightsError
         If it has a layer that is not known here.
     """
+    # Shapes alone: nothing is computed. The sides suit whatever halves or thirds them.
+    sample = torch.zeros(1, channels, 192, 192)
+    ShapeProp(traced, fake_mode=FakeTensorMode()).propagate(sample)
     writer = _Writer(traced)
     for node in traced.graph.nodes:
         writer.step(node)
@@ -72,9 +78,12 @@ class _Writer:
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
     names: dict[fx.Node, str] = field(default_factory=dict)
+    channels: int = 0  # of the result that is written now
 
     def step(self, node: fx.Node) -> None:
         """One node of the trace."""
+        if (facts := node.meta.get("tensor_meta")) is not None and len(facts.shape) == 4:
+            self.channels = facts.shape[1]
         if node.op == "placeholder":
             self.names[node] = INPUT
         elif node.op == "get_attr":
@@ -107,6 +116,9 @@ class _Writer:
         if name == "leaky_relu":
             slope = args[1] if len(args) > 1 else node.kwargs.get("negative_slope", 0.01)
             return self.add("LeakyRelu", [self.operand(args[0])], alpha=float(slope))  # type: ignore[arg-type]
+        if name == "interpolate":
+            options: Any = {**dict(zip(_ENLARGING, args[1:], strict=False)), **node.kwargs}
+            return _enlarged(self, self.operand(args[0]), **options)
         if name == "cat" and _axis(node) == 1:
             parts: Any = args[0]
             return self.add("Concat", [self.operand(part) for part in parts], axis=1)
@@ -187,9 +199,42 @@ def _prelu(writer: _Writer, layer: Any, given: str) -> str:
     return writer.add("PRelu", [given, writer.constant(slopes)])
 
 
-def _shuffle(writer: _Writer, layer: Any, given: str) -> str:
+def _shuffled(writer: _Writer, given: str, block: int) -> str:
     # CRD: of the channels of one pixel those of a colour are neighbours, as in torch.
-    return writer.add("DepthToSpace", [given], blocksize=layer.upscale_factor, mode="CRD")
+    return writer.add("DepthToSpace", [given], blocksize=block, mode="CRD")
+
+
+def _unshuffled(writer: _Writer, given: str, block: int) -> str:
+    # Its opposite has one order alone, in which those of one place in the block are neighbours.
+    spaced = writer.add("SpaceToDepth", [given], blocksize=block)
+    order = np.arange(writer.channels).reshape(block**2, -1).T.ravel()
+    return writer.add("Gather", [spaced, writer.constant(order)], axis=1)
+
+
+def _enlarged(
+    writer: _Writer,
+    given: str,
+    size: object = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    **_: object,
+) -> str:
+    """Each pixel repeated a whole number of times."""
+    factors = list(scale_factor) if isinstance(scale_factor, tuple | list) else [scale_factor] * 2
+    whole = all(isinstance(n, int | float) and n >= 1 and n == int(n) for n in factors)
+    if size is not None or mode not in ("nearest", "nearest-exact") or not whole:
+        raise WeightsError(
+            f"to enlarge by {scale_factor or size} ({mode}) cannot be written as ONNX; only "
+            "nearest-neighbour by whole factors can"
+        )
+    scales = writer.constant(np.array([1, 1, *factors], np.float32))
+    return writer.add(
+        "Resize",
+        [given, "", scales],
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
 
 
 def _reorder(writer: _Writer, layer: Any, given: str) -> str:
@@ -225,12 +270,22 @@ _LAYERS: Mapping[Any, Callable[[_Writer, Any, str], str]] = {
     nn.PReLU: _prelu,
     nn.ReLU: lambda writer, layer, given: writer.add("Relu", [given]),
     nn.Tanh: lambda writer, layer, given: writer.add("Tanh", [given]),
-    nn.PixelShuffle: _shuffle,
+    nn.LeakyReLU: lambda writer, layer, given: writer.add(
+        "LeakyRelu", [given], alpha=layer.negative_slope
+    ),
+    nn.PixelShuffle: lambda writer, layer, given: _shuffled(writer, given, layer.upscale_factor),
+    nn.PixelUnshuffle: lambda writer, layer, given: _unshuffled(
+        writer, given, layer.downscale_factor
+    ),
+    nn.Upsample: lambda writer, layer, given: _enlarged(
+        writer, given, layer.size, layer.scale_factor, layer.mode
+    ),
     Reorder: _reorder,
     nn.BatchNorm2d: _norm,
     nn.ReplicationPad2d: _replicated,
     nn.MaxPool2d | nn.AvgPool2d: _pooled,
 }
+_ENLARGING = ("size", "scale_factor", "mode")  # in the order of torch's interpolate
 _FUNCTIONS = {
     "abs": "Abs", "add": "Add", "iadd": "Add", "maximum": "Max", "minimum": "Min", "mul": "Mul",
     "neg": "Neg", "relu": "Relu", "sigmoid": "Sigmoid", "sub": "Sub", "tanh": "Tanh",
