@@ -78,6 +78,15 @@ def test_a_network_of_convolutions_conforms(name, file):
     testing.check_upscaler(lambda: srkit.load(path, device="cpu"), trained=False)
 
 
+@pytest.mark.parametrize("name", ["compact", "esrgan", "shuffled"])
+def test_a_network_of_convolutions_becomes_onnx(name, file, tmp_path):
+    pytest.importorskip("onnxruntime", reason="needs pip install 'srkit[onnx]'")
+    pytest.importorskip("onnx", reason="needs pip install 'srkit[onnx]'")
+    made = srkit.export(file(state(name)), tmp_path / "made.onnx")
+    wanted = spandrels_own(state(name), IMAGE)
+    np.testing.assert_allclose(srkit.load(made.path).upscale(IMAGE), wanted, atol=2e-5)
+
+
 # What does not enlarge a tile until it sees all that the network does.
 AS_A_WHOLE = (
     testing.check_card,
