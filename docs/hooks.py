@@ -38,7 +38,7 @@ def command_line() -> str:
 
     from srkit.cli import make_parser
 
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "82"  # the width of a page
     parser = make_parser()
     parts = ["# Command line", f"```\n{parser.format_help()}```"]
     for action in parser._actions:

@@ -285,7 +285,7 @@ SAFETENSORS = FileFormat(
         "tensorflow": "srkit.adapters.tensorflow.luma:open_weights",
         "theano": "srkit.adapters.lasagne.enhance:open_weights",
     },
-    contents="srkit.adapters.pytorch.checkpoints:contents",
+    contents="srkit.contents:safetensors_contents",
 )
 ONNX = FileFormat(
     name="ONNX network",

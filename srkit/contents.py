@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from srkit.errors import CorruptFileError, WeightsError
+from srkit.formats import MAX_HEADER
 
 
 @dataclass(frozen=True)
@@ -47,3 +52,50 @@ class Contents:
     def numbers(self) -> int:
         """How many numbers all tensors hold."""
         return sum(tensor.numbers for tensor in self.tensors.values())
+
+
+# Of the safetensors format, by the names that numpy or torch have.
+_DTYPES = {
+    "BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16",
+    "U32": "uint32", "I32": "int32", "U64": "uint64", "I64": "int64", "F16": "float16",
+    "BF16": "bfloat16", "F32": "float32", "F64": "float64",
+}  # fmt: skip
+# What JSON of any other form leads to.
+_ODD = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
+
+
+def safetensors_contents(path: Path) -> Contents:
+    """What a safetensors file holds, by its header, which is JSON; takes no package.
+
+    Raises
+    ------
+    CorruptFileError
+        If the header is damaged, or the file is shorter or longer than it says.
+    WeightsError
+        If the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, MAX_HEADER)))
+        stated = {str(k): str(v) for k, v in header.pop("__metadata__", {}).items()}
+        tensors = {
+            name: TensorFacts(tuple(map(int, facts["shape"])), _dtype(facts["dtype"]))
+            for name, facts in header.items()
+        }
+        end = max((int(facts["data_offsets"][1]) for facts in header.values()), default=0)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+    except _ODD as error:
+        raise CorruptFileError(f"{path}: the header of the safetensors file is damaged") from error
+    if 8 + length + end != path.stat().st_size:
+        raise CorruptFileError(
+            f"{path}: the safetensors file is damaged: it is not as long as it says"
+        )
+    return Contents(tensors, stated)
+
+
+def _dtype(name: str) -> str:
+    return _DTYPES.get(name, str(name))

@@ -14,7 +14,7 @@ _TAR_MEMBERS = (b"sys_info", b"pickle", b"tensors", b"storages")
 # domain; the model's version; documentation, the graph, and versions of operators.
 _ONNX_TEXTS, _ONNX_NUMBER, _ONNX_LONG = (0x12, 0x1A, 0x22), 0x28, (0x32, 0x3A, 0x42)
 # The limit of the safetensors format itself.
-_MAX_HEADER = 100_000_000
+MAX_HEADER = 100_000_000
 
 
 def is_torch_checkpoint(head: bytes, path: Path) -> bool:
@@ -59,7 +59,7 @@ def is_safetensors(head: bytes, path: Path) -> bool:
     """
     if len(head) < 9 or head[8:9] != b"{":
         return False
-    return 2 <= int(struct.unpack("<Q", head[:8])[0]) <= _MAX_HEADER
+    return 2 <= int(struct.unpack("<Q", head[:8])[0]) <= MAX_HEADER
 
 
 def is_graph(head: bytes, path: Path) -> bool:

@@ -86,6 +86,36 @@ def test_a_file_cut_off_is_neither_safe_nor_unsafe(tmp_path, capsys):
     assert report["tensors"] == {}
 
 
+@pytest.mark.parametrize(
+    "header",
+    [b"{,", b"[]", b'{"a": 3}', b'{"a": {"shape": [2], "dtype": "F32"}}', b'{"__metadata__": 3}',
+     b'{"a": {"shape": ["x"], "dtype": "F32", "data_offsets": [0, 8]}}', b"[" * 100_000,
+     b'{"a": {"shape": [Infinity], "dtype": "F32", "data_offsets": [0, 8]}}'],
+)  # fmt: skip
+def test_a_header_that_is_none_is_damage(tmp_path, header):
+    path = tmp_path / "odd.safetensors"
+    # Braces, so that it is taken for such a file at all.
+    header = header if header.startswith(b"{") else b'{"a":' + header
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    report = srkit.inspect(path)
+    assert (report.safe, report.model) == (None, None)
+    assert "odd.safetensors: the header of the safetensors file is damaged" in report.problem
+
+
+def test_every_dtype_of_the_format_has_its_name(tmp_path):
+    save_file = pytest.importorskip("safetensors.numpy").save_file
+    names = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64",
+             "float16", "float32", "float64")  # fmt: skip
+    save_file({name: np.zeros((2, 1), name) for name in names}, tmp_path / "a.safetensors")
+    found = srkit.inspect(tmp_path / "a.safetensors").contents.tensors
+    assert {name: facts.dtype for name, facts in found.items()} == {n: n for n in names}
+
+
+def test_a_misspelt_model_is_no_file(capsys):
+    assert main(["info", "srgann"]) == 2
+    assert "did you mean" in capsys.readouterr().err
+
+
 def test_weights_of_an_unknown_network_are_shown_all_the_same(tmp_path, capsys):
     pytest.importorskip("torch")
     if find_spec("spandrel"):
@@ -132,8 +162,10 @@ def test_without_its_framework_a_file_tells_what_to_install(monkeypatch):
     report = srkit.inspect(ESPCN)
     assert report.format == "safetensors file"
     assert report.model is None
-    # With torch out of sight, but there, the file can still be read.
-    assert report.safe is (True if find_spec("torch") else None)
+    # Its header is JSON, and takes no framework.
+    assert report.safe is True
+    assert report.contents.tensors["conv1.weight"] == TensorFacts(KERNELS["conv1"], "float32")
+    assert report.contents.header["licence"] == "CC-BY-SA-4.0"
     assert 'pip install "srkit[torch]"' in report.problem
 
 

@@ -46,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
         card = srkit.card(args.file)
         write(json.dumps(card.as_dict(), indent=2) if args.json else _card_text(card))
         return 0
+    if not Path(args.file).exists() and not Path(args.file).suffix:
+        srkit.card(args.file)  # whose error has near misses
     report = srkit.inspect(args.file, scale=args.scale)
     if args.json:
         write(json.dumps(report.as_dict(), indent=2))

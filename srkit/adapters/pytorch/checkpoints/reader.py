@@ -82,7 +82,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def contents(path: Path) -> Contents:
-    """What a weights file holds: the tensors of its network, and the header of safetensors.
+    """What a checkpoint of torch holds: the tensors of its network.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def contents(path: Path) -> Contents:
         name: TensorFacts(tuple(value.shape), str(value.dtype).removeprefix("torch."))
         for name, value in checkpoint.tensors.items()
     }
-    return Contents(tensors, checkpoint.metadata)
+    return Contents(tensors)
 
 
 def _read(file: IO[bytes], path: Path) -> Checkpoint:
