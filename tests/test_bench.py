@@ -198,6 +198,16 @@ def test_the_table_has_a_line_for_each_folder_and_model(folder, capsys):
     assert f"without ST-LPIPS: {REASON}" in lines
 
 
+def test_json_by_its_short_name(folder, capsys):
+    options = ["-m", "bicubic", "--scale", "2", "--data", folder]
+    assert command(*options, "--json") == 0
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["model"] == "bicubic"
+    assert command(*options) == 0
+    # Columns of one width, not Markdown.
+    assert capsys.readouterr().out.startswith("data ")
+
+
 def test_formats_for_programs_hold_each_image(folder, capsys):
     options = ["-m", "nearest", "-m", "bicubic", "--data", folder]
     assert command(*options, "--format=csv") == 0

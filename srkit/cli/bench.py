@@ -44,10 +44,10 @@ def add(commands: Commands) -> None:
         help="folders of images, or of HR/ and LR/x4/ in pairs",
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
+    parser.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table")
     parser.add_argument(
         "--json", action="store_const", dest="format", const="json", help="same as --format json"
     )
-    parser.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table")
     parser.set_defaults(run=run)
 
 
