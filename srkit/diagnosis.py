@@ -15,7 +15,14 @@ import srkit
 from srkit.card import ModelCard
 from srkit.errors import SrkitError, WeightsError
 from srkit.memory import free_memory
-from srkit.registry import FORMATS, MODELS, Registry, owner_of
+from srkit.registry import (
+    FORMATS,
+    MODELS,
+    Registry,
+    import_adapter,
+    missing_packages,
+    owner_of,
+)
 from srkit.weights import PACKAGED, cache_folder, weights_path
 
 # What each extra of pyproject.toml is for; those for working on srkit are not listed.
@@ -121,6 +128,7 @@ def diagnose(registry: Registry) -> Diagnosis:
         if extra.state == "too old"
     ]
     cards = _cards(registry, problems)
+    _check_adapters(registry, cards, problems)
     _check_formats(registry, problems)
     return Diagnosis(
         system=_system(),
@@ -195,6 +203,18 @@ def _cards(registry: Registry, problems: list[str]) -> list[ModelCard]:
         except SrkitError as error:
             problems.append(str(error))
     return cards
+
+
+def _check_adapters(registry: Registry, cards: list[ModelCard], problems: list[str]) -> None:
+    """Import the adapters of plugins, which no list of models does."""
+    theirs = {e.name for e in registry.discover(MODELS) if owner_of(e) != "srkit"}
+    for card in cards:
+        if card.name not in theirs or missing_packages(card.framework):
+            continue
+        try:
+            import_adapter(card.adapter, card.framework, card.install)
+        except SrkitError as error:
+            problems.append(f"the model {card.name!r}: {error}")
 
 
 def _check_formats(registry: Registry, problems: list[str]) -> None:

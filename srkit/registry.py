@@ -198,7 +198,7 @@ class Registry:
         runtimes = {card.framework: card.adapter, **card.others}
         told = f"{card.name} runs on {' and '.join(runtimes)}"
         framework = _runtime(runtime, runtimes, told)
-        adapter = _adapter(runtimes[framework], framework, card.install)
+        adapter = import_adapter(runtimes[framework], framework, card.install)
         check_options(adapter, options, card.name)
         weights = card.weights.get(chosen)
         if card.weights and weights is None:
@@ -249,9 +249,9 @@ class Registry:
             return Contents({})
         try:
             # To read a file may take less than to run what it holds.
-            read = _adapter(kind.contents, "numpy", None)
+            read = import_adapter(kind.contents, "numpy", None)
         except MissingDependencyError:
-            read = _adapter(kind.contents, kind.framework, None)
+            read = import_adapter(kind.contents, kind.framework, None)
         found: Contents = read(path)
         return found
 
@@ -261,7 +261,7 @@ class Registry:
         kind = self.format_of(path)
         runtimes = {kind.framework: kind.adapter, **kind.others}
         framework = _runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
-        opener = _adapter(runtimes[framework], framework, None)
+        opener = import_adapter(runtimes[framework], framework, None)
         check_options(opener, options, kind.name)
         return _checked(opener(path, scale=scale, **options), runtimes[framework])
 
@@ -327,7 +327,7 @@ def install_line(framework: str, line: str | None = None) -> str:
     return line or f'pip install "srkit[{EXTRAS[framework]}]"'
 
 
-def _adapter(path: str, framework: str, line: str | None) -> Callable[..., Any]:
+def import_adapter(path: str, framework: str, line: str | None) -> Callable[..., Any]:
     """Import ``"module:name"``; a framework that is missing is named with its install line."""
     if missing := missing_packages(framework):
         verb = "is" if len(missing) == 1 else "are"

@@ -69,6 +69,13 @@ def test_near_misses_of_models(given, told, capsys, tmp_path):
     assert "precision" not in err
 
 
+def test_a_missing_file_is_told_without_numbers_of_errors(capsys, tmp_path):
+    pytest.importorskip("av")
+    lost = str(tmp_path / "lost.mp4")
+    assert main(["upscale-video", lost, "-o", str(tmp_path / "a.mp4")]) == 1
+    assert capsys.readouterr().err == f"srkit: error: {lost}: No such file or directory\n"
+
+
 @pytest.fixture
 def command(monkeypatch):
     """The ``srkit`` of this environment is the one that shells find."""

@@ -8,6 +8,7 @@ from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import dummies
 import pytest
 
 import srkit
@@ -72,6 +73,29 @@ def test_broken_plugins_are_told_with_their_causes(monkeypatch, capsys):
     assert "No module named 'no_such_format'" in told
     assert main(["doctor", "--json"]) == 1
     assert set(json.loads(capsys.readouterr().out)["plugins"]) >= {"no_such_module_at_all", "os"}
+
+
+@pytest.mark.parametrize(
+    ("adapter", "cause"),
+    [
+        ("no_such_adapter:Model", "No module named 'no_such_adapter'"),
+        ("os:no_such_class", "has no attribute 'no_such_class'"),
+    ],
+)
+def test_an_adapter_that_cannot_be_imported_is_a_problem(monkeypatch, capsys, adapter, cause):
+    card = dummies.card("theirs", adapter=adapter)
+    monkeypatch.setattr(dummies, "THEIRS", card, raising=False)
+    entry = EntryPoint("theirs", "dummies:THEIRS", "srkit.models")
+    registry = Registry(lambda group: [*installed(group), *([entry] * (group == entry.group))])
+    monkeypatch.setattr(srkit, "_registry", registry)
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out.split("to be mended")[1]
+    assert "the model 'theirs'" in told
+    assert cause in told
+    # What needs a framework that is not there waits; it is not broken.
+    monkeypatch.setattr(dummies, "THEIRS", dummies.card("theirs", adapter=adapter, framework="far"))
+    monkeypatch.setitem(srkit.registry.PACKAGES, "far", ("not_there",))
+    assert main(["doctor"]) == 0
 
 
 @pytest.mark.parametrize(

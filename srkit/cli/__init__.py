@@ -93,9 +93,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # flushes at its end must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except (SrkitError, OSError) as error:
+    except SrkitError as error:
         sys.stderr.write(f"srkit: error: {error}\n")
         return USAGE if isinstance(error, OptionError | UnknownModelError) else FAILED
+    except OSError as error:
+        named = error.filename is not None and error.strerror
+        told = f"{error.filename}: {error.strerror}" if named else str(error)
+        sys.stderr.write(f"srkit: error: {told}\n")
+        return FAILED
     return code
 
 
