@@ -66,9 +66,9 @@ class Extra:
     @property
     def state(self) -> str:
         """``"installed"``, ``"missing"`` or ``"too old"``: a version does not fit."""
-        if not self.unmet:
-            return "installed"
-        return "missing" if None in self.packages.values() else "too old"
+        if not self.packages or None in self.packages.values():
+            return "missing"
+        return "too old" if self.unmet else "installed"
 
     @property
     def install(self) -> str:
