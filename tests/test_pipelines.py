@@ -91,6 +91,8 @@ def test_a_result_of_the_same_size_is_a_copy():
         (lambda t: t.full((3, 4, 5), 255.0), "divide by 255"),
         (lambda t: t.full((3, 4, 5), t.nan), "NaN"),
         (lambda t: t.full((3, 4, 5), -0.5, dtype=t.float16), r"\(image \+ 1\) / 2"),
+        (lambda t: t.zeros(3, 4, 5).to_sparse(), "dense"),
+        (lambda t: t.empty(3, 4, 5, device="meta"), "hold data"),
     ],
 )
 def test_tensors_that_are_no_images(make, told):
@@ -105,6 +107,20 @@ def test_arrays_do_not_import_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_metrics_and_resizing_take_tensors_as_they_take_arrays():
+    torch = pytest.importorskip("torch")
+    one, two = picture(24, 30, 3), picture(24, 30, 3)
+    first, second = (torch.from_numpy(p).permute(2, 0, 1) for p in (one, two))
+    for measure in (srkit.metrics.psnr, srkit.metrics.ssim):
+        assert measure(first, second, crop=2) == measure(one, two, crop=2)
+    small = srkit.imresize(first, 1 / 3)
+    assert isinstance(small, torch.Tensor)
+    np.testing.assert_array_equal(small.permute(1, 2, 0).numpy(), srkit.imresize(one, 1 / 3))
+    for refuse in (srkit.metrics.rounded_luma, lambda t: srkit.metrics.mod_crop(t, 2)):
+        with pytest.raises(ImageError, match="permute"):
+            refuse(first)
 
 
 # --- threads ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import ImageError, OptionError
+from srkit.imaging import tensors
 
 Border = Literal["mirror", "clamp"]
 
@@ -106,7 +107,8 @@ def imresize(
     Parameters
     ----------
     image
-        Array ``(H, W)`` or ``(H, W, C)``, uint8, uint16, float32 or float64.
+        Array ``(H, W)`` or ``(H, W, C)``, uint8, uint16, float32 or float64; or a torch
+        tensor of these, ``(H, W)`` or ``(C, H, W)``.
         Integers are rounded and clipped after each of the two passes, as in
         MATLAB; floats are neither rounded nor clipped.
     scale
@@ -138,6 +140,12 @@ def imresize(
     >>> imresize(row, size=(1, 4)).round(4)
     array([[ 1.3599,  5.4839,  9.5161, 13.6401]])
     """
+    if tensors.is_tensor(image):
+        array, like = tensors.as_array(image)
+        resized: NDArray[Any] = like(
+            imresize(array, scale, size=size, antialias=antialias, border=border)
+        )
+        return resized
     image = np.asarray(image)
     if image.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         raise ImageError(

@@ -48,6 +48,8 @@ def as_array(tensor: Any) -> tuple[NDArray[Any], Callable[[NDArray[Any]], Any]]:
     if dtype not in _DTYPES:
         raise ImageError(f"a tensor must be one of {', '.join(_DTYPES)}, not {dtype}")
     _check_shape(tuple(tensor.shape))
+    if tensor.layout is not torch.strided or tensor.is_meta:
+        raise ImageError("a tensor must be dense and hold data: call tensor.to_dense() first")
     held = tensor.detach().to("cpu", torch.float32 if dtype in _HALVES else tensor.dtype)
     array = held.numpy()
 
@@ -58,6 +60,17 @@ def as_array(tensor: Any) -> tuple[NDArray[Any], Callable[[NDArray[Any]], Any]]:
         return made.to(tensor.device, tensor.dtype)
 
     return (np.moveaxis(array, -3, -1) if array.ndim > 2 else array), like
+
+
+def refuse(image: object) -> None:
+    """Refuse tensors where arrays alone are taken: their axes would be mixed up.
+
+    Raises
+    ------
+    ImageError
+    """
+    if is_tensor(image):
+        raise ImageError("a tensor is not taken here; pass tensor.permute(1, 2, 0).cpu().numpy()")
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:

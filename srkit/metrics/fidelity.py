@@ -32,8 +32,8 @@ def psnr(
     ----------
     reference, test
         Images ``(H, W)``, ``(H, W, 1)`` or ``(H, W, 3)`` (RGB) of one shape and
-        depth: uint8, uint16 or float in [0, 1]. With `data_range` their depths may
-        differ.
+        depth: uint8, uint16 or float in [0, 1]; torch tensors have channels first.
+        With `data_range` their depths may differ.
     channel
         ``"y"``: BT.601 studio-range luma as in MATLAB's rgb2ycbcr, on the scale
         0-255 and not rounded, whatever the depth; give `rounded_luma` of both

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from srkit.errors import ImageError, OptionError
+from srkit.imaging import tensors
 
 Channel = Literal["y", "rgb"]
 
@@ -71,6 +72,8 @@ def read_pair(
 
 def _read(image: ArrayLike, what: str, data_range: float | None) -> tuple[NDArray[Any], float]:
     """Check one image and tell its value of white."""
+    if tensors.is_tensor(image):
+        image, _ = tensors.as_array(image)
     # A memory-mapped array has a mode too, that of its file.
     mode = "RGB" if isinstance(image, np.ndarray) else getattr(image, "mode", "RGB")
     if mode not in ("L", "RGB", "I;16", "F"):
@@ -166,6 +169,7 @@ def mod_crop(image: NDArray[Any], scale: int) -> NDArray[Any]:
     >>> mod_crop(np.zeros((10, 7, 3)), 3).shape
     (9, 6, 3)
     """
+    tensors.refuse(image)
     scale = _whole("scale", scale, least=1)
     if image.ndim not in (2, 3) or min(image.shape[:2]) < scale:
         raise ImageError(
@@ -200,6 +204,7 @@ def rounded_luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     >>> rounded_luma(np.array([[[0, 0, 0], [255, 0, 0], [255, 255, 255]]], np.uint8))
     array([[ 16,  81, 235]], dtype=uint8)
     """
+    tensors.refuse(image)
     image = np.asarray(image)
     if image.dtype != np.uint8:
         raise ImageError(f"rounded luma is defined for uint8 images, not {image.dtype}")
