@@ -1,0 +1,1 @@
+"""What training pairs are made of: kernels, degradations, and the photos to measure on."""
