@@ -3,13 +3,14 @@
 Each kind is a frozen dataclass whose fields are ranges; a strength is drawn uniformly
 from the range for each picture. The model is y = JPEG(downsample(x * k) + n), of which
 any part may be left out, repeated or moved (Wang, Chen, Hoi, "Deep Learning for Image
-Super-resolution: A Survey", 2020, Section 2.1, equations 3 and 4).
+Super-resolution: A Survey", 2020, Section 2.1, equations 3 and 4). What Real-ESRGAN adds to
+it is in `srkit.training.data.steps`, and its list in `srkit.training.data.two_stage`.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,17 +20,16 @@ from PIL import Image as PILImage
 
 from srkit.errors import OptionError
 from srkit.imaging.resize import imresize
-
-Floats = NDArray[np.float32]
-Range = tuple[float, float]
-
-_FILTERS = {
-    "nearest": PILImage.Resampling.NEAREST,
-    "area": PILImage.Resampling.BOX,
-    "bilinear": PILImage.Resampling.BILINEAR,
-    "bicubic": PILImage.Resampling.BICUBIC,
-    "lanczos": PILImage.Resampling.LANCZOS,
-}
+from srkit.training.data.ranges import Range, uniform
+from srkit.training.data.steps import (
+    Floats,
+    KernelBlur,
+    Poisson,
+    Resize,
+    Sinc,
+    Size,
+    resized,
+)
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Blur:
     kind: Literal["blur"] = "blur"
     sigma: Range = (0.0, 2.0)
 
-    def apply(self, picture: Floats, scale: int, rng: np.random.Generator) -> Floats:
+    def apply(self, picture: Floats, size: Size, rng: np.random.Generator) -> Floats:
         """Blur ``(H, W, 3)`` in [0, 255]."""
         from scipy import ndimage
 
-        sigma = _draw(self.sigma, rng)
+        sigma = uniform(self.sigma, rng)
         if sigma <= 0:
             return picture
         blurred: Floats = ndimage.gaussian_filter(picture, (sigma, sigma, 0), mode="mirror")
@@ -58,7 +58,7 @@ class Blur:
 
 @dataclass(frozen=True)
 class Downsample:
-    """Shrink by the scale.
+    """Resize to the size of LR, which is the HR picture's by the scale.
 
     Attributes
     ----------
@@ -71,16 +71,11 @@ class Downsample:
     kind: Literal["downsample"] = "downsample"
     kernel: Literal["matlab", "nearest", "area", "bilinear", "bicubic", "lanczos"] = "matlab"
 
-    def apply(self, picture: Floats, scale: int, rng: np.random.Generator) -> Floats:
-        """``(H, W, 3)`` to ``(H/scale, W/scale, 3)``."""
+    def apply(self, picture: Floats, size: Size, rng: np.random.Generator) -> Floats:
+        """``(H, W, 3)`` to ``(*size, 3)``."""
         if self.kernel == "matlab":
-            return imresize(picture, 1 / scale)
-        size = picture.shape[1] // scale, picture.shape[0] // scale
-        planes = [
-            np.asarray(PILImage.fromarray(plane).resize(size, _FILTERS[self.kernel]))
-            for plane in np.moveaxis(picture, 2, 0)
-        ]
-        return np.stack(planes, axis=2)
+            return imresize(picture, size=size)
+        return resized(picture, size, self.kernel)
 
 
 @dataclass(frozen=True)
@@ -99,9 +94,9 @@ class Noise:
     sigma: Range = (0.0, 10.0)
     grey: float = 0.4
 
-    def apply(self, picture: Floats, scale: int, rng: np.random.Generator) -> Floats:
+    def apply(self, picture: Floats, size: Size, rng: np.random.Generator) -> Floats:
         """Add noise to ``(H, W, 3)``."""
-        sigma, channels = _draw(self.sigma, rng), 1 if rng.random() < self.grey else 3
+        sigma, channels = uniform(self.sigma, rng), 1 if rng.random() < self.grey else 3
         noise = rng.standard_normal((*picture.shape[:2], channels), dtype=np.float32)
         return picture + np.float32(sigma) * noise
 
@@ -130,9 +125,9 @@ class Jpeg:
     halved: float = 0.7
     shifted: float = 0.0
 
-    def apply(self, picture: Floats, scale: int, rng: np.random.Generator) -> Floats:
+    def apply(self, picture: Floats, size: Size, rng: np.random.Generator) -> Floats:
         """Compress ``(H, W, 3)``."""
-        quality, halved = round(_draw(self.quality, rng)), rng.random() < self.halved
+        quality, halved = round(uniform(self.quality, rng)), rng.random() < self.halved
         y, x = rng.integers(_GRID, size=2) if rng.random() < self.shifted else (0, 0)
         levels = np.pad(_levels(picture), ((y, 0), (x, 0), (0, 0)), "symmetric")
         file = io.BytesIO()
@@ -152,17 +147,50 @@ class Shuffled:
         The degradations.
     """
 
-    steps: tuple[Blur | Downsample | Noise | Jpeg, ...] = ()
+    steps: tuple[Degradation, ...] = ()
     kind: Literal["shuffled"] = "shuffled"
 
-    def apply(self, picture: Floats, scale: int, rng: np.random.Generator) -> Floats:
+    def apply(self, picture: Floats, size: Size, rng: np.random.Generator) -> Floats:
         """Apply all of them, in some order."""
         for n in rng.permutation(len(self.steps)):
-            picture = self.steps[n].apply(picture, scale, rng)
+            picture = self.steps[n].apply(picture, size, rng)
         return picture
 
 
-Degradation = Blur | Downsample | Noise | Jpeg | Shuffled
+@dataclass(frozen=True)
+class OneOf:
+    """One of several lists of degradations, drawn for each picture.
+
+    Attributes
+    ----------
+    shares
+        Chance of each list; what the sum lacks of 1 is the chance that nothing happens.
+    lists
+        The lists.
+
+    Examples
+    --------
+    Noise in eight pictures of ten:
+
+    >>> OneOf(shares=(0.8,), lists=((Noise(),),)).kind
+    'one_of'
+    """
+
+    shares: tuple[float, ...] = ()
+    lists: tuple[tuple[Degradation, ...], ...] = ()
+    kind: Literal["one_of"] = "one_of"
+
+    def apply(self, picture: Floats, size: Size, rng: np.random.Generator) -> Floats:
+        """Apply one of the lists, or none."""
+        drawn = int(np.searchsorted(np.cumsum(self.shares), rng.random(), "right"))
+        for step in self.lists[drawn] if drawn < len(self.lists) else ():
+            picture = step.apply(picture, size, rng)
+        return picture
+
+
+Degradation = (
+    Blur | Downsample | Noise | Jpeg | KernelBlur | Sinc | Resize | Poisson | Shuffled | OneOf
+)
 
 
 def degrade(
@@ -180,7 +208,7 @@ def degrade(
     scale
         Factor between the two.
     degradations
-        In their order; `Downsample` is among them once, or at x1 not at all.
+        In their order, such that `check_shrinking` takes them.
 
     Returns
     -------
@@ -194,54 +222,109 @@ def degrade(
     >>> degrade(photo, 4, steps, np.random.default_rng(0)).shape
     (4, 4, 3)
     """
+    size = picture.shape[0] // scale, picture.shape[1] // scale
     floats = picture.astype(np.float32)
     for step in degradations:
-        floats = step.apply(floats, scale, rng)
+        floats = step.apply(floats, size, rng)
     return _levels(floats)
 
 
+# What each range may hold. Kernels need a width, and a resized picture needs pixels.
+_BOUNDS: dict[type, dict[str, Range]] = {
+    Blur: {"sigma": (0, 50)},
+    Noise: {"sigma": (0, 255)},
+    Jpeg: {"quality": (1, 100)},
+    KernelBlur: {"sigma": (0.1, 50), "beta": (0.1, 10), "side": (1, 51)},
+    Sinc: {"cutoff": (0.1, np.pi), "side": (1, 51)},
+    Resize: {"factor": (0.01, 4)},
+    Poisson: {"strength": (0, 10)},
+}
+
+
 def check(degradations: Sequence[Degradation]) -> None:
-    """Refuse ranges that are none.
+    """Refuse ranges, chances and shares that are none.
 
     Raises
     ------
     OptionError
     """
-    flat = _flat(degradations)
-    for part in flat:
-        bounds = {Blur: (0, 50), Noise: (0, 255), Jpeg: (1, 100)}.get(type(part))
-        given = getattr(part, "quality", getattr(part, "sigma", None))
-        if bounds and given and not bounds[0] <= given[0] <= given[1] <= bounds[1]:
-            raise OptionError(
-                f"{part.kind} takes a range within {bounds[0]} to {bounds[1]}, not {given}"
-            )
-        for chance in (getattr(part, name, 0.0) for name in ("grey", "halved", "shifted")):
-            if not 0 <= chance <= 1:
+    for part in _flat(degradations):
+        for name, (least, most) in _BOUNDS.get(type(part), {}).items():
+            given = getattr(part, name)
+            if not least <= given[0] <= given[1] <= most:
+                raise OptionError(
+                    f"{part.kind} takes a range within {least:g} to {most:g}, not {given}, "
+                    f"as {name}"
+                )
+        for name in ("grey", "halved", "shifted"):
+            if not 0 <= (chance := getattr(part, name, 0.0)) <= 1:
                 raise OptionError(f"a chance of {part.kind} is from 0 to 1, not {chance}")
+        if isinstance(part, KernelBlur | Sinc) and not all(n % 2 for n in part.side):
+            raise OptionError(f"the side of {part.kind} is odd, not {part.side}")
+        if isinstance(part, Resize) and not part.kernels:
+            raise OptionError("resize needs at least one of the kernels area, bilinear, bicubic")
+        if isinstance(part, OneOf):
+            _check_shares(part)
+
+
+def _check_shares(part: OneOf) -> None:
+    if len(part.shares) != len(part.lists):
+        raise OptionError(
+            f"one_of takes one share a list, not {len(part.shares)} for {len(part.lists)}"
+        )
+    # Shares such as thirds need not add up to the last bit.
+    if not all(share >= 0 for share in part.shares) or sum(part.shares) > 1 + 1e-9:
+        raise OptionError(f"shares of one_of add up to 1 at most, not {part.shares}")
 
 
 def check_shrinking(degradations: Sequence[Degradation], scale: int) -> None:
-    """Refuse a list that does not shrink exactly once; at x1 it need not.
+    """Refuse lists that may not end at LR's size: each draw needs one `Downsample`.
+
+    No `Resize` may follow it. At x1 a list without either is right as well.
 
     Raises
     ------
     OptionError
     """
-    shrinking = sum(isinstance(part, Downsample) for part in _flat(degradations))
-    if degradations and shrinking != 1 and not (scale == 1 and shrinking == 0):
-        raise OptionError("degradations need exactly one of kind 'downsample'")
+    if not degradations:
+        return
+    right = {(1, False)} | ({(0, False)} if scale == 1 else set())
+    if not _ends(degradations, {(0, False)}) <= right:
+        raise OptionError(
+            "degradations need exactly one of kind 'downsample', and no 'resize' after it, "
+            "whatever is drawn"
+        )
 
 
-def _flat(degradations: Sequence[Degradation]) -> list[Degradation]:
-    return [
-        part
-        for step in degradations
-        for part in (step.steps if isinstance(step, Shuffled) else (step,))
-    ]
+# How many pictures of LR's size were made, up to two, and whether the size is another one now.
+_Shape = tuple[int, bool]
 
 
-def _draw(limits: Range, rng: np.random.Generator) -> float:
-    return float(rng.uniform(*limits))
+def _ends(steps: Sequence[Degradation], shapes: set[_Shape]) -> set[_Shape]:
+    """All shapes to which a list may lead from any of some."""
+    for step in steps:
+        if isinstance(step, Downsample):
+            shapes = {(min(2, count + 1), False) for count, _ in shapes}
+        elif isinstance(step, Resize):
+            shapes = {(count, True) for count, _ in shapes}
+        elif isinstance(step, Shuffled):
+            # Any two of the steps come in both orders.
+            shapes = _ends(step.steps, shapes) | _ends(step.steps[::-1], shapes)
+        elif isinstance(step, OneOf):
+            ends = [_ends(one, shapes) for one in step.lists]
+            shapes = set.union(*ends, shapes if sum(step.shares) < 1 - 1e-9 else set())
+    return shapes
+
+
+def _flat(degradations: Sequence[Degradation]) -> Iterator[Degradation]:
+    """All steps of a list, and of the lists within."""
+    for step in degradations:
+        yield step
+        if isinstance(step, Shuffled):
+            yield from _flat(step.steps)
+        elif isinstance(step, OneOf):
+            for one in step.lists:
+                yield from _flat(one)
 
 
 def _levels(picture: Floats) -> NDArray[np.uint8]:

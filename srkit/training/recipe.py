@@ -241,16 +241,18 @@ def _require(holds: bool, name: str, wanted: str, given: object) -> None:
 
 def _aptest(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Of errors about all members of a union, one about the member that `kind` names."""
-    wrong = [
-        error["loc"][:-1]
-        for error in errors
-        if error["loc"][-1] == "kind" and error["type"] == "literal_error"
+    unnamed = [
+        error for error in errors if error["loc"][-1] == "kind" and error["type"] == "literal_error"
     ]
+    wrong = [error["loc"][:-1] for error in unnamed]
     for error in errors:
         if not any(error["loc"][: len(member)] == member for member in wrong):
             return error
-    known = ", ".join(error["ctx"]["expected"].replace(" or ", ", ") for error in errors)
-    return {**errors[0], "msg": f"Input should be one of {known}"}
+    # Lists within lists: members that hold the wrong one are right themselves.
+    innermost = max(unnamed, key=lambda error: len(error["loc"]))
+    here = [error for error in unnamed if error["loc"][:-2] == innermost["loc"][:-2]]
+    known = ", ".join(error["ctx"]["expected"].replace(" or ", ", ") for error in here)
+    return {**innermost, "msg": f"Input should be one of {known}"}
 
 
 def _told(error: Mapping[str, Any]) -> str:

@@ -28,6 +28,8 @@ from srkit.training.degradations import (
 
 PHOTO = data.astronaut()[:96, 160:272]
 SHRINK = Downsample(kernel="area")
+# Of LR, at x4.
+SMALL = (24, 28)
 
 
 def rng(seed=0):
@@ -61,7 +63,7 @@ def gaussian(sigma):
 def test_blur_spreads_a_point_by_the_gaussian_of_its_sigma():
     point = np.zeros((41, 41, 3), np.float32)
     point[20, 20] = (255, 100, 0)
-    made = Blur(sigma=(1.5, 1.5)).apply(point, 4, rng())
+    made = Blur(sigma=(1.5, 1.5)).apply(point, SMALL, rng())
     kernel = np.zeros((41, 41))
     kernel[14:27, 14:27] = gaussian(1.5)
     np.testing.assert_allclose(made, kernel[..., None] * point[20, 20], atol=1e-3)
@@ -73,26 +75,26 @@ def test_sigmas_are_drawn_from_the_whole_range():
     offsets = np.arange(-30, 31)
     found = []
     for seed in range(40):
-        spread = Blur(sigma=(1.0, 3.0)).apply(point, 4, rng(seed))[..., 0].sum(axis=0)
+        spread = Blur(sigma=(1.0, 3.0)).apply(point, SMALL, rng(seed))[..., 0].sum(axis=0)
         found.append(np.sqrt((spread * offsets**2).sum() / spread.sum()))
     assert 0.98 < min(found) < 1.3
     assert 2.7 < max(found) < 3.02
 
 
 def test_no_sigma_leaves_the_picture_as_it_is():
-    np.testing.assert_array_equal(Blur(sigma=(0.0, 0.0)).apply(floats(), 4, rng()), PHOTO)
+    np.testing.assert_array_equal(Blur(sigma=(0.0, 0.0)).apply(floats(), SMALL, rng()), PHOTO)
 
 
 # --- downsampling -----------------------------------------------------------------------------
 
 
 def test_downsampling_by_area_takes_means_of_blocks():
-    made = SHRINK.apply(floats(), 4, rng())
+    made = SHRINK.apply(floats(), SMALL, rng())
     np.testing.assert_allclose(made, block_means(PHOTO), atol=1e-3)
 
 
 def test_downsampling_as_matlab_is_imresize():
-    made = Downsample(kernel="matlab").apply(floats(), 4, rng())
+    made = Downsample(kernel="matlab").apply(floats(), SMALL, rng())
     np.testing.assert_allclose(made, imresize(PHOTO.astype(float), 1 / 4), atol=1e-3)
 
 
@@ -113,27 +115,27 @@ GREY = np.full((200, 200, 3), 128, np.float32)
 
 
 def test_noise_has_the_deviation_asked_for_and_no_mean():
-    noise = Noise(sigma=(8.0, 8.0), grey=0.0).apply(GREY, 4, rng()) - 128
+    noise = Noise(sigma=(8.0, 8.0), grey=0.0).apply(GREY, SMALL, rng()) - 128
     count = noise.size
     assert abs(noise.mean()) < 4 * 8 / count**0.5
     assert abs(noise.std() - 8) < 4 * 8 / (2 * count) ** 0.5
 
 
 def test_noise_of_colours_differs_from_channel_to_channel():
-    noise = Noise(sigma=(8.0, 8.0), grey=0.0).apply(GREY, 4, rng()) - 128
+    noise = Noise(sigma=(8.0, 8.0), grey=0.0).apply(GREY, SMALL, rng()) - 128
     apart = np.corrcoef(noise.reshape(-1, 3).T)[np.triu_indices(3, 1)]
     assert np.abs(apart).max() < 4 / 200
 
 
 def test_grey_noise_is_the_same_in_all_channels():
-    made = Noise(sigma=(8.0, 8.0), grey=1.0).apply(GREY, 4, rng())
+    made = Noise(sigma=(8.0, 8.0), grey=1.0).apply(GREY, SMALL, rng())
     assert made.std() > 7
     np.testing.assert_array_equal(made, made[..., :1].repeat(3, axis=2))
 
 
 def test_the_share_of_grey_noise_is_as_asked():
     noise = Noise(sigma=(5.0, 5.0), grey=0.3)
-    pictures = [noise.apply(GREY[:4, :4], 4, rng(seed)) for seed in range(400)]
+    pictures = [noise.apply(GREY[:4, :4], SMALL, rng(seed)) for seed in range(400)]
     grey = np.mean([np.ptp(made, axis=2).max() == 0 for made in pictures])
     assert abs(grey - 0.3) < 4 * (0.3 * 0.7 / 400) ** 0.5
 
@@ -147,12 +149,12 @@ def test_jpeg_is_a_file_of_that_quality_read_again(quality, halved, subsampling)
     file = io.BytesIO()
     Image.fromarray(PHOTO).save(file, "JPEG", quality=quality, subsampling=subsampling)
     step = Jpeg(quality=(quality, quality), halved=halved)
-    np.testing.assert_array_equal(step.apply(floats(), 4, rng()), np.asarray(Image.open(file)))
+    np.testing.assert_array_equal(step.apply(floats(), SMALL, rng()), np.asarray(Image.open(file)))
 
 
 def test_jpeg_of_values_that_no_file_can_hold_takes_the_nearest_that_it_can():
     beyond = floats() * 2 - 100
-    made = Jpeg(quality=(100.0, 100.0), halved=0.0).apply(beyond, 4, rng())
+    made = Jpeg(quality=(100.0, 100.0), halved=0.0).apply(beyond, SMALL, rng())
     assert np.abs(made - np.clip(beyond, 0, 255)).max() < 8
 
 
@@ -167,7 +169,7 @@ def edges_of_blocks(picture, axis):
 def test_blocks_begin_at_the_corner_or_anywhere(axis):
     def found(shifted):
         step = Jpeg(quality=(3.0, 3.0), halved=0.0, shifted=shifted)
-        pictures = [step.apply(floats(), 4, np.random.default_rng(n)) for n in range(30)]
+        pictures = [step.apply(floats(), SMALL, np.random.default_rng(n)) for n in range(30)]
         return {edges_of_blocks(picture, axis) for picture in pictures}
 
     assert found(0.0) == {0}
@@ -177,7 +179,7 @@ def test_blocks_begin_at_the_corner_or_anywhere(axis):
 def test_a_shifted_grid_does_not_move_the_picture():
     step = Jpeg(quality=(95.0, 95.0), halved=1.0, shifted=1.0)
     for seed in range(9):
-        made = step.apply(floats(), 4, np.random.default_rng(seed))
+        made = step.apply(floats(), SMALL, np.random.default_rng(seed))
         assert made.shape == PHOTO.shape
         assert np.abs(made - floats()).mean() < 4
 
@@ -213,7 +215,7 @@ def test_the_result_is_rounded_and_within_8_bits():
     made = degrade(PHOTO, 4, (SHRINK, noise), rng())
     assert made.dtype == np.uint8
     assert made.shape == (24, 28, 3)
-    wanted = levels(noise.apply(SHRINK.apply(floats(), 4, r := rng()), 4, r))
+    wanted = levels(noise.apply(SHRINK.apply(floats(), SMALL, r := rng()), SMALL, r))
     # Draws happen in turn from one generator; the downsampling takes none.
     np.testing.assert_array_equal(made, wanted)
 
