@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ def train(
     scale: int,
     init: str | Path | None = None,
     resume: bool = True,
+    teacher: str | Path | Sequence[str | Path] | Mapping[str, float] = (),
     config: str | Path | None = None,
     cache: str | Path | None = None,
     device: str = "auto",
@@ -41,8 +43,8 @@ def train(
     recipe
         ``"srresnet"``, ``"srgan"``, ``"photo"``, ``"espcn"``, ``"fsrcnn"``,
         ``"neural-enhance"``, ``"neural-enhance-repair"``, ``"unet"``,
-        ``"unet-repair"``, ``"vsr"``, ``"vsr-small"``, ``"vsr-fg"``, ``"vsr-p"``, or a
-        `srkit.training.Recipe`.
+        ``"unet-repair"``, ``"compact"``, ``"vsr"``, ``"vsr-small"``, ``"vsr-fg"``,
+        ``"vsr-p"``, or a `srkit.training.Recipe`.
     photos
         Folder of pictures of any format and size, searched to any depth. A broken one
         is skipped with a warning.
@@ -57,6 +59,9 @@ def train(
         bicubic interpolation for most.
     resume
         False starts again.
+    teacher
+        A model or weights file, or several, to learn from; a mapping gives each its weight. It
+        answers once, before the steps begin, and losses then compare with its answers.
     config
         A TOML file with changes to the recipe.
     cache
@@ -104,6 +109,7 @@ def train(
         scale=scale,
         init=init,
         resume=resume,
+        teacher=teacher,
         config=config,
         cache=cache,
         device=device,

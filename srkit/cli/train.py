@@ -7,6 +7,7 @@ import inspect
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import srkit
@@ -19,6 +20,7 @@ examples:
   srkit train srresnet portraits/ -o runs/portraits --scale 4 --init srresnet --steps 2000
   srkit train srgan photos/ -o runs/srgan --scale 4 --init runs/mine/best.safetensors
   srkit train srresnet photos/ -o runs/mine --scale 4 --config mine.toml --set batch=8
+  srkit train compact photos/ -o runs/fast --scale 4 --teacher realesrgan --set answers=1000
 
 Stop it at any time; the same command goes on where it was. The result is a file for
 srkit upscale -m FILE.
@@ -37,7 +39,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "recipe",
         help="srresnet, srgan, photo, espcn, fsrcnn, neural-enhance, neural-enhance-repair, unet, "
-        "unet-repair, vsr, vsr-small, vsr-fg or vsr-p",
+        "unet-repair, compact, vsr, vsr-small, vsr-fg or vsr-p",
     )
     parser.add_argument("photos", type=Path, help="folder, searched to any depth")
     parser.add_argument(
@@ -46,6 +48,13 @@ def add(commands: Commands) -> None:
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
     parser.add_argument(
         "--init", metavar="MODEL", help="name or weights file to start from (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--teacher",
+        action="append",
+        default=[],
+        metavar="MODEL[=WEIGHT]",
+        help="name or weights file of a model to learn from; once for each",
     )
     parser.add_argument("--steps", type=positive, help="how long (default: the recipe's)")
     parser.add_argument("--config", type=Path, metavar="TOML", help="changes to the recipe")
@@ -85,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
         scale=args.scale,
         init=args.init,
         resume=not args.fresh,
+        teacher=_teachers(args.teacher),
         config=args.config,
         cache=args.cache,
         device=args.device,
@@ -95,3 +105,20 @@ def run(args: argparse.Namespace) -> int:
     if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
         write(str(path))
     return 0
+
+
+def _teachers(texts: Sequence[str]) -> dict[str, float]:
+    """Teachers by their models, each with its weight: ``MODEL`` or ``MODEL=WEIGHT``."""
+    found: dict[str, float] = {}
+    for text in texts:
+        model, equals, weight = text.rpartition("=")
+        if not equals or "/" in weight or "\\" in weight:
+            # A sign of equality within a path.
+            model, weight = text, "1"
+        if model in found:
+            raise OptionError(f"--teacher {model} is given twice")
+        try:
+            found[model] = float(weight)
+        except ValueError as error:
+            raise OptionError(f"--teacher takes MODEL or MODEL=WEIGHT, not {text!r}") from error
+    return found

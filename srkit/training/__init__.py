@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lightning_fabric import Fabric
 
 from srkit.errors import OptionError
+from srkit.training.data.teachers import teachers
 from srkit.training.loop import Run
 from srkit.training.recipe import RECIPES, Recipe, read_recipe, recipe_named
 
@@ -23,6 +26,7 @@ def train(
     scale: int,
     init: str | Path | None = None,
     resume: bool = True,
+    teacher: str | Path | Sequence[str | Path] | Mapping[str, float] = (),
     config: str | Path | None = None,
     cache: str | Path | None = None,
     device: str = "auto",
@@ -34,6 +38,8 @@ def train(
     name = made.model if isinstance(recipe, Recipe) else recipe
     if config:
         made = read_recipe(Path(config), made)
+    if teacher:
+        changes["teachers"] = [asdict(one) for one in teachers(teacher)]
     if changes:
         made = made.changed(changes)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -155,23 +155,14 @@ def check(teachers: Sequence[Teacher]) -> None:
         raise OptionError(f"a teacher is named once, not {names}")
 
 
-def parse(text: str) -> Teacher:
-    """A teacher as the command line names it: ``MODEL`` or ``MODEL=WEIGHT``.
-
-    Raises
-    ------
-    OptionError
-        If the weight is no number.
+def teachers(named: str | Path | Sequence[str | Path] | Mapping[str, float]) -> list[Teacher]:
+    """Teachers as a call names them: one, several, or each with its weight.
 
     Examples
     --------
-    >>> parse("realesrgan=0.7"), parse("a=b/model.pth").model
-    (Teacher(model='realesrgan', weight=0.7, precision='auto'), 'a=b/model.pth')
+    >>> [teacher.model for teacher in teachers("srresnet")], teachers({"unet": 0.3})[0].weight
+    (['srresnet'], 0.3)
     """
-    model, equals, weight = text.rpartition("=")
-    if not equals or "/" in weight or "\\" in weight:
-        return Teacher(text)
-    try:
-        return Teacher(model, float(weight))
-    except ValueError as error:
-        raise OptionError(f"a teacher is MODEL or MODEL=WEIGHT, not {text!r}") from error
+    if isinstance(named, Mapping):
+        return [Teacher(str(model), weight) for model, weight in named.items()]
+    return [Teacher(str(model)) for model in ([named] if isinstance(named, str | Path) else named)]

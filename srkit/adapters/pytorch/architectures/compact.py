@@ -102,7 +102,7 @@ def _form(tensors: Mapping[str, Tensor]) -> tuple[int, Size]:
         raise WeightsError(f"these are no weights of {NAME}: it ends in a convolution")
     features, inside = tensors[_FIRST].shape[0], _root(tensors[_FIRST].shape[1])
     outside = _root(last.shape[0])
-    if not 1 <= inside <= _MOST_UNSHUFFLE or outside % inside:
+    if not (1 <= inside <= _MOST_UNSHUFFLE and outside and outside % inside == 0):
         raise WeightsError(
             f"{NAME} takes RGB, in squares of up to {_MOST_UNSHUFFLE} pixels a side, and gives "
             f"such; these weights take {tensors[_FIRST].shape[1]} channels and give "
