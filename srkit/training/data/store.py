@@ -100,12 +100,14 @@ class Questions:
         """HR ``(PATCH, PATCH, 3)`` of a number."""
         return np.array(self.patches.hr[self.patch(number)])
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """What tells them from others: hexadecimal."""
-        folder = self.patches.folder
-        photos = folder.name if folder else hashlib.sha256(self.patches.hr.tobytes()).hexdigest()
-        key = (photos, self.scale, tuple(self.degradations), self.seed, self.margin, BLOCK, EVEN)
+        # By what they hold: photos may have been moved, or copied.
+        photos = hashlib.sha256()
+        for patch in self.patches.hr:
+            photos.update(patch)
+        key = (photos.hexdigest(), self.scale, tuple(self.degradations), self.seed, self.margin, BLOCK, EVEN)
         return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
 
