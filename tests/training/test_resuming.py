@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,22 @@ SRKIT = "import sys; from srkit.cli import main; sys.exit(main())"
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
     found = [p for p in folder.rglob("*") if p.is_file()]
     return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in found}
+
+
+def kill_when(command: list[str], due: Callable[[], bool]) -> None:
+    """Run a command of srkit's until something is so, and then kill it."""
+    program = [sys.executable, "-c", SRKIT, *command]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        until = time.monotonic() + 120
+        while not due():
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < until
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
 
 
 def same_result(one: Path, other: Path) -> None:
@@ -90,19 +107,11 @@ def test_a_killed_run_ends_as_one_that_was_not(photos, tmp_path, cache, tiny, ro
         "train", "espcn", str(photos), "--scale=2", "--output", str(killed),
         "--cache", str(cache), "--device=cpu", *settings,
     ]  # fmt: skip
-    program = [sys.executable, "-c", SRKIT, *command]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        until = time.monotonic() + 120
-        # A state is there, and a later step was done.
-        while not ((killed / "state.pth").exists() and int(rows(killed)[-1]["step"]) > 20):
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < until
-            time.sleep(0.002)
-    finally:
-        process.kill()
-        process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    # A state is there, and a later step was done.
+    kill_when(
+        command,
+        lambda: (killed / "state.pth").exists() and int(rows(killed)[-1]["step"]) > 20,
+    )
     state = torch.load(killed / "state.pth", weights_only=True)
     assert 20 <= state["step"] < 120
 

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 import srkit
+from srkit.cli import main
 from srkit.errors import OptionError
 from srkit.training import RECIPES
 from srkit.training.data import store as stores
@@ -27,6 +28,7 @@ from srkit.training.degradations import Downsample, Jpeg, Noise
 from srkit.training.losses import Features, Pixel, TotalVariation, target_of
 from srkit.training.photos import Patches, find_photos, pack
 from tests.training.conftest import TINY
+from tests.training.test_resuming import kill_when, same_result
 
 POOR = (Downsample(), Noise(sigma=(2.0, 8.0)), Jpeg(quality=(40.0, 90.0)))
 POOR_VALUES = [
@@ -343,3 +345,40 @@ def test_the_size_of_a_new_network_is_the_recipes(
     tensors = load_file(path)
     assert tensors["body.0.weight"].shape == torch.Size([30, 12, 3, 3])
     assert len([name for name in tensors if name.endswith("bias")]) == 3
+
+
+def test_a_store_and_a_run_that_were_killed_end_as_if_they_had_not_been(
+    tmp_path: Path, photos: Path, cache: Path, rows: Any
+) -> None:
+    settings = TINY | {"steps": 120, "save_every": 20, "check_every": 5, "answers": 6 * BLOCK}
+    changes = [f"--set={key}={value}" for key, value in settings.items()]
+    degradations = tmp_path / "poor.toml"
+    degradations.write_text(
+        "[[degradations]]\nkind = 'downsample'\n[[degradations]]\nkind = 'jpeg'\n"
+    )
+
+    def command(out: Path) -> list[str]:
+        run = ["train", "espcn", str(photos), "--scale=4", f"--output={out}", "--device=cpu"]
+        return [
+            *run,
+            "--teacher=fsrcnn",
+            f"--config={degradations}",
+            "--set=versions=40",
+            *changes,
+        ]
+
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    answers = killed / "cache" / "answers"
+    kill_when(command(killed), lambda: len(list(answers.rglob("*.npy"))) > 2)
+    assert 2 < len(list(answers.rglob("*.npy"))) < 12
+    kill_when(command(killed), lambda: (killed / "state.pth").exists())
+    assert torch.load(killed / "state.pth", weights_only=True)["step"] < 120
+    assert main(command(killed)) == main(command(whole)) == 0
+    same_result(killed, whole)
+    assert rows(killed) == rows(whole)
+    stored = [
+        {path.relative_to(out): path.read_bytes() for path in (out / "cache").rglob("*.np?")}
+        for out in (killed, whole)
+    ]
+    assert stored[0] == stored[1]
+    assert len(stored[0]) == 6 + 6 + 1
