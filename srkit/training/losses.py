@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from srkit.errors import OptionError
 from srkit.training import backbones
+from srkit.training.learning.sharpening import sharpened
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,21 @@ class Pixel:
         Whether differences count less where the photo has edges: times 1 minus the length
         of Sobel's gradient, at most 1 (López-Tapia et al., 2020, equation 10). There an
         adversary is to decide.
+    sharpened
+        Whether the photo is sharpened first; see `srkit.training.learning.sharpening`.
     """
 
     kind: Literal["l1", "l2", "charbonnier"] = "l1"
     weight: float = 1.0
     spare_edges: bool = False
+    sharpened: bool = False
 
     def prepare(self, device: torch.device) -> None:
         """Nothing has to be read."""
 
     def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
         """A scalar, not weighted."""
+        photo = sharpened(photo) if self.sharpened else photo
         differences = _DISTANCES[self.kind](made - photo)
         return ((1 - sobel(photo)) * differences if self.spare_edges else differences).mean()
 
@@ -82,6 +87,8 @@ class Features:
         neural-enhance's ``vgg19_conv.pkl.bz2``, whose features are far larger.
     distance
         ``"l2"``: the mean square; ``"charbonnier"``: as in `Pixel`.
+    sharpened
+        See `Pixel`.
     """
 
     kind: Literal["vgg", "gram"] = "vgg"
@@ -89,6 +96,7 @@ class Features:
     blocks: tuple[int, ...] = (5,)
     backbone: str = "auto"
     distance: Literal["l2", "charbonnier"] = "l2"
+    sharpened: bool = False
 
     def resolved(self) -> Features:
         """The same with the backbone that ``"auto"`` stands for here, for records."""
@@ -102,6 +110,7 @@ class Features:
         """A scalar, not weighted."""
         extract = backbones.extractor(self.backbone, made.device)
         last = max(self.blocks)
+        photo = sharpened(photo) if self.sharpened else photo
         with torch.no_grad():
             wanted = extract(photo, last)
         pairs = [(a, b) for a, b in zip(extract(made, last), wanted, strict=True)]
