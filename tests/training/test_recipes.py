@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,15 @@ from srkit import OptionError
 from srkit.training import RECIPES, Recipe, read_recipe, recipe_named
 from srkit.training.data.steps import KernelBlur, Poisson, Resize, Sinc
 from srkit.training.data.two_stage import MIXED, TWO_STAGE
-from srkit.training.degradations import Blur, Downsample, Jpeg, Noise, OneOf, Shuffled
+from srkit.training.degradations import (
+    Blur,
+    Downsample,
+    Jpeg,
+    Noise,
+    OneOf,
+    Shuffled,
+    check_shrinking,
+)
 from srkit.training.families import FAMILIES
 from srkit.training.losses import (
     Adversary,
@@ -220,6 +229,19 @@ def test_lists_by_chance_come_from_a_file_and_read_as_themselves(tmp_path):
     for listed in (TWO_STAGE, MIXED):
         recipe = dataclasses.replace(BASE, degradations=listed)
         assert recipe.changed({}) == recipe
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "training.md"
+
+
+@pytest.mark.parametrize(
+    "example",
+    re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE),
+)
+def test_examples_on_the_page_are_recipes(tmp_path, example):
+    made = read_recipe(toml(tmp_path, example), BASE)
+    assert made != BASE
+    check_shrinking(made.degradations, 4)
 
 
 @pytest.mark.parametrize(
