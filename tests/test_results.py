@@ -31,16 +31,26 @@ def test_srresnet_doubles_set5_at_37_1_db(data_folder) -> None:
     assert srkit.evaluate("srresnet", data_folder("bench/Set5"), scale=2).mean.psnr >= 37.1
 
 
+def test_bicubic_of_poor_photos_is_what_the_tables_say(data_folder, tmp_path) -> None:
+    pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
+    pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
+    from srkit.training.pairs import write_set
+
+    write_set("poor-2026", data_folder("photos"), tmp_path, 4)
+    mean = srkit.evaluate("bicubic", tmp_path, scale=4).mean
+    # Noted in docs/results.md before the set had a name.
+    assert mean.cells() == ["25.259", "0.6494", "0.5232"]
+
+
 @pytest.mark.parametrize("scale", [2, 4])
 def test_photo_beats_bicubic_on_poor_photos_where_srresnet_loses(
     data_folder, tmp_path, scale: int
 ) -> None:
     pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
-    from srkit.training.pairs import write_pairs
-    from srkit.training.recipe import RECIPES
+    from srkit.training.pairs import write_set
 
     # The photos that the shipped weights never saw, as docs/results.md has them, but smaller.
-    write_pairs(data_folder("photos"), tmp_path, RECIPES["photo"], scale, side=240)
+    write_set("poor-2026", data_folder("photos"), tmp_path, scale, side=240)
     psnr = {
         name: srkit.evaluate(name, tmp_path, scale=scale).mean.psnr
         for name in ("bicubic", "photo", "srresnet")
@@ -92,11 +102,10 @@ def test_unet_repair_sharpens_poor_photos(data_folder, tmp_path) -> None:
     pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
     pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
     from srkit.adapters.pytorch.stlpips import StLpips
-    from srkit.training.pairs import write_pairs
-    from srkit.training.recipe import RECIPES
+    from srkit.training.pairs import write_set
 
     # The photos that the shipped weights never saw, as docs/results.md has them, but smaller.
-    write_pairs(data_folder("photos"), tmp_path, RECIPES["unet-repair"], 1, side=240)
+    write_set("repair-2026", data_folder("photos"), tmp_path, 1, side=240)
     model, distance = srkit.load("unet-repair"), StLpips("alex").distance
     gains = []
     for path in sorted((tmp_path / "HR").iterdir()):

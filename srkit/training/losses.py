@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from srkit.errors import OptionError
 from srkit.training import backbones
+from srkit.training.learning.sharpening import sharpened
 
 Target = Literal["auto", "hr", "teacher"]
 
@@ -33,18 +34,22 @@ class Pixel:
     target
         What is compared with: ``"hr"``, the photo; ``"teacher"``, what teachers make of LR; or
         ``"auto"``, the teachers where there are any.
+    sharpened
+        Whether what is compared with is sharpened first; see `srkit.training.learning.sharpening`.
     """
 
     kind: Literal["l1", "l2", "charbonnier"] = "l1"
     weight: float = 1.0
     spare_edges: bool = False
     target: Target = "auto"
+    sharpened: bool = False
 
     def prepare(self, device: torch.device) -> None:
         """Nothing has to be read."""
 
     def __call__(self, made: Tensor, photo: Tensor) -> Tensor:
         """A scalar, not weighted."""
+        photo = sharpened(photo) if self.sharpened else photo
         differences = _DISTANCES[self.kind](made - photo)
         return ((1 - sobel(photo)) * differences if self.spare_edges else differences).mean()
 
@@ -88,7 +93,7 @@ class Features:
         neural-enhance's ``vgg19_conv.pkl.bz2``, whose features are far larger.
     distance
         ``"l2"``: the mean square; ``"charbonnier"``: as in `Pixel`.
-    target
+    target, sharpened
         See `Pixel`.
     """
 
@@ -98,6 +103,7 @@ class Features:
     backbone: str = "auto"
     distance: Literal["l2", "charbonnier"] = "l2"
     target: Target = "auto"
+    sharpened: bool = False
 
     def resolved(self) -> Features:
         """The same with the backbone that ``"auto"`` stands for here, for records."""
@@ -111,6 +117,7 @@ class Features:
         """A scalar, not weighted."""
         extract = backbones.extractor(self.backbone, made.device)
         last = max(self.blocks)
+        photo = sharpened(photo) if self.sharpened else photo
         with torch.no_grad():
             wanted = extract(photo, last)
         pairs = [(a, b) for a, b in zip(extract(made, last), wanted, strict=True)]

@@ -1,13 +1,15 @@
 """Write degraded pairs to measure on: ``python -m srkit.training.pairs PHOTOS OUT``.
 
-PHOTOS is ``held_out.txt`` of a training run, so that its model is measured on what it
-never saw, or a folder of photos, split as runs of the recipe do.
+With ``--set``, PHOTOS is the folder that holds the photos of the named set, and the pairs are
+the same for good. Without, it is ``held_out.txt`` of a training run, so that its model is
+measured on what it never saw, or a folder of photos, split as runs of the recipe do.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,68 @@ from PIL import Image as PILImage
 
 from srkit.errors import OptionError
 from srkit.imaging.atomic import replacing
-from srkit.training.degradations import degrade
+from srkit.training.data.reserved import find_reserved
+from srkit.training.data.two_stage import TWO_STAGE
+from srkit.training.degradations import (
+    Blur,
+    Degradation,
+    Downsample,
+    Jpeg,
+    Noise,
+    Shuffled,
+    check_shrinking,
+    degrade,
+)
 from srkit.training.photos import Pixels, decode, find_photos, split
 from srkit.training.recipe import Recipe, read_recipe, recipe_named
+
+# How the photos of each named set are degraded. Figures rest on them: what a recipe learns from
+# may change, and these may not.
+SETS: Mapping[str, tuple[Degradation, ...]] = {
+    # What `photo` was trained on.
+    "poor-2026": (
+        Shuffled(
+            (Blur(sigma=(0.0, 1.5)), Downsample(kernel="bicubic"), Noise("noise", (0.0, 10.0), 0.4))
+        ),
+        Jpeg(quality=(40.0, 95.0), halved=0.7, shifted=0.0),
+    ),
+    "poor-two-stage": TWO_STAGE,
+    # What `unet-repair` was trained on, at x1.
+    "repair-2026": (
+        Shuffled((Blur(sigma=(0.0, 1.2)), Noise("noise", (0.0, 8.0), 0.4))),
+        Jpeg(quality=(25.0, 90.0), halved=0.7, shifted=0.5),
+    ),
+}
+
+
+def write_set(name: str, photos: Path, out: Path, scale: int, side: int = 480) -> int:
+    """Write a named set: the middle of each reserved photo, and what it was degraded to.
+
+    Parameters
+    ----------
+    name
+        A name in `SETS`.
+    photos
+        The folder that holds the photos of `srkit.training.data.reserved`.
+    out, scale, side
+        See `write_pairs`; published figures are of 480.
+
+    Returns
+    -------
+    int
+        How many pairs were written.
+
+    Raises
+    ------
+    OptionError
+        If there is no set of that name, a photo is missing, or the set has no LR of that
+        scale.
+    CorruptFileError
+        If a photo is another one.
+    """
+    if name not in SETS:
+        raise OptionError(f"no set is named {name!r}; there are {', '.join(SETS)}")
+    return _write_all(find_reserved(photos), out, SETS[name], scale, side)
 
 
 def write_pairs(photos: Path, out: Path, recipe: Recipe, scale: int, side: int = 480) -> int:
@@ -46,24 +107,32 @@ def write_pairs(photos: Path, out: Path, recipe: Recipe, scale: int, side: int =
     Raises
     ------
     OptionError
-        If the recipe degrades nothing, or `side` is no multiple of `scale`.
+        If the recipe degrades nothing, not to LR of that scale, or `side` is no multiple
+        of `scale`.
     """
     if not recipe.degradations:
         raise OptionError("this recipe has no degradations; LR is made from HR as it is")
-    if side % scale:
-        raise OptionError(f"side={side} is no multiple of scale={scale}")
     if photos.is_file():
         held = [Path(line) for line in photos.read_text(encoding="utf-8").splitlines()]
     else:
         _, held = split(find_photos(photos), recipe.held_out)
-    for number, path in enumerate(held):
+    return _write_all(held, out, recipe.degradations, scale, side)
+
+
+def _write_all(
+    photos: Sequence[Path], out: Path, steps: Sequence[Degradation], scale: int, side: int
+) -> int:
+    if side % scale:
+        raise OptionError(f"side={side} is no multiple of scale={scale}")
+    check_shrinking(steps, scale)
+    for number, path in enumerate(photos):
         hr = _middle(decode(path), side, scale)
-        lr = degrade(hr, scale, recipe.degradations, np.random.default_rng(number))
+        lr = degrade(hr, scale, steps, np.random.default_rng(number))
         # Numbered, since two folders may hold photos of one name.
         name = f"{number:03d}_{path.stem}.png"
         _write(hr, out / "HR" / name)
         _write(lr, out / "LR" / f"x{scale}" / name)
-    return len(held)
+    return len(photos)
 
 
 def _middle(photo: Pixels, side: int, scale: int) -> Pixels:
@@ -83,15 +152,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--recipe", default="photo", help="whose degradations (default: photo)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--set", choices=SETS, help="a named set, the same for good")
+    how.add_argument("--recipe", default="photo", help="whose degradations (default: photo)")
     parser.add_argument("--config", type=Path, metavar="TOML", help="changes to the recipe")
     parser.add_argument("--scale", type=int, default=4)
     parser.add_argument("--side", type=int, default=480, help="of HR, in pixels (default: 480)")
     given = parser.parse_args()
-    recipe = recipe_named(given.recipe)
-    if given.config:
-        recipe = read_recipe(given.config, recipe)
-    count = write_pairs(given.photos, given.out, recipe, given.scale, given.side)
+    if given.set and given.config:
+        parser.error("argument --config: not allowed with argument --set")
+    if given.set:
+        count = write_set(given.set, given.photos, given.out, given.scale, given.side)
+    else:
+        recipe = recipe_named(given.recipe)
+        if given.config:
+            recipe = read_recipe(given.config, recipe)
+        count = write_pairs(given.photos, given.out, recipe, given.scale, given.side)
     sys.stdout.write(f"{count} pairs in {given.out}\n")
 
 

@@ -23,6 +23,7 @@ from srkit.imaging.files import READ_SUFFIXES, read_image
 from srkit.imaging.pil import as_uint8
 from srkit.imaging.planes import read_planes
 from srkit.imaging.resize import imresize
+from srkit.training.data.reserved import is_reserved
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ def find_photos(folder: Path, avoid: Path | None = None) -> list[Path]:
     """All pictures below `folder`, sorted by path.
 
     Hidden files and folders are left out, and what lies below `avoid`: results of the
-    run itself, say.
+    run itself, say. So are the photos that figures are measured on, wherever they lie: see
+    `srkit.training.data.reserved`.
 
     Raises
     ------
@@ -48,13 +50,16 @@ def find_photos(folder: Path, avoid: Path | None = None) -> list[Path]:
     """
     if not folder.is_dir():
         raise OptionError(f"there is no folder of photos {folder}")
-    photos = sorted(
+    pictures = sorted(
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in READ_SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and not (avoid and path.resolve().is_relative_to(avoid.resolve()))
     )
+    photos = [path for path in pictures if not is_reserved(path)]
+    if reserved := len(pictures) - len(photos):
+        log.info("%d photos are left out: figures are measured on them", reserved)
     if len(photos) < 2:
         raise OptionError(f"{folder} holds {len(photos)} photos; training needs two at least")
     return photos

@@ -219,7 +219,7 @@ class Recipe:
         Examples
         --------
         >>> RECIPES["espcn"].changed({"steps": "10", "losses": [{"kind": "l2"}]}).losses
-        (Pixel(kind='l2', weight=1.0, spare_edges=False),)
+        (Pixel(kind='l2', weight=1.0, spare_edges=False, sharpened=False),)
         """
         try:
             from pydantic import TypeAdapter, ValidationError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,17 @@ pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[tr
 
 from srkit import OptionError
 from srkit.training import RECIPES, Recipe, read_recipe, recipe_named
-from srkit.training.degradations import Blur, Downsample, Jpeg, Noise, Shuffled
+from srkit.training.data.steps import KernelBlur, Poisson, Resize, Sinc
+from srkit.training.data.two_stage import MIXED, TWO_STAGE
+from srkit.training.degradations import (
+    Blur,
+    Downsample,
+    Jpeg,
+    Noise,
+    OneOf,
+    Shuffled,
+    check_shrinking,
+)
 from srkit.training.families import FAMILIES
 from srkit.training.losses import (
     Adversary,
@@ -81,6 +92,15 @@ def test_texts_from_a_command_line_become_numbers():
         (
             {"degradations": [{"kind": "shuffled", "steps": [{"kind": "noise", "sigma": 1}]}]},
             "degradations.0.steps.0.sigma: input should be a valid tuple",
+        ),
+        # Lists lie within lists.
+        (
+            {"degradations": [{"kind": "one_of", "lists": [[{"kind": "nois"}]]}]},
+            "degradations.0.lists.0.0.kind: .*'noise', .*'one_of', not 'nois'",
+        ),
+        (
+            {"degradations": [{"kind": "one_of", "lists": [[{"kind": "sinc", "sides": 3}]]}]},
+            "there is no key 'degradations.0.lists.0.0.sides'",
         ),
         ({"adversary": {"chanels": 4}}, "there is no key 'adversary.chanels'"),
     ],
@@ -174,6 +194,54 @@ def test_losses_degradations_and_an_adversary_come_from_a_file(tmp_path):
     mixed = Shuffled((Blur(sigma=(0.5, 1.0)), Downsample(kernel="lanczos"), Noise(grey=1.0)))
     assert made.degradations == (mixed, Jpeg(quality=(30.0, 60.0)))
     assert made.adversary == Adversary("relativistic", channels=16)
+
+
+def test_lists_by_chance_come_from_a_file_and_read_as_themselves(tmp_path):
+    text = """
+        [[losses]]
+        kind = "l1"
+        sharpened = true
+
+        [[degradations]]
+        kind = "one_of"
+        shares = [0.7, 0.3]
+        lists = [
+            [
+                { kind = "kernel_blur", shape = "plateau", slanted = true, side = [9, 15] },
+                { kind = "resize", factor = [0.3, 1.2], of = "lr", antialias = false },
+                { kind = "poisson", strength = [0.05, 2] },
+                { kind = "downsample", kernel = "area" },
+                { kind = "one_of", shares = [0.8], lists = [[{ kind = "sinc" }]] },
+            ],
+            [{ kind = "downsample" }],
+        ]
+    """
+    made = read_recipe(toml(tmp_path, text), BASE)
+    poor = (
+        KernelBlur(shape="plateau", slanted=True, side=(9, 15)),
+        Resize(factor=(0.3, 1.2), of="lr", antialias=False),
+        Poisson(strength=(0.05, 2.0)),
+        Downsample(kernel="area"),
+        OneOf(shares=(0.8,), lists=((Sinc(),),)),
+    )
+    assert made.degradations == (OneOf(shares=(0.7, 0.3), lists=(poor, (Downsample(),))),)
+    assert made.losses == (Pixel(sharpened=True),)
+    for listed in (TWO_STAGE, MIXED):
+        recipe = dataclasses.replace(BASE, degradations=listed)
+        assert recipe.changed({}) == recipe
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "training.md"
+
+
+@pytest.mark.parametrize(
+    "example",
+    re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE),
+)
+def test_examples_on_the_page_are_recipes(tmp_path, example):
+    made = read_recipe(toml(tmp_path, example), BASE)
+    assert made != BASE
+    check_shrinking(made.degradations, 4)
 
 
 @pytest.mark.parametrize(

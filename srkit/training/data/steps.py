@@ -112,7 +112,8 @@ class Resize:
         One of them is drawn; Pillow's, by the names of `Downsample`.
     antialias
         Whether a picture that shrinks is averaged over all pixels, as programs for photos
-        do; else bilinear and bicubic see 2x2 and 4x4 pixels, as in PyTorch and OpenCV.
+        do; else bilinear and bicubic see 2x2 and 4x4 pixels, as PyTorch's, which made the
+        published networks, do.
     """
 
     kind: Literal["resize"] = "resize"
@@ -127,7 +128,9 @@ class Resize:
         kernel = self.kernels[int(rng.integers(len(self.kernels)))]
         height, width = size if self.of == "lr" else picture.shape[:2]
         reached = max(1, round(factor * height)), max(1, round(factor * width))
-        return resized(picture, reached, kernel, antialias=self.antialias)
+        if self.antialias or kernel == "area":
+            return resized(picture, reached, kernel)
+        return _interpolated(picture, reached, kernel)
 
 
 @dataclass(frozen=True)
@@ -164,26 +167,21 @@ class Poisson:
         return noisy
 
 
-def resized(picture: Floats, size: Size, kernel: str, *, antialias: bool = True) -> Floats:
-    """``(H, W, 3)`` resized by Pillow, unrounded.
-
-    Parameters
-    ----------
-    size
-        ``(height, width)``.
-    kernel
-        A name in `FILTERS`.
-    antialias
-        Whether kernels widen where the picture shrinks.
-    """
+def resized(picture: Floats, size: Size, kernel: str) -> Floats:
+    """``(H, W, 3)`` to ``(*size, 3)`` by Pillow, unrounded; `kernel` is a name in `FILTERS`."""
     height, width = size
-    planes = (PILImage.fromarray(plane) for plane in np.moveaxis(picture, 2, 0))
-    if antialias or kernel == "area":
-        made = [plane.resize((width, height), FILTERS[kernel]) for plane in planes]
-    else:
-        # Pillow's resize always widens them; its transform never does.
-        step = picture.shape[1] / width, 0, 0, 0, picture.shape[0] / height, 0
-        affine = PILImage.Transform.AFFINE
-        made = [p.transform((width, height), affine, step, FILTERS[kernel]) for p in planes]
-    stacked: Floats = np.stack([np.asarray(plane) for plane in made], axis=2)
+    planes = [
+        np.asarray(PILImage.fromarray(plane).resize((width, height), FILTERS[kernel]))
+        for plane in np.moveaxis(picture, 2, 0)
+    ]
+    stacked: Floats = np.stack(planes, axis=2)
     return stacked
+
+
+def _interpolated(picture: Floats, size: Size, kernel: str) -> Floats:
+    import torch
+
+    planes = torch.from_numpy(picture.transpose(2, 0, 1).copy())[None]
+    sampled = torch.nn.functional.interpolate(planes, size, mode=kernel, align_corners=False)
+    samples: Floats = sampled[0].permute(1, 2, 0).contiguous().numpy()
+    return samples
