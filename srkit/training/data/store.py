@@ -107,7 +107,8 @@ class Questions:
         photos = hashlib.sha256()
         for patch in self.patches.hr:
             photos.update(patch)
-        key = (photos.hexdigest(), self.scale, tuple(self.degradations), self.seed, self.margin, BLOCK, EVEN)
+        asked = self.scale, tuple(self.degradations), self.seed, self.margin
+        key = (photos.hexdigest(), *asked, BLOCK, EVEN)
         return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
 
