@@ -13,7 +13,8 @@ from lightning_fabric import Fabric
 from srkit.errors import OptionError
 from srkit.training.data.teachers import teachers
 from srkit.training.loop import Run
-from srkit.training.recipe import RECIPES, Recipe, read_recipe, recipe_named
+from srkit.training.recipe import Recipe, read_recipe
+from srkit.training.recipes import RECIPES, recipe_named
 
 __all__ = ["RECIPES", "Recipe", "read_recipe", "recipe_named", "train"]
 

@@ -70,19 +70,22 @@ class Check:
             A network between planes in [0, 1].
         """
         made = [self.upscale(planes, lr) for lr, _ in self.pairs]
-        found = {"psnr": self._mean_psnr(made, [hr for _, hr in self.pairs])}
-        if self.answers:
-            found["psnr_to_teacher"] = self._mean_psnr(made, self.answers)
+        found = self._psnrs(made)
         if self.perceptual and self.family.colour == "rgb" and (metric := _metric()):
             both = zip(made, self.pairs, strict=True)
             values = [metric.distance(hr, to_pixels(m[0]), crop=BORDER) for m, (_, hr) in both]
             found["st_lpips"] = float(np.mean(values))
         return found
 
-    def bicubic(self) -> float:
-        """Mean PSNR of bicubic interpolation, to compare with."""
-        made = [self._planes(_bicubic(lr, hr)) for lr, hr in self.pairs]
-        return self._mean_psnr(made, [hr for _, hr in self.pairs])
+    def bicubic(self) -> dict[str, float]:
+        """Mean PSNR of bicubic interpolation, to compare with; to teachers too."""
+        return self._psnrs([self._planes(_bicubic(lr, hr)) for lr, hr in self.pairs])
+
+    def _psnrs(self, made: Sequence[Tensor]) -> dict[str, float]:
+        found = {"psnr": self._mean_psnr(made, [hr for _, hr in self.pairs])}
+        if self.answers:
+            found["psnr_to_teacher"] = self._mean_psnr(made, self.answers)
+        return found
 
     def _mean_psnr(self, made: Sequence[Tensor], wanted: Sequence[Pixels]) -> float:
         values = [_psnr(m, self._planes(w)) for m, w in zip(made, wanted, strict=True)]

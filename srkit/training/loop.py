@@ -166,7 +166,10 @@ class Run:
         return self.out / (WEIGHTS if recipe.perceptual else BEST)
 
     def _report(self, first: int) -> Report:
-        log.info("bicubic has %.3f dB on the held-out photos", self.check.bicubic())
+        bicubic = self.check.bicubic()
+        log.info("bicubic has %.3f dB on the held-out photos", bicubic["psnr"])
+        if "psnr_to_teacher" in bicubic:
+            log.info("bicubic has %.3f dB to the teacher's", bicubic["psnr_to_teacher"])
         seen, images = (self._crops_until(step) for step in (first, self.recipe.steps))
         return Report(self.out, first, seen, images, self._means)
 
@@ -215,12 +218,20 @@ class Run:
             "architecture": self.family.architecture,
             "scale": str(self.scale),
             "colour": self.family.colour,
-            "recipe": json.dumps({"name": self.name} | dataclasses.asdict(self.recipe)),
+            "recipe": json.dumps({"name": self.name} | self._told()),
             "started_from": self.origin,
             "steps": str(step),
             "held_out": json.dumps({name: round(value, 4) for name, value in figures.items()}),
             "srkit": srkit.__version__,
         }
+
+    def _told(self) -> dict[str, Any]:
+        """The recipe, with teachers by their names, not by where their files lie."""
+        told = dataclasses.asdict(self.recipe)
+        for teacher in told["teachers"]:
+            digest = self._digests[f"teacher {teacher['model']}"]
+            teacher |= {"model": Path(teacher["model"]).name, "digest": digest}
+        return told
 
     def _settings(self) -> dict[str, Any]:
         """What must be the same when a run goes on."""

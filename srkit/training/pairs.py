@@ -30,7 +30,8 @@ from srkit.training.degradations import (
     degrade,
 )
 from srkit.training.photos import Pixels, decode, find_photos, split
-from srkit.training.recipe import Recipe, read_recipe, recipe_named
+from srkit.training.recipe import Recipe, read_recipe
+from srkit.training.recipes import recipe_named
 
 # How the photos of each named set are degraded. Figures rest on them: what a recipe learns from
 # may change, and these may not.
