@@ -24,7 +24,7 @@ import torch
 import srkit
 from srkit.training.loop import Run
 
-photos, out, cache = sys.argv[1:]
+photos, out, cache, *teacher = sys.argv[1:]
 train = Run.train
 
 def kept(run):
@@ -35,7 +35,8 @@ def kept(run):
 Run.train = kept
 srkit.train(
     "espcn", photos, out, scale=2, cache=cache, steps=3, batch=2, crop=8, rim=0, warmup=0,
-    held_out=1, device="cpu", devices=2,
+    held_out=1, device="cpu", devices=2, teacher=teacher, answers=40, versions=20 if teacher else 1,
+    degradations=[{"kind": "downsample"}, {"kind": "jpeg"}] if teacher else [],
 )
 """
 # A duel; the second process has a folder of its own where the first has a state.
@@ -70,12 +71,15 @@ LAUNCHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without it")
-def test_two_processes_end_with_the_same_weights_as_one(photos, tmp_path, cache, tiny, rows):
+@pytest.mark.parametrize("teacher", [[], ["bicubic"]], ids=["photos", "teacher"])
+def test_two_processes_end_with_the_same_weights_as_one(
+    photos, tmp_path, cache, tiny, rows, teacher
+):
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     two, one = tmp_path / "two", tmp_path / "one"
     process = subprocess.run(
-        [sys.executable, *LAUNCHER, str(script), str(photos), str(two), str(cache)],
+        [sys.executable, *LAUNCHER, str(script), str(photos), str(two), str(cache), *teacher],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
@@ -85,7 +89,15 @@ def test_two_processes_end_with_the_same_weights_as_one(photos, tmp_path, cache,
     assert all(torch.equal(first[name], second[name]) for name in first)
 
     tiny |= {"steps": 3, "batch": 4, "warmup": 0, "check_every": 500}
-    srkit.train("espcn", photos, one, scale=2, cache=cache, **tiny)
+    if teacher:
+        tiny |= {"teacher": teacher, "answers": 40, "versions": 20}
+        tiny["degradations"] = [{"kind": "downsample"}, {"kind": "jpeg"}]
+    # Where there are answers, with a store of its own.
+    apart = one / "cache" if teacher else cache
+    srkit.train("espcn", photos, one, scale=2, cache=apart, **tiny)
+    for path in (apart / "answers").rglob("*.npy"):
+        shared = cache / "answers" / path.relative_to(apart / "answers")
+        assert shared.read_bytes() == path.read_bytes()
     alone = torch.load(one / "state.pth", weights_only=True)["parts"]["net"]
     for name, value in alone.items():
         # Three steps of Adam move a weight by up to 0.006; sums of gradients are rounded.
