@@ -41,7 +41,7 @@ def train(
     Parameters
     ----------
     recipe
-        ``"srresnet"``, ``"srgan"``, ``"photo"``, ``"espcn"``, ``"fsrcnn"``,
+        ``"photo"``, ``"srresnet"``, ``"srgan"``, ``"photo-2025"``, ``"espcn"``, ``"fsrcnn"``,
         ``"neural-enhance"``, ``"neural-enhance-repair"``, ``"unet"``,
         ``"unet-repair"``, ``"compact"``, ``"vsr"``, ``"vsr-small"``, ``"vsr-fg"``,
         ``"vsr-p"``, or a `srkit.training.Recipe`.

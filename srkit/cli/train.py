@@ -38,8 +38,8 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "recipe",
-        help="srresnet, srgan, photo, espcn, fsrcnn, neural-enhance, neural-enhance-repair, unet, "
-        "unet-repair, compact, vsr, vsr-small, vsr-fg or vsr-p",
+        help="photo, srresnet, srgan, photo-2025, espcn, fsrcnn, neural-enhance, "
+        "neural-enhance-repair, unet, unet-repair, compact, vsr, vsr-small, vsr-fg or vsr-p",
     )
     parser.add_argument("photos", type=Path, help="folder, searched to any depth")
     parser.add_argument(

@@ -7,7 +7,8 @@ import difflib
 from collections.abc import Mapping
 
 from srkit.errors import OptionError
-from srkit.training.degradations import Blur, Degradation, Downsample, Jpeg, Noise, Shuffled
+from srkit.training.data.two_stage import EVERYDAY, POOR_PHOTO
+from srkit.training.degradations import Blur, Jpeg, Noise, Shuffled
 from srkit.training.losses import (
     NORMALISED,
     Adversary,
@@ -82,12 +83,6 @@ _UNET = Recipe(
     flat=0.05,
 )
 
-# Blur, noise and JPEG as poor photos have them, in any order, before or after shrinking.
-POOR_PHOTO: tuple[Degradation, ...] = (
-    Shuffled((Blur(sigma=(0.0, 1.5)), Downsample(kernel="bicubic"), Noise(sigma=(0.0, 10.0)))),
-    Jpeg(quality=(40.0, 95.0)),
-)
-
 RECIPES: Mapping[str, Recipe] = {
     "srresnet": Recipe(model="srresnet", steps=100000, batch=16, flat=0.05),
     "srgan": Recipe(
@@ -100,7 +95,18 @@ RECIPES: Mapping[str, Recipe] = {
         adversary=Adversary(weight=0.02, channels=32),
         flat=0.1,
     ),
+    # Best with a teacher: docs/training.md has the command that the weights were made by.
     "photo": Recipe(
+        model="compact",
+        steps=100000,
+        batch=6,
+        crop=48,
+        rate=4e-4,
+        degradations=EVERYDAY,
+        rim=2,
+        flat=0.05,
+    ),
+    "photo-2025": Recipe(
         model="srresnet",
         start="srresnet",
         steps=20000,

@@ -60,7 +60,7 @@ def test_built_in_recipes_are_valid_and_read_as_themselves(name):
 def test_an_unknown_recipe_is_answered_by_the_nearest():
     with pytest.raises(OptionError, match="no recipe is named 'srgam'; did you mean 'srgan'"):
         recipe_named("srgam")
-    with pytest.raises(OptionError, match="there are srresnet, srgan, photo, espcn, fsrcnn"):
+    with pytest.raises(OptionError, match="there are srresnet, srgan, photo, photo-2025, espcn"):
         recipe_named("zzz")
 
 
@@ -81,7 +81,7 @@ def test_texts_from_a_command_line_become_numbers():
         ({"kind": "l1"}, "there is no key 'kind'"),
         ({"steps": "ten"}, "steps: input should be a valid integer, .* not 'ten'"),
         ({"batch": 2.5}, "batch: input should be a valid integer"),
-        ({"model": "edsr"}, "input should be 'srresnet', .* or 'vsr-small', not 'edsr'"),
+        ({"model": "edsr"}, "input should be 'srresnet', .* or 'compact', not 'edsr'"),
         ({"rate": "nan"}, "rate: input should be a finite number"),
         ({"losses": "l1"}, "losses: input should be a valid tuple"),
         ({"losses": [{"kind": "l3"}]}, "losses.0.kind: .*'l1', .*'tv', not 'l3'"),

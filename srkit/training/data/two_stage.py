@@ -13,7 +13,7 @@ from typing import Literal
 
 from srkit.training.data.ranges import Range
 from srkit.training.data.steps import KernelBlur, Poisson, Resize, Sinc
-from srkit.training.degradations import Blur, Degradation, Downsample, Jpeg, Noise, OneOf
+from srkit.training.degradations import Blur, Degradation, Downsample, Jpeg, Noise, OneOf, Shuffled
 
 # --- parts ------------------------------------------------------------------------------------
 
@@ -91,4 +91,18 @@ LIGHT: tuple[Degradation, ...] = (
 # a network learns to leave them alone.
 MIXED: tuple[Degradation, ...] = (
     OneOf(shares=(0.65, 0.25, 0.1), lists=(TWO_STAGE, LIGHT, (Downsample(),))),
+)
+
+# Blur, noise and JPEG of one time, in any order, before or after shrinking.
+POOR_PHOTO: tuple[Degradation, ...] = (
+    Shuffled((Blur(sigma=(0.0, 1.5)), Downsample(kernel="bicubic"), Noise(sigma=(0.0, 10.0)))),
+    Jpeg(quality=(40.0, 95.0)),
+)
+
+# What people upscale is milder on the whole than what two stages make.
+EVERYDAY: tuple[Degradation, ...] = (
+    OneOf(
+        shares=(0.45, 0.35, 0.12, 0.08),
+        lists=(TWO_STAGE, POOR_PHOTO, LIGHT, (Downsample(),)),
+    ),
 )
