@@ -5,6 +5,9 @@ from the range for each picture. The model is y = JPEG(downsample(x * k) + n), o
 any part may be left out, repeated or moved (Wang, Chen, Hoi, "Deep Learning for Image
 Super-resolution: A Survey", 2020, Section 2.1, equations 3 and 4). What Real-ESRGAN adds to
 it is in `srkit.training.data.steps`, and its list in `srkit.training.data.two_stage`.
+
+Steps work on floats ``(H, W, 3)`` of 0 to 255 that are neither rounded nor cut off, and are told
+the size that LR will have.
 """
 
 from __future__ import annotations
@@ -172,8 +175,11 @@ class OneOf:
     --------
     Noise in eight pictures of ten:
 
-    >>> OneOf(shares=(0.8,), lists=((Noise(),),)).kind
-    'one_of'
+    >>> often = OneOf(shares=(0.8,), lists=((Noise(sigma=(9.0, 9.0)),),))
+    >>> grey = np.full((8, 8, 3), 128, np.uint8)
+    >>> made = [degrade(grey, 1, (often,), np.random.default_rng(n)) for n in range(100)]
+    >>> sum(np.array_equal(picture, grey) for picture in made)
+    22
     """
 
     shares: tuple[float, ...] = ()

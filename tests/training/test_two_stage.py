@@ -255,7 +255,7 @@ def test_shot_noise_has_the_variance_of_its_counts(levels, white):
     np.testing.assert_allclose(found, variance, rtol=0.09)
     assert np.abs(noise.mean(axis=(0, 2)) / np.sqrt(variance / 6000)).max() < 5
     apart = np.corrcoef(noise.reshape(-1, 3).T)[np.triu_indices(3, 1)]
-    assert np.abs(apart).max() < 0.01 if levels > 20 else True
+    assert np.abs(apart).max() < 0.01
 
 
 def test_plain_pictures_are_counted_by_64_photons():

@@ -26,10 +26,7 @@ def odd(limits: tuple[int, int], rng: np.random.Generator) -> int:
 
 
 def around_one(limits: Range, rng: np.random.Generator) -> float:
-    """A value of which one half of the draws is below 1 and the other above, if the range has both.
-
-    Exponents are drawn so: 0.5 and 2 are equally far from 1.
-    """
+    """A value that is as often below 1 as above, where the range has both: for exponents."""
     middle = min(max(1.0, limits[0]), limits[1])
     if rng.random() < 0.5:
         return uniform((limits[0], middle), rng)

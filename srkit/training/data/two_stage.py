@@ -25,19 +25,18 @@ _SINC = OneOf(
         (Sinc(cutoff=(math.pi / 5, math.pi), side=(13, 21)),),
     ),
 )
-_GENERALISED: Range = (0.5, 4.0)
-_PLATEAU: Range = (1.0, 2.0)
 
 
 def _blur(sigma: Range) -> OneOf:
     """A ringing low pass in one picture of ten, else a bell of some shape."""
+    generalised, plateau = (0.5, 4.0), (1.0, 2.0)
     bells = (
         (0.45, KernelBlur(sigma=sigma)),
         (0.25, KernelBlur(sigma=sigma, slanted=True)),
-        (0.12, KernelBlur("kernel_blur", "generalised", False, sigma, _GENERALISED)),
-        (0.03, KernelBlur("kernel_blur", "generalised", True, sigma, _GENERALISED)),
-        (0.12, KernelBlur("kernel_blur", "plateau", False, sigma, _PLATEAU)),
-        (0.03, KernelBlur("kernel_blur", "plateau", True, sigma, _PLATEAU)),
+        (0.12, KernelBlur(shape="generalised", sigma=sigma, beta=generalised)),
+        (0.03, KernelBlur(shape="generalised", slanted=True, sigma=sigma, beta=generalised)),
+        (0.12, KernelBlur(shape="plateau", sigma=sigma, beta=plateau)),
+        (0.03, KernelBlur(shape="plateau", slanted=True, sigma=sigma, beta=plateau)),
     )
     return OneOf(
         shares=(0.1, *(0.9 * share for share, _ in bells)),
