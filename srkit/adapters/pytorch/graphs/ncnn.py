@@ -106,7 +106,7 @@ def _card(path: Path, network: Network, scale: int) -> ModelCard:
     return ModelCard(
         name=param.stem,
         summary=f"ncnn network from {param.name} and {weights.name}.",
-        adapter="srkit.adapters.pytorch.graphs.ncnn:NcnnModel",
+        adapter="srkit.adapters.pytorch.graphs.ncnn:open_ncnn",
         framework="torch",
         scales=(scale,),
         default_scale=scale,
