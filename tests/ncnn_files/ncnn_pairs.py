@@ -92,13 +92,13 @@ def all_layers():
     pair.conv("a", "c1", normal(4, 3, 3, 3), normal(4), "4=1 9=2 -23310=1,0.1")
     depthwise = "4=1 7=4 9=1"
     pair.conv("c1", "c2", normal(4, 1, 3, 3), None, depthwise, kind="ConvolutionDepthWise")
-    pair.add("Split", "c2", "d e f").add("Pooling", "d", "mean", "0=1 4=1")
+    pair.add("Split", "c2", "d e f f2").add("Pooling", "d", "mean", "0=1 4=1")
     pair.add(
         "InnerProduct", "mean", "g", "0=4 1=1 2=16 9=4", tagged(normal(4, 4)) + floats([0] * 4)
     )
     pair.add("Scale", "e g", "h", "0=-233").add("Scale", "h", "i", "0=4", floats([1, 2, 3, 4]))
     pair.add("Padding", "i", "j", "0=1 1=1 2=1 3=1 4=1")
-    pair.add("Crop", "j f", "k", "0=1 1=1").add("Eltwise", "k f", "l", "0=1 -23301=2,0.2,1.0")
+    pair.add("Crop", "j f", "k", "0=1 1=1").add("Eltwise", "k f2", "l", "0=1 -23301=2,0.2,1.0")
     pair.add("MemoryData", "", "m", "0=1 1=1 2=4", floats([1, 2, 3, 4]))
     pair.add("BinaryOp", "l m", "n", "0=2").add("Swish", "n", "o").add("UnaryOp", "o", "p", "0=4")
     pair.add("Deconvolution", "p", "q", "0=3 1=4 3=2 4=1 6=192", tagged(normal(3, 4, 4, 4)))
