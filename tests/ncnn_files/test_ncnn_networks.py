@@ -1,5 +1,6 @@
 """What networks compute, by hand and by torch's own functions; and by strips and tiles."""
 
+import itertools
 import random
 
 import numpy as np
@@ -294,6 +295,11 @@ def upright():
     return pair.add("PixelShuffle", "c", "out", "0=2")
 
 
+def leaning(keys):
+    pair = Pair().conv("in", "c", normal(12, 3, 5, 5), None, keys)
+    return pair.add("PixelShuffle", "c", "out", "0=2")
+
+
 NETWORKS = {
     "compact": compact,
     "bicubic by 1/2": lambda: shrinking(4, 2),
@@ -303,6 +309,9 @@ NETWORKS = {
     "strided": strided,
     "reflected": framed,
     "upright": upright,
+    # Kernels that see to one side alone.
+    "before": lambda: leaning("4=4 15=0 16=0"),
+    "behind": lambda: leaning("4=0 15=4 16=4"),
 }
 
 
@@ -417,3 +426,12 @@ def test_what_was_judged_runs_whatever_was_damaged():
         assert got.shape[2:] == (rows.slope * 2 + rows.offset, columns.slope * 3 + columns.offset)
         ran += 1
     assert ran > 40
+
+
+def test_a_network_that_sees_far_has_a_short_halo_for_little_memory(tmp_path):
+    far = Pair()
+    for number, (given, made) in enumerate(itertools.pairwise(["in", "a", "b", "c", "d"])):
+        far.conv(given, made, normal(3, 3, 61, 1, seed=number), None, "4=0 14=30")
+    loaded = srkit.load(far.save(tmp_path), device="cpu")
+    assert (loaded.radius, loaded.short_halo) == (120, 48)
+    assert srkit.load(compact().save(tmp_path, "near"), device="cpu").short_halo is None
