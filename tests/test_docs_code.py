@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from ncnn_files.ncnn_pairs import compact
 from PIL import Image as PILImage
 from skimage import data
 
@@ -13,7 +14,7 @@ from srkit.cli import make_parser
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Their blocks run one after the other, in a folder with these files.
-RUN = ("index.md", "tutorial-first.md", "pipelines.md", "huge-images.md")
+RUN = ("index.md", "tutorial-first.md", "pipelines.md", "huge-images.md", "ncnn.md")
 
 
 def blocks(page, language):
@@ -56,20 +57,26 @@ def test_a_page_runs(name, tmp_path, monkeypatch, capsys):
     photo = data.astronaut()[:60, 120:180]
     for file in ("portrait.jpg", "scan.tif"):
         PILImage.fromarray(photo).save(file)
+    if name == "ncnn.md":
+        compact(scale=4).save(tmp_path, "realesr-animevideov3-x4")
     namespace = {"__name__": name}
     for block in blocks(ROOT / "docs" / name, "python"):
         exec(compile(block, name, "exec"), namespace)
-    made = {path.name for path in tmp_path.iterdir()} - {"portrait.jpg", "scan.tif"}
+    given = {"portrait.jpg", "scan.tif", *(path.name for path in tmp_path.glob("realesr-*"))}
+    made = {path.name for path in tmp_path.iterdir()} - given
     wanted = {
         "index.md": {"portrait_x4.jpg"},
         "tutorial-first.md": {"small.png", "large.png", "page.html"},
         "pipelines.md": set(),
         "huge-images.md": {"large.zarr"},
+        "ncnn.md": {"large.png"},
     }
     assert made == wanted[name]
     told = capsys.readouterr().out
     if name == "pipelines.md":
         assert told.endswith("100%\ngiven up\n")
+    if name == "ncnn.md":
+        assert told == "4 times, sees 4 pixels far\n"
     if name == "tutorial-first.md":
         assert "<srkit.Image 512x512 RGB uint8>" in told
         assert "srgan exists for x4, not x3" in told

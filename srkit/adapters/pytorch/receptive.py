@@ -23,6 +23,8 @@ POINTWISE = (
 POINTWISE_FUNCTIONS = {
     "add", "sub", "mul", "truediv", "iadd", "isub", "imul", "itruediv", "cat", "tanh", "relu",
     "sigmoid", "clamp", "to", "contiguous", "abs", "neg", "maximum", "minimum", "leaky_relu",
+    "silu", "mish", "floor", "ceil", "round", "trunc", "square", "sqrt", "rsqrt", "pow", "exp",
+    "log", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "reciprocal",
 }  # fmt: skip
 
 # How far a value reaches in LR pixels, and how many of its pixels one LR pixel holds.

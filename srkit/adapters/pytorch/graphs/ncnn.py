@@ -13,6 +13,10 @@ from srkit.errors import OptionError, SrkitError, WeightsError
 from srkit.formats import ncnn_pair
 from srkit.upscaler import Upscaler
 
+# LR pixels that a blended tile sees beyond where it counts alone, for networks that see much
+# farther: where strips do not fit, exact tiles would be little but halo.
+HALO = 48
+
 
 class NcnnModel(TorchUpscaler):
     """A model with a card of its own, whose weights are a pair of ncnn files.
@@ -53,6 +57,7 @@ class NcnnModel(TorchUpscaler):
         super().__init__(
             card, scale, rebuild(network), device=device, precision=precision, radius=network.radius
         )
+        self.short_halo = _short_halo(network)
 
 
 def open_ncnn(
@@ -84,7 +89,7 @@ def open_ncnn(
     found = _scale(network, path)
     if scale not in (None, found):
         raise OptionError(f"{path} holds a network for x{found}, not x{scale}")
-    return TorchUpscaler(
+    made = TorchUpscaler(
         _card(path, network, found),
         found,
         rebuild(network),
@@ -92,6 +97,12 @@ def open_ncnn(
         precision=precision,
         radius=network.radius,
     )
+    made.short_halo = _short_halo(network)
+    return made
+
+
+def _short_halo(network: Network) -> int | None:
+    return HALO if network.radius > 2 * HALO else None
 
 
 def _scale(network: Network, path: Path) -> int:
@@ -106,7 +117,7 @@ def _card(path: Path, network: Network, scale: int) -> ModelCard:
     return ModelCard(
         name=param.stem,
         summary=f"ncnn network from {param.name} and {weights.name}.",
-        adapter="srkit.adapters.pytorch.graphs.ncnn:NcnnModel",
+        adapter="srkit.adapters.pytorch.graphs.ncnn:open_ncnn",
         framework="torch",
         scales=(scale,),
         default_scale=scale,

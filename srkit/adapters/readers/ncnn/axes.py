@@ -117,14 +117,14 @@ class Axis:
             last=self.last + self.step * before,
         )
 
-    def mirrored(self, before: int, after: int, farthest: int) -> Axis:
-        """With places at the ends that repeat others, at most `farthest` times as far inside."""
-        padded = self.cut(-before, -after)
-        return replace(
-            padded,
-            first=padded.first - self.step * farthest * after,
-            last=padded.last + self.step * farthest * before,
-        )
+    def mirrored(self, before: int, after: int) -> Axis:
+        """With places at the ends that repeat others, at most as far inside.
+
+        To a pixel of the image these are no farther than what they stand for, but for the pixels
+        that one place is wide.
+        """
+        padded, wide = self.cut(-before, -after), max(NONE, self.step - 1)
+        return replace(padded, first=padded.first - wide, last=padded.last + wide)
 
     def joined(self, other: Axis) -> Axis:
         """What two results have together.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -46,6 +47,11 @@ class Blob:
         if self.rows is None or self.columns is None:
             raise WeightsError("it takes planes, and is given one number a channel")
         return self.rows, self.columns
+
+    def numbers(self, times: int) -> int:
+        """How many it holds, of an image of so many multiples."""
+        sides = (axis.slope * times + axis.offset for axis in (self.rows, self.columns) if axis)
+        return math.prod((self.channels, *(max(0, side) for side in sides)))
 
     def of(self, channels: int) -> Blob:
         """The same with so many channels.

@@ -165,11 +165,8 @@ def _scale(layer: Layer, blobs: Sequence[Blob], stored: Stored) -> Made:
 
 def _constant(layer: Layer, blobs: Sequence[Blob], stored: Stored) -> Made:
     sides = [layer.whole(key) for key in (0, 1, 11, 2) if layer.whole(key)]
-    # One axis, or channels of one number.
-    if len(sides) > 1 and any(side != 1 for side in sides[:-1]):
-        raise WeightsError("its numbers differ from pixel to pixel, for images of one size")
-    if len(sides) == 2:
-        raise WeightsError("it has two axes, which srkit does not know")
+    if len(sides) not in (1, 3) or any(side != 1 for side in sides[:-1]):
+        raise WeightsError(f"its shape {tuple(sides)} is no number a channel")
     return (Constant(stored["weight"]),), Blob(0).of(sides[-1])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,14 +9,16 @@ from dataclasses import dataclass
 from srkit.adapters.readers.ncnn.axes import Axis, Uneven
 from srkit.adapters.readers.ncnn.blobs import Blob
 from srkit.adapters.readers.ncnn.layers import known
-from srkit.adapters.readers.ncnn.operations import Operation, Resample
+from srkit.adapters.readers.ncnn.operations import Frame, Operation, Resample
 from srkit.adapters.readers.ncnn.stored import BinFile, Stored, read_stored
 from srkit.adapters.readers.ncnn.text import Layer, parse, shown
 from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError, WeightsError
 
 MOST_MULTIPLE, MOST_SCALE = 64, 16
-# Numbers of one result for each pixel of the image, and weights of filters made for a network.
-MOST_NUMBERS, MOST_FILTERS = 1 << 17, 1 << 24
+# Pixels that are cut off or added, and pixels of a result along a side for one of the image.
+MOST_OFFSET, MOST_DENSITY = 1024, 64
+# Numbers at once for an image of so many pixels a side, and weights of filters that interpolate.
+MOST_NUMBERS, PROBE, MOST_FILTERS = 1 << 27, 32, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def understand(param: bytes, weights: bytes) -> Network:
     failure: SrkitError | None = None
     for channels in _channels(layers):
         try:
-            steps, blobs, multiple = _aligned(layers, stored, channels)
+            steps, blobs, multiple = _aligned(layers, stored, channels, output)
         except SrkitError as error:
             failure = failure or error
             continue
@@ -174,18 +175,24 @@ def _channels(layers: Sequence[Layer]) -> tuple[int, ...]:
 
 
 def _aligned(
-    layers: Sequence[Layer], stored: Sequence[Stored], channels: int
+    layers: Sequence[Layer], stored: Sequence[Stored], channels: int, output: str
 ) -> tuple[tuple[Step, ...], Mapping[str, Blob], int]:
     """All steps and results, and the least multiple that sides of images have to be of."""
-    multiple = 1
-    while multiple <= MOST_MULTIPLE:
+    multiple, most = 1, MOST_MULTIPLE
+    while multiple <= most:
+        image = Blob(channels, Axis(multiple), Axis(multiple))
         try:
-            steps, blobs = _walk(layers, stored, Blob(channels, Axis(multiple), Axis(multiple)))
+            steps, blobs = _walk(layers, stored, image)
         except Uneven as uneven:
             multiple *= uneven.factor
             continue
-        return steps, blobs, multiple
-    raise WeightsError(f"sides of its images are multiples of over {MOST_MULTIPLE}")
+        _check_memory(steps, blobs, multiple)
+        cuts = any(axis and axis.offset for axis in (blobs[output].rows, blobs[output].columns))
+        times = 1 if cuts else _least(steps, blobs)
+        if times == 1:
+            return steps, blobs, multiple
+        multiple, most = multiple * times, MOST_OFFSET
+    raise WeightsError(f"sides of its images are multiples of over {most}")
 
 
 def _walk(
@@ -198,7 +205,7 @@ def _walk(
         with _naming(layer):
             given = [image] if layer.kind == "Input" else [blobs[name] for name in layer.inputs]
             operations, blob = known(layer).handle(layer, given, numbers)
-            _check_size(blob)
+            _check_axes(blob)
             filters += sum(_made(operation) for operation in operations)
             if filters > MOST_FILTERS:
                 raise UnsafeFileError("its filters are out of all proportion")
@@ -207,12 +214,10 @@ def _walk(
     return tuple(steps), blobs
 
 
-def _check_size(blob: Blob) -> None:
-    if blob.rows is None:
-        return
-    area = math.prod(1 / axis.step for axis in blob.sides)
-    if blob.channels * area > MOST_NUMBERS or any(axis.slope < 1 for axis in blob.sides):
-        raise UnsafeFileError("its result is out of all proportion to the image")
+def _check_axes(blob: Blob) -> None:
+    for axis in (blob.rows, blob.columns):
+        if axis and (abs(axis.offset * axis.step) > MOST_OFFSET or axis.step * MOST_DENSITY < 1):
+            raise UnsafeFileError("its result is out of all proportion to the image")
 
 
 def _made(operation: Operation) -> int:
@@ -220,3 +225,44 @@ def _made(operation: Operation) -> int:
     if not isinstance(operation, Resample):
         return 0
     return operation.channels * (operation.up * (operation.down + 4)) ** 2
+
+
+def _least(steps: Sequence[Step], blobs: Mapping[str, Blob]) -> int:
+    """The least number of multiples of which every result has a row and a column."""
+    needed = [(axis, 1) for blob in blobs.values() for axis in (blob.rows, blob.columns) if axis]
+    for step in steps:
+        for operation in step.operations:
+            if isinstance(operation, Frame) and operation.mode == "reflect":
+                # The outermost pixel is not repeated.
+                rows, columns = blobs[step.inputs[0]].sides
+                left, right, top, bottom = operation.sides
+                needed += [(rows, max(top, bottom) + 1), (columns, max(left, right) + 1)]
+    return max(1, *(-((axis.offset - places) // axis.slope) for axis, places in needed))
+
+
+def _check_memory(steps: Sequence[Step], blobs: Mapping[str, Blob], multiple: int) -> None:
+    """Refuse a network that has more in its hands at once than any for images.
+
+    Raises
+    ------
+    UnsafeFileError
+    """
+    times = -(-PROBE // multiple)
+    # What a layer only passes on is the result of one before.
+    origin: dict[str, str] = {}
+    last: dict[str, int] = {}
+    for number, step in enumerate(steps):
+        passed = origin[step.inputs[0]] if step.inputs and not step.operations else step.outputs[0]
+        origin.update(dict.fromkeys(step.outputs, passed))
+        last.update(dict.fromkeys((passed, *(origin[name] for name in step.inputs)), number))
+    alive = 0
+    for number, step in enumerate(steps):
+        made = step.outputs[0]
+        if origin[made] == made:
+            alive += blobs[made].numbers(times)
+        if alive > MOST_NUMBERS:
+            raise UnsafeFileError(
+                f"it has over {MOST_NUMBERS} numbers at once for an image of {PROBE}x{PROBE}"
+            )
+        used = {made, *(origin[name] for name in step.inputs)}
+        alive -= sum(blobs[name].numbers(times) for name in used if last.get(name) == number)

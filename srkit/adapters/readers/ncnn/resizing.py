@@ -78,11 +78,10 @@ def padding(layer: Layer, blobs: Sequence[Blob], stored: Stored) -> Made:
         within(layer.whole(key), 0, MOST_SIDE, "padding") for key in range(4)
     )
     mode = PAD_MODES[within(layer.whole(4), 0, 2, "kind")]
-    farthest = PAD_MODES.index(mode)
     made = Blob(
         blobs[0].channels,
-        rows.mirrored(top, bottom, farthest),
-        columns.mirrored(left, right, farthest),
+        rows.mirrored(top, bottom),
+        columns.mirrored(left, right),
         blobs[0].whole,
     )
     return (Frame((left, right, top, bottom), mode, layer.real(5)),), made
