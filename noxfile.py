@@ -66,7 +66,7 @@ def frameworks(session: nox.Session) -> None:
     tested = ("tests/graphs", "tests/lasagne_theano", "tests/onnx_files")
     doctested = ("srkit/adapters/onnx", "srkit/adapters/openvino")
     session.run("pytest", *tested, *doctested, *session.posargs)
-    # Without what it asks for: torchvision would bring another torch. The tests stand in for it.
+    # Without what it asks for: torchvision would bring another torch. srkit does without it.
     session.install("--no-deps", "spandrel", "einops", env=CONSTRAINTS)
     session.run("pytest", "tests/spandrel_files", "srkit/adapters/spandrel", *session.posargs)
 
