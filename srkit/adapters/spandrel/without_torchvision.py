@@ -10,7 +10,7 @@ import contextlib
 import importlib
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -61,8 +61,6 @@ class StandIn:
 
 class _Module(ModuleType):
     """A module of torchvision's in which any name is found."""
-
-    __path__: Sequence[str] = ()  # a package, too
 
     def __init__(self, name: str, cause: str) -> None:
         super().__init__(name)
