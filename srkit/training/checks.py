@@ -50,16 +50,19 @@ class Check:
         Whether to give ST-LPIPS (AlexNet) too, where its weights are installed.
     multiple
         LR pixels of which the network's sides are multiples.
+    answers
+        What teachers make of each LR, where there are any.
     """
 
     pairs: Sequence[Pair]
     family: Family
     perceptual: bool
     multiple: int = 1
+    answers: Sequence[Pixels] = ()
 
     @torch.no_grad()
     def figures(self, planes: nn.Module) -> dict[str, float]:
-        """Mean PSNR in dB (of RGB, or luma), and mean ST-LPIPS for colour.
+        """Mean PSNR in dB (of RGB, or luma), to teachers too, and mean ST-LPIPS for colour.
 
         Parameters
         ----------
@@ -67,8 +70,9 @@ class Check:
             A network between planes in [0, 1].
         """
         made = [self.upscale(planes, lr) for lr, _ in self.pairs]
-        wanted = [self._planes(hr) for _, hr in self.pairs]
-        found = {"psnr": float(np.mean([_psnr(*p) for p in zip(made, wanted, strict=True)]))}
+        found = {"psnr": self._mean_psnr(made, [hr for _, hr in self.pairs])}
+        if self.answers:
+            found["psnr_to_teacher"] = self._mean_psnr(made, self.answers)
         if self.perceptual and self.family.colour == "rgb" and (metric := _metric()):
             both = zip(made, self.pairs, strict=True)
             values = [metric.distance(hr, to_pixels(m[0]), crop=BORDER) for m, (_, hr) in both]
@@ -78,8 +82,11 @@ class Check:
     def bicubic(self) -> float:
         """Mean PSNR of bicubic interpolation, to compare with."""
         made = [self._planes(_bicubic(lr, hr)) for lr, hr in self.pairs]
-        wanted = [self._planes(hr) for _, hr in self.pairs]
-        return float(np.mean([_psnr(*p) for p in zip(made, wanted, strict=True)]))
+        return self._mean_psnr(made, [hr for _, hr in self.pairs])
+
+    def _mean_psnr(self, made: Sequence[Tensor], wanted: Sequence[Pixels]) -> float:
+        values = [_psnr(m, self._planes(w)) for m, w in zip(made, wanted, strict=True)]
+        return float(np.mean(values))
 
     @torch.no_grad()
     def upscale(self, planes: nn.Module, lr: Pixels) -> Tensor:

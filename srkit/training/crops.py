@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from srkit.training.degradations import Degradation, degrade
 from srkit.training.photos import PATCH, Patches, Pixels
 
 Pair = tuple[Pixels, Pixels]
+# LR and HR, and what teachers make of LR where there are any.
+Batch = tuple[Tensor, ...]
 
 
 @dataclass
@@ -63,7 +66,7 @@ class Crops(Dataset["Pair"]):
         """Crop number `number`: ``(size, size, 3)`` and ``(s*size, s*size, 3)``, uint8."""
         rng = np.random.default_rng((self.seed, number))
         if rng.random() < self.flat:
-            lr, hr = self._plain(rng)
+            lr, hr = plain(self.size, self.scale, rng)
         else:
             lr, hr = self._cut(rng)
         if self.degradations:
@@ -76,17 +79,22 @@ class Crops(Dataset["Pair"]):
         y, x = rng.integers(PATCH // s - n + 1, size=2)
         lr = self.patches.lr[patch, y : y + n, x : x + n]
         hr = self.patches.hr[patch, s * y : s * (y + n), s * x : s * (x + n)]
-        turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-        lr, hr = (np.rot90(a[:, ::-1] if flip else a, turns).copy() for a in (lr, hr))
+        lr, hr = turned((lr, hr), rng)
         return lr, hr
 
-    def _plain(self, rng: np.random.Generator) -> Pair:
-        """Crops of one colour; every second is grey, black or white."""
-        greys = np.array([[0] * 3, [255] * 3, [int(rng.integers(256))] * 3])
-        colour = rng.choice(greys) if rng.random() < 0.5 else rng.integers(0, 256, 3)
-        n, s = self.size, self.scale
-        lr = np.tile(colour.astype(np.uint8), (n, n, 1))
-        return lr, np.tile(lr[0, 0], (s * n, s * n, 1))
+
+def turned(pictures: Sequence[Pixels], rng: np.random.Generator) -> list[Pixels]:
+    """Copies of pictures of one place, all flipped and turned in the same of eight ways."""
+    turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+    return [np.rot90(a[:, ::-1] if flip else a, turns).copy() for a in pictures]
+
+
+def plain(size: int, scale: int, rng: np.random.Generator) -> Pair:
+    """LR and HR crops of one colour; every second is grey, black or white."""
+    greys = np.array([[0] * 3, [255] * 3, [int(rng.integers(256))] * 3])
+    colour = rng.choice(greys) if rng.random() < 0.5 else rng.integers(0, 256, 3)
+    lr = np.tile(colour.astype(np.uint8), (size, size, 1))
+    return lr, np.tile(lr[0, 0], (scale * size, scale * size, 1))
 
 
 @dataclass(frozen=True)
@@ -109,15 +117,15 @@ class _Numbers:
 
 
 def batches(
-    crops: Dataset[Pair],
+    crops: Dataset[Any],
     steps: range,
     batch: int,
     *,
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of the given steps: ``(N, h, w, 3)`` LR and HR, uint8.
+) -> Iterator[Batch]:
+    """Batches of the given steps: ``(N, h, w, 3)`` LR and HR, and answers, uint8.
 
     Parameters
     ----------
@@ -129,7 +137,7 @@ def batches(
         Processes that cut and degrade; 0 for this one.
     """
     numbers = _Numbers(steps.start, steps.stop, batch, rank, world)
-    loader: DataLoader[Pair] = DataLoader(
+    loader: DataLoader[Batch] = DataLoader(
         crops,
         batch_sampler=numbers,
         num_workers=workers,
@@ -139,10 +147,9 @@ def batches(
     yield from loader
 
 
-def collate(pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
-    """Stack pairs into two batches."""
-    lr, hr = zip(*pairs, strict=True)
-    return torch.from_numpy(np.stack(lr)), torch.from_numpy(np.stack(hr))
+def collate(examples: Sequence[Sequence[Pixels]]) -> Batch:
+    """Stack pairs into two batches, triples into three."""
+    return tuple(torch.from_numpy(np.stack(part)) for part in zip(*examples, strict=True))
 
 
 def to_planes(batch: Tensor) -> Tensor:

@@ -11,11 +11,15 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from srkit.adapters.enhance.config import Config
+from srkit.adapters.pytorch.architectures.compact import NAME as COMPACT_NAME
+from srkit.adapters.pytorch.architectures.compact import build_compact
 from srkit.adapters.pytorch.avsr import NAME as AVSR_NAME
 from srkit.adapters.pytorch.avsr import build_avsr
 from srkit.adapters.pytorch.enhance import build_enhance
 from srkit.adapters.pytorch.luma import build_espcn, build_fsrcnn
+from srkit.adapters.pytorch.nets import compact
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
+from srkit.adapters.pytorch.nets.compact import Compact
 from srkit.adapters.pytorch.nets.enhance import EnhanceNet
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
@@ -24,6 +28,7 @@ from srkit.adapters.pytorch.nets.unet import add_weight_norm
 from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
 from srkit.adapters.pytorch.unet import NAME, Interpolated, build_unet, multiple_of
 from srkit.training.bicubic_start import start_bicubic
+from srkit.training.compact_start import halve_compact, start_compact
 from srkit.training.crops import to_luma, to_planes
 from srkit.training.enhance_start import start_enhance
 from srkit.training.growing import grow_avsr
@@ -63,6 +68,9 @@ class Family:
     encoded
         For networks on an encoder: one of random weights for a scale, on an encoder that
         a recipe names.
+    sized
+        For networks whose size is free: one of random weights for a scale, of the size that
+        a recipe states, see `srkit.training.recipe.SIZES`.
     tells_scale
         Whether a state dict tells its scale.
     weight_norm
@@ -88,6 +96,7 @@ class Family:
         default_factory=dict
     )
     encoded: Callable[[int, str], nn.Module] | None = None
+    sized: Callable[[int, Mapping[str, int]], nn.Module] | None = None
     tells_scale: bool = True
     window: int = 1
     weight_norm: Callable[[Any], None] | None = None
@@ -183,6 +192,20 @@ FAMILIES: Mapping[str, Family] = {
         lambda tensors, scale: build_enhance(tensors),
         _itself,
         _last_apart(lambda net: net.out),
+    ),
+    "compact": Family(
+        COMPACT_NAME,
+        "rgb",
+        (1, 2, 3, 4),
+        Compact,
+        start_compact,
+        lambda tensors, scale: build_compact(tensors),
+        _itself,
+        _last_apart(lambda net: net.last),
+        (1.0, 1.0),
+        rescale={(4, 2): halve_compact, (2, 1): halve_compact},
+        sized=lambda scale, size: Compact(scale, compact.Size(**size)),
+        multiple=lambda net: net.size.unshuffle,
     ),
     "vsr": _avsr(Size()),
     "vsr-small": _avsr(Size(width=24, encoder=16, low=8, high=1)),

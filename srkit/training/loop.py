@@ -7,7 +7,7 @@ import dataclasses
 import json
 import logging
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +20,9 @@ from srkit.errors import CorruptFileError, OptionError
 from srkit.imaging.atomic import replacing
 from srkit.training.backbones import digest, is_file
 from srkit.training.checks import COUNT, Check, held_out_pairs
-from srkit.training.crops import Crops, Pair, batches
+from srkit.training.crops import Batch, Crops, Pair, batches
+from srkit.training.data.lessons import Lessons
+from srkit.training.data.store import Questions, Store, answers_to
 from srkit.training.degradations import check_shrinking
 from srkit.training.expansion import expand
 from srkit.training.families import FAMILIES, Family
@@ -29,7 +31,7 @@ from srkit.training.methods import Duel, Minimise
 from srkit.training.motion import Windows, window_pairs
 from srkit.training.optimising import Average
 from srkit.training.origin import network, write_weights
-from srkit.training.photos import Patches, find_photos, fingerprint, pack, split, spread
+from srkit.training.photos import Patches, Pixels, find_photos, fingerprint, pack, split, spread
 from srkit.training.recipe import Recipe
 from srkit.training.report import Report
 from srkit.training.stages import pace_at, stretches
@@ -89,11 +91,13 @@ class Run:
         kept, self.held = split(find_photos(photos, avoid=out), recipe.held_out)
         self._photos = f"{fingerprint(kept, scale)}, {fingerprint(self.held, scale)}"
         self.net, self.origin = network(
-            self.family, scale, init or recipe.start, recipe.seed, recipe.encoder
+            self.family, scale, init or recipe.start, recipe.seed, recipe.encoder, recipe.size
         )
         multiple = self.family.multiple(self.net)
         _check(recipe, self.family, scale, multiple)
-        self._backbones = _prepared(recipe, fabric.device)
+        self._digests = _prepared(recipe, fabric.device) | {
+            f"teacher {teacher.model}": teacher.digest(scale) for teacher in recipe.teachers
+        }
         # Before anything is written, so that a run with other settings is left as it was.
         self._state = self._saved() if resume else None
         self.probe = self.family.planes(copy.deepcopy(self.net)).to(fabric.device).eval()
@@ -101,25 +105,34 @@ class Run:
             expand(self.net, recipe.expand, recipe.seed)
         if recipe.weight_norm and self.family.weight_norm:
             self.family.weight_norm(self.net)
-        # One process decodes, and the others find what it made.
-        with fabric.rank_zero_first():
-            patches = pack(kept, cache / "train", scale, workers=recipe.workers)
-            checked = pack(self.held, cache / "held", scale, workers=recipe.workers)
-        self.crops = {
-            size: _data(patches, scale, size, recipe, self.family.window)
-            for size in {stretch.stage.crop for stretch in stretches(recipe)}
-        }
-        self.check = Check(
-            _pairs(checked, scale, recipe, self.family.window),
-            self.family,
-            recipe.perceptual,
-            multiple,
-        )
+        self._read_photos(kept, cache, multiple)
         self.method = _method(fabric, recipe, self.family, self.net)
         self.average = Average(self.net, recipe.ema)
         self.best = float("-inf")
         self._means: Mapping[str, Tensor] = {}
         self.report: Report | None = None  # one process reports
+
+    def _read_photos(self, kept: Sequence[Path], cache: Path, multiple: int) -> None:
+        """Decode photos, ask teachers, and make crops and held-out pairs of them."""
+        recipe, fabric, scale = self.recipe, self.fabric, self.scale
+        # One process decodes, and the others find what it made.
+        with fabric.rank_zero_first():
+            patches = pack(kept, cache / "train", scale, workers=recipe.workers)
+            checked = pack(self.held, cache / "held", scale, workers=recipe.workers)
+        store = _store(patches, cache / "answers", scale, recipe)
+        if store:
+            store.fill(device=str(fabric.device), rank=fabric.global_rank, world=fabric.world_size)
+        self.crops = {
+            size: _data(patches, store, scale, size, recipe, self.family.window)
+            for size in {stretch.stage.crop for stretch in stretches(recipe)}
+        }
+        pairs = _pairs(checked, scale, recipe, self.family.window)
+        answers: list[Pixels] = []
+        if store and fabric.is_global_zero:
+            answers = answers_to(
+                pairs, recipe.teachers, scale, cache / "answers", device=str(fabric.device)
+            )
+        self.check = Check(pairs, self.family, recipe.perceptual, multiple, answers)
 
     def train(self) -> Path:
         """Do the steps that are left; returns the path of the weights."""
@@ -137,8 +150,8 @@ class Run:
             self.report = self._report(first)
         if first == 0:
             self._checked(0)
-        for step, (lr, hr) in enumerate(self._batches(first), first):
-            figures = self.method.step(lr, hr, pace_at(step, recipe))
+        for step, (lr, hr, *answer) in enumerate(self._batches(first), first):
+            figures = self.method.step(lr, hr, pace_at(step, recipe), *answer)
             self.average.update(self.net, step)
             if self.report:
                 self.report.step(figures, len(lr) * fabric.world_size)
@@ -164,7 +177,7 @@ class Run:
         )
         return one * self.fabric.world_size
 
-    def _batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, first: int) -> Iterator[Batch]:
         """The batches from a step on, of the size that each stage wants."""
         for stretch in stretches(self.recipe):
             yield from batches(
@@ -187,8 +200,9 @@ class Run:
             self.report.picture(step, self.check.picture(self.probe))
         header = self._header(step, figures)
         write_weights(self.average.weights, self.out / WEIGHTS, header)
-        if figures["psnr"] > self.best:
-            self.best = figures["psnr"]
+        # Of one that learns from teachers, how near it comes to them.
+        if (judged := figures.get("psnr_to_teacher", figures["psnr"])) > self.best:
+            self.best = judged
             write_weights(self.average.weights, self.out / BEST, header)
 
     def _inner(self, planes: nn.Module) -> nn.Module:
@@ -214,7 +228,7 @@ class Run:
         # Through JSON, as tuples come back from a file as lists.
         also = {"scale": self.scale, "started_from": self.origin, "photos": self._photos}
         also["processes"] = self.fabric.world_size
-        also |= self._backbones
+        also |= self._digests
         settings: dict[str, Any] = json.loads(json.dumps(fixed | also))
         return settings
 
@@ -278,7 +292,20 @@ class Run:
         return done
 
 
-def _data(patches: Patches, scale: int, size: int, recipe: Recipe, window: int) -> Crops | Windows:
+def _store(patches: Patches, cache: Path, scale: int, recipe: Recipe) -> Store | None:
+    """The answers that a recipe asks for."""
+    if not recipe.teachers:
+        return None
+    questions = Questions(patches, scale, recipe.degradations, recipe.seed, recipe.margin)
+    count = len(patches.detail) * recipe.versions
+    return Store(cache, questions, recipe.teachers, min(count, recipe.answers or count))
+
+
+def _data(
+    patches: Patches, store: Store | None, scale: int, size: int, recipe: Recipe, window: int
+) -> Crops | Windows | Lessons:
+    if store:
+        return Lessons(store, size, recipe.rim, recipe.seed, recipe.flat)
     if window > 1:
         return Windows(patches, scale, size, window, recipe.seed, recipe.flat)
     return Crops(patches, scale, size, recipe.seed, recipe.flat, recipe.degradations)
@@ -296,6 +323,10 @@ def _check(recipe: Recipe, family: Family, scale: int, multiple: int) -> None:
         raise OptionError(f"{recipe.model} has no decoder for weight_norm")
     if recipe.degradations and family.window > 1:
         raise OptionError(f"{recipe.model} learns from exact bicubic LR; leave degradations out")
+    if recipe.teachers and family.window > 1:
+        raise OptionError(f"{recipe.model} learns from several frames, and teachers see one")
+    if recipe.teachers and recipe.versions > 1 and not recipe.degradations:
+        raise OptionError("versions=1 without degradations: all versions would be the same")
     groups = len(family.shares)
     for stage in (stretch.stage for stretch in stretches(recipe)):
         if stage.crop % multiple:

@@ -17,6 +17,8 @@ from torch.nn import functional
 from srkit.errors import OptionError
 from srkit.training import backbones
 
+Target = Literal["auto", "hr", "teacher"]
+
 
 @dataclass(frozen=True)
 class Pixel:
@@ -28,11 +30,15 @@ class Pixel:
         Whether differences count less where the photo has edges: times 1 minus the length
         of Sobel's gradient, at most 1 (López-Tapia et al., 2020, equation 10). There an
         adversary is to decide.
+    target
+        What is compared with: ``"hr"``, the photo; ``"teacher"``, what teachers make of LR; or
+        ``"auto"``, the teachers where there are any.
     """
 
     kind: Literal["l1", "l2", "charbonnier"] = "l1"
     weight: float = 1.0
     spare_edges: bool = False
+    target: Target = "auto"
 
     def prepare(self, device: torch.device) -> None:
         """Nothing has to be read."""
@@ -82,6 +88,8 @@ class Features:
         neural-enhance's ``vgg19_conv.pkl.bz2``, whose features are far larger.
     distance
         ``"l2"``: the mean square; ``"charbonnier"``: as in `Pixel`.
+    target
+        See `Pixel`.
     """
 
     kind: Literal["vgg", "gram"] = "vgg"
@@ -89,6 +97,7 @@ class Features:
     blocks: tuple[int, ...] = (5,)
     backbone: str = "auto"
     distance: Literal["l2", "charbonnier"] = "l2"
+    target: Target = "auto"
 
     def resolved(self) -> Features:
         """The same with the backbone that ``"auto"`` stands for here, for records."""
@@ -135,6 +144,8 @@ class FeatureLoss:
         ``"vgg16_bn"`` is torchvision's, which is downloaded; ``"blurpool"`` is the
         anti-aliased VGG-16 of ``srkit[perceptual]``, its features brought to the size of
         the other's; ``"auto"`` is the first that is installed. See `Features` for others.
+    target
+        See `Pixel`.
     """
 
     kind: Literal["feature"] = "feature"
@@ -143,6 +154,7 @@ class FeatureLoss:
     weights: tuple[float, ...] = (5.0, 15.0, 2.0)
     gram: float = 5e3
     backbone: str = "auto"
+    target: Target = "auto"
 
     def resolved(self) -> FeatureLoss:
         """See `Features.resolved`."""
@@ -177,10 +189,17 @@ NORMALISED = 4.43
 
 @dataclass(frozen=True)
 class Perceptual:
-    """ST-LPIPS on the anti-aliased VGG-16 (Ghildyal and Liu, ECCV 2022)."""
+    """ST-LPIPS on the anti-aliased VGG-16 (Ghildyal and Liu, ECCV 2022).
+
+    Attributes
+    ----------
+    target
+        See `Pixel`.
+    """
 
     kind: Literal["stlpips"] = "stlpips"
     weight: float = 1.0
+    target: Target = "auto"
 
     def prepare(self, device: torch.device) -> None:
         """Read the network, so that one which is missing is missed before any work."""
@@ -218,6 +237,14 @@ class TotalVariation:
 
 
 Loss = Pixel | Features | FeatureLoss | Perceptual | TotalVariation
+
+
+def target_of(loss: Loss, taught: bool) -> Literal["hr", "teacher"]:
+    """What a loss compares with, in a run with teachers or without."""
+    target: Target = getattr(loss, "target", "hr")
+    if target == "auto":
+        return "teacher" if taught else "hr"
+    return target
 
 
 def gram(features: Tensor) -> Tensor:

@@ -13,12 +13,13 @@ from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDisc
 from srkit.errors import OptionError
 from srkit.training import backbones
 from srkit.training.families import Family
-from srkit.training.losses import Adversary, fooling_loss, judge_loss
+from srkit.training.losses import Adversary, fooling_loss, judge_loss, target_of
 from srkit.training.optimising import freeze_norms
 from srkit.training.recipe import Recipe
 from srkit.training.stages import Pace
 
 Figures = dict[str, Tensor]
+Targets = dict[str, Tensor]
 
 
 class Minimise:
@@ -45,31 +46,41 @@ class Minimise:
         """All that has a state, by name."""
         return {"net": self.net, "optimizer": self.optimizer}
 
-    def step(self, lr: Tensor, hr: Tensor, pace: Pace) -> Figures:
-        """Learn from one batch of uint8 crops; returns the losses, not weighted."""
-        lr, hr = self._ready(lr), self._ready(hr)
-        self.planes.train()
-        freeze_norms(self.net)
-        made, hr = self._inner(self.planes(lr), hr, hr.shape[-1] // lr.shape[-1])
-        figures, total = self._losses(made, hr)
+    def step(self, lr: Tensor, hr: Tensor, pace: Pace, answer: Tensor | None = None) -> Figures:
+        """Learn from one batch of uint8 crops; returns the losses, not weighted.
+
+        `answer` is what teachers make of `lr`.
+        """
+        made, targets = self._made(lr, hr, answer)
+        figures, total = self._losses(made, targets)
         self._descend(self.planes, self.optimizer, total, pace)
         return figures
+
+    def _made(self, lr: Tensor, hr: Tensor, answer: Tensor | None) -> tuple[Tensor, Targets]:
+        """What the network makes of LR, and what it is compared with, without the rim."""
+        targets = {"hr": self._ready(hr)}
+        if answer is not None:
+            targets["teacher"] = self._ready(answer)
+        lr = self._ready(lr)
+        self.planes.train()
+        freeze_norms(self.net)
+        scale = targets["hr"].shape[-1] // lr.shape[-1]
+        made = self._inner(self.planes(lr), scale)
+        return made, {name: self._inner(planes, scale) for name, planes in targets.items()}
 
     def _ready(self, batch: Tensor) -> Tensor:
         return self.family.ready(batch.to(self.fabric.device))
 
-    def _inner(self, made: Tensor, hr: Tensor, scale: int) -> tuple[Tensor, Tensor]:
-        """Both without the rim, whose LR the network saw with zeros beyond it."""
+    def _inner(self, planes: Tensor, scale: int) -> Tensor:
+        """Planes of HR's size without the rim, whose LR the network saw with zeros beyond it."""
         rim = self.recipe.rim * scale
-        if not rim:
-            return made, hr
-        return made[..., rim:-rim, rim:-rim], hr[..., rim:-rim, rim:-rim]
+        return planes[..., rim:-rim, rim:-rim] if rim else planes
 
-    def _losses(self, made: Tensor, hr: Tensor) -> tuple[Figures, Tensor]:
+    def _losses(self, made: Tensor, targets: Targets) -> tuple[Figures, Tensor]:
         figures: Figures = {}
         total = torch.zeros((), device=made.device)
         for loss in self.recipe.losses:
-            value = loss(made, hr)
+            value = loss(made, targets[target_of(loss, "teacher" in targets)])
             # Two losses of one kind, as of two sets of blocks, are told apart by a number.
             name = f"{loss.kind}{len(figures)}" if loss.kind in figures else loss.kind
             figures[name] = value.detach()
@@ -151,13 +162,14 @@ class Duel(Minimise):
         """See `Minimise.parts`."""
         return super().parts() | {"judge": self.judge, "judge_optimizer": self.judge_optimizer}
 
-    def step(self, lr: Tensor, hr: Tensor, pace: Pace) -> Figures:
-        """Train the generator, then the discriminator, on one batch of uint8 crops."""
-        lr, hr = self._ready(lr), self._ready(hr)
-        self.planes.train()
-        freeze_norms(self.net)
-        made, hr = self._inner(self.planes(lr), hr, hr.shape[-1] // lr.shape[-1])
-        figures, total = self._losses(made, hr)
+    def step(self, lr: Tensor, hr: Tensor, pace: Pace, answer: Tensor | None = None) -> Figures:
+        """Train the generator, then the discriminator, on one batch of uint8 crops.
+
+        The discriminator compares with HR, also where teachers are learned from.
+        """
+        made, targets = self._made(lr, hr, answer)
+        hr = targets["hr"]
+        figures, total = self._losses(made, targets)
         kind = self.adversary.kind
         # It judges without learning, and so outside what gathers its gradients over processes.
         self.judge.requires_grad_(False)

@@ -23,7 +23,12 @@ log = logging.getLogger(__name__)
 
 
 def network(
-    family: Family, scale: int, init: str | Path, seed: int, encoder: str = ""
+    family: Family,
+    scale: int,
+    init: str | Path,
+    seed: int,
+    encoder: str = "",
+    size: Mapping[str, int] | None = None,
 ) -> tuple[nn.Module, str]:
     """The network to start from, and what it is: for headers.
 
@@ -33,6 +38,8 @@ def network(
         ``""`` for bicubic interpolation, or a model's name, or a weights file.
     encoder
         Of a new network, which has one: see `Recipe`.
+    size
+        Of a new network whose size is free: what a recipe states of it.
 
     Raises
     ------
@@ -42,8 +49,12 @@ def network(
     torch.manual_seed(seed)
     if encoder and (init or not family.encoded):
         raise OptionError("an encoder is for a new network that has one, such as unet")
+    if size and (init or not family.sized):
+        raise OptionError(
+            f"{', '.join(size)} are for a new network whose size is free, such as compact"
+        )
     if not init:
-        net = family.encoded(scale, encoder) if family.encoded else family.build(scale)
+        net = _new(family, scale, encoder, size)
         family.start(net)
         return net, "bicubic interpolation" + _encoder(encoder)
     path = _path(init, scale, family)
@@ -65,6 +76,12 @@ def network(
         return net, told
     log.info("the network of %s is smaller, and was grown to the recipe's size", path)
     return grown, f"{told}, grown"
+
+
+def _new(family: Family, scale: int, encoder: str, size: Mapping[str, int] | None) -> nn.Module:
+    if family.encoded:
+        return family.encoded(scale, encoder)
+    return family.sized(scale, size) if size and family.sized else family.build(scale)
 
 
 def _encoder(encoder: str) -> str:

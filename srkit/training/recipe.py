@@ -14,6 +14,8 @@ from srkit.errors import MissingDependencyError, OptionError
 from srkit.training import degradations as degrading
 from srkit.training import losses as losing
 from srkit.training import stages as staging
+from srkit.training.data import teachers as teaching
+from srkit.training.data.teachers import Teacher
 from srkit.training.degradations import Blur, Degradation, Downsample, Jpeg, Noise, Shuffled
 from srkit.training.losses import (
     NORMALISED,
@@ -26,6 +28,13 @@ from srkit.training.losses import (
 )
 from srkit.training.stages import Stage
 
+# Fields that are 1 at least.
+_COUNTS = (
+    "steps", "batch", "crop", "held_out", "check_every", "save_every", "picture_every", "versions",
+)  # fmt: skip
+# Fields that a new network's size depends on.
+SIZES = ("features", "layers", "unshuffle")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -35,10 +44,13 @@ class Recipe:
     ----------
     model
         The network: ``"srresnet"``, ``"espcn"``, ``"fsrcnn"``, ``"neural-enhance"``,
-        ``"unet"``, ``"vsr"`` or ``"vsr-small"``.
+        ``"unet"``, ``"vsr"``, ``"vsr-small"`` or ``"compact"``.
     encoder
         Of a new U-Net: ``"small"`` or ``"resnet34"``, which start at random, or the path
         of a state dict of torchvision's resnet34; "" for the small one.
+    features, layers, unshuffle
+        Of a new compact network: see `srkit.adapters.pytorch.nets.compact.Size`; 0 for what
+        that has by default.
     start
         Weights to start from where the caller names none: a model's name, or "" for
         bicubic interpolation.
@@ -73,6 +85,14 @@ class Recipe:
         A discriminator to train against, or none.
     degradations
         How LR is made of HR; none for MATLAB's bicubic of whole photos.
+    teachers
+        Models whose results are learned from: losses compare with them, see
+        `srkit.training.losses.Pixel.target`.
+    versions, answers
+        How many fixed versions of each patch, degraded by different draws, teachers answer; and
+        how many in all at most, 0 for no limit.
+    margin
+        LR pixels at the border of patches that teachers see, and nobody learns from.
     rim
         LR pixels at the border of crops that the losses leave out, since the network
         sees zeros beyond them.
@@ -94,8 +114,13 @@ class Recipe:
     # Understood by pydantic, which reads recipes from files.
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
 
-    model: Literal["srresnet", "espcn", "fsrcnn", "neural-enhance", "unet", "vsr", "vsr-small"]
+    model: Literal[
+        "srresnet", "espcn", "fsrcnn", "neural-enhance", "unet", "vsr", "vsr-small", "compact"
+    ]
     encoder: str = ""
+    features: int = 0
+    layers: int = 0
+    unshuffle: int = 0
     start: str = ""
     steps: int = 20000
     batch: int = 16
@@ -116,6 +141,10 @@ class Recipe:
     losses: tuple[Loss, ...] = (Pixel(),)
     adversary: Adversary | None = None
     degradations: tuple[Degradation, ...] = ()
+    teachers: tuple[Teacher, ...] = ()
+    versions: int = 1
+    answers: int = 0
+    margin: int = 6
     rim: int = 0
     flat: float = 0.0
     held_out: int = 12
@@ -128,10 +157,20 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense; raises OptionError."""
-        whole = ("steps", "batch", "crop", "held_out", "check_every", "save_every", "picture_every")
-        for name in whole:
+        for name in _COUNTS:
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("warmup", "rim", "workers", "clip", "expand", "seed", "weight_decay"):
+        for name in (
+            "warmup",
+            "rim",
+            "margin",
+            "answers",
+            "workers",
+            "clip",
+            "expand",
+            "seed",
+            "weight_decay",
+            *SIZES,
+        ):
             _require(getattr(self, name) >= 0, name, "not negative", getattr(self, name))
         _require(self.rate > 0, "rate", "above 0", self.rate)
         _require(0 < self.factor <= 1, "factor", "above 0 and up to 1", self.factor)
@@ -151,6 +190,9 @@ class Recipe:
         _require(self.betas[0] >= least, "betas", f"from {least} in one_cycle", self.betas)
         losing.check(self.losses, self.adversary)
         degrading.check(self.degradations)
+        teaching.check(self.teachers)
+        if not self.teachers and any(losing.target_of(x, False) == "teacher" for x in self.losses):
+            raise OptionError("a loss compares with a teacher, and the recipe has none: teachers=")
 
     @property
     def perceptual(self) -> bool:
@@ -160,6 +202,11 @@ class Recipe:
         """
         kinds = FeatureLoss | Perceptual
         return self.adversary is not None or any(isinstance(x, kinds) for x in self.losses)
+
+    @property
+    def size(self) -> dict[str, int]:
+        """What it states of a new network's size."""
+        return {name: value for name in SIZES if (value := getattr(self, name))}
 
     def changed(self, changes: Mapping[str, Any], source: str = "the recipe") -> Recipe:
         """A recipe with other values, read as from a file.
@@ -339,6 +386,15 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "espcn": _TINY,
     "fsrcnn": dataclasses.replace(_TINY, model="fsrcnn"),
+    "compact": Recipe(
+        model="compact",
+        steps=100000,
+        batch=8,
+        crop=32,
+        rate=5e-4,
+        rim=2,
+        flat=0.05,
+    ),
     "vsr": _VSR,
     "vsr-small": dataclasses.replace(_VSR, model="vsr-small"),
     # MD-AVSR-FG and MD-AVSR-P: equations 9 and 10, with alpha and beta as Section III-C has them.

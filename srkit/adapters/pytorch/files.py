@@ -22,6 +22,12 @@ from srkit.adapters.luma_weights import (
     looks_like_fsrcnn,
     stated_scale,
 )
+from srkit.adapters.pytorch.architectures.compact import NAME as COMPACT
+from srkit.adapters.pytorch.architectures.compact import (
+    CompactUpscaler,
+    compact_scale,
+    looks_like_compact,
+)
 from srkit.adapters.pytorch.avsr import NAME as AVSR
 from srkit.adapters.pytorch.avsr import AVSRUpscaler, avsr_scale, looks_like_avsr
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
@@ -51,6 +57,8 @@ class Architecture:
     upscaler: Callable[..., TorchUpscaler]
     colour: Literal["rgb", "luma"] = "rgb"
     least: int = 2  # the smallest scale that a header may state
+    # What files that srkit did not write see beyond the image, as in the programs they are from.
+    foreign_border: Literal["reflect", "zero"] = "reflect"
 
 
 ARCHITECTURES = (
@@ -65,6 +73,9 @@ ARCHITECTURES = (
     Architecture("neural-enhance", looks_like_enhance, enhance_scale, TorchEnhance, least=1),
     Architecture(AVSR, looks_like_avsr, avsr_scale, AVSRUpscaler, "luma"),
     Architecture(UNET, looks_like_unet, None, UNetUpscaler, least=1),
+    Architecture(
+        COMPACT, looks_like_compact, compact_scale, CompactUpscaler, least=1, foreign_border="zero"
+    ),
 )
 
 
@@ -138,7 +149,8 @@ def open_checkpoint(
         options |= of_enhance
     else:
         _refuse(of_enhance, path, kind.name)
-    return kind.upscaler(_card(path, kind, found), found, tensors, **options)
+    border = "reflect" if "srkit" in header else kind.foreign_border
+    return kind.upscaler(_card(path, kind, found, border), found, tensors, **options)
 
 
 def _community(path: Path, tensors: Tensors) -> Callable[..., Upscaler]:
@@ -187,7 +199,9 @@ def _constants(tensors: Tensors) -> dict[str, NDArray[np.generic]]:
         raise WeightsError(f"a constant is of no type that numpy has: {error}") from error
 
 
-def _card(path: Path, kind: Architecture, scale: int) -> ModelCard:
+def _card(
+    path: Path, kind: Architecture, scale: int, border: Literal["reflect", "zero"]
+) -> ModelCard:
     return ModelCard(
         name=path.name.split(".")[0],
         summary=f"{kind.name} weights from {path.name}.",
@@ -196,5 +210,5 @@ def _card(path: Path, kind: Architecture, scale: int) -> ModelCard:
         scales=(scale,),
         default_scale=scale,
         colour=kind.colour,
-        border="reflect",
+        border=border,
     )

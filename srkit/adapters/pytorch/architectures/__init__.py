@@ -1,0 +1,1 @@
+"""Networks on torch: how each is told from its tensors, built and run."""

@@ -1,0 +1,1 @@
+"""What is learned from: photos, how they are made poor, and what teachers make of them."""

@@ -1,0 +1,265 @@
+"""Answers of teachers to fixed poor versions of patches, on the disk.
+
+A teacher is slow, so each of its answers is learned from many times. What it is asked is a
+function of a seed and a number: number n is a patch, degraded in one way. LR and answers lie in
+files of `BLOCK` pictures each, which appear whole. So the store goes on wherever it was
+stopped, may grow, and is filled by several processes without a word between them.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from srkit.errors import OptionError
+from srkit.imaging.atomic import replacing
+from srkit.training.data.teachers import EVEN, Pixels, Teacher, answer
+from srkit.training.degradations import Degradation, degrade
+from srkit.training.photos import PATCH, Patches
+from srkit.upscaler import Upscaler
+
+log = logging.getLogger(__name__)
+
+# Pictures of a file.
+BLOCK = 16
+# Seconds between two looks for what other processes write.
+PATIENCE = 1.0
+# Of what is drawn here, apart from crops and held-out pairs.
+_DRAWS = 2
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What teachers are asked: poor versions of patches, each a function of its number.
+
+    Attributes
+    ----------
+    patches
+        What LR is made of.
+    scale
+        HR pixels for each LR pixel, along a side.
+    degradations
+        How; none for MATLAB's bicubic of the whole photo.
+    seed
+        Of the patches' order, and of what is drawn for each version.
+    margin
+        LR pixels at the border of patches that teachers see, and nobody learns from: there
+        they lack what lies beyond.
+    """
+
+    patches: Patches
+    scale: int
+    degradations: Sequence[Degradation] = ()
+    seed: int = 0
+    margin: int = 6
+
+    def __post_init__(self) -> None:
+        if not 0 <= 2 * self.margin < self.side:
+            raise OptionError(
+                f"margin is less than half of a patch of {self.side} LR pixels, not {self.margin}"
+            )
+
+    @property
+    def side(self) -> int:
+        """Side of LR."""
+        return PATCH // self.scale
+
+    @property
+    def kept(self) -> slice:
+        """Rows, and columns, of HR that answers are kept of."""
+        rim = self.margin * self.scale
+        return slice(rim, PATCH - rim)
+
+    @functools.cached_property
+    def _order(self) -> list[int]:
+        count = len(self.patches.detail)
+        return np.random.default_rng((self.seed, _DRAWS)).permutation(count).tolist()  # type: ignore[no-any-return]
+
+    def patch(self, number: int) -> int:
+        """Which patch a number is of: all patches come once before any comes again."""
+        return self._order[number % len(self._order)]
+
+    def lr(self, number: int) -> Pixels:
+        """LR ``(side, side, 3)`` of a number."""
+        patch = self.patch(number)
+        if not self.degradations:
+            return np.array(self.patches.lr[patch])
+        rng = np.random.default_rng((self.seed, _DRAWS, number))
+        return degrade(self.hr(number), self.scale, self.degradations, rng)
+
+    def hr(self, number: int) -> Pixels:
+        """HR ``(PATCH, PATCH, 3)`` of a number."""
+        return np.array(self.patches.hr[self.patch(number)])
+
+    @property
+    def digest(self) -> str:
+        """What tells them from others: hexadecimal."""
+        folder = self.patches.folder
+        photos = folder.name if folder else hashlib.sha256(self.patches.hr.tobytes()).hexdigest()
+        key = (photos, self.scale, tuple(self.degradations), self.seed, self.margin, BLOCK, EVEN)
+        return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+
+
+class Store:
+    """LR and answers to the first `count` questions.
+
+    Parameters
+    ----------
+    folder
+        Where they lie, below the digest of the questions.
+    questions
+        What is asked.
+    teachers
+        Who answers; their answers lie below digests of their weights.
+    count
+        How many questions count.
+    """
+
+    def __init__(
+        self, folder: Path, questions: Questions, teachers: Sequence[Teacher], count: int
+    ) -> None:
+        self.questions, self.teachers, self.count = questions, tuple(teachers), count
+        self.folder = folder / f"x{questions.scale}-{questions.digest}"
+        self._names = [teacher.digest(questions.scale) for teacher in self.teachers]
+        total = sum(teacher.weight for teacher in self.teachers)
+        self._shares = [np.float32(teacher.weight / total) for teacher in self.teachers]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digest of each teacher's weights, by its model."""
+        return {t.model: name for t, name in zip(self.teachers, self._names, strict=True)}
+
+    def fill(self, *, device: str = "auto", rank: int = 0, world: int = 1) -> None:
+        """Ask what was not asked yet, of several processes each its share; then wait for all.
+
+        Raises
+        ------
+        OptionError
+            If a teacher has no fitting scale, or the disk is too small.
+        """
+        for teacher, name in zip(self.teachers, self._names, strict=True):
+            mine = [block for block in self._missing(name) if block % world == rank]
+            if mine:
+                self._check_disk(teacher, len(self._missing(name)))
+                self._ask(teacher.load(self.questions.scale, device), teacher, name, mine)
+        while any(self._missing(name) for name in self._names):
+            time.sleep(PATIENCE)
+
+    def pair(self, number: int) -> tuple[Pixels, Pixels]:
+        """LR, and the mean of the teachers' answers to it, without the margin."""
+        block, place = divmod(number, BLOCK)
+        lr = np.array(_opened(self._file("lr", block))[place])
+        answers = [_opened(self._file(name, block))[place] for name in self._names]
+        if len(answers) == 1:
+            return lr, np.array(answers[0])
+        mean = sum(share * a for share, a in zip(self._shares, answers, strict=True))
+        return lr, np.rint(mean).astype(np.uint8)
+
+    def _file(self, name: str, block: int) -> Path:
+        return self.folder / name / f"{block:06d}.npy"
+
+    def _missing(self, name: str) -> list[int]:
+        blocks = range(-(-self.count // BLOCK))
+        return [block for block in blocks if not self._file(name, block).is_file()]
+
+    def _ask(self, model: Upscaler, teacher: Teacher, name: str, blocks: Sequence[int]) -> None:
+        self._tell(model, teacher, len(blocks))
+        for block in tqdm(blocks, desc=teacher.model, unit="block", disable=None):
+            numbers = range(block * BLOCK, (block + 1) * BLOCK)
+            lr = self._lr(block, numbers)
+            kept = self.questions.kept
+            made = [
+                answer(model, small, self.questions.hr(number))[kept, kept]
+                for small, number in zip(lr, numbers, strict=True)
+            ]
+            _write(self._file(name, block), made)
+
+    def _lr(self, block: int, numbers: Iterable[int]) -> Sequence[Pixels]:
+        path = self._file("lr", block)
+        if not path.is_file():
+            _write(path, [self.questions.lr(number) for number in numbers])
+        return list(np.load(path))
+
+    def _tell(self, model: Upscaler, teacher: Teacher, blocks: int) -> None:
+        """Say how long it will take, by the second of two answers."""
+        lr, hr = self.questions.lr(0), self.questions.hr(0)
+        answer(model, lr, hr)
+        begun = time.monotonic()
+        answer(model, lr, hr)
+        hours = (time.monotonic() - begun) * blocks * BLOCK / 3600
+        log.info(
+            "%s answers %d questions of %dx%d pixels: about %.1f hours, %.2f GB",
+            teacher.model,
+            blocks * BLOCK,
+            self.questions.side,
+            self.questions.side,
+            hours,
+            blocks * self._bytes / 1e9,
+        )
+
+    @property
+    def _bytes(self) -> int:
+        """Of a block of answers, and of its LR."""
+        kept = self.questions.side - 2 * self.questions.margin
+        return 3 * BLOCK * ((self.questions.scale * kept) ** 2 + self.questions.side**2)
+
+    def _check_disk(self, teacher: Teacher, blocks: int) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        if blocks * self._bytes > free:
+            raise OptionError(
+                f"answers of {teacher.model} take {blocks * self._bytes / 1e9:.1f} GB, and "
+                f"{self.folder} has {free / 1e9:.1f} GB left; ask less by answers= or versions="
+            )
+
+
+@functools.lru_cache(maxsize=4096)
+def _opened(path: Path) -> Pixels:
+    opened: Pixels = np.load(path, mmap_mode="r")
+    return opened
+
+
+def _write(path: Path, pictures: Sequence[Pixels]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        np.save(file, np.stack(pictures))
+
+
+def answers_to(
+    pairs: Sequence[tuple[Pixels, Pixels]],
+    teachers: Sequence[Teacher],
+    scale: int,
+    cache: Path,
+    *,
+    device: str = "auto",
+) -> list[Pixels]:
+    """What teachers make of some pairs of LR and HR, from a file where it was asked before.
+
+    Returns
+    -------
+    list of NDArray
+        For each pair the weighted mean of their answers, of HR's size, uint8.
+    """
+    asked = hashlib.sha256(b"".join(lr.tobytes() + hr.tobytes() for lr, hr in pairs)).hexdigest()
+    total = sum(teacher.weight for teacher in teachers)
+    mean = [np.zeros(hr.shape, np.float32) for _, hr in pairs]
+    for teacher in teachers:
+        path = cache / f"{teacher.digest(scale)}-{asked[:16]}.npz"
+        if not path.is_file():
+            model = teacher.load(scale, device)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                np.savez(file, *(answer(model, lr, hr) for lr, hr in pairs))
+        with np.load(path) as answers:
+            for number, sum_ in enumerate(mean):
+                sum_ += np.float32(teacher.weight / total) * answers[f"arr_{number}"]
+    return [np.rint(sum_).astype(np.uint8) for sum_ in mean]
