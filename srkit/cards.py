@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 from srkit.card import ModelCard, WeightsFile
-from srkit.formats import is_bzip2, is_graph, is_onnx, is_safetensors, is_torch_checkpoint
+from srkit.formats import (
+    is_bzip2,
+    is_graph,
+    is_ncnn,
+    is_onnx,
+    is_safetensors,
+    is_torch_checkpoint,
+)
 from srkit.registry import FileFormat
 
 ANY_SCALE = tuple(range(2, 17))
@@ -294,4 +301,12 @@ ONNX = FileFormat(
     adapter="srkit.adapters.onnx.files:open_network",
     framework="onnx",
     contents="srkit.adapters.onnx.judging:contents",
+)
+NCNN = FileFormat(
+    name="ncnn network",
+    suffixes=(".param", ".bin"),
+    sniff=is_ncnn,
+    adapter="srkit.adapters.pytorch.graphs.ncnn:open_ncnn",
+    framework="torch",
+    contents="srkit.adapters.readers.ncnn.files:contents",
 )

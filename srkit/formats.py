@@ -13,6 +13,10 @@ _TAR_MEMBERS = (b"sys_info", b"pickle", b"tensors", b"storages")
 # Fields of ONNX's ModelProto with their kinds on the wire: producer's name and version, and
 # domain; the model's version; documentation, the graph, and versions of operators.
 _ONNX_TEXTS, _ONNX_NUMBER, _ONNX_LONG = (0x12, 0x1A, 0x22), 0x28, (0x32, 0x3A, 0x42)
+# How ncnn's .param files begin: as text, and in the binary form.
+_NCNN_TEXT, _NCNN_BINARY = b"7767517", (7767517).to_bytes(4, "little")
+# How its .bin files may begin, and mostly do: halves, floats, or int8.
+_NCNN_WEIGHTS = tuple(tag.to_bytes(4, "little") for tag in (0x01306B47, 0x0002C056, 0x000D4B38))
 # The limit of the safetensors format itself.
 MAX_HEADER = 100_000_000
 
@@ -111,6 +115,47 @@ def is_onnx(head: bytes, path: Path) -> bool:
         else:
             return False
     return False
+
+
+def is_ncnn(head: bytes, path: Path) -> bool:
+    r"""Whether a file is one of a pair that ncnn reads: a .param or its .bin.
+
+    Parameters
+    ----------
+    head
+        The first bytes of the file.
+    path
+        A .bin that begins with no tag is known by the .param that lies beside it.
+
+    Examples
+    --------
+    >>> is_ncnn(b"7767517\n3 3\n", Path("x4plus.param"))
+    True
+    >>> is_ncnn(b"\x47\x6b\x30\x01", Path("x4plus.bin"))
+    True
+    """
+    if head.startswith(_NCNN_BINARY) or head[:8].strip() == _NCNN_TEXT:
+        return True
+    if path.suffix.lower() != ".bin" or head.startswith(ZIP):
+        return False
+    return head.startswith(_NCNN_WEIGHTS) or ncnn_pair(path)[0].is_file()
+
+
+def ncnn_pair(path: Path) -> tuple[Path, Path]:
+    """The .param and the .bin file of an ncnn model, by the path of one of them.
+
+    Examples
+    --------
+    >>> [file.name for file in ncnn_pair(Path("models/x4plus.bin"))]
+    ['x4plus.param', 'x4plus.bin']
+    """
+    return path.with_suffix(".param"), path.with_suffix(".bin")
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """All files that a model consists of, by the path of one of them."""
+    pair = ncnn_pair(path)
+    return pair if path in pair and all(file.is_file() for file in pair) else (path,)
 
 
 def is_bzip2(head: bytes, path: Path) -> bool:

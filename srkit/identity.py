@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from srkit.formats import files_of
 from srkit.upscaler import Upscaler
 from srkit.weights import sha256
 
@@ -54,9 +55,12 @@ def changed(have: Any, want: dict[str, Any]) -> list[str]:
 
 
 def weights_digest(model: str | Path | Upscaler, upscaler: Upscaler) -> str:
-    """What tells weights from others: a digest, of a user's own file, too; or ""."""
+    """What tells weights from others: a digest, of a user's own files, too; or ""."""
     if known := upscaler.card.weights.get(upscaler.scale):
         return known.sha256
     if isinstance(model, Upscaler) or not Path(model).is_file():
         return ""
-    return sha256(Path(model))
+    digests = [sha256(file) for file in files_of(Path(model))]
+    return (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )

@@ -114,9 +114,13 @@ class _Builder:
         given = self._made[node.inputs[0]]
         channels = self._program.planes[node.name].channels or 1
         if channels > 1:
-            order = torch.arange(channels * block**2).view(block**2, channels).t().reshape(-1)
-            given = self._module(Reorder(order), given)
+            given = self._module(Reorder(inner_order(channels, block)), given)
         return self._module(nn.PixelShuffle(block), given)
+
+
+def inner_order(channels: int, block: int) -> Tensor:
+    """For torch's pixel shuffle: where its channels are, if those of an image run fastest."""
+    return torch.arange(channels * block**2).view(block**2, channels).t().reshape(-1)
 
 
 class Reorder(nn.Module):

@@ -42,10 +42,20 @@ class TorchUpscaler(Upscaler):
     precision
         ``"float32"``, ``"bfloat16"``, ``"float16"``, or ``"auto"``: the fastest of them on the
         device that the card knows to change no picture, see `ModelCard.precisions`.
+    radius
+        Receptive-field radius in LR pixels, where what made the network knows it; by default it
+        is worked out from the layers.
     """
 
     def __init__(
-        self, card: ModelCard, scale: int, net: nn.Module, *, device: str, precision: str
+        self,
+        card: ModelCard,
+        scale: int,
+        net: nn.Module,
+        *,
+        device: str,
+        precision: str,
+        radius: int | None = None,
     ) -> None:
         self.card, self.scale = card, scale
         self._device = pick_device(device)
@@ -56,7 +66,7 @@ class TorchUpscaler(Upscaler):
         self._full = self._fast = self._network(net, torch.float32)
         if reduced is not None:
             self._fast = self._network(reduced, dtype)
-        self._radius = receptive_radius(self._full.graph)
+        self._radius = receptive_radius(self._full.graph) if radius is None else radius
         self._told = False
 
     def _network(self, net: nn.Module, dtype: torch.dtype) -> Network:
@@ -64,7 +74,7 @@ class TorchUpscaler(Upscaler):
 
     @property
     def radius(self) -> int:
-        """Receptive-field radius in LR pixels, worked out from the layers."""
+        """Receptive-field radius in LR pixels."""
         return self._radius
 
     @property

@@ -1,0 +1,1 @@
+"""Networks that were read and judged, rebuilt for torch."""

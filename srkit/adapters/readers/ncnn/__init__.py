@@ -1,0 +1,1 @@
+"""ncnn models: a .param file of layers, and a .bin file of their weights."""
