@@ -207,10 +207,15 @@ def test_no_more_is_read_than_the_file_has(server, cache, spare):
 
 def test_a_download_is_here_once_it_was_made(server, cache):
     file = remote(server, "/whole")
-    pair = dataclasses.replace(file, companions=(remote(server, "/whole?"),))
+    beside = dataclasses.replace(remote(server, "/chunked"), file="beside.bin")
+    pair = dataclasses.replace(file, companions=(beside,))
     assert not are_here(pair)
     assert server.asked == []
-    weights_path(pair)
+    with pytest.raises(WeightsError, match="chunked could not be downloaded"):
+        weights_path(pair)
+    assert are_here(file)
+    assert not are_here(pair)
+    weights_path(dataclasses.replace(beside, source=file.source))
     assert are_here(pair)
 
 
