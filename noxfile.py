@@ -68,7 +68,7 @@ def frameworks(session: nox.Session) -> None:
     doctested = ("srkit/adapters/onnx", "srkit/adapters/openvino")
     wheels = {"SRKIT_NCNN_WHEELS": ncnn_wheels(session)}
     session.run("pytest", *tested, *doctested, *session.posargs, env=wheels)
-    # Without what it asks for: torchvision would bring another torch. The tests stand in for it.
+    # Without what it asks for: torchvision would bring another torch. srkit does without it.
     session.install("--no-deps", "spandrel", "einops", env=CONSTRAINTS)
     session.run("pytest", "tests/spandrel_files", "srkit/adapters/spandrel", *session.posargs)
 

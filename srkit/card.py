@@ -15,17 +15,41 @@ class WeightsFile:
     Attributes
     ----------
     file
-        Name of the file: below ``srkit/pretrained`` where packaged, else in the
-        user's cache.
+        Name of the file: below ``srkit/pretrained`` where packaged, as an installed
+        distribution lists it, else in the user's cache.
     sha256
         Hexadecimal digest the file must have.
     source
-        ``"packaged"``, an http(s) address, or a path for a user's own file.
+        ``"packaged"``; ``"distribution:NAME"`` for a file of an installed distribution, of
+        which nothing is imported; an http(s) address; or a path for a user's own file.
+    size
+        Bytes of a download: more are not read. None where not stated.
+    companions
+        Further files that the model does not do without. They are verified with this one.
+
+    Examples
+    --------
+    >>> text = WeightsFile("nets/small.param", "0" * 64, "distribution:nets-of-theirs")
+    >>> WeightsFile("nets/small.bin", "1" * 64, text.source, companions=(text,)).distribution
+    'nets-of-theirs'
     """
 
     file: str
     sha256: str
     source: str = "packaged"
+    size: int | None = None
+    companions: tuple[WeightsFile, ...] = ()
+
+    @property
+    def distribution(self) -> str | None:
+        """The distribution that carries the file, if one does."""
+        kind, _, name = self.source.partition("distribution:")
+        return name if name and not kind else None
+
+    @property
+    def downloaded(self) -> bool:
+        """Whether the file is downloaded when it is first needed."""
+        return self.source.startswith(("https://", "http://"))
 
 
 @dataclass(frozen=True)
@@ -59,6 +83,8 @@ class ModelCard:
         Sides of the network's input are multiples of this.
     licence
         SPDX expression of the weights' licence.
+    licence_note
+        What there is to know of it besides, such as a doubt, in some hundred characters.
     paper
         Reference of the method.
     training_data
@@ -75,8 +101,8 @@ class ModelCard:
         result was measured to be that of float32: PSNR of at least 50 dB between them, and
         99.5 % of values within one level. ``precision="auto"`` takes no others.
     install
-        The command that installs what the adapter needs, where that is not one of
-        srkit's extras.
+        The command that installs what the model needs, where that is not the extra of its
+        framework.
 
     Examples
     --------
@@ -97,6 +123,7 @@ class ModelCard:
     radius: int | Mapping[int, int] | None = None
     multiple: int = 1
     licence: str = ""
+    licence_note: str = ""
     paper: str = ""
     training_data: str = ""
     weights: Mapping[int, WeightsFile] = field(default_factory=lambda: MappingProxyType({}))

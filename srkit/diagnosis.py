@@ -23,7 +23,7 @@ from srkit.registry import (
     missing_packages,
     owner_of,
 )
-from srkit.weights import PACKAGED, cache_folder, weights_path
+from srkit.weights import PACKAGED, cache_folder, missing_distributions, weights_path
 
 # What each extra of pyproject.toml is for; those for working on srkit are not listed.
 ADDS = {
@@ -31,6 +31,7 @@ ADDS = {
     "perceptual": "ST-LPIPS, the perceptual distance of compare and bench",
     "train": "srkit train: models of your own",
     "video": "srkit upscale-video",
+    "realesrgan": "Real-ESRGAN: realesrgan, realesrgan-anime, realesr-animevideo",
     "heif": "HEIC, the photos of iPhones",
     "web": "srkit serve: a page in the browser",
     "onnx": "ONNX files, out and in",
@@ -89,7 +90,8 @@ class Diagnosis:
     devices
         Where networks can run, the one that is taken first.
     weights
-        State of each packaged file: ``"ok"``, or what is wrong.
+        State of each file that came with srkit, a plugin or another distribution: ``"ok"``,
+        or what is wrong.
     plugins
         Distributions other than srkit that bring models or formats, and the names of those.
     problems
@@ -230,11 +232,11 @@ def _check_formats(registry: Registry, problems: list[str]) -> None:
 
 
 def _weights(cards: list[ModelCard], problems: list[str]) -> dict[str, str]:
-    """Check the files that came with srkit, or with a plugin; nothing is downloaded."""
+    """Check the files that are installed; nothing is downloaded."""
     states = {}
     for card in cards:
         for file in card.weights.values():
-            if file.source.startswith(("https://", "http://")):
+            if file.downloaded or missing_distributions([file]):
                 continue
             try:
                 weights_path(file)

@@ -111,7 +111,9 @@ def upscale_file(
         )
         shape = (height, width, channels) if channels > 1 else (height, width)
         label = f"{upscaler.card.name} x{upscaler.scale}"
-        meter = Meter(progress, picture.shape[0] * picture.shape[1], label)
+        pixels = picture.shape[0] * picture.shape[1]
+        job.foretell(pixels, picture.shape[:2])
+        meter = Meter(progress, pixels, label)
         with row_files.placed(target) as file, meter as advance:
             strips = _strips(job, canvas, writer.rows_per_strip(shape, canvas.dtype), advance)
             writer.write_rows(file, strips, metadata, shape, canvas.dtype)

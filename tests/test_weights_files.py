@@ -1,5 +1,6 @@
 """Weights are found, downloaded once, and never used unless their checksum is right."""
 
+import dataclasses
 import hashlib
 import sys
 import threading
@@ -10,8 +11,8 @@ import pytest
 
 from srkit import weights
 from srkit.card import WeightsFile
-from srkit.errors import WeightsError
-from srkit.weights import cache_folder, weights_path
+from srkit.errors import MissingDependencyError, WeightsError
+from srkit.weights import are_here, cache_folder, missing_distributions, weights_path
 
 CONTENT = bytes(range(256)) * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -107,6 +108,63 @@ def test_missing_weights_are_named(tmp_path, monkeypatch):
             weights_path(file)
 
 
+def test_companions_are_verified_too(tmp_path, monkeypatch):
+    with packaged(tmp_path, monkeypatch) as file:
+        beside = WeightsFile("net.param", DIGEST)
+        pair = dataclasses.replace(file, companions=(beside,))
+        assert not are_here(pair)
+        with pytest.raises(WeightsError, match=r"net\.param are missing"):
+            weights_path(pair)
+        (tmp_path / "net.param").write_bytes(CONTENT[::-1])
+        assert are_here(pair)
+        with pytest.raises(WeightsError, match=r"net\.param has SHA-256"):
+            weights_path(pair)
+        (tmp_path / "net.param").write_bytes(CONTENT)
+        assert weights_path(pair) == tmp_path / "net.safetensors"
+
+
+# --- files of other distributions -----------------------------------------------------------
+
+
+@pytest.fixture
+def distribution(tmp_path, monkeypatch):
+    """A distribution of weights that must not be imported, and what finds a file in it."""
+    facts = tmp_path / "their_weights-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: their-weights\nVersion: 1.0\n")
+    package = tmp_path / "their_weights"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('it was imported')")
+    (package / "net.bin").write_bytes(CONTENT)
+    monkeypatch.syspath_prepend(tmp_path)
+    return package
+
+
+THEIRS = WeightsFile("their_weights/net.bin", DIGEST, "distribution:their-weights")
+
+
+def test_weights_in_a_distribution_are_found_and_nothing_of_it_is_imported(distribution):
+    assert weights_path(THEIRS) == distribution / "net.bin"
+    assert are_here(THEIRS)
+    assert missing_distributions([THEIRS]) == []
+
+
+def test_other_weights_than_the_published_ones_are_not_used(distribution):
+    (distribution / "net.bin").write_bytes(CONTENT + b"!")
+    with pytest.raises(WeightsError, match=r"SHA-256.*install their-weights again"):
+        weights_path(THEIRS)
+    (distribution / "net.bin").unlink()
+    with pytest.raises(WeightsError, match=r"net\.bin are missing; install their-weights again"):
+        weights_path(THEIRS)
+
+
+def test_a_distribution_that_is_missing_is_named():
+    assert missing_distributions([THEIRS, THEIRS]) == ["their-weights"]
+    assert not are_here(THEIRS)
+    with pytest.raises(MissingDependencyError, match=r"their-weights, which carries .*net\.bin"):
+        weights_path(THEIRS)
+
+
 # --- files that are downloaded ------------------------------------------------------------
 
 
@@ -134,6 +192,31 @@ def test_a_failed_download_leaves_nothing_and_can_be_tried_again(server, cache, 
         weights_path(remote(server, path))
     assert list(cache.iterdir()) == []
     assert weights_path(remote(server, "/whole")).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_no_more_is_read_than_the_file_has(server, cache, spare):
+    stated = dataclasses.replace(remote(server, "/whole"), size=len(CONTENT) + spare)
+    assert weights_path(stated).read_bytes() == CONTENT
+    stated = dataclasses.replace(remote(server, "/other"), size=len(CONTENT) - 1 - spare)
+    weights_path(remote(server, "/whole")).unlink()
+    with pytest.raises(WeightsError, match=f"gave more than {len(CONTENT) - 1 - spare} bytes"):
+        weights_path(stated)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_download_is_here_once_it_was_made(server, cache):
+    file = remote(server, "/whole")
+    beside = dataclasses.replace(remote(server, "/chunked"), file="beside.bin")
+    pair = dataclasses.replace(file, companions=(beside,))
+    assert not are_here(pair)
+    assert server.asked == []
+    with pytest.raises(WeightsError, match="chunked could not be downloaded"):
+        weights_path(pair)
+    assert are_here(file)
+    assert not are_here(pair)
+    weights_path(dataclasses.replace(beside, source=file.source))
+    assert are_here(pair)
 
 
 def test_no_server_is_a_weights_error(server, cache):

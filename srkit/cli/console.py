@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import inspect
+import logging
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
@@ -32,6 +36,33 @@ def examples(*lines: str) -> dict[str, Any]:
 def write(text: str, to: TextIO | None = None) -> None:
     """Write lines to stdout, or to another stream, above any progress bar."""
     tqdm.write(text, file=to)
+
+
+class _Notes(logging.Handler):
+    """Writes what a module tells its log to stderr, as a note."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        write(f"srkit: note: {record.getMessage()}", sys.stderr)
+
+
+@contextlib.contextmanager
+def notes_of(log: logging.Logger) -> Iterator[None]:
+    """Within this, what is told to a log at level INFO is written to stderr.
+
+    Examples
+    --------
+    >>> with notes_of(logging.getLogger("srkit.example")):
+    ...     logging.getLogger("srkit.example").info("this is seen")
+    """
+    handler, level = _Notes(), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def place(text: str) -> Path | str:

@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 import srkit
+from srkit.card import ModelCard
 from srkit.cli.console import Commands, examples, write
 from srkit.errors import SrkitError, UnknownModelError
-from srkit.registry import install_line, missing_packages
+from srkit.registry import install_line, missing_for, missing_packages
 from srkit.tables import text_table
 
 
@@ -45,30 +46,42 @@ def run(args: argparse.Namespace) -> int:
         return 0
     rows = [["name", "scales", "framework", "licence", "summary"]]
     needed: dict[str, list[str]] = {}
+    noted: dict[str, list[str]] = {}
     for name in names:
         try:
             card = srkit.card(name)
         except SrkitError as error:
             rows.append([name, "-", "broken", "-", str(error)])
             continue
-        framework = card.framework
-        if missing_packages(framework):
-            needed.setdefault(install_line(framework, card.install), []).append(name)
-            framework += " (missing)"
-        rows.append([name, _scales(card.scales), framework, card.licence or "-", card.summary])
+        if missing_for(card):
+            needed.setdefault(install_line(card.framework, card.install), []).append(name)
+        licence = card.licence or "-"
+        if card.licence_note:
+            noted.setdefault(card.licence_note, []).append(name)
+            licence += "*"
+        rows.append([name, _scales(card.scales), _framework(card), licence, card.summary])
     write(text_table(rows, "lllll"))
+    for note, those in noted.items():
+        write(f"\n* {', '.join(those)}: {note}")
     for line, waiting in needed.items():
         write(f"\nfor {', '.join(waiting)}: {line}")
     return 0
 
 
+def _framework(card: ModelCard) -> str:
+    """The framework, and what of the model is missing."""
+    if missing_packages(card.framework):
+        return f"{card.framework} (missing)"
+    return f"{card.framework} (weights missing)" if missing_for(card) else card.framework
+
+
 def _facts(name: str) -> dict[str, Any]:
-    """A card, or why there is none; with whether its framework is installed."""
+    """A card, or why there is none; with whether what it needs is installed."""
     try:
         card = srkit.card(name)
     except SrkitError as error:
         return {"name": name, "problem": str(error)}
-    missing = missing_packages(card.framework)
+    missing = missing_for(card)
     line = install_line(card.framework, card.install) if missing else None
     return {**card.as_dict(), "installed": not missing, "install": line}
 

@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 import srkit
+from srkit import forecast
 from srkit.batch.plan import Failure, Task, assign, find, is_picture
 from srkit.batch.work import Request, attempt
 from srkit.cli.console import (
@@ -18,6 +19,7 @@ from srkit.cli.console import (
     Commands,
     byte_count,
     examples,
+    notes_of,
     percent,
     place,
     positive,
@@ -108,6 +110,12 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         help="for srgan: from fidelity (0, as srresnet) to sharpness (1, the default)",
     )
     group.add_argument(
+        "--denoise",
+        type=float,
+        metavar="0-1",
+        help="for realesrgan-general: from keeping noise (0) to taking it away (1; default: 0.5)",
+    )
+    group.add_argument(
         "--consistent",
         action="store_true",
         help="make the result shrink to the input again; for clean inputs",
@@ -169,13 +177,14 @@ def run(args: argparse.Namespace) -> int:
     tasks = assign(sources, tag, output, suffix)
     if output is not None and not single:
         output.mkdir(parents=True, exist_ok=True)
-    written, skipped = _upscale_all(tasks, upscaler, request, args, failures)
+    with notes_of(forecast.log):
+        written, skipped = _upscale_all(tasks, upscaler, request, args, failures)
     return summary(written, skipped, failures)
 
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
     """Options of the model that were given."""
-    given = {"device": args.device, "perception": args.perception}
+    given = {name: getattr(args, name) for name in ("device", "perception", "denoise")}
     return {name: value for name, value in given.items() if value is not None}
 
 

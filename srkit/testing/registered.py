@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import srkit
-from srkit.registry import missing_packages
+from srkit.registry import missing_for
 from srkit.testing.harness import Check, Factory
+from srkit.weights import are_here
 
 if TYPE_CHECKING:
     import pytest
@@ -29,8 +30,8 @@ def registered(pattern: str = "*") -> Iterator[tuple[str, Factory, str]]:
     Yields
     ------
     (label, factory, missing)
-        Such as ``"srgan-x4"``, a function that loads it, and the packages that have
-        to be installed first, or ``""``.
+        Such as ``"srgan-x4"``, a function that loads it, and what has to be installed or
+        downloaded first, or ``""``.
 
     Examples
     --------
@@ -39,18 +40,20 @@ def registered(pattern: str = "*") -> Iterator[tuple[str, Factory, str]]:
     """
     for name in srkit.list_models(pattern):
         card = srkit.card(name)
-        missing = ", ".join(missing_packages(card.framework))
+        missing = ", ".join(missing_for(card))
         scales = card.weights or {card.default_scale, *card.scales[1:2]}
         for scale in sorted(scales):
             full = {"precision": "float32"} if card.precisions.get(scale) else {}
             load = functools.partial(srkit.load, name, scale=scale, **full)
-            yield f"{name}-x{scale}", load, missing
+            absent = scale in card.weights and not are_here(card.weights[scale])
+            yield f"{name}-x{scale}", load, missing or ("its weights" if absent else "")
 
 
 def parametrize(checks: tuple[Check, ...], pattern: str = "*") -> pytest.MarkDecorator:
     """Parametrise a test over the registry: it is given `check` and `factory`.
 
-    A model whose framework is not installed is skipped, with that as the reason.
+    A model that needs what is not installed, or weights that were not downloaded yet, is
+    skipped, with that as the reason.
 
     Examples
     --------
@@ -67,7 +70,7 @@ def parametrize(checks: tuple[Check, ...], pattern: str = "*") -> pytest.MarkDec
             check,
             factory,
             id=f"{label}-{check.__name__}",
-            marks=[pytest.mark.skip(reason=f"{missing} is not installed")] if missing else [],
+            marks=[pytest.mark.skip(reason=f"missing: {missing}")] if missing else [],
         )
         for label, factory, missing in registered(pattern)
         for check in checks

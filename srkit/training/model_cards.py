@@ -41,7 +41,7 @@ def model_cards(curves: Path) -> str:
     parts = [HEAD]
     for name in srkit.list_models():
         card = srkit.card(name)
-        if not card.weights:
+        if not any(file.source == "packaged" for file in card.weights.values()):
             continue
         parts.append(f"## {name}\n\n{card.summary} {card.paper}.\n")
         for scale, file in sorted(card.weights.items()):

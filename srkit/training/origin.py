@@ -101,7 +101,8 @@ def _path(init: str | Path, scale: int, family: Family) -> Path:
                 "(--init)"
             )
         return Path(init)
-    weights = srkit.card(init).weights
+    card = srkit.card(init)
+    weights = {scale: f for scale, f in card.weights.items() if f.distribution is None}
     for known in (scale, *(old for old, new in family.rescale if new == scale)):
         if known in weights:
             return weights_path(weights[known])

@@ -10,6 +10,7 @@ from skimage import data
 import srkit
 import srkit.dask
 from srkit.errors import ImageError, OptionError, UnknownModelError
+from srkit.weights import are_here
 
 CAT = data.cat()[:150, :130]
 
@@ -97,6 +98,8 @@ def test_cards_state_what_the_loaded_networks_see():
     for name in srkit.list_models():
         card = srkit.card(name)
         for scale in card.scales if card.weights else card.scales[:2]:
+            if scale in card.weights and not are_here(card.weights[scale]):
+                continue
             if (stated := card.radius_at(scale)) is not None:
                 assert stated == srkit.load(name, scale=scale).radius, (name, scale)
 

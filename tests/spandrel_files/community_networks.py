@@ -1,45 +1,21 @@
-"""Spandrel, where torchvision is or is not, and small networks of it with random weights.
+"""Small networks of spandrel's with random weights.
 
-Spandrel imports torchvision for two of its networks, which srkit refuses. A torch for CPUs alone
-has no torchvision beside it from the same place, so where there is none a stand-in takes its
-place while spandrel is imported, and is gone afterwards.
+Spandrel is imported by srkit first, which can do so without torchvision.
 """
 
-import contextlib
-import sys
-import types
-from importlib.util import find_spec
+from __future__ import annotations
 
 import torch
 
+from srkit.adapters.spandrel.reading import ModelLoader
 
-@contextlib.contextmanager
-def torchvision_or_a_stand_in():
-    if find_spec("torchvision") is not None:
-        yield
-        return
-    functional = types.ModuleType("torchvision.transforms.functional")
-    for name in ("InterpolationMode", "rotate", "normalize"):
-        setattr(functional, name, None)
-    stand_ins = {
-        "torchvision": types.ModuleType("torchvision"),
-        "torchvision.transforms": types.ModuleType("torchvision.transforms"),
-        "torchvision.transforms.functional": functional,
-    }
-    sys.modules.update(stand_ins)
-    try:
-        yield
-    finally:
-        for name in stand_ins:
-            del sys.modules[name]
-
-
-with torchvision_or_a_stand_in():
-    import spandrel
-    from spandrel.architectures.Compact import Compact
-    from spandrel.architectures.DnCNN import DnCNN
-    from spandrel.architectures.ESRGAN import ESRGAN
-    from spandrel.architectures.SwinIR import SwinIR
+# isort: split
+from spandrel.architectures.Compact import Compact
+from spandrel.architectures.DAT import DAT
+from spandrel.architectures.DnCNN import DnCNN
+from spandrel.architectures.ESRGAN import ESRGAN
+from spandrel.architectures.SPAN import SPAN
+from spandrel.architectures.SwinIR import SwinIR
 
 
 def compact(scale=4, channels=3):
@@ -62,6 +38,20 @@ def swinir(scale=2):
     )  # fmt: skip
 
 
+def dat(scale=2):
+    return DAT(
+        img_size=16, embed_dim=32, split_size=[4, 8], depth=[2], num_heads=[2], expansion_factor=2,
+        upscale=scale, resi_connection="1conv", upsampler="pixelshuffledirect",
+    )  # fmt: skip
+
+
+def span(scale=2):
+    net = SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=scale)
+    # It works on levels of 255, and training is what brings them back to [0, 1].
+    net.upsampler[0].weight.data.div_(255)
+    return net
+
+
 def fdncnn():
     """Takes noise away; spandrel's call gives it the strength of the noise as one more channel."""
     return DnCNN(in_nc=4, out_nc=3, nc=8, nb=8, act_mode="R", mode="FDnCNN")
@@ -79,4 +69,4 @@ def state_of(build, **options):
 
 def descriptor(state):
     """What spandrel itself makes of a state dict."""
-    return spandrel.ModelLoader("cpu").load_from_state_dict(dict(state))
+    return ModelLoader("cpu").load_from_state_dict(dict(state))

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("spandrel", reason="needs pip install 'srkit[spandrel]'")
 
 import community_networks as networks
+import spandrel
 import torch
 from PIL import Image as PILImage
 from safetensors.torch import save_file
@@ -24,15 +25,17 @@ from srkit.cli import main
 
 # Each network, what it becomes, its scale and how far it sees, by hand: of Compact four 3x3
 # convolutions; of ESRGAN 1 + 15 + 1 before its pixels are doubled twice (1/2 + 1/4), and two more
-# (1/4 each): 18.25, up to whole pixels; SwinIR and FDnCNN are run as they are.
+# (1/4 each): 18.25, up to whole pixels; those with attention, and FDnCNN, are run as they are.
 NETWORKS = {
     "compact": (networks.compact, TorchUpscaler, 4, 4),
     "esrgan": (networks.esrgan, TorchUpscaler, 4, 19),
     "shuffled": (networks.esrgan_of_shuffled_pixels, TorchUpscaler, 2, None),
+    "span": (networks.span, SpandrelUpscaler, 2, None),
     "swinir": (networks.swinir, SpandrelUpscaler, 2, None),
+    "dat": (networks.dat, SpandrelUpscaler, 2, None),
     "fdncnn": (networks.fdncnn, SpandrelUpscaler, 1, None),
 }
-# torch says so of what SwinIR calls.
+# torch says so of what SwinIR and DAT call.
 pytestmark = pytest.mark.filterwarnings("ignore:torch.meshgrid")
 IMAGE = np.random.default_rng(0).random((24, 28, 3)).astype(np.float32)
 
@@ -163,7 +166,7 @@ def test_what_spandrels_own_reader_unwraps_is_unwrapped(wrapper, file):
     if wrapper.endswith("."):
         value = {wrapper + name: tensor for name, tensor in tensors.items()}
     path = file(value)
-    theirs = networks.spandrel.ModelLoader("cpu").load_from_file(path)
+    theirs = spandrel.ModelLoader("cpu").load_from_file(path)
     wanted = theirs(torch.from_numpy(IMAGE).permute(2, 0, 1)[None])[0].permute(1, 2, 0)
     np.testing.assert_allclose(srkit.load(path).upscale(IMAGE), wanted.numpy(), atol=1e-5)
 
@@ -266,7 +269,7 @@ def test_a_file_with_code_is_refused_before_spandrel_sees_it(file, capsys, monke
     assert capsys.readouterr().out == ""
 
 
-class Tiny(networks.spandrel.Architecture):
+class Tiny(spandrel.Architecture):
     """A network of one number, which claims to be for a purpose."""
 
     def __init__(self, kind, **facts):
@@ -290,10 +293,10 @@ class Tiny(networks.spandrel.Architecture):
     ],
 )
 def test_networks_for_faces_and_for_holes_are_refused(kind, facts, said, file, monkeypatch):
-    registry = networks.spandrel.ArchRegistry()
-    tiny = Tiny(getattr(networks.spandrel, kind), **facts)
-    registry.add(networks.spandrel.ArchSupport.from_architecture(tiny))
-    loader = functools.partial(networks.spandrel.ModelLoader, registry=registry)
+    registry = spandrel.ArchRegistry()
+    tiny = Tiny(getattr(spandrel, kind), **facts)
+    registry.add(spandrel.ArchSupport.from_architecture(tiny))
+    loader = functools.partial(spandrel.ModelLoader, registry=registry)
     monkeypatch.setattr(reading, "ModelLoader", loader)
     with pytest.raises(WeightsError, match=said):
         srkit.load(file({"tiny.weight": torch.ones(1)}))

@@ -174,10 +174,10 @@ def _community(path: Path, tensors: Tensors) -> Callable[..., Upscaler]:
     try:
         opening = importlib.import_module("srkit.adapters.spandrel.opening")
     except Exception as error:
-        # A torchvision that does not fit torch fails in ways of its own.
+        # A package that does not fit torch fails in ways of its own.
         raise MissingDependencyError(
             f"spandrel cannot be imported ({type(error).__name__}: {error}); it needs einops and "
-            "a torchvision that was made for the torch that is installed"
+            f"safetensors: {install_line('spandrel')}"
         ) from error
     opener: Callable[..., Upscaler] = opening.open_tensors
     return opener

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
 from torch import Tensor
 
 from srkit.adapters.pytorch.fitting import check_data
 from srkit.adapters.spandrel.allocations import Allocations
+from srkit.adapters.spandrel.without_torchvision import torchvision_or_stand_ins
 from srkit.errors import WeightsError
+
+with torchvision_or_stand_ins():
+    from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
 
 # Super-resolution, and taking noise, blur or JPEG's blocks away at the same size.
 PURPOSES = ("SR", "Restoration")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -43,15 +44,26 @@ class _Watched(Stream):
     def __init__(self, planned: Plan) -> None:
         super().__init__(planned)
         self.peak = 0
+        # What each machine holds, how many of them hold a piece, and the bytes of all pieces.
         self._held: dict[int, dict[int, int]] = {}
+        self._holders: Counter[int] = Counter()
+        self._kept = 0
 
     def _watch(self, number: int, values: Mapping[int, Rows]) -> None:
-        # Of the machines only the one that ran keeps something else than before.
+        # Of the machines only the one that ran holds something else than before; a sum over all
+        # of them after each step would take seconds for a network of a thousand.
+        for piece, size in self._held.get(number, {}).items():
+            self._holders[piece] -= 1
+            if not self._holders[piece]:
+                del self._holders[piece]
+                self._kept -= size
         self._held[number] = _storages(self._machines[number - 1].held)
-        alive = _storages(values.values())
-        for held in self._held.values():
-            alive |= held
-        self.peak = max(self.peak, sum(alive.values()))
+        for piece, size in self._held[number].items():
+            self._kept += 0 if piece in self._holders else size
+            self._holders[piece] += 1
+        passing = _storages(values.values())
+        new = sum(size for piece, size in passing.items() if piece not in self._holders)
+        self.peak = max(self.peak, self._kept + new)
 
 
 def _storages(tensors: Iterable[Rows]) -> dict[int, int]:

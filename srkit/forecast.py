@@ -1,0 +1,89 @@
+"""How long work is going to take: told before it, where it is long."""
+
+from __future__ import annotations
+
+import logging
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from srkit.upscaler import Upscaler
+
+log = logging.getLogger(__name__)
+
+clock = time.perf_counter
+
+# Work of no more seconds is not worth a word.
+SHORT = 20.0
+# Multiplications that the slowest machine does in that time. A network multiplies each of its
+# numbers about once for each LR pixel, so work below this is short, and nothing is measured.
+LITTLE = 4e11
+# Side of the tile that is timed.
+PROBE = 32
+
+# Upscalers of which the log has told: once is enough for a folder of photos.
+_TOLD: weakref.WeakSet[Upscaler] = weakref.WeakSet()
+
+
+def foretell(upscaler: Upscaler, pixels: int, shape: tuple[int, int], *, seamless: bool) -> None:
+    """Say in the log, at level INFO, how long an upscaler is going to work, if it is long.
+
+    It is told once for each upscaler, after a small tile was timed.
+
+    Parameters
+    ----------
+    upscaler
+        An `Upscaler`.
+    pixels
+        LR pixels that it will be given.
+    shape
+        Rows and columns of the picture, for the message.
+    seamless
+        Whether it sees each pixel once. Tiles have halos, and take longer than their pixels.
+    """
+    work = pixels * (upscaler.parameters or 0)
+    if work < LITTLE or upscaler in _TOLD:
+        return
+    _TOLD.add(upscaler)
+    seconds = pixels * _seconds_per_pixel(upscaler)
+    if seconds > SHORT:
+        card, scale = upscaler.card, upscaler.scale
+        log.info(
+            "%s x%d: %s %s for %dx%d on this machine",
+            card.name,
+            scale,
+            "about" if seamless else "at least",
+            in_words(seconds),
+            shape[1],
+            shape[0],
+        )
+
+
+def _seconds_per_pixel(upscaler: Upscaler) -> float:
+    multiple = upscaler.card.multiple
+    side = -(-PROBE // multiple) * multiple
+    frames = (upscaler.window,) if upscaler.window > 1 else ()
+    channels = 1 if upscaler.card.colour == "luma" else 3
+    tile = np.full((1, *frames, side, side, channels), 0.5, np.float32)
+    upscaler.run(tile)  # the first of a shape takes longer
+    begun = clock()
+    upscaler.run(tile)
+    return (clock() - begun) / side**2
+
+
+def in_words(seconds: float) -> str:
+    """A length of time, as exactly as a forecast is.
+
+    Examples
+    --------
+    >>> in_words(43.2), in_words(70), in_words(250), in_words(10_000)
+    ('40 seconds', '1 minute', '4 minutes', '3 hours')
+    """
+    if seconds < 55:
+        return f"{max(1, round(seconds / 10)) * 10} seconds"
+    minutes = round(seconds / 60)
+    count, unit = (minutes, "minute") if minutes < 90 else (round(seconds / 3600), "hour")
+    return f"{count} {unit}{'' if count == 1 else 's'}"
