@@ -67,7 +67,14 @@ def frameworks(session: nox.Session) -> None:
     tested = ("tests/graphs", "tests/lasagne_theano", "tests/onnx_files", "tests/ncnn_files")
     doctested = ("srkit/adapters/onnx", "srkit/adapters/openvino")
     wheels = {"SRKIT_NCNN_WHEELS": ncnn_wheels(session)}
-    session.run("pytest", *tested, *doctested, *session.posargs, env=wheels)
+    session.run(
+        "pytest",
+        *tested,
+        "tests/pytorch/test_realesrgan.py",
+        *doctested,
+        *session.posargs,
+        env=wheels,
+    )
     # Without what it asks for: torchvision would bring another torch. srkit does without it.
     session.install("--no-deps", "spandrel", "einops", env=CONSTRAINTS)
     session.run("pytest", "tests/spandrel_files", "srkit/adapters/spandrel", *session.posargs)

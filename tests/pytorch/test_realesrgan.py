@@ -50,7 +50,9 @@ def test_the_network_is_the_one_of_the_card(loaded):
 
 
 def test_it_makes_what_the_program_makes_whose_files_these_are(loaded):
-    ncnn = pytest.importorskip("ncnn")
+    ncnn = pytest.importorskip(
+        "ncnn", reason="needs the package ncnn, which the frameworks session has"
+    )
     path = weights_path(loaded.card.weights[loaded.scale])
     net = ncnn.Net()
     for name in ("use_fp16_storage", "use_fp16_arithmetic", "use_fp16_packed", "use_bf16_storage"):
