@@ -382,3 +382,14 @@ def test_a_store_and_a_run_that_were_killed_end_as_if_they_had_not_been(
     ]
     assert stored[0] == stored[1]
     assert len(stored[0]) == 6 + 6 + 1
+
+
+def test_time_and_disk_are_told_before_a_teacher_answers(
+    tmp_path: Path, patches: Patches, caplog: pytest.LogCaptureFixture, monkeypatch: Any
+) -> None:
+    ticks = iter([0.0, 7.5])
+    monkeypatch.setattr(stores.time, "monotonic", lambda: next(ticks))
+    with caplog.at_level("INFO", "srkit.training.data.store"):
+        filled(tmp_path, patches, 30)
+    # 32 answers of 192x192, LR of 60x60, three bytes a pixel; four minutes.
+    assert "bicubic answers 32 questions of 60x60 pixels: about 4 minutes, 0.00 GB" in caplog.text

@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from srkit.errors import OptionError
+from srkit.forecast import in_words
 from srkit.imaging.atomic import replacing
 from srkit.training.data.teachers import EVEN, Pixels, Teacher, answer
 from srkit.training.degradations import Degradation, degrade
@@ -198,14 +199,14 @@ class Store:
         answer(model, lr, hr)
         begun = time.monotonic()
         answer(model, lr, hr)
-        hours = (time.monotonic() - begun) * blocks * BLOCK / 3600
+        seconds = (time.monotonic() - begun) * blocks * BLOCK
         log.info(
-            "%s answers %d questions of %dx%d pixels: about %.1f hours, %.2f GB",
+            "%s answers %d questions of %dx%d pixels: about %s, %.2f GB",
             teacher.model,
             blocks * BLOCK,
             self.questions.side,
             self.questions.side,
-            hours,
+            in_words(seconds),
             blocks * self._bytes / 1e9,
         )
 
