@@ -14,7 +14,7 @@ from srkit.upscaler import Progress, Upscaler
 
 if TYPE_CHECKING:
     from srkit.adapters.onnx.exporting import Exported
-    from srkit.training import Recipe
+    from srkit.training import Recipe, Teacher
     from srkit.video.conversion import VideoReport
 
 
@@ -26,7 +26,7 @@ def train(
     scale: int,
     init: str | Path | None = None,
     resume: bool = True,
-    teacher: str | Path | Sequence[str | Path] | Mapping[str, float] = (),
+    teacher: str | Path | Teacher | Sequence[str | Path | Teacher] | Mapping[str, float] = (),
     config: str | Path | None = None,
     cache: str | Path | None = None,
     device: str = "auto",
@@ -60,8 +60,9 @@ def train(
     resume
         False starts again.
     teacher
-        A model or weights file, or several, to learn from; a mapping gives each its weight. It
-        answers once, before the steps begin, and losses then compare with its answers.
+        A model or weights file, or several, to learn from; a mapping gives each its weight, and
+        `srkit.training.Teacher` what else there is to say. It answers once, before the steps
+        begin, and losses then compare with its answers.
     config
         A TOML file with changes to the recipe.
     cache

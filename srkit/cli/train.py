@@ -111,14 +111,13 @@ def _teachers(texts: Sequence[str]) -> dict[str, float]:
     """Teachers by their models, each with its weight: ``MODEL`` or ``MODEL=WEIGHT``."""
     found: dict[str, float] = {}
     for text in texts:
-        model, equals, weight = text.rpartition("=")
-        if not equals or "/" in weight or "\\" in weight:
-            # A sign of equality within a path.
-            model, weight = text, "1"
-        if model in found:
-            raise OptionError(f"--teacher {model} is given twice")
+        model, _, number = text.rpartition("=")
         try:
-            found[model] = float(weight)
-        except ValueError as error:
-            raise OptionError(f"--teacher takes MODEL or MODEL=WEIGHT, not {text!r}") from error
+            weight = float(number)
+        except ValueError:
+            # No weight, or a sign of equality within a path.
+            model, weight = text, 1.0
+        if model in found or not model:
+            raise OptionError(f"--teacher takes MODEL or MODEL=WEIGHT, each once, not {text!r}")
+        found[model] = weight
     return found

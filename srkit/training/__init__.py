@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from srkit.errors import OptionError
-from srkit.training.data.teachers import teachers
+from srkit.training.data.teachers import Named, Teacher, teachers
 from srkit.training.loop import Run
 from srkit.training.recipe import Recipe, read_recipe
 from srkit.training.recipes import RECIPES, recipe_named
 
-__all__ = ["RECIPES", "Recipe", "read_recipe", "recipe_named", "train"]
+__all__ = ["RECIPES", "Recipe", "Teacher", "read_recipe", "recipe_named", "train"]
 
 
 def train(
@@ -27,7 +26,7 @@ def train(
     scale: int,
     init: str | Path | None = None,
     resume: bool = True,
-    teacher: str | Path | Sequence[str | Path] | Mapping[str, float] = (),
+    teacher: Named = (),
     config: str | Path | None = None,
     cache: str | Path | None = None,
     device: str = "auto",
@@ -40,6 +39,8 @@ def train(
     if config:
         made = read_recipe(Path(config), made)
     if teacher:
+        if "teachers" in changes:
+            raise OptionError("teacher= and teachers= say the same; give one of them")
         changes["teachers"] = [asdict(one) for one in teachers(teacher)]
     if changes:
         made = made.changed(changes)

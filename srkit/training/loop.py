@@ -19,19 +19,18 @@ import srkit
 from srkit.errors import CorruptFileError, OptionError
 from srkit.imaging.atomic import replacing
 from srkit.training.backbones import digest, is_file
-from srkit.training.checks import COUNT, Check, held_out_pairs
-from srkit.training.crops import Batch, Crops, Pair, batches
-from srkit.training.data.lessons import Lessons
-from srkit.training.data.store import Questions, Store, answers_to
+from srkit.training.checks import Check
+from srkit.training.crops import Batch, batches
+from srkit.training.data.material import check_shared, crops_of, pairs_of, store_of
+from srkit.training.data.store import answers_to
 from srkit.training.degradations import check_shrinking
 from srkit.training.expansion import expand
 from srkit.training.families import FAMILIES, Family
 from srkit.training.losses import Adversary, FeatureLoss, Features
 from srkit.training.methods import Duel, Minimise
-from srkit.training.motion import Windows, window_pairs
 from srkit.training.optimising import Average
 from srkit.training.origin import network, write_weights
-from srkit.training.photos import Patches, Pixels, find_photos, fingerprint, pack, split, spread
+from srkit.training.photos import Pixels, find_photos, fingerprint, pack, split
 from srkit.training.recipe import Recipe
 from srkit.training.report import Report
 from srkit.training.stages import pace_at, stretches
@@ -95,9 +94,11 @@ class Run:
         )
         multiple = self.family.multiple(self.net)
         _check(recipe, self.family, scale, multiple)
-        self._digests = _prepared(recipe, fabric.device) | {
-            f"teacher {teacher.model}": teacher.digest(scale) for teacher in recipe.teachers
-        }
+        self._backbones = _prepared(recipe, fabric.device)
+        for teacher in recipe.teachers:
+            # One that cannot answer is missed before photos are decoded.
+            teacher.load(scale, str(fabric.device))
+        self._teachers = {teacher.model: teacher.digest(scale) for teacher in recipe.teachers}
         # Before anything is written, so that a run with other settings is left as it was.
         self._state = self._saved() if resume else None
         self.probe = self.family.planes(copy.deepcopy(self.net)).to(fabric.device).eval()
@@ -119,14 +120,15 @@ class Run:
         with fabric.rank_zero_first():
             patches = pack(kept, cache / "train", scale, workers=recipe.workers)
             checked = pack(self.held, cache / "held", scale, workers=recipe.workers)
-        store = _store(patches, cache / "answers", scale, recipe)
+        store = store_of(patches, cache / "answers", scale, recipe)
         if store:
+            check_shared(fabric, store.folder)
             store.fill(device=str(fabric.device), rank=fabric.global_rank, world=fabric.world_size)
         self.crops = {
-            size: _data(patches, store, scale, size, recipe, self.family.window)
+            size: crops_of(patches, store, scale, size, recipe, self.family.window)
             for size in {stretch.stage.crop for stretch in stretches(recipe)}
         }
-        pairs = _pairs(checked, scale, recipe, self.family.window)
+        pairs = pairs_of(checked, scale, recipe, self.family.window)
         answers: list[Pixels] = []
         if store and fabric.is_global_zero:
             answers = answers_to(
@@ -229,7 +231,7 @@ class Run:
         """The recipe, with teachers by their names, not by where their files lie."""
         told = dataclasses.asdict(self.recipe)
         for teacher in told["teachers"]:
-            digest = self._digests[f"teacher {teacher['model']}"]
+            digest = self._teachers[teacher["model"]]
             teacher |= {"model": Path(teacher["model"]).name, "digest": digest}
         return told
 
@@ -239,7 +241,10 @@ class Run:
         # Through JSON, as tuples come back from a file as lists.
         also = {"scale": self.scale, "started_from": self.origin, "photos": self._photos}
         also["processes"] = self.fabric.world_size
-        also |= self._digests
+        # By their weights, wherever their files lie.
+        for teacher in fixed["teachers"]:
+            teacher["model"] = self._teachers[teacher["model"]]
+        also |= self._backbones
         settings: dict[str, Any] = json.loads(json.dumps(fixed | also))
         return settings
 
@@ -301,31 +306,6 @@ class Run:
         self.fabric.strategy.precision.load_state_dict(state["precision"])
         torch.set_rng_state(state["random"])
         return done
-
-
-def _store(patches: Patches, cache: Path, scale: int, recipe: Recipe) -> Store | None:
-    """The answers that a recipe asks for."""
-    if not recipe.teachers:
-        return None
-    questions = Questions(patches, scale, recipe.degradations, recipe.seed, recipe.margin)
-    count = len(patches.detail) * recipe.versions
-    return Store(cache, questions, recipe.teachers, min(count, recipe.answers or count))
-
-
-def _data(
-    patches: Patches, store: Store | None, scale: int, size: int, recipe: Recipe, window: int
-) -> Crops | Windows | Lessons:
-    if store:
-        return Lessons(store, size, recipe.rim, recipe.seed, recipe.flat)
-    if window > 1:
-        return Windows(patches, scale, size, window, recipe.seed, recipe.flat)
-    return Crops(patches, scale, size, recipe.seed, recipe.flat, recipe.degradations)
-
-
-def _pairs(patches: Patches, scale: int, recipe: Recipe, window: int) -> list[Pair]:
-    if window > 1:
-        return window_pairs(patches, scale, window, list(spread(patches, COUNT)))
-    return held_out_pairs(patches, scale, recipe.degradations)
 
 
 def _check(recipe: Recipe, family: Family, scale: int, multiple: int) -> None:

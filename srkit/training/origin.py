@@ -81,7 +81,12 @@ def network(
 def _new(family: Family, scale: int, encoder: str, size: Mapping[str, int] | None) -> nn.Module:
     if family.encoded:
         return family.encoded(scale, encoder)
-    return family.sized(scale, size) if size and family.sized else family.build(scale)
+    if not (size and family.sized):
+        return family.build(scale)
+    try:
+        return family.sized(scale, size)
+    except ValueError as error:
+        raise OptionError(str(error)) from error
 
 
 def _encoder(encoder: str) -> str:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from srkit.errors import OptionError, SrkitError
+from srkit.imaging.atomic import replacing
 from srkit.imaging.files import READ_SUFFIXES, read_image
 from srkit.imaging.pil import as_uint8
 from srkit.imaging.planes import read_planes
@@ -33,7 +34,7 @@ Pixels = NDArray[np.uint8]
 PATCH, LEAST = 240, 48
 # Most bytes of HR patches; of larger collections those with most detail are kept.
 LIMIT = 4 << 30
-INDEX = "index.json"
+INDEX, DIGEST = "index.json", "sha256.txt"
 
 
 def find_photos(folder: Path, avoid: Path | None = None) -> list[Path]:
@@ -99,6 +100,21 @@ class Patches:
     lr: Pixels
     detail: NDArray[np.float64]
     folder: Path | None = None
+
+    @property
+    def digest(self) -> str:
+        """What tells them from others, by their pixels: photos may have been moved, or copied."""
+        known = self.folder and self.folder / DIGEST
+        if known and known.is_file():
+            return known.read_text()
+        pixels = hashlib.sha256()
+        for patch in self.hr:
+            pixels.update(patch)
+        if known:
+            # Some seconds for each gigabyte, which no later run has to wait for.
+            with replacing(known) as file:
+                file.write(pixels.hexdigest().encode())
+        return pixels.hexdigest()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process opens the files again: pickled, they would be copied whole."""

@@ -189,8 +189,13 @@ class Recipe:
         losing.check(self.losses, self.adversary)
         degrading.check(self.degradations)
         teaching.check(self.teachers)
-        if not self.teachers and any(losing.target_of(x, False) == "teacher" for x in self.losses):
+        taught = any(losing.target_of(x, bool(self.teachers)) == "teacher" for x in self.losses)
+        if taught and not self.teachers:
             raise OptionError("a loss compares with a teacher, and the recipe has none: teachers=")
+        if self.teachers and not taught:
+            raise OptionError('teachers are for losses of target "teacher" or "auto"; none is')
+        if not self.teachers and (self.answers or self.versions > 1):
+            raise OptionError("answers and versions are of teachers, and the recipe has none")
 
     @property
     def perceptual(self) -> bool:

@@ -13,7 +13,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from tqdm import tqdm
 from srkit.errors import OptionError
 from srkit.forecast import in_words
 from srkit.imaging.atomic import replacing
-from srkit.training.data.teachers import EVEN, Pixels, Teacher, answer
+from srkit.training.data.teachers import EVEN, Pixels, Teacher, answer, answers
 from srkit.training.degradations import Degradation, degrade
 from srkit.training.photos import PATCH, Patches
 from srkit.upscaler import Upscaler
@@ -32,8 +32,9 @@ log = logging.getLogger(__name__)
 
 # Pictures of a file.
 BLOCK = 16
-# Seconds between two looks for what other processes write.
-PATIENCE = 1.0
+# Seconds between two looks for what other processes write, and without anything new until it
+# is given up.
+PATIENCE, GIVE_UP = 2.0, 1800.0
 # Of what is drawn here, apart from crops and held-out pairs.
 _DRAWS = 2
 
@@ -104,12 +105,8 @@ class Questions:
     @functools.cached_property
     def digest(self) -> str:
         """What tells them from others: hexadecimal."""
-        # By what they hold: photos may have been moved, or copied.
-        photos = hashlib.sha256()
-        for patch in self.patches.hr:
-            photos.update(patch)
         asked = self.scale, tuple(self.degradations), self.seed, self.margin
-        key = (photos.hexdigest(), *asked, BLOCK, EVEN)
+        key = (self.patches.digest, *asked, BLOCK, EVEN)
         return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
 
@@ -145,26 +142,33 @@ class Store:
     def fill(self, *, device: str = "auto", rank: int = 0, world: int = 1) -> None:
         """Ask what was not asked yet, of several processes each its share; then wait for all.
 
+        How long it takes, and how much of the disk, is told before.
+
         Raises
         ------
         OptionError
-            If a teacher has no fitting scale, or the disk is too small.
+            If a teacher has no fitting scale, the disk is too small, or other processes give no
+            answer for half an hour.
         """
+        missing = {name: self._missing(name) for name in self._names}
+        self._check_disk(missing)
+        work = []
         for teacher, name in zip(self.teachers, self._names, strict=True):
-            mine = [block for block in self._missing(name) if block % world == rank]
-            if mine:
-                self._check_disk(teacher, len(self._missing(name)))
-                self._ask(teacher.load(self.questions.scale, device), teacher, name, mine)
-        while any(self._missing(name) for name in self._names):
-            time.sleep(PATIENCE)
+            if mine := [block for block in missing[name] if block % world == rank]:
+                model = teacher.load(self.questions.scale, device)
+                self._tell(model, teacher, len(mine))
+                work.append((model, teacher, name, mine))
+        for model, teacher, name, mine in work:
+            self._ask(model, teacher, name, mine)
+        self._wait(missing)
 
     def pair(self, number: int) -> tuple[Pixels, Pixels]:
         """LR, and the mean of the teachers' answers to it, without the margin."""
         block, place = divmod(number, BLOCK)
-        lr = np.array(_opened(self._file("lr", block))[place])
-        answers = [_opened(self._file(name, block))[place] for name in self._names]
+        lr = _picture(self._file("lr", block), place)
+        answers = [_picture(self._file(name, block), place) for name in self._names]
         if len(answers) == 1:
-            return lr, np.array(answers[0])
+            return lr, answers[0]
         mean = sum(share * a for share, a in zip(self._shares, answers, strict=True))
         return lr, np.rint(mean).astype(np.uint8)
 
@@ -175,17 +179,31 @@ class Store:
         blocks = range(-(-self.count // BLOCK))
         return [block for block in blocks if not self._file(name, block).is_file()]
 
+    def _wait(self, missing: Mapping[str, Sequence[int]]) -> None:
+        """Wait for what other processes write."""
+        rest = [self._file(name, block) for name, blocks in missing.items() for block in blocks]
+        since = time.monotonic()
+        while left := [path for path in rest if not path.is_file()]:
+            if len(left) < len(rest):
+                since = time.monotonic()
+                log.info("waiting for %d files of answers by other processes", len(left))
+            elif time.monotonic() - since > GIVE_UP:
+                raise OptionError(
+                    f"{len(left)} files of answers, the first of them {left[0]}, did not come: "
+                    "another process ended, or does not see this folder"
+                )
+            rest = left
+            time.sleep(PATIENCE)
+
     def _ask(self, model: Upscaler, teacher: Teacher, name: str, blocks: Sequence[int]) -> None:
-        self._tell(model, teacher, len(blocks))
+        kept = self.questions.kept
         for block in tqdm(blocks, desc=teacher.model, unit="block", disable=None):
+            if self._file(name, block).is_file():
+                continue  # another run asked the same meanwhile
             numbers = range(block * BLOCK, (block + 1) * BLOCK)
-            lr = self._lr(block, numbers)
-            kept = self.questions.kept
-            made = [
-                answer(model, small, self.questions.hr(number))[kept, kept]
-                for small, number in zip(lr, numbers, strict=True)
-            ]
-            _write(self._file(name, block), made)
+            hr = [self.questions.hr(number) for number in numbers]
+            made = answers(model, self._lr(block, numbers), hr)
+            _write(self._file(name, block), [picture[kept, kept] for picture in made])
 
     def _lr(self, block: int, numbers: Iterable[int]) -> Sequence[Pixels]:
         path = self._file("lr", block)
@@ -196,40 +214,38 @@ class Store:
     def _tell(self, model: Upscaler, teacher: Teacher, blocks: int) -> None:
         """Say how long it will take, by the second of two answers."""
         lr, hr = self.questions.lr(0), self.questions.hr(0)
-        answer(model, lr, hr)
+        answers(model, [lr], [hr])
         begun = time.monotonic()
-        answer(model, lr, hr)
+        answers(model, [lr], [hr])
         seconds = (time.monotonic() - begun) * blocks * BLOCK
         log.info(
-            "%s answers %d questions of %dx%d pixels: about %s, %.2f GB",
+            "%s answers %d questions of %dx%d pixels: about %s",
             teacher.model,
             blocks * BLOCK,
             self.questions.side,
             self.questions.side,
             in_words(seconds),
-            blocks * self._bytes / 1e9,
         )
 
-    @property
-    def _bytes(self) -> int:
-        """Of a block of answers, and of its LR."""
-        kept = self.questions.side - 2 * self.questions.margin
-        return 3 * BLOCK * ((self.questions.scale * kept) ** 2 + self.questions.side**2)
-
-    def _check_disk(self, teacher: Teacher, blocks: int) -> None:
+    def _check_disk(self, missing: Mapping[str, Sequence[int]]) -> None:
+        """Say how much of the disk all files that are missing take, and refuse too much."""
+        kept = self.questions.scale * (self.questions.side - 2 * self.questions.margin)
+        files = sum(map(len, missing.values()))
+        needed = 3 * BLOCK * (files * kept**2 + len(self._missing("lr")) * self.questions.side**2)
         self.folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free
-        if blocks * self._bytes > free:
+        if needed > free:
             raise OptionError(
-                f"answers of {teacher.model} take {blocks * self._bytes / 1e9:.1f} GB, and "
-                f"{self.folder} has {free / 1e9:.1f} GB left; ask less by answers= or versions="
+                f"answers of teachers take {needed / 1e9:.1f} GB, and {self.folder} has "
+                f"{free / 1e9:.1f} GB left; ask less by answers= or versions="
             )
+        if files:
+            log.info("answers of teachers take %.2f GB below %s", needed / 1e9, self.folder)
 
 
-@functools.lru_cache(maxsize=4096)
-def _opened(path: Path) -> Pixels:
-    opened: Pixels = np.load(path, mmap_mode="r")
-    return opened
+def _picture(path: Path, place: int) -> Pixels:
+    # Not kept: each map that is open keeps a file open, of which a process may have a thousand.
+    return np.array(np.load(path, mmap_mode="r")[place])
 
 
 def _write(path: Path, pictures: Sequence[Pixels]) -> None:
@@ -253,7 +269,8 @@ def answers_to(
     list of NDArray
         For each pair the weighted mean of their answers, of HR's size, uint8.
     """
-    asked = hashlib.sha256(b"".join(lr.tobytes() + hr.tobytes() for lr, hr in pairs)).hexdigest()
+    pixels = b"".join(lr.tobytes() + hr.tobytes() for lr, hr in pairs)
+    asked = hashlib.sha256(pixels + repr(EVEN).encode()).hexdigest()
     total = sum(teacher.weight for teacher in teachers)
     mean = [np.zeros(hr.shape, np.float32) for _, hr in pairs]
     for teacher in teachers:
@@ -263,7 +280,7 @@ def answers_to(
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as file:
                 np.savez(file, *(answer(model, lr, hr) for lr, hr in pairs))
-        with np.load(path) as answers:
+        with np.load(path) as stored:
             for number, sum_ in enumerate(mean):
-                sum_ += np.float32(teacher.weight / total) * answers[f"arr_{number}"]
+                sum_ += np.float32(teacher.weight / total) * stored[f"arr_{number}"]
     return [np.rint(sum_).astype(np.uint8) for sum_ in mean]

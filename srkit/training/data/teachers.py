@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,8 +18,6 @@ from srkit.errors import OptionError
 from srkit.imaging.resize import imresize
 from srkit.upscaler import Upscaler
 from srkit.weights import sha256
-
-log = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
 
@@ -41,7 +39,7 @@ class Teacher:
         Of its answers, where there are several teachers: the target is their weighted mean.
     precision
         In which it answers: see `srkit.load`. ``"bfloat16"`` halves the time on processors
-        that have it, at a level or less of difference.
+        that have it, and changes one value of a hundred by some levels.
 
     Examples
     --------
@@ -65,7 +63,12 @@ class Teacher:
         """
         options: dict[str, Any] = {"device": device, "precision": self.precision}
         if self.model not in srkit.list_models():
-            loaded = srkit.load(Path(self.model).expanduser(), **options)
+            path = Path(self.model).expanduser()
+            try:
+                loaded = srkit.load(path, **options)
+            except OptionError:
+                # Some files do not tell their scale.
+                loaded = srkit.load(path, scale=scale, **options)
             self._fitting(scale, (loaded.scale,))
             return loaded
         card = srkit.card(self.model)
@@ -90,6 +93,7 @@ class Teacher:
         if self.model in srkit.list_models():
             card = srkit.card(self.model)
             known: list[str] = [self.model, *(w.sha256 for _, w in sorted(card.weights.items()))]
+            known += [] if card.weights else [card.adapter, _version(card.adapter)]
         else:
             path = Path(self.model).expanduser()
             beside = path.with_suffix(_COMPANIONS.get(path.suffix, path.suffix))
@@ -97,6 +101,19 @@ class Teacher:
                 raise OptionError(f"no teacher is named {self.model}, nor is there such a file")
             known = [sha256(file) for file in sorted({path, beside}) if file.is_file()]
         return hashlib.sha256(repr((known, scale, self.precision)).encode()).hexdigest()[:16]
+
+
+def _version(adapter: str) -> str:
+    """Of the distribution that an adapter is in, as far as that is known."""
+    package = adapter.partition(":")[0].partition(".")[0]
+    names = metadata.packages_distributions().get(package, [])
+    return " ".join(metadata.version(name) for name in sorted(set(names)))
+
+
+def answers(model: Upscaler, lr: Sequence[Pixels], hr: Sequence[Pixels]) -> list[Pixels]:
+    """What a teacher makes of pictures of one size, all at once; see `answer`."""
+    made = cast(Pixels, model.upscale(np.stack(lr)))
+    return [_fitted(*pair) for pair in zip(made, hr, lr, strict=True)]
 
 
 def answer(model: Upscaler, lr: Pixels, hr: Pixels) -> Pixels:
@@ -115,7 +132,10 @@ def answer(model: Upscaler, lr: Pixels, hr: Pixels) -> Pixels:
     NDArray
         ``(s*h, s*w, 3)``, uint8.
     """
-    made = cast(Pixels, model.upscale(lr))
+    return _fitted(cast(Pixels, model.upscale(lr)), hr, lr)
+
+
+def _fitted(made: Pixels, hr: Pixels, lr: Pixels) -> Pixels:
     if made.shape != hr.shape:
         made = imresize(made, size=(hr.shape[0], hr.shape[1]))
     return with_colours_of(hr, made, hr.shape[0] // lr.shape[0])
@@ -148,14 +168,17 @@ def check(teachers: Sequence[Teacher]) -> None:
     ------
     OptionError
     """
-    if teachers and not all(0 < teacher.weight < float("inf") for teacher in teachers):
+    if not all(0 < teacher.weight < float("inf") for teacher in teachers):
         raise OptionError("weights of teachers are above 0")
     names = [teacher.model for teacher in teachers]
     if len(set(names)) < len(names):
         raise OptionError(f"a teacher is named once, not {names}")
 
 
-def teachers(named: str | Path | Sequence[str | Path] | Mapping[str, float]) -> list[Teacher]:
+Named = str | Path | Teacher | Sequence[str | Path | Teacher] | Mapping[str, float]
+
+
+def teachers(named: Named) -> list[Teacher]:
     """Teachers as a call names them: one, several, or each with its weight.
 
     Examples
@@ -165,4 +188,5 @@ def teachers(named: str | Path | Sequence[str | Path] | Mapping[str, float]) -> 
     """
     if isinstance(named, Mapping):
         return [Teacher(str(model), weight) for model, weight in named.items()]
-    return [Teacher(str(model)) for model in ([named] if isinstance(named, str | Path) else named)]
+    several = [named] if isinstance(named, str | Path | Teacher) else named
+    return [one if isinstance(one, Teacher) else Teacher(str(one)) for one in several]

@@ -11,15 +11,13 @@ from torch import Tensor
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.fitting import fitted
-from srkit.adapters.pytorch.nets.compact import Compact, Size
+from srkit.adapters.pytorch.nets.compact import MOST_UNSHUFFLE, Compact, Size
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import WeightsError
 
 NAME = "Compact"
 _FIRST = "body.0.weight"
-# Largest square of LR pixels that becomes channels.
-_MOST_UNSHUFFLE = 4
 
 
 class CompactUpscaler(TorchUpscaler):
@@ -102,9 +100,9 @@ def _form(tensors: Mapping[str, Tensor]) -> tuple[int, Size]:
         raise WeightsError(f"these are no weights of {NAME}: it ends in a convolution")
     features, inside = tensors[_FIRST].shape[0], _root(tensors[_FIRST].shape[1])
     outside = _root(last.shape[0])
-    if not (1 <= inside <= _MOST_UNSHUFFLE and outside and outside % inside == 0):
+    if not (1 <= inside <= MOST_UNSHUFFLE and outside and outside % inside == 0):
         raise WeightsError(
-            f"{NAME} takes RGB, in squares of up to {_MOST_UNSHUFFLE} pixels a side, and gives "
+            f"{NAME} takes RGB, in squares of up to {MOST_UNSHUFFLE} pixels a side, and gives "
             f"such; these weights take {tensors[_FIRST].shape[1]} channels and give "
             f"{last.shape[0]}"
         )

@@ -12,6 +12,9 @@ from typing import cast
 
 from torch import Tensor, nn
 
+# Largest square of LR pixels that becomes channels.
+MOST_UNSHUFFLE = 4
+
 
 @dataclass(frozen=True)
 class Size:
@@ -32,6 +35,13 @@ class Size:
     features: int = 64
     layers: int = 16
     unshuffle: int = 1
+
+    def __post_init__(self) -> None:
+        if not (self.features >= 1 and self.layers >= 0 and 1 <= self.unshuffle <= MOST_UNSHUFFLE):
+            raise ValueError(
+                "a compact network has 1 feature at least, layers from 0 on, and unshuffle from 1 "
+                f"to {MOST_UNSHUFFLE}: {self}"
+            )
 
 
 class Compact(nn.Module):
