@@ -26,9 +26,11 @@ from srkit.meter import Meter
 from srkit.upscaler import Progress
 from srkit.video.conversion import VideoReport, check_paths, settings_of, spare_frames, upscaled
 from srkit.video.encoding import Encoding, choose, container_of, encode
-from srkit.video.joining import check_streams, join
+from srkit.video.guard import typed_errors
+from srkit.video.joining import join
 from srkit.video.packets import Coded, Written, read_packets, with_decoding_times, write_packets
 from srkit.video.reading import Frame, Source
+from srkit.video.rehearsal import Kept, check_streams
 from srkit.video.work import MANIFEST, VERSION
 
 # A segment begins with a key frame of the source, and has at least so many frames.
@@ -156,11 +158,11 @@ def upscale_video(
     check_paths(source_path, target, overwrite=overwrite)
     container = container_of(target.suffix)
     recipe, upscaler = recipe_for(model, scale, options)
-    with Source(source_path) as source:
+    with typed_errors(source_path), Source(source_path) as source:
         encoding = choose(
             source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
         )
-        streams = check_streams(source, encoding, container)
+        kept = check_streams(source, encoding, container)
         segments = list(cut(source.times(), functools.partial(spare_frames, upscaler)))
         told = settings_of(upscaler, encoding, options, source_path, recipe.weights)
         told["segment_frames"] = [segment.frames for segment in segments]
@@ -177,10 +179,10 @@ def upscale_video(
                     _run(workers, work, missing, retries, asked, advance)
         unfinished = folder / f"joined{target.suffix}"
         packets = with_decoding_times(_packets(work, segments), work.delay(segments))
-        join(str(unfinished), container, source, encoding, streams, packets)
+        join(str(unfinished), container, source, encoding, kept.streams, packets)
         _check_count(unfinished, segments)
         unfinished.replace(target)
-        report = _report(target, source, work, segments, missing, time.monotonic() - begun)
+        report = _report(target, source, work, kept, segments, missing, time.monotonic() - begun)
     shutil.rmtree(folder, ignore_errors=True)
     return report
 
@@ -253,7 +255,11 @@ def _run(
 def _make(work: _Work, segment: Segment) -> None:
     """Make a segment, on a worker: its packets, and then a file that says that they are there."""
     broken: list[int] = []
-    with model_of(work.recipe) as upscaler, Source(work.source) as source:
+    with (
+        model_of(work.recipe) as upscaler,
+        typed_errors(work.source),
+        Source(work.source) as source,
+    ):
         memory = budget(upscaler) if work.memory is None else work.memory
         frames = _frames(source, segment, upscaler.window // 2 + 1)
         made = upscaled(source, frames, upscaler, work.encoding, segment.spare, memory)
@@ -317,6 +323,7 @@ def _report(
     path: Path,
     source: Source,
     work: _Work,
+    kept: Kept,
     segments: list[Segment],
     missing: list[Segment],
     seconds: float,
@@ -328,6 +335,7 @@ def _report(
         frames=frames,
         resumed=frames - sum(segment.frames for segment in missing),
         broken=tuple(source.seconds(pts) for _, broken in written for pts in broken),
+        left_out=tuple(kept.left_out),
         width=work.encoding.width,
         height=work.encoding.height,
         duration=source.seconds(written[-1][0].end - written[0][0].first),

@@ -59,6 +59,11 @@ class VideoFacts:
     aspect: Fraction | None
     display_matrix: tuple[int, ...] | None
 
+    @property
+    def gap(self) -> int:
+        """Time from a frame to the next, in `time_base`, where nothing else tells."""
+        return max(1, round(1 / (self.rate * self.time_base)))
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -167,7 +172,7 @@ class Source:
             stream = main_stream(container, self.path)
             if start is not None:
                 container.seek(start, stream=stream)
-            gap = max(1, round(1 / (self.facts.rate * self.facts.time_base)))
+            gap = self.facts.gap
             yield from _timed(self._repaired(container, stream, gap), gap)
 
     def _repaired(
@@ -243,7 +248,9 @@ def open_input(path: Path) -> InputContainer:
     """
     try:
         return av.open(str(path), "r", metadata_errors="replace")
-    except av.error.InvalidDataError as error:
+    except OSError:
+        raise
+    except av.error.FFmpegError as error:
         raise CorruptFileError(
             f"{path} is not a video, or it is truncated or damaged: {error.strerror}"
         ) from error
