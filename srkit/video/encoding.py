@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import cast
 
@@ -20,6 +20,7 @@ from srkit.errors import OptionError, VideoError
 from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour
 from srkit.video.packets import Coded
 from srkit.video.reading import VideoFacts
+from srkit.video.siting import is_subsampled, siting_for
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,8 @@ class Encoding:
         if self.aspect is not None:
             encoder.sample_aspect_ratio = self.aspect
         encoder.options = {} if self.crf is None else {"crf": f"{self.crf:g}"}
+        if is_subsampled(self.pix_fmt):
+            encoder.options["chroma_sample_location"] = self.colour.siting
         if self.codec == "libvpx-vp9" and self.crf is not None:
             # Without this, crf is but an upper bound of quality.
             encoder.bit_rate = 0
@@ -130,7 +133,7 @@ def choose(
         pix_fmt=form,
         width=width,
         height=height,
-        colour=_colour(facts, form),
+        colour=_colour(facts, form, found.canonical_name, container),
         rate=facts.rate.limit_denominator(1001),
         aspect=facts.aspect,
         headers_apart=_headers_apart(container),
@@ -168,15 +171,18 @@ def _check_chroma(form: str, width: int, height: int) -> None:
         )
 
 
-def _colour(facts: VideoFacts, form: str) -> Colour:
+def _colour(facts: VideoFacts, form: str, codec: str, container: str) -> Colour:
     """The source's colours; a matrix is found where RGB becomes YUV, or the reverse."""
-    have, rgb = facts.colour, VideoFormat(form).is_rgb
-    if rgb:
+    have = facts.colour
+    if VideoFormat(form).is_rgb:
         return Colour(RGB, FULL, have.primaries, have.transfer)
+    siting = siting_for(codec, container, have.siting)
     if have.matrix == RGB:
         matrix = BT709 if facts.height >= 720 else BT601
-        return Colour(matrix, LIMITED, have.primaries, have.transfer)
-    return have
+        have = Colour(matrix, LIMITED, have.primaries, have.transfer)
+    # JPEG knows one range.
+    range_ = FULL if codec == "mjpeg" else have.range
+    return replace(have, range=range_, siting=siting)
 
 
 def _headers_apart(container: str) -> bool:

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from srkit.errors import CorruptFileError, VideoError
 from srkit.video.colour import Colour, colour_of
+from srkit.video.siting import siting_of
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class Source:
             raise CorruptFileError(f"{self.path} holds no frame that can be decoded")
         colour = colour_of(
             int(picture.colorspace), int(picture.color_range), int(picture.color_primaries),
-            int(picture.color_trc), picture.height, picture.format.name,
+            int(picture.color_trc), picture.height, picture.format.name, siting_of(stream),
         )  # fmt: skip
         rate = stream.average_rate or stream.guessed_rate or USUAL_RATE
         matrix = picture.side_data.get("DISPLAYMATRIX")
