@@ -29,7 +29,7 @@ from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.joining import join
 from srkit.video.packets import Coded, Written, read_packets, with_decoding_times, write_packets
-from srkit.video.reading import Frame, Source
+from srkit.video.reading import Frame, Source, url_of
 from srkit.video.rehearsal import Kept, check_streams
 from srkit.video.work import MANIFEST, VERSION
 
@@ -179,7 +179,7 @@ def upscale_video(
                     _run(workers, work, missing, retries, asked, advance)
         unfinished = folder / f"joined{target.suffix}"
         packets = with_decoding_times(_packets(work, segments), work.delay(segments))
-        join(str(unfinished), container, source, encoding, kept.streams, packets)
+        join(url_of(unfinished), container, source, encoding, kept.streams, packets)
         _check_count(unfinished, segments)
         unfinished.replace(target)
         report = _report(target, source, work, kept, segments, missing, time.monotonic() - begun)

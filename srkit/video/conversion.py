@@ -25,7 +25,7 @@ from srkit.video.guard import typed_errors
 from srkit.video.joining import join
 from srkit.video.meter import Meter
 from srkit.video.packets import with_decoding_times
-from srkit.video.reading import Frame, Source
+from srkit.video.reading import Frame, Source, url_of
 from srkit.video.rehearsal import Kept, check_streams
 from srkit.video.scenes import MEMORY
 from srkit.video.upscaler import scene_windows, upscale_window
@@ -121,7 +121,7 @@ def upscale_video(
             raise
         unfinished = work.folder / f"joined{target.suffix}"
         packets = with_decoding_times(work.packets(), work.delay)
-        join(str(unfinished), container, source, encoding, kept.streams, packets)
+        join(url_of(unfinished), container, source, encoding, kept.streams, packets)
         unfinished.replace(target)
         report = _report(target, source, encoding, work, kept, resumed, time.monotonic() - begun)
     work.remove()

@@ -24,8 +24,12 @@ def typed_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, MemoryError):
+    except OSError as error:
+        if isinstance(error.filename, str):
+            error.filename = error.filename.removeprefix("file:")
+        raise
+    except MemoryError:
         raise
     except av.error.FFmpegError as error:
-        name = error.filename or path
+        name = (error.filename or str(path)).removeprefix("file:")
         raise VideoError(f"FFmpeg gave up on {name}: {error.strerror}") from error

@@ -17,7 +17,7 @@ from av.stream import Stream
 
 from srkit.video.encoding import Encoding
 from srkit.video.packets import Coded
-from srkit.video.reading import Source, open_input
+from srkit.video.reading import Source, open_input, path_of
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -231,7 +231,7 @@ def _demuxed(
         try:
             packet = next(packets, None)
         except av.error.FFmpegError as error:
-            log.warning("%s: it can be read no further: %s", origin.name, error)
+            log.warning("%s: it can be read no further: %s", path_of(origin), error)
             return
         if packet is None:
             return

@@ -248,13 +248,25 @@ def open_input(path: Path) -> InputContainer:
         If it is of no format that FFmpeg knows, or truncated.
     """
     try:
-        return av.open(str(path), "r", metadata_errors="replace")
-    except OSError:
+        return av.open(url_of(path), "r", metadata_errors="replace")
+    except OSError as error:
+        error.filename = str(path)
         raise
     except av.error.FFmpegError as error:
         raise CorruptFileError(
             f"{path} is not a video, or it is truncated or damaged: {error.strerror}"
         ) from error
+
+
+def url_of(path: Path) -> str:
+    """A path such that FFmpeg takes it for a file, whatever its name looks like.
+
+    Examples
+    --------
+    >>> url_of(Path("12:30 clip.mp4"))
+    'file:12:30 clip.mp4'
+    """
+    return f"file:{path}"
 
 
 def main_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -274,6 +286,11 @@ def main_stream(container: InputContainer, path: Path) -> VideoStream:
             stream.codec_context.thread_type = "SLICE"
             return stream
     raise VideoError(f"{path} holds no video")
+
+
+def path_of(container: InputContainer) -> str:
+    """The path of an open file."""
+    return container.name.removeprefix("file:")
 
 
 @dataclass(frozen=True)
@@ -325,7 +342,7 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Pack
         except StopIteration:
             return
         except av.error.FFmpegError as error:
-            log.warning("%s: it can be read no further: %s", container.name, error)
+            log.warning("%s: it can be read no further: %s", path_of(container), error)
             return
 
 
