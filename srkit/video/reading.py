@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -19,6 +20,7 @@ from av.video.stream import VideoStream
 from srkit.errors import CorruptFileError, VideoError
 from srkit.video.colour import Colour, colour_of
 from srkit.video.siting import siting_of
+from srkit.video.streams import main_stream
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +103,11 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        with open_input(path) as container:
+            self._number = main_stream(container, path).index
         self.container = open_input(path)
         try:
-            self.stream = main_stream(self.container, path)
+            self.stream = self._stream_of(self.container)
             self.facts = self._facts()
         except BaseException:
             self.container.close()
@@ -119,6 +123,14 @@ class Source:
     def metadata(self) -> dict[str, str]:
         """Of the file."""
         return dict(self.container.metadata)
+
+    def _stream_of(self, container: InputContainer) -> VideoStream:
+        """The stream that is upscaled, in this file opened anew."""
+        stream = cast(VideoStream, container.streams[self._number])
+        # Slices, not frames: where frames are decoded side by side, an error tells less of
+        # which of them is broken.
+        stream.codec_context.thread_type = "SLICE"
+        return stream
 
     def _facts(self) -> VideoFacts:
         stream = self.stream
@@ -170,7 +182,7 @@ class Source:
         """
         # Opened again: a container that was read from may not be able to go back.
         with open_input(self.path) as container:
-            stream = main_stream(container, self.path)
+            stream = self._stream_of(container)
             if start is not None:
                 container.seek(start, stream=stream)
             gap = self.facts.gap
@@ -216,7 +228,7 @@ class Source:
             If a frame has no time, or that of another.
         """
         with open_input(self.path) as container:
-            packets = _packets(container, main_stream(container, self.path))
+            packets = _packets(container, self._stream_of(container))
             found = [(p.pts, bool(p.is_keyframe)) for p in packets if p.size and not p.is_discard]
         times = sorted((pts, key) for pts, key in found if pts is not None)
         if len({pts for pts, _ in times}) < len(found):
@@ -267,25 +279,6 @@ def url_of(path: Path) -> str:
     'file:12:30 clip.mp4'
     """
     return f"file:{path}"
-
-
-def main_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The video stream that is upscaled: the first that is not a cover picture.
-
-    Raises
-    ------
-    VideoError
-        If there is none, or nothing to decode it with.
-    """
-    for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
-            if stream.codec_context is None:
-                raise VideoError(f"{path}: this build of FFmpeg cannot decode its video")
-            # Slices, not frames: where frames are decoded side by side, an error tells less
-            # of which of them is broken.
-            stream.codec_context.thread_type = "SLICE"
-            return stream
-    raise VideoError(f"{path} holds no video")
 
 
 def path_of(container: InputContainer) -> str:

@@ -162,3 +162,57 @@ def test_one_common_start_is_taken_off_all_streams(tmp_path, suffix, seconds, co
         assert after[kind] == pytest.approx((first - begin, last - begin), abs=0.0011)
     assert min(first for first, _ in after.values()) == pytest.approx(0, abs=0.0011)
     assert len(frames_of(target)) == 25
+
+
+# --- which stream is the film ---------------------------------------------------------------------
+
+
+def with_cover(path, where, *, mimetype=None, disposition=None, default=None, stills=1):
+    """A film of ten frames and a picture of 32x32, in an order, as tracks of Matroska."""
+    with av.open(str(path), "w") as container:
+        made = {}
+        for name in ("picture", "film") if where == "first" else ("film", "picture"):
+            made[name] = container.add_stream("mjpeg" if name == "picture" else "libx264", rate=10)
+        film, picture = made["film"], made["picture"]
+        film.width, film.height, film.pix_fmt = 64, 48, "yuv420p"
+        picture.width, picture.height, picture.pix_fmt = 32, 32, "yuvj420p"
+        if mimetype:
+            picture.metadata["mimetype"] = mimetype
+        flag = av.stream.Disposition
+        if default is not None:
+            made[default].disposition = flag.default
+        if disposition:
+            picture.disposition = flag[disposition]
+        for stream, count, side in ((picture, stills, (32, 32)), (film, 10, (64, 48))):
+            for number, rgb in enumerate(moving(count, *side)):
+                frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+                frame = frame.reformat(format=stream.pix_fmt)
+                frame.pts, frame.time_base = number, Fraction(1, 10)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"mimetype": "image/jpeg", "default": "film"},
+        {"mimetype": "image/jpeg", "default": "picture", "stills": 3},
+        {"disposition": "attached_pic"},
+        {"default": "picture"},
+        {},
+    ],
+)
+@pytest.mark.parametrize("where", ["first", "last"])
+def test_the_film_is_upscaled_and_the_picture_copied(tmp_path, where, marks):
+    source = with_cover(tmp_path / "in.mkv", where, **marks)
+    target = tmp_path / "out.mkv"
+    assert upscale(source, target).frames == 10
+    with av.open(str(target)) as container:
+        sizes = [(s.width, s.height) for s in container.streams.video]
+    assert sorted(sizes) == [(32, 32), (128, 96)]
+
+
+def test_of_two_films_the_default_is_upscaled(tmp_path):
+    source = with_cover(tmp_path / "in.mkv", "last", default="picture", stills=10)
+    assert upscale(source, tmp_path / "out.mkv").width == 64
