@@ -6,9 +6,9 @@ import bisect
 import functools
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, dropwhile, islice, pairwise
 from pathlib import Path
@@ -28,6 +28,7 @@ from srkit.video.conversion import VideoReport, check_paths, settings_of, spare_
 from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.joining import join
+from srkit.video.lock import clear, work_folder
 from srkit.video.packets import Coded, Written, read_packets, with_decoding_times, write_packets
 from srkit.video.reading import Frame, Source, url_of
 from srkit.video.rehearsal import Kept, check_streams
@@ -158,7 +159,7 @@ def upscale_video(
     check_paths(source_path, target, overwrite=overwrite)
     container = container_of(target.suffix)
     recipe, upscaler = recipe_for(model, scale, options)
-    with typed_errors(source_path), Source(source_path) as source:
+    with work_folder(target) as folder, typed_errors(source_path), Source(source_path) as source:
         encoding = choose(
             source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
         )
@@ -166,7 +167,6 @@ def upscale_video(
         segments = list(cut(source.times(), functools.partial(spare_frames, upscaler)))
         told = settings_of(upscaler, encoding, options, source_path, recipe.weights)
         told["segment_frames"] = [segment.frames for segment in segments]
-        folder = target.parent / f".{target.name}.srkit"
         _open(folder, told, resume=resume)
         work = _Work(recipe, source_path, folder, encoding, memory)
         missing = [s for s in segments if not work.result(s.number).is_file()]
@@ -183,7 +183,8 @@ def upscale_video(
         _check_count(unfinished, segments)
         unfinished.replace(target)
         report = _report(target, source, work, kept, segments, missing, time.monotonic() - begun)
-    shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            clear(folder)
     return report
 
 
@@ -220,8 +221,8 @@ def cut(times: list[tuple[int, bool]], spare: Callable[[int], int]) -> Iterator[
 
 def _open(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
     """Make the folder of unfinished work, or check that it is of the same."""
-    if folder.exists() and not resume:
-        shutil.rmtree(folder)
+    if not resume:
+        clear(folder)
     manifest = folder / MANIFEST
     if manifest.is_file():
         if differing := changed(json.loads(manifest.read_bytes()).get("settings"), settings):
@@ -230,7 +231,6 @@ def _open(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
                 "same, or call again with resume=False (--fresh), which removes it"
             )
         return
-    folder.mkdir(exist_ok=True)
     told = {"version": VERSION, "settings": settings, "segments": []}
     with replacing(manifest) as file:
         file.write(json.dumps(told, indent=1).encode())

@@ -23,6 +23,7 @@ from srkit.video.colour import FromRGB, ToRGB
 from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.joining import join
+from srkit.video.lock import work_folder
 from srkit.video.meter import Meter
 from srkit.video.packets import with_decoding_times
 from srkit.video.reading import Frame, Source, url_of
@@ -100,8 +101,8 @@ def upscale_video(
     source_path, target = Path(src), Path(dst)
     check_paths(source_path, target, overwrite=overwrite)
     container = container_of(target.suffix)
-    upscaler = _upscaler(model, scale, options)
-    with typed_errors(source_path), Source(source_path) as source:
+    with work_folder(target) as folder, typed_errors(source_path), Source(source_path) as source:
+        upscaler = _upscaler(model, scale, options)
         encoding = choose(
             source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
         )
@@ -109,7 +110,7 @@ def upscale_video(
         settings = settings_of(
             upscaler, encoding, options, source_path, weights_digest(model, upscaler)
         )
-        work = Work(target.parent / f".{target.name}.srkit", settings, resume=resume)
+        work = Work(folder, settings, resume=resume)
         resumed = work.frames
         try:
             with Meter(progress, source.facts.frames, resumed, upscaler) as advance:
@@ -119,12 +120,12 @@ def upscale_video(
             if not work.segments:
                 work.remove()
             raise
-        unfinished = work.folder / f"joined{target.suffix}"
+        unfinished = folder / f"joined{target.suffix}"
         packets = with_decoding_times(work.packets(), work.delay)
         join(url_of(unfinished), container, source, encoding, kept.streams, packets)
         unfinished.replace(target)
         report = _report(target, source, encoding, work, kept, resumed, time.monotonic() - begun)
-    work.remove()
+        work.remove()
     return report
 
 
