@@ -56,8 +56,8 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("encoding")
     group.add_argument(
         "--codec",
-        default="libx264",
-        help="FFmpeg's name of an encoder, such as libx265 or ffv1 (default: %(default)s)",
+        help="FFmpeg's name of an encoder, such as libx265 or ffv1 (default: libx264; for .webm "
+        "libvpx-vp9)",
     )
     group.add_argument(
         "--crf",
@@ -68,7 +68,7 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--pix-fmt",
         metavar="FORMAT",
-        help="pixel format, such as yuv420p10le (default: the input's, or the nearest)",
+        help="pixel format, such as yuv444p (default: 4:2:0 where players need it, or the input's)",
     )
 
 

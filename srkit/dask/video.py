@@ -100,7 +100,7 @@ def upscale_video(
     *,
     client: Client | str,
     scale: int | None = None,
-    codec: str = "libx264",
+    codec: str | None = None,
     crf: float | None = 18,
     pix_fmt: str | None = None,
     resume: bool = True,

@@ -87,7 +87,7 @@ def upscale_video(
     model: str | Path | Upscaler,
     *,
     scale: int | None,
-    codec: str,
+    codec: str | None,
     crf: float | None,
     pix_fmt: str | None,
     resume: bool,

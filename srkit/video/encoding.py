@@ -17,7 +17,7 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
 from srkit.errors import OptionError, VideoError
-from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour
+from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour, depth_of
 from srkit.video.packets import Coded
 from srkit.video.reading import VideoFacts
 from srkit.video.siting import is_subsampled, siting_for
@@ -30,6 +30,13 @@ CONTAINERS = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
     ".ts": "mpegts", ".nut": "nut",
 }  # fmt: skip
+
+
+USUAL_CODEC = "libx264"
+# Where a container does not take it.
+CODECS = {"webm": "libvpx-vp9"}
+# Codecs that players know with chroma halved both ways, and hardly otherwise.
+_PLAYED = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "mpeg1video", "theora"}
 
 
 @dataclass(frozen=True)
@@ -103,25 +110,29 @@ def choose(
     scale: int,
     container: str,
     *,
-    codec: str,
+    codec: str | None,
     crf: float | None,
     pix_fmt: str | None,
 ) -> Encoding:
-    """The encoding of a result, checked by opening an encoder.
+    """The encoding of a result, checked by opening an encoder; None is what plays everywhere.
 
     Raises
     ------
     OptionError
         If there is no such codec, or it cannot do what is asked.
     """
+    codec = codec or CODECS.get(container, USUAL_CODEC)
     try:
         found = Codec(codec, "w")
     except ValueError as error:
         raise OptionError(f"no encoder is named {codec!r}; try libx264, libx265 or ffv1") from error
     if found.type != "video":
         raise OptionError(f"{codec} encodes {found.type}, not video")
-    form = _pix_fmt(found, facts.pix_fmt, pix_fmt)
     width, height = facts.width * scale, facts.height * scale
+    if pix_fmt is None:
+        form = _usual_pix_fmt(found, facts.pix_fmt, odd=bool(width % 2 or height % 2))
+    else:
+        form = _pix_fmt(found, facts.pix_fmt, pix_fmt)
     _check_chroma(form, width, height)
     context = CodecContext.create(codec, "w")
     has_crf = any(option.name == "crf" for option in context.supported_options.private)
@@ -140,6 +151,30 @@ def choose(
     )
     encoding.encoder()
     return encoding
+
+
+def _usual_pix_fmt(codec: Codec, have: str, *, odd: bool) -> str:
+    """What plays everywhere, of the source's depth; for codecs of no player, the source's."""
+    kept = _pix_fmt(codec, have, None)
+    if codec.canonical_name not in _PLAYED:
+        return kept
+    bits = depth_of(have)
+    wanted = "yuv420p" if bits <= 8 else f"yuv420p{10 if bits <= 10 else 12}le"
+    names = [form.name for form in codec.video_formats or ()]
+    if kept == wanted or wanted not in names:
+        return kept
+    if odd:
+        log.warning("%s is kept, since a side is odd; few programs play it", kept)
+        return kept
+    layout = VideoFormat(have)
+    finer = layout.chroma_width(64) > 32 or layout.chroma_height(64) > 32
+    if finer and len(layout.components) > 2:
+        log.warning(
+            "colour is halved, %s for %s, which plays everywhere; "
+            'pix_fmt="%s" (--pix-fmt %s) keeps it',
+            wanted, have, kept, kept,
+        )  # fmt: skip
+    return wanted
 
 
 def _pix_fmt(codec: Codec, have: str, wanted: str | None) -> str:

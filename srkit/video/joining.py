@@ -133,6 +133,12 @@ def _open(
         for number in sorted([*copied, source.stream.index]):
             if number == source.stream.index:
                 video = _add_video(output, source, encoding)
+                if (
+                    container in ("mp4", "mov")
+                    and video.codec_context.codec.canonical_name == "hevc"
+                ):
+                    # Apple's programs play no other.
+                    video.codec_context.codec_tag = "hvc1"
                 _set_timecode(video, *timecode(source, encoding, container))
                 continue
             template = copied[number]

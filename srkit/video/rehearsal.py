@@ -18,7 +18,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from srkit.errors import SrkitError, VideoError
-from srkit.video.encoding import CONTAINERS, Encoding, encode
+from srkit.video.encoding import CODECS, CONTAINERS, Encoding, encode
 from srkit.video.joining import join, timecode, timecode_of
 from srkit.video.packets import Coded, delay, with_decoding_times
 from srkit.video.reading import Source
@@ -59,7 +59,10 @@ def check_streams(source: Source, encoding: Encoding, container: str) -> Kept:
     """
     stage = _Stage(source, encoding, _blank(encoding, source))
     if not stage.takes(container, []):
-        raise VideoError(f"{container} cannot hold {encoding.codec} video; {stage.advice([])}")
+        advice = stage.advice([])
+        if codec := CODECS.get(container):
+            advice = f'{codec} fits: codec="{codec}" (--codec {codec}); or {advice}'
+        raise VideoError(f"{container} cannot hold {encoding.codec} video; {advice}")
     others = [s for s in source.container.streams if s.index != source.stream.index]
     lasting = [s.index for s in others if s.type in ("audio", "subtitle")]
     code, taken = timecode(source, encoding, container)
@@ -116,7 +119,9 @@ class _Stage:
         for container in _OTHERS:
             if self.takes(container, streams):
                 suffix = next(s for s, name in CONTAINERS.items() if name == container)
-                return f"{container} can: name the output with {suffix}"
+                rare = ", which few players know; or convert that stream first"
+                told = f"{container} can: name the output with {suffix}"
+                return told + (rare if container == "nut" else "")
         return "no container srkit writes can hold all streams; convert that one first"
 
 
