@@ -125,7 +125,7 @@ def upscale_video(
     model: str | Path | Upscaler = "espcn",
     *,
     scale: int | None = None,
-    codec: str = "libx264",
+    codec: str | None = None,
     crf: float | None = 18,
     pix_fmt: str | None = None,
     resume: bool = True,
@@ -154,13 +154,13 @@ def upscale_video(
     scale
         Factor of both sides; the model's default if left out.
     codec
-        FFmpeg's name of an encoder: ``"libx264"``, ``"libx265"``, ``"libvpx-vp9"``,
-        ``"ffv1"`` (lossless), ...
+        FFmpeg's name of an encoder: ``"libx264"``, which is the default, ``"libx265"``,
+        ``"libvpx-vp9"``, the default of .webm, ``"ffv1"`` (lossless), ...
     crf
         Quality of codecs that know it: less is better and larger. None is the codec's own.
     pix_fmt
-        Pixel format of the result; that of `src`, or what the codec has nearest to it, so
-        that 10-bit video stays 10-bit.
+        Pixel format of the result; by default 4:2:0 of the depth of `src`, which plays
+        everywhere, for codecs that players know, and that of `src` or the nearest for others.
     resume
         False throws away unfinished work and starts again.
     overwrite

@@ -22,6 +22,7 @@ from srkit.cli import (
     upscale,
     video,
 )
+from srkit.cli.ending import ended_as_by_ctrl_c
 from srkit.cli.parsing import Parser
 from srkit.errors import OptionError, SrkitError, UnknownModelError
 
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0, or 1 if something failed, 2 if the arguments make no sense, 130
-        after Ctrl-C.
+        after Ctrl-C or SIGTERM.
 
     Raises
     ------
@@ -83,8 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = make_parser().parse_args(argv)
     try:
-        code: int = args.run(args)
-        sys.stdout.flush()
+        with ended_as_by_ctrl_c():
+            code: int = args.run(args)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stderr.write("srkit: interrupted\n")
         return INTERRUPTED

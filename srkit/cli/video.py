@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import srkit
 from srkit.cli.console import Commands, byte_count, examples, positive, write
 from srkit.errors import OptionError
+
+if TYPE_CHECKING:
+    from srkit.video.conversion import VideoReport
 
 
 def add(commands: Commands) -> None:
@@ -50,8 +56,8 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("encoding")
     group.add_argument(
         "--codec",
-        default="libx264",
-        help="FFmpeg's name of an encoder, such as libx265 or ffv1 (default: %(default)s)",
+        help="FFmpeg's name of an encoder, such as libx265 or ffv1 (default: libx264; for .webm "
+        "libvpx-vp9)",
     )
     group.add_argument(
         "--crf",
@@ -62,7 +68,7 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--pix-fmt",
         metavar="FORMAT",
-        help="pixel format, such as yuv420p10le (default: the input's, or the nearest)",
+        help="pixel format, such as yuv444p (default: 4:2:0 where players need it, or the input's)",
     )
 
 
@@ -83,6 +89,11 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--overwrite", action="store_true", help="replace an existing result")
     group.add_argument(
         "--fresh", action="store_true", help="throw away unfinished work and start again"
+    )
+    group.add_argument(
+        "--json",
+        action="store_true",
+        help="for programs: what was done, and what is left out, as JSON",
     )
 
 
@@ -110,7 +121,16 @@ def run(args: argparse.Namespace) -> int:
         progress=sys.stderr.isatty(),
         **options,
     )
-    write(str(report.path))
+    if args.json:
+        write(json.dumps(asdict(report), indent=2, default=str))
+    else:
+        write(str(report.path))
+        _tell(report)
+    return 0
+
+
+def _tell(report: VideoReport) -> None:
+    """Say what was done, beside the name of the result; what is left out is in the log."""
     told = (
         f"srkit: {report.frames} frames, {report.width}x{report.height}, "
         f"{report.duration:.2f} s of video in {report.seconds:.1f} s "
@@ -122,4 +142,3 @@ def run(args: argparse.Namespace) -> int:
     if report.broken:
         times = ", ".join(f"{time:.3f}" for time in report.broken)
         write(f"srkit: broken frames replaced by their neighbours, at (s): {times}", sys.stderr)
-    return 0

@@ -6,9 +6,9 @@ import bisect
 import functools
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, dropwhile, islice, pairwise
 from pathlib import Path
@@ -26,9 +26,12 @@ from srkit.meter import Meter
 from srkit.upscaler import Progress
 from srkit.video.conversion import VideoReport, check_paths, settings_of, spare_frames, upscaled
 from srkit.video.encoding import Encoding, choose, container_of, encode
-from srkit.video.joining import check_streams, join
+from srkit.video.guard import typed_errors
+from srkit.video.joining import join
+from srkit.video.lock import clear, work_folder
 from srkit.video.packets import Coded, Written, read_packets, with_decoding_times, write_packets
-from srkit.video.reading import Frame, Source
+from srkit.video.reading import Frame, Source, url_of
+from srkit.video.rehearsal import Kept, check_streams
 from srkit.video.work import MANIFEST, VERSION
 
 # A segment begins with a key frame of the source, and has at least so many frames.
@@ -97,7 +100,7 @@ def upscale_video(
     *,
     client: Client | str,
     scale: int | None = None,
-    codec: str = "libx264",
+    codec: str | None = None,
     crf: float | None = 18,
     pix_fmt: str | None = None,
     resume: bool = True,
@@ -156,15 +159,14 @@ def upscale_video(
     check_paths(source_path, target, overwrite=overwrite)
     container = container_of(target.suffix)
     recipe, upscaler = recipe_for(model, scale, options)
-    with Source(source_path) as source:
+    with work_folder(target) as folder, typed_errors(source_path), Source(source_path) as source:
         encoding = choose(
             source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
         )
-        streams = check_streams(source, encoding, container)
+        kept = check_streams(source, encoding, container)
         segments = list(cut(source.times(), functools.partial(spare_frames, upscaler)))
         told = settings_of(upscaler, encoding, options, source_path, recipe.weights)
         told["segment_frames"] = [segment.frames for segment in segments]
-        folder = target.parent / f".{target.name}.srkit"
         _open(folder, told, resume=resume)
         work = _Work(recipe, source_path, folder, encoding, memory)
         missing = [s for s in segments if not work.result(s.number).is_file()]
@@ -177,11 +179,12 @@ def upscale_video(
                     _run(workers, work, missing, retries, asked, advance)
         unfinished = folder / f"joined{target.suffix}"
         packets = with_decoding_times(_packets(work, segments), work.delay(segments))
-        join(str(unfinished), container, source, encoding, streams, packets)
+        join(url_of(unfinished), container, source, encoding, kept.streams, packets)
         _check_count(unfinished, segments)
         unfinished.replace(target)
-        report = _report(target, source, work, segments, missing, time.monotonic() - begun)
-    shutil.rmtree(folder, ignore_errors=True)
+        report = _report(target, source, work, kept, segments, missing, time.monotonic() - begun)
+        with suppress(OSError):
+            clear(folder)
     return report
 
 
@@ -218,8 +221,8 @@ def cut(times: list[tuple[int, bool]], spare: Callable[[int], int]) -> Iterator[
 
 def _open(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
     """Make the folder of unfinished work, or check that it is of the same."""
-    if folder.exists() and not resume:
-        shutil.rmtree(folder)
+    if not resume:
+        clear(folder)
     manifest = folder / MANIFEST
     if manifest.is_file():
         if differing := changed(json.loads(manifest.read_bytes()).get("settings"), settings):
@@ -228,7 +231,6 @@ def _open(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
                 "same, or call again with resume=False (--fresh), which removes it"
             )
         return
-    folder.mkdir(exist_ok=True)
     told = {"version": VERSION, "settings": settings, "segments": []}
     with replacing(manifest) as file:
         file.write(json.dumps(told, indent=1).encode())
@@ -253,7 +255,11 @@ def _run(
 def _make(work: _Work, segment: Segment) -> None:
     """Make a segment, on a worker: its packets, and then a file that says that they are there."""
     broken: list[int] = []
-    with model_of(work.recipe) as upscaler, Source(work.source) as source:
+    with (
+        model_of(work.recipe) as upscaler,
+        typed_errors(work.source),
+        Source(work.source) as source,
+    ):
         memory = budget(upscaler) if work.memory is None else work.memory
         frames = _frames(source, segment, upscaler.window // 2 + 1)
         made = upscaled(source, frames, upscaler, work.encoding, segment.spare, memory)
@@ -317,6 +323,7 @@ def _report(
     path: Path,
     source: Source,
     work: _Work,
+    kept: Kept,
     segments: list[Segment],
     missing: list[Segment],
     seconds: float,
@@ -328,6 +335,7 @@ def _report(
         frames=frames,
         resumed=frames - sum(segment.frames for segment in missing),
         broken=tuple(source.seconds(pts) for _, broken in written for pts in broken),
+        left_out=tuple(kept.left_out),
         width=work.encoding.width,
         height=work.encoding.height,
         duration=source.seconds(written[-1][0].end - written[0][0].first),

@@ -3,7 +3,8 @@
 8-bit frames go through swscale, whose result is within half a level of the formulas of
 ITU-R BT.601, BT.709 and BT.2020 (tests hold it to that). Its 16-bit RGB, however, puts white
 at 65280 of 65535, so deeper frames are converted here by those formulas, and swscale is left
-with the chroma planes' size alone.
+with the chroma planes' size alone. Where their samples lie counts in both: between two pixels
+or on one of them is half a pixel of the source, and more of the result.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from srkit.errors import VideoError
+from srkit.video.siting import USUAL
 
 # Matrix coefficients as ITU-T H.273 numbers them, and KR and KB of each.
 RGB, BT709, UNSPECIFIED, FCC, BT470BG, BT601, SMPTE240M, BT2020 = 0, 1, 2, 4, 5, 6, 7, 9
@@ -33,13 +35,7 @@ LIMITED, FULL = 1, 2
 # Lines from which a video that names no matrix is taken for HD.
 HD_LINES = 720
 
-_FLAGS = (
-    Interpolation.BICUBIC
-    | Interpolation.ACCURATE_RND
-    | Interpolation.FULL_CHR_H_INT
-    | Interpolation.FULL_CHR_H_INP
-    | Interpolation.BITEXACT
-)
+_FLAGS = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
 
 
 @dataclass(frozen=True)
@@ -54,12 +50,15 @@ class Colour:
         1: limited, black is 16 and white 235 in 8 bits. 2: full.
     primaries, transfer
         Kept as tags; no pixel depends on them. 2 where the video does not say.
+    siting
+        Where subsampled chroma lies, see `srkit.video.siting`.
     """
 
     matrix: int
     range: int
     primaries: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
+    siting: str = USUAL
 
     @property
     def weights(self) -> tuple[float, float]:
@@ -68,7 +67,13 @@ class Colour:
 
 
 def colour_of(
-    matrix: int, range_: int, primaries: int, transfer: int, lines: int, form: str
+    matrix: int,
+    range_: int,
+    primaries: int,
+    transfer: int,
+    lines: int,
+    form: str,
+    siting: str = USUAL,
 ) -> Colour:
     """What a video's tags say, and what is usual where they are silent.
 
@@ -80,6 +85,8 @@ def colour_of(
         Height: without a tag the matrix is BT.709 from 720 lines up, BT.601 below.
     form
         Name of the pixel format; those that begin with ``yuvj`` are of full range.
+    siting
+        Where chroma lies.
 
     Raises
     ------
@@ -89,7 +96,7 @@ def colour_of(
     Examples
     --------
     >>> colour_of(2, 0, 2, 2, 480, "yuv420p")
-    Colour(matrix=6, range=1, primaries=2, transfer=2)
+    Colour(matrix=6, range=1, primaries=2, transfer=2, siting='left')
     """
     if VideoFormat(form).is_rgb:
         return Colour(RGB, FULL, primaries, transfer)
@@ -101,7 +108,7 @@ def colour_of(
             "convert the video to BT.709 or BT.2020 non-constant luminance first"
         )
     full = range_ == FULL or form.startswith("yuvj")
-    return Colour(matrix, FULL if full else LIMITED, primaries, transfer)
+    return Colour(matrix, FULL if full else LIMITED, primaries, transfer, siting)
 
 
 def depth_of(form: str) -> int:
@@ -122,24 +129,21 @@ class ToRGB:
     """
 
     def __init__(self, colour: Colour) -> None:
-        self._colour, self._scaler = colour, VideoReformatter()
+        self._colour, self._scaler = colour, _Scaler(colour)
 
     def __call__(self, frame: VideoFrame) -> NDArray[Any]:
         """The frame's pixels."""
         bits = depth_of(frame.format.name)
         if bits <= 8:
-            made = self._reformat(frame, "rgb24", self._colour.range, FULL)
+            made = self._scaler(frame, "rgb24", self._colour.range, FULL)
             return np.ascontiguousarray(made.to_ndarray())
         if frame.format.is_rgb:
-            made = self._reformat(frame, "gbrp16le", FULL, FULL)
+            made = self._scaler(frame, "gbrp16le", FULL, FULL)
             green, blue, red = (plane_of(made, n, np.uint16) for n in range(3))
             return np.stack([red, green, blue], axis=-1)
         kept = self._colour.range
-        made = self._reformat(frame, f"yuv444p{_planar(bits)}le", kept, kept)
+        made = self._scaler(frame, f"yuv444p{_planar(bits)}le", kept, kept)
         return _rgb_of(made, _planar(bits), self._colour)
-
-    def _reformat(self, frame: VideoFrame, form: str, have: int, want: int) -> VideoFrame:
-        return _reformat(self._scaler, frame, form, self._colour.matrix, (have, want))
 
 
 class FromRGB:
@@ -154,7 +158,7 @@ class FromRGB:
     """
 
     def __init__(self, form: str, colour: Colour) -> None:
-        self._form, self._colour, self._scaler = form, colour, VideoReformatter()
+        self._form, self._colour, self._scaler = form, colour, _Scaler(colour)
 
     def __call__(self, rgb: NDArray[Any]) -> VideoFrame:
         """The frame of an array ``(H, W, 3)``, uint8 or uint16."""
@@ -164,13 +168,13 @@ class FromRGB:
             if rgb.dtype == np.uint16:
                 rgb = np.rint(rgb / np.float32(257)).astype(np.uint8)
             given = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-            made = _reformat(self._scaler, given, self._form, matrix, (FULL, range_))
+            made = self._scaler(given, self._form, FULL, range_)
         elif VideoFormat(self._form).is_rgb:
             given = _planes(_sixteen(rgb)[..., [1, 2, 0]], "gbrp16le")
-            made = _reformat(self._scaler, given, self._form, matrix, (FULL, FULL))
+            made = self._scaler(given, self._form, FULL, FULL)
         else:
             given = _yuv_of(_sixteen(rgb), _planar(bits), self._colour)
-            made = _reformat(self._scaler, given, self._form, matrix, (range_, range_))
+            made = self._scaler(given, self._form, range_, range_)
         made.colorspace, made.color_range = matrix, range_
         made.color_primaries, made.color_trc = self._colour.primaries, self._colour.transfer
         return made
@@ -193,24 +197,45 @@ def _sixteen(rgb: NDArray[Any]) -> NDArray[np.uint16]:
     return rgb if rgb.dtype == np.uint16 else rgb.astype(np.uint16) * np.uint16(257)
 
 
-def _reformat(
-    scaler: VideoReformatter, frame: VideoFrame, form: str, matrix: int, ranges: tuple[int, int]
-) -> VideoFrame:
-    # One thread: with more, swscale cuts frames into slices, and this is no bottleneck.
-    space = BT601 if matrix == RGB else matrix
-    frame.color_range = ranges[0]
-    if not frame.format.is_rgb:
-        frame.colorspace = space
-    return scaler.reformat(
-        frame,
-        format=form,
-        src_colorspace=space,
-        dst_colorspace=space,
-        src_color_range=ColorRange(ranges[0]),
-        dst_color_range=ColorRange(ranges[1]),
-        interpolation=_FLAGS,
-        threads=1,
-    )
+class _Scaler:
+    """Makes frames of other formats of frames, by swscale, which is told of siting as well."""
+
+    def __init__(self, colour: Colour) -> None:
+        self._space = BT601 if colour.matrix == RGB else colour.matrix
+        self._siting = colour.siting
+        self._set: tuple[Any, ...] = ()
+        self._graph: Graph | None = None
+
+    def __call__(self, frame: VideoFrame, form: str, have: int, want: int) -> VideoFrame:
+        """A frame in the pixel format `form` and range `want`, of one in the range `have`."""
+        # The tags of a frame outrank what a filter is told.
+        frame.color_range = have
+        frame.colorspace = RGB if frame.format.is_rgb else self._space
+        asked = (frame.width, frame.height, frame.format.name, form, have, want)
+        if self._graph is None or asked != self._set:
+            self._graph, self._set = self._make(frame, form, have, want), asked
+        self._graph.vpush(frame)
+        return self._graph.vpull()
+
+    def _make(self, frame: VideoFrame, form: str, have: int, want: int) -> Graph:
+        graph = Graph()
+        # One thread: with more, swscale cuts frames into slices, and this is no bottleneck.
+        graph.threads = 1
+        source = graph.add(
+            "buffer",
+            f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1:"
+            f"colorspace={frame.colorspace}:range={have}",
+        )
+        scale = graph.add(
+            "scale",
+            f"flags={_FLAGS}:in_color_matrix={self._space}:out_color_matrix={self._space}:"
+            f"in_range={have}:out_range={want}:"
+            f"in_chroma_loc={self._siting}:out_chroma_loc={self._siting}",
+        )
+        target = graph.add("format", f"pix_fmts={form}")
+        graph.link_nodes(source, scale, target, graph.add("buffersink"))
+        graph.configure()
+        return graph
 
 
 def _levels(bits: int, range_: int) -> tuple[float, float, float, float]:

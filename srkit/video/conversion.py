@@ -21,10 +21,13 @@ from srkit.imaging.planes import Planes, read_planes
 from srkit.upscaler import Upscaler
 from srkit.video.colour import FromRGB, ToRGB
 from srkit.video.encoding import Encoding, choose, container_of, encode
-from srkit.video.joining import check_streams, join
+from srkit.video.guard import typed_errors
+from srkit.video.joining import join
+from srkit.video.lock import work_folder
 from srkit.video.meter import Meter
 from srkit.video.packets import with_decoding_times
-from srkit.video.reading import Frame, Source
+from srkit.video.reading import Frame, Source, url_of
+from srkit.video.rehearsal import Kept, check_streams
 from srkit.video.scenes import MEMORY
 from srkit.video.upscaler import scene_windows, upscale_window
 from srkit.video.work import Work
@@ -51,6 +54,9 @@ class VideoReport:
     broken
         Times, in seconds, of frames that could not be decoded and were replaced by their
         neighbours.
+    left_out
+        Names of streams that the result's container has no place for, and of whatever else
+        of the source is not in the result.
     width, height
         Of the result, in pixels as coded.
     duration
@@ -63,6 +69,7 @@ class VideoReport:
     frames: int
     resumed: int
     broken: tuple[float, ...]
+    left_out: tuple[str, ...]
     width: int
     height: int
     duration: float
@@ -80,7 +87,7 @@ def upscale_video(
     model: str | Path | Upscaler,
     *,
     scale: int | None,
-    codec: str,
+    codec: str | None,
     crf: float | None,
     pix_fmt: str | None,
     resume: bool,
@@ -94,16 +101,16 @@ def upscale_video(
     source_path, target = Path(src), Path(dst)
     check_paths(source_path, target, overwrite=overwrite)
     container = container_of(target.suffix)
-    upscaler = _upscaler(model, scale, options)
-    with Source(source_path) as source:
+    with work_folder(target) as folder, typed_errors(source_path), Source(source_path) as source:
+        upscaler = _upscaler(model, scale, options)
         encoding = choose(
             source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
         )
-        streams = check_streams(source, encoding, container)
+        kept = check_streams(source, encoding, container)
         settings = settings_of(
             upscaler, encoding, options, source_path, weights_digest(model, upscaler)
         )
-        work = Work(target.parent / f".{target.name}.srkit", settings, resume=resume)
+        work = Work(folder, settings, resume=resume)
         resumed = work.frames
         try:
             with Meter(progress, source.facts.frames, resumed, upscaler) as advance:
@@ -113,12 +120,12 @@ def upscale_video(
             if not work.segments:
                 work.remove()
             raise
-        unfinished = work.folder / f"joined{target.suffix}"
+        unfinished = folder / f"joined{target.suffix}"
         packets = with_decoding_times(work.packets(), work.delay)
-        join(str(unfinished), container, source, encoding, streams, packets)
+        join(url_of(unfinished), container, source, encoding, kept.streams, packets)
         unfinished.replace(target)
-        report = _report(target, source, encoding, work, resumed, time.monotonic() - begun)
-    work.remove()
+        report = _report(target, source, encoding, work, kept, resumed, time.monotonic() - begun)
+        work.remove()
     return report
 
 
@@ -224,13 +231,20 @@ def upscaled(
 
 
 def _report(
-    path: Path, source: Source, encoding: Encoding, work: Work, resumed: int, seconds: float
+    path: Path,
+    source: Source,
+    encoding: Encoding,
+    work: Work,
+    kept: Kept,
+    resumed: int,
+    seconds: float,
 ) -> VideoReport:
     return VideoReport(
         path=path,
         frames=work.frames,
         resumed=resumed,
         broken=tuple(source.seconds(pts) for pts in work.broken),
+        left_out=tuple(kept.left_out),
         width=encoding.width,
         height=encoding.height,
         duration=source.seconds(work.segments[-1].end - work.segments[0].first),

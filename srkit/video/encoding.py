@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import cast
 
@@ -17,9 +17,10 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
 from srkit.errors import OptionError, VideoError
-from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour
+from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour, depth_of
 from srkit.video.packets import Coded
 from srkit.video.reading import VideoFacts
+from srkit.video.siting import is_subsampled, siting_for
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,13 @@ CONTAINERS = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
     ".ts": "mpegts", ".nut": "nut",
 }  # fmt: skip
+
+
+USUAL_CODEC = "libx264"
+# Where a container does not take it.
+CODECS = {"webm": "libvpx-vp9"}
+# Codecs that players know with chroma halved both ways, and hardly otherwise.
+_PLAYED = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "mpeg1video", "theora"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,8 @@ class Encoding:
         if self.aspect is not None:
             encoder.sample_aspect_ratio = self.aspect
         encoder.options = {} if self.crf is None else {"crf": f"{self.crf:g}"}
+        if is_subsampled(self.pix_fmt):
+            encoder.options["chroma_sample_location"] = self.colour.siting
         if self.codec == "libvpx-vp9" and self.crf is not None:
             # Without this, crf is but an upper bound of quality.
             encoder.bit_rate = 0
@@ -100,25 +110,29 @@ def choose(
     scale: int,
     container: str,
     *,
-    codec: str,
+    codec: str | None,
     crf: float | None,
     pix_fmt: str | None,
 ) -> Encoding:
-    """The encoding of a result, checked by opening an encoder.
+    """The encoding of a result, checked by opening an encoder; None is what plays everywhere.
 
     Raises
     ------
     OptionError
         If there is no such codec, or it cannot do what is asked.
     """
+    codec = codec or CODECS.get(container, USUAL_CODEC)
     try:
         found = Codec(codec, "w")
     except ValueError as error:
         raise OptionError(f"no encoder is named {codec!r}; try libx264, libx265 or ffv1") from error
     if found.type != "video":
         raise OptionError(f"{codec} encodes {found.type}, not video")
-    form = _pix_fmt(found, facts.pix_fmt, pix_fmt)
     width, height = facts.width * scale, facts.height * scale
+    if pix_fmt is None:
+        form = _usual_pix_fmt(found, facts.pix_fmt, odd=bool(width % 2 or height % 2))
+    else:
+        form = _pix_fmt(found, facts.pix_fmt, pix_fmt)
     _check_chroma(form, width, height)
     context = CodecContext.create(codec, "w")
     has_crf = any(option.name == "crf" for option in context.supported_options.private)
@@ -130,13 +144,37 @@ def choose(
         pix_fmt=form,
         width=width,
         height=height,
-        colour=_colour(facts, form),
+        colour=_colour(facts, form, found.canonical_name, container),
         rate=facts.rate.limit_denominator(1001),
         aspect=facts.aspect,
         headers_apart=_headers_apart(container),
     )
     encoding.encoder()
     return encoding
+
+
+def _usual_pix_fmt(codec: Codec, have: str, *, odd: bool) -> str:
+    """What plays everywhere, of the source's depth; for codecs of no player, the source's."""
+    kept = _pix_fmt(codec, have, None)
+    if codec.canonical_name not in _PLAYED:
+        return kept
+    bits = depth_of(have)
+    wanted = "yuv420p" if bits <= 8 else f"yuv420p{10 if bits <= 10 else 12}le"
+    names = [form.name for form in codec.video_formats or ()]
+    if kept == wanted or wanted not in names:
+        return kept
+    if odd:
+        log.warning("%s is kept, since a side is odd; few programs play it", kept)
+        return kept
+    layout = VideoFormat(have)
+    finer = layout.chroma_width(64) > 32 or layout.chroma_height(64) > 32
+    if finer and len(layout.components) > 2:
+        log.warning(
+            "colour is halved, %s for %s, which plays everywhere; "
+            'pix_fmt="%s" (--pix-fmt %s) keeps it',
+            wanted, have, kept, kept,
+        )  # fmt: skip
+    return wanted
 
 
 def _pix_fmt(codec: Codec, have: str, wanted: str | None) -> str:
@@ -168,15 +206,18 @@ def _check_chroma(form: str, width: int, height: int) -> None:
         )
 
 
-def _colour(facts: VideoFacts, form: str) -> Colour:
+def _colour(facts: VideoFacts, form: str, codec: str, container: str) -> Colour:
     """The source's colours; a matrix is found where RGB becomes YUV, or the reverse."""
-    have, rgb = facts.colour, VideoFormat(form).is_rgb
-    if rgb:
+    have = facts.colour
+    if VideoFormat(form).is_rgb:
         return Colour(RGB, FULL, have.primaries, have.transfer)
+    siting = siting_for(codec, container, have.siting)
     if have.matrix == RGB:
         matrix = BT709 if facts.height >= 720 else BT601
-        return Colour(matrix, LIMITED, have.primaries, have.transfer)
-    return have
+        have = Colour(matrix, LIMITED, have.primaries, have.transfer)
+    # JPEG knows one range.
+    range_ = FULL if codec == "mjpeg" else have.range
+    return replace(have, range=range_, siting=siting)
 
 
 def _headers_apart(container: str) -> bool:

@@ -5,66 +5,32 @@ Nothing is decoded or encoded here. Sound and subtitles are copied packet by pac
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
-from srkit.errors import VideoError
-from srkit.video.encoding import CONTAINERS, Encoding
+from srkit.video.encoding import Encoding
 from srkit.video.packets import Coded
-from srkit.video.reading import Source, open_input
+from srkit.video.reading import Source, open_input, path_of
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
 
 log = logging.getLogger(__name__)
 
 # What a muxer writes by itself, and what was true of the old stream alone.
-_OWN = ("major_brand", "minor_version", "compatible_brands", "encoder")
+_OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "timecode")
 _OLD = ("encoder", "bps", "duration", "number_of_frames", "number_of_bytes", "_statistics")
-# Containers to name where another cannot take a stream, the most usual first.
-_OTHERS = ("mp4", "mov", "matroska", "nut")
-
-
-def check_streams(source: Source, encoding: Encoding, container: str) -> list[int]:
-    """Which of the source's other streams are copied, by their numbers.
-
-    Data that no player shows, such as time codes, is left out where the container has no
-    place for it.
-
-    Raises
-    ------
-    VideoError
-        If the container cannot hold the video, or a stream of sound or subtitles.
-    """
-    if not _takes(source, encoding, container, []):
-        raise VideoError(
-            f"{container} cannot hold {encoding.codec} video; {_advice(source, encoding, [])}"
-        )
-    kept = []
-    for stream in source.container.streams:
-        if stream.index == source.stream.index:
-            continue
-        if _takes(source, encoding, container, [stream.index]):
-            kept.append(stream.index)
-        elif stream.type in ("audio", "subtitle"):
-            raise VideoError(
-                f"{container} cannot hold the {_named(stream)}, stream {stream.index} of "
-                f"{source.path}; {_advice(source, encoding, _lasting(source))}"
-            )
-        elif not (stream.type == "data" and source.container.chapters()):
-            # In MP4 files such data are the names of chapters, which are copied otherwise.
-            log.warning("%s is left out: %s has no place for it", _named(stream), container)
-    if not _takes(source, encoding, container, kept):
-        raise VideoError(
-            f"{container} cannot hold these streams together; "
-            f"{_advice(source, encoding, _lasting(source))}"
-        )
-    return kept
+# A file whose streams all begin later than this, in seconds, counts from some clock.
+_CLOCK = 60
+# Packets read at most for the first of every stream.
+_FAR = 2000
 
 
 def join(
@@ -74,8 +40,13 @@ def join(
     encoding: Encoding,
     streams: list[int],
     packets: Iterable[tuple[Coded, int]],
+    *,
+    most: int | None = None,
 ) -> None:
     """Write the result.
+
+    Where the source's times count from some clock, as those of MPEG-TS do, their common start
+    is taken off all streams.
 
     Parameters
     ----------
@@ -87,16 +58,59 @@ def join(
         Numbers of the source's streams that are copied.
     packets
         The video, each packet with the time it is decoded at.
+    most
+        Packets of each other stream after which the rest may be left out; None for all.
     """
     with open_input(source.path) as origin:
         # Packets are read by this container; its streams are therefore the templates.
         copied = {number: origin.streams[number] for number in streams}
-        output, places, video = _open(target, container, source, encoding, copied)
+        start = common_start(origin, [source.stream.index, *streams])
+        output, places, video = _open(target, container, source, encoding, copied, start)
         with output:
             output.start_encoding()
-            both = _merged(_ours(packets, video, source.facts.time_base), _theirs(origin, places))
-            for packet in both:
+            ours = _ours(packets, video, source.facts.time_base, start)
+            for packet in _merged(ours, _theirs(origin, places, start, most)):
                 output.mux_one(packet)
+
+
+def common_start(origin: InputContainer, streams: Iterable[int]) -> Fraction:
+    """When the first of these streams begins, in seconds, where the file counts from a clock.
+
+    MPEG's streams do, and recordings that were cut out of them. Other files begin at 0, and
+    what is late in them is meant to be.
+    """
+    starts = [
+        stream.start_time * stream.time_base
+        for stream in map(origin.streams.__getitem__, streams)
+        if stream.start_time is not None
+        and stream.time_base
+        and not stream.disposition & av.stream.Disposition.attached_pic
+        and stream.type in ("video", "audio", "subtitle")
+    ]
+    start = min(starts, default=Fraction(0))
+    clock = bool(origin.format.flags & cast(int, av.format.Flags.ts_discont.value))
+    return start if clock or start > _CLOCK else Fraction(0)
+
+
+def timecode_of(stream: Stream) -> str | None:
+    """The time code that a stream begins with, if it has one."""
+    return _timecode_in(stream.metadata)
+
+
+def _timecode_in(metadata: dict[str, str]) -> str | None:
+    return next((code for key, code in metadata.items() if key.lower() == "timecode"), None)
+
+
+def timecode(source: Source, encoding: Encoding, container: str) -> tuple[str | None, bool]:
+    """The source's time code, and whether a container takes it.
+
+    MOV and MP4 make a track of it, whose frames are dropped, as a semicolon says, at multiples
+    of 30 a second alone (SMPTE ST 12-1).
+    """
+    told = [*map(timecode_of, source.container.streams), _timecode_in(source.metadata)]
+    code = next(filter(None, told), None)
+    dropped = code is not None and any(mark in code for mark in ";.")
+    return code, not (dropped and container in ("mp4", "mov") and round(encoding.rate) % 30)
 
 
 def _open(
@@ -105,6 +119,7 @@ def _open(
     source: Source,
     encoding: Encoding,
     copied: dict[int, Stream],
+    start: Fraction,
 ) -> tuple[OutputContainer, dict[int, Stream], Any]:
     """An output with all streams in the source's order; the copied ones, and the video."""
     options = {}
@@ -118,6 +133,13 @@ def _open(
         for number in sorted([*copied, source.stream.index]):
             if number == source.stream.index:
                 video = _add_video(output, source, encoding)
+                if (
+                    container in ("mp4", "mov")
+                    and video.codec_context.codec.canonical_name == "hevc"
+                ):
+                    # Apple's programs play no other.
+                    video.codec_context.codec_tag = "hvc1"
+                _set_timecode(video, *timecode(source, encoding, container))
                 continue
             template = copied[number]
             place = output.add_stream_from_template(template, opaque=True)
@@ -130,8 +152,18 @@ def _open(
         raise
     output.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OWN})
     if chapters := source.container.chapters():
-        output.set_chapters(chapters)
+        output.set_chapters([_earlier(chapter, start) for chapter in chapters])
     return output, places, video
+
+
+def _earlier(chapter: Chapter, start: Fraction) -> Chapter:
+    """A chapter of a file that begins at `start`, in one that begins at 0."""
+    shift = round(start / (chapter["time_base"] or 1))
+    return {
+        **chapter,
+        "start": max(0, chapter["start"] - shift),
+        "end": max(0, chapter["end"] - shift),
+    }
 
 
 def _timescale(source: Source, copied: Iterable[Stream]) -> int:
@@ -155,40 +187,64 @@ def _add_video(output: OutputContainer, source: Source, encoding: Encoding) -> A
     return video
 
 
+def _set_timecode(video: Stream, code: str | None, taken: bool) -> None:
+    """Put a time code where muxers find it; one that stands there makes them fail."""
+    for key in [key for key in video.metadata if key.lower() == "timecode"]:
+        del video.metadata[key]
+    if code is not None and taken:
+        video.metadata["timecode"] = code
+
+
 def _ours(
-    packets: Iterable[tuple[Coded, int]], video: Any, time_base: Fraction
+    packets: Iterable[tuple[Coded, int]], video: Any, time_base: Fraction, start: Fraction
 ) -> Iterator[tuple[float, av.Packet[Any]]]:
+    shift = round(start / time_base)
     for coded, decoded in packets:
         packet: av.Packet[Any] = av.Packet(coded.data)
         packet.stream, packet.time_base = video, time_base
-        packet.pts, packet.dts, packet.duration = coded.pts, decoded, coded.duration
-        packet.is_keyframe = coded.key
-        yield float(decoded * time_base), packet
+        packet.pts, packet.dts = coded.pts - shift, decoded - shift
+        packet.duration, packet.is_keyframe = coded.duration, coded.key
+        yield float(packet.dts * time_base), packet
 
 
 def _theirs(
-    origin: InputContainer, places: dict[int, Stream]
+    origin: InputContainer, places: dict[int, Stream], start: Fraction, most: int | None
 ) -> Iterator[tuple[float, av.Packet[Any]]]:
-    if not any(stream.type != "attachment" for stream in places.values()):
-        return
     wanted = [origin.streams[n] for n in places if origin.streams[n].type != "attachment"]
     last = float("-inf")
+    for packet in _demuxed(origin, wanted, most):
+        time = packet.pts if packet.dts is None else packet.dts
+        shift = round(start / packet.time_base)
+        if packet.pts is not None:
+            packet.pts -= shift
+        if packet.dts is not None:
+            packet.dts -= shift
+        if time is not None:
+            last = float((time - shift) * packet.time_base)
+        packet.stream = places[packet.stream_index]
+        yield last, packet
+
+
+def _demuxed(
+    origin: InputContainer, wanted: list[Stream], most: int | None
+) -> Iterator[av.Packet[Any]]:
+    """The packets of some streams; of each `most`, or fewer where those are far away."""
+    if not wanted:
+        return
     packets = origin.demux(*wanted)
-    while True:
+    seen = dict.fromkeys((stream.index for stream in wanted), 0)
+    while most is None or (min(seen.values()) < most and sum(seen.values()) < _FAR):
         try:
             packet = next(packets, None)
         except av.error.FFmpegError as error:
-            log.warning("%s: it can be read no further: %s", origin.name, error)
+            log.warning("%s: it can be read no further: %s", path_of(origin), error)
             return
         if packet is None:
             return
-        time = packet.pts if packet.dts is None else packet.dts
-        if not packet.size and time is None:
+        if not packet.size and packet.pts is None and packet.dts is None:
             continue  # what flushes a decoder
-        if time is not None:
-            last = float(time * packet.time_base)
-        packet.stream = places[packet.stream_index]
-        yield last, packet
+        seen[packet.stream_index] += 1
+        yield packet
 
 
 def _merged(
@@ -204,34 +260,3 @@ def _merged(
         else:
             yield right[1]
             right = next(other, None)
-
-
-def _takes(source: Source, encoding: Encoding, container: str, streams: list[int]) -> bool:
-    """Whether a container's header can be written for these streams: tried in memory."""
-    copied = {number: source.container.streams[number] for number in streams}
-    try:
-        output, _, _ = _open(io.BytesIO(), container, source, encoding, copied)
-        output.start_encoding()
-        output.close()
-    except (av.error.FFmpegError, ValueError) as error:
-        log.debug("%s with streams %s: %s", container, streams, error)
-        return False
-    return True
-
-
-def _lasting(source: Source) -> list[int]:
-    """Streams that must not be left out."""
-    return [s.index for s in source.container.streams if s.type in ("audio", "subtitle")]
-
-
-def _advice(source: Source, encoding: Encoding, streams: list[int]) -> str:
-    for container in _OTHERS:
-        if _takes(source, encoding, container, streams):
-            suffix = next(s for s, name in CONTAINERS.items() if name == container)
-            return f"{container} can: name the output with {suffix}"
-    return "no container srkit writes can hold all streams; convert that one first"
-
-
-def _named(stream: Stream) -> str:
-    language = f" ({stream.language})" if stream.language else ""
-    return f"{stream.name or 'unknown'} {stream.type}{language}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -18,6 +19,8 @@ from av.video.stream import VideoStream
 
 from srkit.errors import CorruptFileError, VideoError
 from srkit.video.colour import Colour, colour_of
+from srkit.video.siting import siting_of
+from srkit.video.streams import main_stream
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +62,11 @@ class VideoFacts:
     aspect: Fraction | None
     display_matrix: tuple[int, ...] | None
 
+    @property
+    def gap(self) -> int:
+        """Time from a frame to the next, in `time_base`, where nothing else tells."""
+        return max(1, round(1 / (self.rate * self.time_base)))
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -95,9 +103,11 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        with open_input(path) as container:
+            self._number = main_stream(container, path).index
         self.container = open_input(path)
         try:
-            self.stream = main_stream(self.container, path)
+            self.stream = self._stream_of(self.container)
             self.facts = self._facts()
         except BaseException:
             self.container.close()
@@ -114,6 +124,14 @@ class Source:
         """Of the file."""
         return dict(self.container.metadata)
 
+    def _stream_of(self, container: InputContainer) -> VideoStream:
+        """The stream that is upscaled, in this file opened anew."""
+        stream = cast(VideoStream, container.streams[self._number])
+        # Slices, not frames: where frames are decoded side by side, an error tells less of
+        # which of them is broken.
+        stream.codec_context.thread_type = "SLICE"
+        return stream
+
     def _facts(self) -> VideoFacts:
         stream = self.stream
         found = (frame.picture for frame in _decoded(self.container, stream))
@@ -122,7 +140,7 @@ class Source:
             raise CorruptFileError(f"{self.path} holds no frame that can be decoded")
         colour = colour_of(
             int(picture.colorspace), int(picture.color_range), int(picture.color_primaries),
-            int(picture.color_trc), picture.height, picture.format.name,
+            int(picture.color_trc), picture.height, picture.format.name, siting_of(stream),
         )  # fmt: skip
         rate = stream.average_rate or stream.guessed_rate or USUAL_RATE
         matrix = picture.side_data.get("DISPLAYMATRIX")
@@ -164,10 +182,10 @@ class Source:
         """
         # Opened again: a container that was read from may not be able to go back.
         with open_input(self.path) as container:
-            stream = main_stream(container, self.path)
+            stream = self._stream_of(container)
             if start is not None:
                 container.seek(start, stream=stream)
-            gap = max(1, round(1 / (self.facts.rate * self.facts.time_base)))
+            gap = self.facts.gap
             yield from _timed(self._repaired(container, stream, gap), gap)
 
     def _repaired(
@@ -210,7 +228,7 @@ class Source:
             If a frame has no time, or that of another.
         """
         with open_input(self.path) as container:
-            packets = _packets(container, main_stream(container, self.path))
+            packets = _packets(container, self._stream_of(container))
             found = [(p.pts, bool(p.is_keyframe)) for p in packets if p.size and not p.is_discard]
         times = sorted((pts, key) for pts, key in found if pts is not None)
         if len({pts for pts, _ in times}) < len(found):
@@ -242,30 +260,30 @@ def open_input(path: Path) -> InputContainer:
         If it is of no format that FFmpeg knows, or truncated.
     """
     try:
-        return av.open(str(path), "r", metadata_errors="replace")
-    except av.error.InvalidDataError as error:
+        return av.open(url_of(path), "r", metadata_errors="replace")
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    except av.error.FFmpegError as error:
         raise CorruptFileError(
             f"{path} is not a video, or it is truncated or damaged: {error.strerror}"
         ) from error
 
 
-def main_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The video stream that is upscaled: the first that is not a cover picture.
+def url_of(path: Path) -> str:
+    """A path such that FFmpeg takes it for a file, whatever its name looks like.
 
-    Raises
-    ------
-    VideoError
-        If there is none, or nothing to decode it with.
+    Examples
+    --------
+    >>> url_of(Path("12:30 clip.mp4"))
+    'file:12:30 clip.mp4'
     """
-    for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
-            if stream.codec_context is None:
-                raise VideoError(f"{path}: this build of FFmpeg cannot decode its video")
-            # Slices, not frames: where frames are decoded side by side, an error tells less
-            # of which of them is broken.
-            stream.codec_context.thread_type = "SLICE"
-            return stream
-    raise VideoError(f"{path} holds no video")
+    return f"file:{path}"
+
+
+def path_of(container: InputContainer) -> str:
+    """The path of an open file."""
+    return container.name.removeprefix("file:")
 
 
 @dataclass(frozen=True)
@@ -317,7 +335,7 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Pack
         except StopIteration:
             return
         except av.error.FFmpegError as error:
-            log.warning("%s: it can be read no further: %s", container.name, error)
+            log.warning("%s: it can be read no further: %s", path_of(container), error)
             return
 
 

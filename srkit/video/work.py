@@ -7,8 +7,8 @@ whatever moment the process is killed, what the manifest says is there.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from srkit.errors import VideoError
 from srkit.identity import changed
 from srkit.imaging.atomic import replacing
+from srkit.video.lock import clear
 from srkit.video.packets import Coded, read_packets, write_packets
 
 VERSION = 1
@@ -67,11 +68,13 @@ class Work:
         # As a manifest gives them back: tuples become lists.
         self._settings = json.loads(json.dumps(settings))
         self.segments: list[Segment] = []
-        if folder.exists() and not resume:
-            shutil.rmtree(folder)
+        folder.mkdir(exist_ok=True)
+        if not resume:
+            clear(folder)
         if (folder / MANIFEST).exists():
             self._read()
-        folder.mkdir(exist_ok=True)
+        # What a process that was killed had not finished.
+        clear(folder, [MANIFEST, *(segment.file for segment in self.segments)])
         if not self.segments:
             self._save()
 
@@ -103,8 +106,9 @@ class Work:
             yield from read_packets(self.folder / segment.file)
 
     def remove(self) -> None:
-        """Remove the folder and all in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove what is in the folder; who holds it removes the folder."""
+        with suppress(OSError):
+            clear(self.folder)
 
     def _save(self) -> None:
         told = {

@@ -24,7 +24,7 @@ from clips import (
 )
 
 import srkit
-from srkit.errors import VideoError
+from srkit.errors import CorruptFileError, VideoError
 
 
 class MeanOfThree(srkit.VideoUpscaler):
@@ -78,6 +78,23 @@ def test_a_video_that_begins_late_still_does(tmp_path):
     upscale(source, tmp_path / "out.mkv")
     assert times_of(tmp_path / "out.mkv") == times_of(source)
     assert times_of(source)[0] == 1
+
+
+# --- names ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["12:30 clip.mp4", "http:x.mp4", "concat:a.mp4", "pipe:0.mp4", "-y %03d?#.mp4"]
+)
+def test_names_that_ffmpeg_takes_for_addresses_are_files(tmp_path, clip, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    clip.rename(name)
+    upscale(name, f"out {name}")
+    assert left_behind(tmp_path) == sorted([name, f"out {name}"])
+    upscale(tmp_path / name, f"12:31 {name}")
+    (tmp_path / "12:30 text.mp4").write_text("no video at all")
+    with pytest.raises(CorruptFileError, match=r"^12:30 text\.mp4 is not a video"):
+        upscale("12:30 text.mp4", "a.mp4")
 
 
 # --- tags -----------------------------------------------------------------------------------
@@ -180,7 +197,7 @@ def test_a_container_that_cannot_hold_a_stream_is_refused_and_another_named(tmp_
     with pytest.raises(VideoError, match=r"mp4 cannot hold the srt subtitle.*\.mkv"):
         upscale(source, tmp_path / "out.mp4")
     with pytest.raises(VideoError, match=r"webm cannot hold libx264 video; .*\.mp4"):
-        upscale(source, tmp_path / "out.webm")
+        upscale(source, tmp_path / "out.webm", codec="libx264")
     assert left_behind(tmp_path, "in.mkv") == []
 
 

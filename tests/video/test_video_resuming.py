@@ -105,3 +105,86 @@ def test_interrupted_work_is_counted_and_a_segment_cut_short_is_made_again(
     assert report.resumed == 8
     assert told == [(n, 30) for n in range(9, 31)]
     assert times_of(target) == times_of(clip)
+
+
+# --- two at once, and ends from outside ---------------------------------------------------------
+
+
+def begun(arguments, manifest, segments, **options):
+    """A process that has finished some segments, and goes on."""
+    process = subprocess.Popen([sys.executable, *arguments], text=True, **options)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if manifest.exists() and manifest.read_text().count('"file"') >= segments:
+            return process
+        time.sleep(0.01)
+    raise AssertionError(f"no {segments} segments; the process ended with {process.poll()}")
+
+
+@pytest.mark.parametrize("options", [{}, {"resume": False}, {"overwrite": True}])
+def test_who_comes_second_to_a_target_is_told_at_once(tmp_path, options):
+    source = write_clip(tmp_path / "in.mkv", moving(22), codec="ffv1", pix_fmt="bgr0")
+    target, manifest = tmp_path / "out.mkv", tmp_path / ".out.mkv.srkit" / "manifest.json"
+    process = begun(["-c", SLOW, str(source), str(target), "0.1"], manifest, 1)
+    start = time.monotonic()
+    with pytest.raises(VideoError, match=r"another process is making .*out\.mkv"):
+        upscale(source, target, **options)
+    assert time.monotonic() - start < 2
+    assert process.wait(60) == 0
+    assert len(times_of(target)) == 22
+    assert left_behind(tmp_path) == ["in.mkv", "out.mkv"]
+
+
+def test_a_lock_dies_with_its_process_and_the_next_sweeps_what_it_left(tmp_path):
+    source = write_clip(tmp_path / "in.mkv", moving(22), codec="ffv1", pix_fmt="bgr0")
+    target, folder = tmp_path / "out.mkv", tmp_path / ".out.mkv.srkit"
+    process = begun(["-c", SLOW, str(source), str(target), "0.1"], folder / "manifest.json", 2)
+    process.kill()
+    process.wait()
+    (folder / ".srkit-0123456789abcdef.tmp").write_bytes(b"half a manifest")
+    (folder / "000009.packets").write_bytes(b"half a segment")
+    with pytest.raises(VideoError, match="differs in"):
+        upscale(source, target)
+    assert (folder / "manifest.json").is_file()
+    whole = subprocess.run([sys.executable, "-c", SLOW, str(source), str(target), "0"], check=True)
+    assert whole.returncode == 0
+    assert left_behind(tmp_path) == ["in.mkv", "out.mkv"]
+
+
+MODEL = """
+import time, srkit
+class Slow(srkit.Upscaler):
+    def __init__(self, card, scale, weights=None):
+        self.card, self.scale = card, scale
+    def run(self, tiles):
+        time.sleep(0.05)
+        return tiles.repeat(2, axis=1).repeat(2, axis=2)
+"""
+COMMAND = """
+import sys, srkit
+from srkit.cli import main
+from srkit.video import conversion
+conversion.SEGMENT_FRAMES = 4
+srkit.register(srkit.ModelCard("slow", "", "slow_model:Slow", "numpy", (2,), 2, radius=0))
+sys.exit(main(["upscale-video", sys.argv[1], "-m", "slow", "-o", sys.argv[2]]))
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_sigterm_ends_the_command_as_ctrl_c_does(tmp_path, monkeypatch, sent):
+    (tmp_path / "slow_model.py").write_text(MODEL)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    source = write_clip(tmp_path / "in.mp4", moving(22))
+    target, folder = tmp_path / "out.mp4", tmp_path / ".out.mp4.srkit"
+    arguments = ["-c", COMMAND, str(source), str(target)]
+    process = begun(arguments, folder / "manifest.json", 2, stderr=subprocess.PIPE)
+    process.send_signal(sent)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.splitlines()[-1]) == (130, "srkit: interrupted")
+    assert not target.exists()
+    kept = [path.name for path in folder.iterdir()]
+    assert "lock" not in kept
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+    assert "frames were done before" in done.stderr
+    assert len(times_of(target)) == 22
+    assert not folder.exists()

@@ -1,0 +1,145 @@
+"""Which streams a container can hold: found by writing a result's first moments to memory.
+
+A header that can be written is no promise: a time code's track fails when a file is closed, and
+other data at their first packet. So the streams are written as they will be, header, packets
+and all, before the first frame is upscaled.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import av
+from av.stream import Stream
+from av.video.frame import VideoFrame
+
+from srkit.errors import SrkitError, VideoError
+from srkit.video.encoding import CODECS, CONTAINERS, Encoding, encode
+from srkit.video.joining import join, timecode, timecode_of
+from srkit.video.packets import Coded, delay, with_decoding_times
+from srkit.video.reading import Source
+
+log = logging.getLogger(__name__)
+
+# Containers to name where another cannot take a stream, the most usual first.
+_OTHERS = ("mp4", "mov", "matroska", "nut")
+# Frames of the rehearsal, and packets of each other stream.
+_FRAMES, _PACKETS = 3, 3
+
+
+class Kept(NamedTuple):
+    """What becomes of the streams beside the video.
+
+    Attributes
+    ----------
+    streams
+        Numbers of those that are copied.
+    left_out
+        Names of the others.
+    """
+
+    streams: list[int]
+    left_out: list[str]
+
+
+def check_streams(source: Source, encoding: Encoding, container: str) -> Kept:
+    """Which of the source's other streams are copied.
+
+    Data that no player shows is left out where the container has no place for it, and told in
+    the log. A time code is no stream to copy: it is written anew, from the video's metadata.
+
+    Raises
+    ------
+    VideoError
+        If the container cannot hold the video, or a stream of sound or subtitles.
+    """
+    stage = _Stage(source, encoding, _blank(encoding, source))
+    if not stage.takes(container, []):
+        advice = stage.advice([])
+        if codec := CODECS.get(container):
+            advice = f'{codec} fits: codec="{codec}" (--codec {codec}); or {advice}'
+        raise VideoError(f"{container} cannot hold {encoding.codec} video; {advice}")
+    others = [s for s in source.container.streams if s.index != source.stream.index]
+    lasting = [s.index for s in others if s.type in ("audio", "subtitle")]
+    code, taken = timecode(source, encoding, container)
+    kept, left_out = list[int](), [] if taken else [f"time code {code}"]
+    for stream in others:
+        if stream.type == "data" and timecode_of(stream):
+            continue
+        if stage.takes(container, [stream.index]):
+            kept.append(stream.index)
+        elif stream.index in lasting:
+            raise VideoError(
+                f"{container} cannot hold the {_named(stream)}, stream {stream.index} of "
+                f"{source.path}; {stage.advice(lasting)}"
+            )
+        elif not (stream.type == "data" and source.container.chapters()):
+            # In MP4 files such data are the names of chapters, which are copied otherwise.
+            left_out.append(_named(stream))
+    if not stage.takes(container, kept):
+        # Each can be there, but not all: what no player shows goes first.
+        left_out += [_named(s) for s in others if s.index in kept and s.index not in lasting]
+        kept = lasting
+        if not stage.takes(container, kept):
+            raise VideoError(
+                f"{container} cannot hold these streams together; {stage.advice(lasting)}"
+            )
+    for name in left_out:
+        log.warning("%s is left out: %s has no place for it", name, container)
+    return Kept(kept, left_out)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Where results are rehearsed."""
+
+    source: Source
+    encoding: Encoding
+    video: list[Coded]
+
+    def takes(self, container: str, streams: list[int]) -> bool:
+        """Whether a container can be written with these streams."""
+        video = with_decoding_times(self.video, delay([coded.pts for coded in self.video]))
+        try:
+            join(
+                io.BytesIO(), container, self.source, self.encoding, streams, video,
+                most=_PACKETS,
+            )  # fmt: skip
+        except (av.error.FFmpegError, ValueError, SrkitError) as error:
+            log.debug("%s with streams %s: %s", container, streams, error)
+            return False
+        return True
+
+    def advice(self, streams: list[int]) -> str:
+        """Which container takes these streams."""
+        for container in _OTHERS:
+            if self.takes(container, streams):
+                suffix = next(s for s, name in CONTAINERS.items() if name == container)
+                rare = ", which few players know; or convert that stream first"
+                told = f"{container} can: name the output with {suffix}"
+                return told + (rare if container == "nut" else "")
+        return "no container srkit writes can hold all streams; convert that one first"
+
+
+def _blank(encoding: Encoding, source: Source) -> list[Coded]:
+    """A few coded frames, at the times at which the video begins."""
+    begin = source.stream.start_time or 0
+    step = source.facts.gap
+
+    def frames() -> Iterator[tuple[VideoFrame, int, int]]:
+        for number in range(_FRAMES):
+            frame = VideoFrame(encoding.width, encoding.height, encoding.pix_fmt)
+            for plane in frame.planes:
+                plane.update(bytes(plane.buffer_size))
+            yield frame, begin + number * step, step
+
+    return list(encode(encoding, frames()))
+
+
+def _named(stream: Stream) -> str:
+    language = f" ({stream.language})" if stream.language else ""
+    return f"{stream.name or 'unknown'} {stream.type}{language}"
