@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from srkit.batch.plan import Failure, Task
 from srkit.errors import NotByRowsError, OptionError, SrkitError
-from srkit.imaging import row_files
+from srkit.imaging import folders, row_files
+from srkit.imaging.atomic import check_place
 from srkit.imaging.files import MAX_PIXELS, check_fits, read_image
 from srkit.imaging.image import Image
 from srkit.upscaler import Progress, Upscaler
@@ -69,6 +70,8 @@ def attempt(
     task: Task, upscaler: Upscaler, request: Request, progress: Progress = False
 ) -> Failure | None:
     """Upscale one file, in the place of what may be there; what goes wrong is told, not raised."""
+    if told := folders.why_not(task.source):
+        return Failure(task.source, told)
     try:
         if not _by_rows(task, upscaler, request, progress):
             _whole(task, upscaler, request, progress)
@@ -96,6 +99,7 @@ def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progres
     if pixels <= request.max_pixels and pixels * depth * (1 + upscaler.scale**2) <= memory:
         return False
     task.target.parent.mkdir(parents=True, exist_ok=True)
+    check_place(task.target)
     try:
         upscaler.upscale_file(
             task.source,
@@ -117,6 +121,7 @@ def _whole(task: Task, upscaler: Upscaler, request: Request, progress: Progress)
     scaled = (image.height * upscaler.scale, image.width * upscaler.scale)
     check_fits(image, task.target, size or scaled)
     task.target.parent.mkdir(parents=True, exist_ok=True)
+    check_place(task.target)
     result = upscaler.upscale(
         image,
         size=size,

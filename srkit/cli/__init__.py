@@ -22,6 +22,9 @@ from srkit.cli import (
     upscale,
     video,
 )
+from srkit.cli.console import write
+from srkit.cli.ending import ended_as_by_ctrl_c
+from srkit.cli.escaping import escaping
 from srkit.cli.parsing import Parser
 from srkit.errors import OptionError, SrkitError, UnknownModelError
 
@@ -66,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0, or 1 if something failed, 2 if the arguments make no sense, 130
-        after Ctrl-C.
+        after Ctrl-C or SIGTERM.
 
     Raises
     ------
@@ -83,8 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = make_parser().parse_args(argv)
     try:
-        code: int = args.run(args)
-        sys.stdout.flush()
+        with escaping(), ended_as_by_ctrl_c():
+            code: int = args.run(args)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stderr.write("srkit: interrupted\n")
         return INTERRUPTED
@@ -94,12 +98,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except SrkitError as error:
-        sys.stderr.write(f"srkit: error: {error}\n")
+        write(f"srkit: error: {error}", sys.stderr)
         return USAGE if isinstance(error, OptionError | UnknownModelError) else FAILED
     except OSError as error:
         named = error.filename is not None and error.strerror
         told = f"{error.filename}: {error.strerror}" if named else str(error)
-        sys.stderr.write(f"srkit: error: {told}\n")
+        write(f"srkit: error: {told}", sys.stderr)
         return FAILED
     return code
 

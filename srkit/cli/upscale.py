@@ -23,8 +23,9 @@ from srkit.cli.console import (
     positive,
     write,
 )
+from srkit.cli.escaping import one_line
 from srkit.errors import OptionError
-from srkit.imaging import zarrs
+from srkit.imaging import folders, zarrs
 from srkit.imaging.files import MAX_PIXELS, SUFFIXES
 from srkit.upscaler import LONGEST_SIDE, Progress, Upscaler
 
@@ -199,7 +200,7 @@ def summary(written: int, skipped: int, failures: Sequence[Failure]) -> int:
         told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "written")
         write(f"srkit: {told}{':' if failures else ''}", sys.stderr)
         for failure in failures:
-            write(f"  {failure.path}: {failure.reason}", sys.stderr)
+            write(f"  {one_line(failure.path)}: {one_line(failure.reason)}", sys.stderr)
     return 1 if failures else 0
 
 
@@ -238,7 +239,7 @@ def _upscale_all(
     alone = len(tasks) == 1
     with tqdm(
         total=None if alone else len(tasks),
-        desc=f"{upscaler.card.name} x{upscaler.scale}",
+        desc=one_line(f"{upscaler.card.name} x{upscaler.scale}"),
         unit="px" if alone else "image",
         unit_scale=alone,
         disable=None,  # no bar where stderr is not a terminal
@@ -254,9 +255,9 @@ def _upscale_all(
                 failures.append(outcome)
             elif outcome:
                 written += 1
-                write(str(task.target))
+                write(one_line(task.target))
                 if task.converted:
-                    write(f"srkit: note: {task.source} became PNG", sys.stderr)
+                    write(f"srkit: note: {one_line(task.source)} became PNG", sys.stderr)
             else:
                 skipped += 1
             if not alone:
@@ -272,7 +273,7 @@ def _attempt(
     progress: Progress,
 ) -> Failure | bool:
     """Do one task: True if it was, False if its result was there already."""
-    if task.target.exists():
+    if folders.exists(task.target):
         if args.skip_existing:
             return False
         if not args.overwrite:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import CorruptFileError, ImageError, OptionError
+from srkit.errors import CorruptFileError, ImageError, OptionError, SrkitError
 from srkit.imaging import decode, exif, heif, pil, png, tiff, xmp, zarrs
 from srkit.imaging.atomic import replacing, replacing_folder
 from srkit.imaging.decode import naming
@@ -44,7 +46,7 @@ class _Format:
 
 _COLOUR = ("L", "LA", "RGB", "RGBA")
 _FORMATS = {
-    "PNG": _Format(_COLOUR, ("uint8", "uint16")),
+    "PNG": _Format(_COLOUR, ("uint8", "uint16"), max_side=1_000_000),  # libpng's limit
     "JPEG": _Format(("L", "RGB", "CMYK"), max_side=65500, quality=True),  # libjpeg's limit
     "TIFF": _Format((*_COLOUR, "CMYK"), ("uint8", "uint16", "float32")),
     "WEBP": _Format(_COLOUR, max_side=16383, quality=True),
@@ -186,13 +188,27 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
         with replacing_folder(path) as folder:
             zarrs.write(folder, pixels, metadata)
         return
-    with replacing(path) as file:
+    with replacing(path) as file, _encoding(kind):
         if kind == "PNG":
             file.write(png.encode(pixels, metadata))
         elif kind == "TIFF":
             tiff.write(file, pixels, metadata)
         else:
             _write_by_pillow(file, kind, pixels, metadata, quality)
+
+
+@contextmanager
+def _encoding(kind: str) -> Iterator[None]:
+    """Make an `ImageError` of whatever an encoder raises, but not of what the disk says."""
+    try:
+        yield
+    except (SrkitError, MemoryError):
+        raise
+    except Exception as error:
+        # Pillow's encoders raise OSError as well, which then has no number.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ImageError(f"{kind} cannot hold this image: {error}; use TIFF") from error
 
 
 def _check_white(pixels: NDArray[Any]) -> None:
@@ -299,7 +315,7 @@ def check_fits(image: Image, path: str | os.PathLike[str], shape: tuple[int, int
     if max(height, width) > can.max_side:
         raise ImageError(
             f"{kind} holds at most {can.max_side} pixels a side, but the image is "
-            f"{width}x{height}; use PNG or TIFF"
+            f"{width}x{height}; use {'TIFF' if kind == 'PNG' else 'PNG or TIFF'}"
         )
     if image.dtype != np.float32 and image.dtype.name not in can.dtypes:
         raise ImageError(
