@@ -98,14 +98,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except SrkitError as error:
-        write(f"srkit: error: {error}", sys.stderr)
+        _complain(error)
         return USAGE if isinstance(error, OptionError | UnknownModelError) else FAILED
     except OSError as error:
         named = error.filename is not None and error.strerror
         told = f"{error.filename}: {error.strerror}" if named else str(error)
-        write(f"srkit: error: {told}", sys.stderr)
+        _complain(told)
         return FAILED
     return code
+
+
+def _complain(told: object) -> None:
+    """Write an error; a line feed in a name does not begin a line that looks like our own."""
+    write(f"srkit: error: {told}".replace("\n", "\n  "), sys.stderr)
 
 
 def make_parser() -> Parser:
