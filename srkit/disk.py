@@ -93,6 +93,7 @@ def upscale_file(
     """See `Upscaler.upscale_file`."""
     _check(upscaler)
     source, target = Path(source), Path(target)
+    stamp = row_files.stamp_of(source)
     with row_files.open_rows(source) as picture:
         writer = row_files.writer(target, picture.dtype)
         canvas = RowCanvas(upscaler, picture)
@@ -117,6 +118,7 @@ def upscale_file(
             writer.write_rows(file, strips, metadata, shape, canvas.dtype)
             for _ in strips:  # the writer asks for no more than it needs; the model ends, too
                 pass
+            row_files.check_unchanged(source, stamp)
 
 
 def _strips(

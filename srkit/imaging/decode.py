@@ -24,7 +24,7 @@ from PIL import (
 from PIL import Image as PILImage
 
 from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, SrkitError
-from srkit.imaging import exif, pil, xmp
+from srkit.imaging import exif, pil, png_chunks, xmp
 from srkit.imaging.image import Metadata
 from srkit.imaging.pil import Mode
 
@@ -115,10 +115,13 @@ def read(file: BinaryIO, kind: str, max_pixels: int) -> Decoded:
         log.info("took the first of the %d pictures of an MPO file", frames)
     else:
         refuse_pages(frames, kind)
+    bits = pil.grey_bits(image)
+    if kind == "PNG":
+        png_chunks.check_pixels(file)
     image.load()  # PNG has metadata after the pixels, too
     pixels = _deep(file, kind)
     if pixels is None:
-        settled = pil.settle(image.convert("RGB") if image.mode == "YCbCr" else image)
+        settled = pil.settle(image.convert("RGB") if image.mode == "YCbCr" else image, bits)
         pixels, mode = pil.to_array(settled), settled.mode
     else:
         mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.shape[2] if pixels.ndim == 3 else 1]

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from srkit.imaging import exif
 from srkit.imaging.image import Metadata
+from srkit.imaging.png_chunks import GREY, RGB, SIGNATURE, Header, chunk
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GREY, RGB = 0, 2  # colour types
 _UP = 2  # filter type: what a byte differs by from the one above it
 _AFTER_HEADER = 33  # signature (8 bytes) and IHDR (25 bytes)
 _METRES_PER_INCH = 0.0254
@@ -67,8 +66,8 @@ def write_rows(
     """
     height, width = shape[:2]
     colour = RGB if len(shape) == 3 else GREY
-    header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, colour, 0, 0, 0)
-    file.write(b"".join([SIGNATURE, chunk(b"IHDR", header), *_described(metadata)]))
+    header = Header(width, height, 8 * dtype.itemsize, colour, 0, 0, 0)
+    file.write(b"".join([SIGNATURE, chunk(b"IHDR", header.packed()), *_described(metadata)]))
     packer = zlib.compressobj()
     above = np.zeros(math.prod(shape[1:]) * dtype.itemsize, np.uint8)
     for strip in strips:
@@ -103,8 +102,3 @@ def _described(metadata: Metadata) -> list[bytes]:
         # Keyword, no compression, no language, no translated keyword.
         chunks.append(chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
     return chunks
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    """A chunk with its length and checksum (PNG specification, 5.3)."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
