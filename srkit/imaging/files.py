@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, ImageError, OptionError, SrkitError
-from srkit.imaging import decode, exif, heif, pil, png, tiff, xmp, zarrs
+from srkit.imaging import (
+    color_tags,
+    decode,
+    exif,
+    folders,
+    heif,
+    iptc,
+    notes,
+    pil,
+    png,
+    tiff,
+    xmp,
+    zarrs,
+)
 from srkit.imaging.atomic import replacing, replacing_folder
 from srkit.imaging.decode import naming
+from srkit.imaging.fitting import fit
 from srkit.imaging.image import Image, Metadata
-
-log = logging.getLogger(__name__)
 
 MAX_PIXELS = 2**28  # 268 million: a picture of 16384 x 16384, 805 MB of 8-bit RGB
 
@@ -41,7 +53,6 @@ class _Format:
     dtypes: tuple[str, ...] = ("uint8",)
     max_side: int = 2**31 - 1
     quality: bool = False
-    profile: bool = True
 
 
 _COLOUR = ("L", "LA", "RGB", "RGBA")
@@ -51,7 +62,7 @@ _FORMATS = {
     "TIFF": _Format((*_COLOUR, "CMYK"), ("uint8", "uint16", "float32")),
     "WEBP": _Format(_COLOUR, max_side=16383, quality=True),
     "AVIF": _Format(_COLOUR, max_side=65535, quality=True),
-    "BMP": _Format(("L", "RGB"), profile=False),
+    "BMP": _Format(("L", "RGB")),
     "ZARR": _Format(("L", "RGB", "RGBA"), ("uint8", "uint16", "float32")),
 }
 _SUFFIXES = {
@@ -127,7 +138,9 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     if zarrs.is_store(path):
         with naming(path, "Zarr"):
             return zarrs.read(path, max_pixels)
-    with path.open("rb") as file:
+    if (told := folders.why_not(path)) == folders.PIPE:
+        raise ImageError(f"{path}: {told}")
+    with path.open("rb") as file, notes.about(path):
         kind = _sniff(file.read(256), path)
         with naming(path, kind):
             if kind == "TIFF":
@@ -142,9 +155,10 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
     """Write an image file, whole or not at all.
 
-    Profile, EXIF, XMP and DPI are kept where the format has a place for them;
-    size tags are corrected, orientation is 1, thumbnails are dropped. TIFF
-    loses maker notes, which cannot be moved safely, BMP all but the DPI, and Zarr all.
+    Colour, EXIF, XMP, DPI, texts, IPTC and georeference are kept where the format has a place
+    for them; size tags are corrected, orientation is 1, thumbnails are dropped. TIFF
+    loses maker notes, which cannot be moved safely. What is lost is told by a warning of the
+    log, by name.
 
     Parameters
     ----------
@@ -176,12 +190,8 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
     if eight_bits:
         _check_white(image.pixels)
     pixels = pil.as_uint8(image.pixels) if eight_bits else image.pixels
-    metadata = replace(
-        image.metadata,
-        icc=_fitting_profile(image.metadata, kind),
-        exif=exif.refresh(image.metadata.exif, image.width, image.height),
-        xmp=xmp.refresh(image.metadata.xmp, image.width, image.height),
-    )
+    with notes.about(path):
+        metadata = fit(image.metadata, kind, image.width, image.height)
     if kind == "JPEG":
         _check_jpeg_metadata(metadata)
     if kind == "ZARR":
@@ -327,19 +337,6 @@ def check_fits(image: Image, path: str | os.PathLike[str], shape: tuple[int, int
     return kind
 
 
-def _fitting_profile(metadata: Metadata, kind: str) -> bytes | None:
-    if not metadata.icc or not _FORMATS[kind].profile:
-        if metadata.icc:
-            log.warning("%s holds no colour profile; it was left out", kind)
-        return None
-    # Bytes 16 to 20 of a profile name its colour space (ICC.1, 7.2.6).
-    grey_made_rgb = kind == "WEBP" or (kind == "AVIF" and metadata.mode == "LA")
-    if grey_made_rgb and metadata.icc[16:20] == b"GRAY":
-        log.warning("%s stores grey as RGB, which a grey profile does not fit: left out", kind)
-        return None
-    return metadata.icc
-
-
 def _check_jpeg_metadata(metadata: Metadata) -> None:
     for name, block, most in (
         ("EXIF", metadata.exif, _JPEG_MARKER),
@@ -356,10 +353,16 @@ def _write_by_pillow(
     file: BinaryIO, kind: str, pixels: NDArray[Any], metadata: Metadata, quality: int | None
 ) -> None:
     options: dict[str, Any] = {"quality": 95 if quality is None else quality}
+    made: BinaryIO = file
     block = metadata.exif
     if kind == "JPEG":
         options["subsampling"] = "4:4:4"
+        if metadata.iptc:
+            options["extra"] = iptc.jpeg_segment(metadata.iptc)
+        if metadata.texts:
+            options["comment"] = metadata.texts[0][1].encode()
     elif kind == "AVIF":
+        made = io.BytesIO()
         if metadata.mode != "L":
             options["subsampling"] = "4:4:4"
         # Pillow would otherwise rebuild the block, which breaks maker notes.
@@ -368,10 +371,13 @@ def _write_by_pillow(
         # Exact: colour under transparent pixels is kept, too.
         options = {"lossless": True, "exact": True}
     elif kind == "BMP":
-        options, block = {}, None
-    if metadata.dpi and kind in ("JPEG", "BMP"):
+        # Where none is given, Pillow makes it 96 dpi.
+        options, block = {"dpi": metadata.dpi or (0, 0)}, None
+    if metadata.dpi and kind == "JPEG":
         options["dpi"] = metadata.dpi
     if kind != "BMP":
         extras = {"icc_profile": metadata.icc, "exif": block, "xmp": metadata.xmp}
         options |= {key: value for key, value in extras.items() if value}
-    pil.from_array(pixels, cmyk=metadata.mode == "CMYK").save(file, kind, **options)
+    pil.from_array(pixels, cmyk=metadata.mode == "CMYK").save(made, kind, **options)
+    if isinstance(made, io.BytesIO):
+        file.write(color_tags.in_avif(made.getvalue(), metadata.color))

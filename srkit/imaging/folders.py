@@ -9,7 +9,7 @@ from pathlib import Path
 
 from srkit.imaging import zarrs
 
-_PIPE = "a pipe or device cannot be read; save it as a file"
+PIPE = "a pipe or device cannot be read; save it as a file"
 
 
 def walk(
@@ -74,7 +74,7 @@ def why_not(path: Path) -> str | None:
         mode = path.stat().st_mode
     except OSError as error:
         return error.strerror or str(error)
-    return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else _PIPE
+    return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else PIPE
 
 
 def exists(path: Path) -> bool:

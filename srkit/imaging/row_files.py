@@ -110,10 +110,15 @@ def writer(path: Path, dtype: np.dtype[Any]) -> Writer:
     return _WRITERS[kind]
 
 
+def kind_of(path: Path) -> str:
+    """The format that a suffix, one of `SUFFIXES`, names."""
+    return _KINDS[path.suffix.lower()]
+
+
 @contextmanager
 def placed(path: Path) -> Iterator[Any]:
     """A file, or for Zarr a folder, that appears under its name at the end, if all goes well."""
-    if _KINDS[path.suffix.lower()] == "ZARR":
+    if kind_of(path) == "ZARR":
         zarrs.check_target(path)
         with replacing_folder(path) as folder:
             yield folder
