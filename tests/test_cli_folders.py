@@ -1,12 +1,15 @@
 """One entry of a folder stops none of the others, and hides none."""
 
+import json
 import logging
 import os
 import struct
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PILImage
+from PIL.PngImagePlugin import PngInfo
 
 from srkit.cli import main
 from srkit.imaging import folders
@@ -178,3 +181,64 @@ def test_pngs_that_are_too_wide_are_refused_before_any_work(tmp_path):
     width, height = struct.unpack(">II", (tmp_path / "a.png").read_bytes()[16:24])
     assert (width, height) == (1_000_000, 1)
     assert read_image(tmp_path / "a.png").size == (1_000_000, 1)
+
+
+# --- what is told -----------------------------------------------------------------------------
+
+
+def test_json_tells_what_was_written_and_what_could_not_be_kept(tmp_path, capsys):
+    info = PngInfo()
+    info.add_text("parameters", "a cat")
+    PILImage.fromarray(PIXELS).save(tmp_path / "a.png", pnginfo=info)
+    photo(tmp_path / "b.png")
+    (tmp_path / "c.png").touch()
+    options = ["--json", "--format", "jpg", "-o", tmp_path / "out"]
+    assert upscale(tmp_path, *options) == 1
+    out, err = capsys.readouterr()
+    told = "JPEG holds no text 'parameters': left out"
+    facts = json.loads(out)
+    assert facts["written"] == [
+        {
+            "source": str(tmp_path / f"{name}.png"),
+            "target": str(tmp_path / "out" / f"{name}_nearest_x2.jpg"),
+            "left_out": [told] if name == "a" else [],
+        }
+        for name in "ab"
+    ]
+    assert [failure["source"] for failure in facts["failed"]] == [str(tmp_path / "c.png")]
+    assert "the file is empty" in facts["failed"][0]["reason"]
+    assert "2 written, 1 failed" in err
+    assert upscale(tmp_path / "a.png", *options, "--skip-existing") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["written"], len(facts["skipped"])) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "kind", "advice"),
+    [
+        ("photo.jpg", "RGBA", "PNG", "it is a PNG file, whatever its name"),
+        ("photo.jpeg", "RGBA", "WEBP", "it is a WEBP file, whatever its name"),
+        ("photo.jfif", "RGBA", "PNG", "use --format png"),
+        ("photo.bmp", "CMYK", "JPEG", "use --format jpg"),
+        ("photo.png", "CMYK", "TIFF", "use --format tif"),
+    ],
+)
+def test_a_file_whose_name_lies_is_told_by_its_format(tmp_path, capsys, name, mode, kind, advice):
+    PILImage.new(mode, (8, 8), 7).save(tmp_path / name, kind)
+    assert upscale(tmp_path / name) == 1
+    error = capsys.readouterr().err
+    assert advice in error
+    assert "--format" in error
+    assert "image.pixels" not in error
+    suffix = error.split("--format ")[1].split()[0]
+    assert upscale(tmp_path / name, "--format", suffix) == 0
+
+
+def test_light_brighter_than_white_is_told_as_such(tmp_path, capsys):
+    pixels = np.linspace(0, 3.5, 192, dtype=np.float32).reshape(8, 8, 3)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
+    assert upscale(tmp_path / "a.tif") == 1
+    error = capsys.readouterr().err
+    assert "tone-map it" in error
+    assert "peak, 3.5" in error
+    assert "255" not in error

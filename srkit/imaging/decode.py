@@ -24,7 +24,7 @@ from PIL import (
 from PIL import Image as PILImage
 
 from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, SrkitError
-from srkit.imaging import color_tags, exif, iptc, pil, png_chunks, xmp
+from srkit.imaging import color_tags, exif, iptc, jpeg, pil, png_chunks, xmp
 from srkit.imaging.color_tags import ColorTags
 from srkit.imaging.image import COMMENT, Metadata
 from srkit.imaging.notes import tell
@@ -131,6 +131,9 @@ def read(file: BinaryIO, kind: str, max_pixels: int) -> Decoded:
         mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.shape[2] if pixels.ndim == 3 else 1]
     metadata = _metadata(image, mode)  # type: ignore[arg-type]  # settled to one of them
     metadata = replace(metadata, color=_color(file, kind, chunks, metadata))
+    if kind == "JPEG":
+        jpeg.tell_the_rest(file)
+    png_chunks.tell_the_rest(chunks)
     stated = exif.orientation(metadata.exif) or xmp.orientation(metadata.xmp) or 1
     return Decoded(pixels, metadata, stated)
 

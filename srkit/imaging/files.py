@@ -41,8 +41,6 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp", 
 READ_SUFFIXES = (*SUFFIXES, *heif.SUFFIXES)
 
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
-_JPEG_MARKER = 65533  # most bytes that one JPEG marker segment holds
-_JPEG_XMP_NAME = 29  # of them, bytes of the name before an XMP packet
 
 
 @dataclass(frozen=True)
@@ -192,8 +190,6 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
     pixels = pil.as_uint8(image.pixels) if eight_bits else image.pixels
     with notes.about(path):
         metadata = fit(image.metadata, kind, image.width, image.height)
-    if kind == "JPEG":
-        _check_jpeg_metadata(metadata)
     if kind == "ZARR":
         with replacing_folder(path) as folder:
             zarrs.write(folder, pixels, metadata)
@@ -307,46 +303,51 @@ def check_fits(image: Image, path: str | os.PathLike[str], shape: tuple[int, int
     ImageError
         As `save_image`.
     """
-    path, (height, width) = Path(path), shape
-    kind = _SUFFIXES.get(path.suffix.lower())
-    if kind is None:
-        raise ImageError(
-            f"cannot tell the format from the name {path.name!r}; use one of {', '.join(_SUFFIXES)}"
-        )
-    can, mode = _FORMATS[kind], image.metadata.mode
-    if mode not in can.modes:
-        what = {"CMYK": "CMYK", "LA": "grey with an alpha channel"}.get(mode, "an alpha channel")
-        advice = (
-            "use TIFF or JPEG, or save image.to_pil().convert('RGB')"
-            if mode == "CMYK"
-            else "use PNG, TIFF, WebP or AVIF, or drop alpha from image.pixels"
-        )
-        raise ImageError(f"{kind} cannot hold {what}; {advice}")
-    if max(height, width) > can.max_side:
-        raise ImageError(
-            f"{kind} holds at most {can.max_side} pixels a side, but the image is "
-            f"{width}x{height}; use {'TIFF' if kind == 'PNG' else 'PNG or TIFF'}"
-        )
-    if image.dtype != np.float32 and image.dtype.name not in can.dtypes:
-        raise ImageError(
-            f"{kind} as srkit writes it holds 8 bits, but the image has 16; use PNG or TIFF, or "
-            "save srkit.Image((image.pixels / 257).round().astype('uint8'), image.metadata)"
-        )
+    if told := why_unfit(image, path, shape):
+        raise ImageError("; ".join(told))
+    path = Path(path)
+    kind = _SUFFIXES[path.suffix.lower()]
     if kind == "ZARR":
         zarrs.check_target(path)
     return kind
 
 
-def _check_jpeg_metadata(metadata: Metadata) -> None:
-    for name, block, most in (
-        ("EXIF", metadata.exif, _JPEG_MARKER),
-        ("XMP", metadata.xmp, _JPEG_MARKER - _JPEG_XMP_NAME),
-    ):
-        if block and len(block) > most:
-            raise ImageError(
-                f"JPEG holds at most {most} bytes of {name}, but the image has {len(block)}; "
-                f"use PNG or TIFF, or set metadata.{name.lower()} to None"
-            )
+def kind_named(path: Path) -> str | None:
+    """The format that a name's ending stands for, of those that are written."""
+    return _SUFFIXES.get(path.suffix.lower())
+
+
+def why_unfit(
+    image: Image, path: str | os.PathLike[str], shape: tuple[int, int]
+) -> tuple[str, str] | None:
+    """Why a file cannot hold an image, and what to do in Python; None if it can.
+
+    Parameters are those of `check_fits`.
+    """
+    path, (height, width) = Path(path), shape
+    kind = _SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        return f"cannot tell the format from the name {path.name!r}", (
+            f"use one of {', '.join(_SUFFIXES)}"
+        )
+    can, mode = _FORMATS[kind], image.metadata.mode
+    if mode not in can.modes:
+        what = {"CMYK": "CMYK", "LA": "grey with an alpha channel"}.get(mode, "an alpha channel")
+        return f"{kind} cannot hold {what}", (
+            "use TIFF or JPEG, or save image.to_pil().convert('RGB')"
+            if mode == "CMYK"
+            else "use PNG, TIFF, WebP or AVIF, or drop alpha from image.pixels"
+        )
+    if max(height, width) > can.max_side:
+        return (
+            f"{kind} holds at most {can.max_side} pixels a side, but the image is {width}x{height}"
+        ), f"use {'TIFF' if kind == 'PNG' else 'PNG or TIFF'}"
+    if image.dtype != np.float32 and image.dtype.name not in can.dtypes:
+        return f"{kind} as srkit writes it holds 8 bits, but the image has 16", (
+            "use PNG or TIFF, or save "
+            "srkit.Image((image.pixels / 257).round().astype('uint8'), image.metadata)"
+        )
+    return None
 
 
 def _write_by_pillow(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from srkit.errors import ImageError
 from srkit.imaging import color_tags, exif, iptc, tiff_exif, xmp
 from srkit.imaging.image import COMMENT, Metadata
 from srkit.imaging.notes import tell
@@ -20,6 +21,7 @@ _PLACES = {
     "ZARR": (),
 }
 _JPEG_MARKER = 65533  # most bytes that one JPEG marker segment holds
+_JPEG_XMP_NAME = 29  # of them, bytes of the name before an XMP packet
 _METRES_PER_INCH = 0.0254
 # Resolutions that a format's field holds, in pixels per inch.
 _PER_METRE = (0.5 * _METRES_PER_INCH, (2**31 - 1) * _METRES_PER_INCH)
@@ -45,6 +47,11 @@ def fit(metadata: Metadata, kind: str, width: int, height: int) -> Metadata:
         The format, such as ``"PNG"``.
     width, height
         Of the pixels that it will be saved with.
+
+    Raises
+    ------
+    ImageError
+        If EXIF or XMP is too long for the format.
     """
     block = metadata.exif if kind == "TIFF" else tiff_exif.without_ome(metadata.exif)
     metadata = replace(
@@ -59,6 +66,8 @@ def fit(metadata: Metadata, kind: str, width: int, height: int) -> Metadata:
     if lost:
         holds = {"ZARR": "Zarr", "WEBP": "WebP"}.get(kind, kind)
         tell(f"{holds} holds no {_listed(lost)}: left out")
+    if kind == "JPEG":
+        _check_jpeg_metadata(metadata)
     return metadata
 
 
@@ -146,3 +155,15 @@ def _blocks(metadata: Metadata, kind: str, lose: Callable[[str], None]) -> Metad
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _check_jpeg_metadata(metadata: Metadata) -> None:
+    for name, block, most in (
+        ("EXIF", metadata.exif, _JPEG_MARKER),
+        ("XMP", metadata.xmp, _JPEG_MARKER - _JPEG_XMP_NAME),
+    ):
+        if block and len(block) > most:
+            raise ImageError(
+                f"JPEG holds at most {most} bytes of {name}, but the image has {len(block)}; "
+                f"use PNG or TIFF, or set metadata.{name.lower()} to None"
+            )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from srkit.errors import CorruptFileError
+from srkit.imaging.notes import tell
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB = 0, 2  # colour types
@@ -26,6 +27,15 @@ _ADAM7 = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
+
+# Chunks that are read; those that say how the old pixels were stored or are shown best; and the
+# time of the last change, which is now.
+_KNOWN = {
+    *(b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"iCCP", b"tEXt", b"zTXt", b"iTXt"),
+    *(b"pHYs", b"eXIf", b"sBIT", b"bKGD", b"hIST", b"sPLT", b"tIME", b"IEND", b"CgBI"),
+    *(b"acTL", b"fcTL", b"fdAT", b"iDOT"),
+}
+_NAMED = 8  # of the others
 
 Chunk = tuple[bytes, bytes]  # name and content
 
@@ -112,8 +122,21 @@ def check_pixels(file: BinaryIO) -> list[Chunk]:
             missing -= len(unpacker.decompress(data, _READ))
             data = unpacker.unconsumed_tail
     if missing > 0:
-        raise CorruptFileError("the PNG file is damaged: part of the picture is missing")
+        raise CorruptFileError(
+            "the PNG file is truncated or damaged: part of the picture is missing"
+        )
     return chunks
+
+
+def tell_the_rest(chunks: list[Chunk]) -> None:
+    """Say which chunks do not come with the picture, but those that only help to show it."""
+    odd = sorted({name for name, _ in chunks} - _KNOWN)
+    if b"caBX" in odd:
+        tell("content credentials (C2PA) were left out: they are of the picture as it was")
+        odd.remove(b"caBX")
+    if odd:
+        names = ", ".join(name.decode("latin-1") for name in odd[:_NAMED])
+        tell(f"chunks of PNG that srkit does not know were left out: {names}")
 
 
 def _walk(file: BinaryIO) -> Iterator[Chunk]:
@@ -129,7 +152,9 @@ def _walk(file: BinaryIO) -> Iterator[Chunk]:
                 parts.append(part)
         stated = file.read(4)
         if left or len(stated) < 4:
-            raise CorruptFileError("the PNG file is truncated: part of the picture is missing")
+            raise CorruptFileError(
+                "the PNG file is truncated or damaged: part of the picture is missing"
+            )
         if name in _PIXELS and stated != struct.pack(">I", crc):
             raise CorruptFileError("the PNG file is damaged: a checksum is wrong")
         if name not in _PIXELS:

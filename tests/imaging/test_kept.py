@@ -220,6 +220,45 @@ def test_hostile_xmp_takes_no_time(piece):
     xmp.refresh(b"<a " + space + b">" + many, 5, 5)
 
 
+@pytest.mark.parametrize(
+    ("behind", "name"),
+    [
+        (b"\0\0\0\x18ftypmp42" + bytes(range(200)), "a video"),
+        (
+            b"\0\0\x30\x0aMotionPhoto_Data\0\0\0\x18ftypmp42" + bytes(range(200)) + b"SEFT",
+            "a video",
+        ),
+        (b"what some program keeps here. " * 9, "other data"),
+    ],
+)
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_lies_behind_a_jpeg_is_told(tmp_path, behind, name, progressive):
+    # The end mark in a segment is not the end, nor is padding something.
+    PILImage.fromarray(PIXELS).save(
+        tmp_path / "a.jpg", progressive=progressive, comment=b"\xff\xd9 " * 40
+    )
+    whole = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole + bytes(1000))
+    assert doubled(tmp_path / "a.jpg", tmp_path / "b.jpg") == []
+    (tmp_path / "a.jpg").write_bytes(whole + behind)
+    (told,) = doubled(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    assert told.startswith(name)
+
+
+def test_content_credentials_and_unknown_chunks_are_told(tmp_path):
+    box = b"JP\0\1\0\0\0\1\0\0\0\x30jumb\0\0\0\x1ejumdc2pa\0\x11\0\x10\x80\0\0\xaa"
+    source = jpeg(tmp_path / "a.jpg", (0xEB, box))
+    assert ["C2PA" in told for told in doubled(source, tmp_path / "b.jpg")] == [True]
+    info = PngImagePlugin.PngInfo()
+    info.add(b"caBX", box)
+    info.add(b"vpAg", bytes(9))
+    info.add(b"tIME", bytes(7))
+    PILImage.fromarray(PIXELS).save(tmp_path / "a.png", pnginfo=info)
+    first, second = doubled(tmp_path / "a.png", tmp_path / "b.png")
+    assert "C2PA" in first
+    assert second.endswith(": vpAg")
+
+
 # --- resolution -------------------------------------------------------------------------------
 
 
