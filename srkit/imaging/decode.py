@@ -199,6 +199,8 @@ def _color(
 def _metadata(image: PILImage.Image, mode: Mode) -> Metadata:
     info = image.info
     packet = info.get("xmp")
+    if len(set(_aspect(info))) > 1:
+        tell("the shape of pixels was left out: {} to {}".format(*_aspect(info)))
     return Metadata(
         mode=mode,
         # A preview or depth map is not kept, so the result is a plain JPEG.
@@ -210,6 +212,13 @@ def _metadata(image: PILImage.Image, mode: Mode) -> Metadata:
         texts=_texts(image),
         iptc=_iptc(info),
     )
+
+
+def _aspect(info: dict[Any, Any]) -> tuple[int, int]:
+    """Density across and down where a file states it without a unit, else 1 and 1."""
+    density = info.get("jfif_density") if info.get("jfif_unit") == 0 else None
+    told = info.get("aspect") or density or (1, 1)
+    return (int(told[0]), int(told[1])) if min(told) > 0 else (1, 1)
 
 
 def _texts(image: PILImage.Image) -> tuple[tuple[str, str], ...]:

@@ -49,9 +49,9 @@ def refreshed(text: str, width: int, height: int, dtype: str, channels: int) -> 
 
     Examples
     --------
-    >>> refreshed('<OME><Pixels Type="uint8" SizeX="4" SizeY="2" SizeZ="1" SizeC="1" SizeT="1" '
-    ...           'PhysicalSizeX="0.5"/></OME>', 8, 4, "uint8", 1)[17:85]
-    'Type="uint8" SizeX="8" SizeY="4" SizeZ="1" SizeC="1" SizeT="1" Physi'
+    >>> text = '<OME><Pixels Type="uint8" SizeX="4" SizeY="2" SizeZ="1" SizeC="1" SizeT="1"/></OME>'
+    >>> refreshed(text, 8, 4, "uint8", 1)[13:35]
+    'Type="uint8" SizeX="8"'
     """
     tags = re.findall(r"<(?:\w+:)?Pixels\b[^>]*>", text)
     if len(tags) != 1 or "FileName=" in text or "<Plate" in text or "<ROI" in text:

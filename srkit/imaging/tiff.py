@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _IPTC, _RESOURCES = 33723, 34377
 _XMP, _ICC = 700, 34675
+_CALIBRATION = (301, 318, 319)
+_LEFT_OUT = (
+    (_CALIBRATION, "colours by white point, primaries and transfer function"),
+    ((37724,), "layers"),
+    ((50838, 50839), "overlays and notes of ImageJ"),
+)
 _MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _SEPARATED, _YCBCR = 0, 1, 2, 3, 5, 6
 _ASCII = 2
 _JPEGS = (6, 7)  # compression
@@ -162,9 +168,19 @@ def straight(page: tifffile.TiffPage, pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
+def _tell_the_rest(page: tifffile.TiffPage) -> None:
+    """Say which tags do not come with the picture, of those that matter."""
+    for numbers, name in _LEFT_OUT:
+        if any(number in page.tags for number in numbers):
+            calibrated = numbers == _CALIBRATION
+            if not (calibrated and page.tags.valueof(_ICC)):
+                tell(f"{name} of TIFF were left out")
+
+
 def read_metadata(page: tifffile.TiffPage, file: BinaryIO, mode: Mode) -> Metadata:
-    """Profile, EXIF, XMP and resolution."""
+    """Profile, EXIF, XMP, resolution, IPTC and georeference; what else matters is told."""
     tags = page.tags
+    _tell_the_rest(page)
     unit = _PER_INCH.get(tags.valueof(296, 2))
     dpi = None
     try:

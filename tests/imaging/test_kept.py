@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -292,6 +293,21 @@ def test_a_resolution_is_kept_or_told_and_never_another(tmp_path, suffix, dpi, k
         assert f"resolution of {dpi:g} dpi" in only
 
 
+def test_the_shape_of_pixels_is_told(tmp_path):
+    source = jpeg(tmp_path / "a.jpg")
+    data = bytearray(source.read_bytes())
+    at = data.find(b"JFIF") + 7
+    data[at : at + 5] = b"\0" + struct.pack(">HH", 4, 3)
+    source.write_bytes(data)
+    shape = "the shape of pixels was left out: 4 to 3"
+    assert doubled(source, tmp_path / "b.jpg") == [shape]
+    PILImage.fromarray(PIXELS).save(tmp_path / "a.png")
+    whole, content = (tmp_path / "a.png").read_bytes(), b"pHYs" + struct.pack(">IIB", 4, 3, 0)
+    stated = struct.pack(">I", 9) + content + struct.pack(">I", zlib.crc32(content))
+    (tmp_path / "a.png").write_bytes(whole[:33] + stated + whole[33:])
+    assert doubled(tmp_path / "a.png", tmp_path / "b.png") == [shape]
+
+
 # --- TIFF -------------------------------------------------------------------------------------
 
 
@@ -416,3 +432,12 @@ def test_tags_of_a_good_bigtiff_are_read(tmp_path, order):
     with PILImage.open(tmp_path / "b.tif") as made:
         found = {tag: made.tag_v2[tag] for tag in (0x010E, 0x010F, 0x0131, 0x8298)}
     assert list(found.values()) == ["a harbour", "Acme", "Scanner 3", "(c) Ann"]
+
+
+def test_layers_and_calibration_of_tiff_are_told(tmp_path):
+    tags = [(37724, 7, 8, b"Adobe Ph", True), (318, 5, 2, (3127, 10000, 329, 1000), True)]
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS, photometric="rgb", metadata=None, extratags=tags)
+    assert doubled(tmp_path / "a.tif", tmp_path / "b.tif") == [
+        "colours by white point, primaries and transfer function of TIFF were left out",
+        "layers of TIFF were left out",
+    ]
