@@ -94,7 +94,7 @@ def upscale_file(
     _check(upscaler)
     source, target = Path(source), Path(target)
     stamp = row_files.stamp_of(source)
-    with row_files.open_rows(source) as picture:
+    with notes.about(source), row_files.open_rows(source) as picture:
         writer = row_files.writer(target, picture.dtype)
         canvas = RowCanvas(upscaler, picture)
         given = upscaler.available_memory() if memory is None else memory

@@ -441,3 +441,12 @@ def test_layers_and_calibration_of_tiff_are_told(tmp_path):
         "colours by white point, primaries and transfer function of TIFF were left out",
         "layers of TIFF were left out",
     ]
+
+
+def test_by_rows_the_same_is_told_with_the_name_of_the_file(tmp_path, caplog):
+    tags = [(37724, 7, 8, b"Adobe Ph", True)]
+    source, target = tmp_path / "a.tif", tmp_path / "b.png"
+    tifffile.imwrite(source, PIXELS, photometric="rgb", metadata=None, extratags=tags)
+    srkit.load("nearest", scale=2).upscale_file(source, target)
+    (record,) = caplog.records
+    assert record.getMessage() == f"{source}: layers of TIFF were left out"
