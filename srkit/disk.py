@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 from srkit.canvas import Canvas
 from srkit.engine import Job
 from srkit.errors import NotByRowsError, OptionError
-from srkit.imaging import exif, row_files, xmp
+from srkit.imaging import notes, row_files
+from srkit.imaging.fitting import fit
 from srkit.imaging.rows import Rows
 from srkit.meter import Meter
 from srkit.tiling import Region, reach
@@ -93,7 +93,8 @@ def upscale_file(
     """See `Upscaler.upscale_file`."""
     _check(upscaler)
     source, target = Path(source), Path(target)
-    with row_files.open_rows(source) as picture:
+    stamp = row_files.stamp_of(source)
+    with notes.about(source), row_files.open_rows(source) as picture:
         writer = row_files.writer(target, picture.dtype)
         canvas = RowCanvas(upscaler, picture)
         given = upscaler.available_memory() if memory is None else memory
@@ -104,11 +105,8 @@ def upscale_file(
                 raise NotByRowsError(f"{told}, but there are {given}: it has to be read whole")
             raise OptionError(f"{told}, and memory={memory}")
         height, width, channels = canvas.shape
-        metadata = replace(
-            picture.metadata,
-            exif=exif.refresh(picture.metadata.exif, width, height),
-            xmp=xmp.refresh(picture.metadata.xmp, width, height),
-        )
+        with notes.about(target):
+            metadata = fit(picture.metadata, row_files.kind_of(target), width, height)
         shape = (height, width, channels) if channels > 1 else (height, width)
         label = f"{upscaler.card.name} x{upscaler.scale}"
         pixels = picture.shape[0] * picture.shape[1]
@@ -119,6 +117,7 @@ def upscale_file(
             writer.write_rows(file, strips, metadata, shape, canvas.dtype)
             for _ in strips:  # the writer asks for no more than it needs; the model ends, too
                 pass
+            row_files.check_unchanged(source, stamp)
 
 
 def _strips(

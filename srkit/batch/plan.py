@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from srkit.errors import OptionError
-from srkit.imaging import heif, zarrs
+from srkit.imaging import folders, heif, zarrs
 from srkit.imaging.files import SUFFIXES
 
 # Endings of files that are read, and of what is written for them.
@@ -68,7 +70,9 @@ class Task:
 def is_picture(output: Path) -> bool:
     """Whether an output is the name of a picture, not of a folder."""
     suffix = output.suffix.lower()
-    return suffix == zarrs.SUFFIX or (suffix in KEPT and not output.is_dir())
+    return suffix == zarrs.SUFFIX or (
+        suffix in KEPT and not (folders.exists(output) and output.is_dir())
+    )
 
 
 def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], list[Failure]]:
@@ -77,8 +81,8 @@ def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], lis
     Parameters
     ----------
     inputs
-        Files, and folders that are searched to any depth for names of images. Hidden
-        files and folders are left out.
+        Files, and folders that are searched to any depth for names of images, also those that
+        links lead to. Hidden files and folders are left out.
     output
         Folder of the results. Where it lies in an input folder, it is not searched.
 
@@ -89,42 +93,33 @@ def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], lis
     """
     sources: dict[str, Source] = {}
     failures: list[Failure] = []
-    for given in inputs:
-        if given.is_dir() and not zarrs.is_store(given):
-            found = [
-                Source(path, path.parent.relative_to(given), named=False)
-                for path in _walk(given, output, failures)
-            ]
-            if not found:
-                failures.append(Failure(given, "the folder holds no images"))
-        elif given.exists():
-            found = [Source(given, Path(), named=True)]
-        else:
-            found = []
-            failures.append(Failure(given, "no such file or folder"))
-        for source in found:
-            sources.setdefault(_key(source.path), source)
-    return list(sources.values()), failures
-
-
-def _walk(folder: Path, output: Path | None, failures: list[Failure]) -> Iterator[Path]:
-    """Images below a folder, in the order of their names."""
-    avoided = None if output is None or _key(output) == _key(folder) else _key(output)
 
     def unreadable(error: OSError) -> None:
         failures.append(Failure(Path(error.filename), error.strerror or str(error)))
 
-    for place, folders, files in os.walk(folder, onerror=unreadable):
-        here = Path(place)
-        folders[:] = sorted(
-            name for name in folders if name[0] != "." and _key(here / name) != avoided
-        )
-        stores = [name for name in folders if zarrs.is_store(here / name)]
-        folders[:] = [name for name in folders if name not in stores]
-        pictures = [name for name in files if Path(name).suffix.lower() in KEPT]
-        for name in sorted(pictures + stores):
-            if name[0] != ".":
-                yield here / name
+    for given in inputs:
+        if not folders.exists(given):
+            found = []
+            failures.append(Failure(given, _missing(given)))
+        elif given.is_dir() and not zarrs.is_store(given):
+            found = [
+                Source(path, path.parent.relative_to(given), named=False)
+                for path in folders.walk(given, tuple(KEPT), unreadable, output)
+            ]
+            if not found:
+                failures.append(Failure(given, "the folder holds no images"))
+        else:
+            found = [Source(given, Path(), named=True)]
+        for source in found:
+            sources.setdefault(folders.identity(source.path), source)
+    return list(sources.values()), failures
+
+
+def _missing(given: Path) -> str:
+    if str(given) == "-":
+        return "standard input is not read; save it as a file"
+    told = folders.why_not(given)
+    return "no such file or folder" if told in (None, os.strerror(errno.ENOENT)) else str(told)
 
 
 def assign(
@@ -154,31 +149,64 @@ def assign(
     Raises
     ------
     OptionError
-        If two results would have one name, or one would replace a source.
+        If two results would have one name, or one would replace a source. Files of one folder
+        that differ in their suffix are told apart by it: ``<stem>_<suffix>_<tag>.png``.
     """
-    tasks = {}
-    for source in sources:
-        if output is not None and is_picture(output):
-            task = Task(source.path, output)
-        else:
-            ending = suffix or _ending(source.path)
-            folder = source.path.parent if output is None else output / source.below
-            target = folder / f"{source.path.stem}_{tag}{ending}"
-            changed = suffix is None and ending == ".png" != source.path.suffix.lower()
-            task = Task(source.path, target, changed)
-        tasks[_key(source.path)] = task
-    found = {_key(source.path) for source in sources if not source.named}
-    for made in {_key(task.target) for key, task in tasks.items() if _key(task.target) != key}:
-        if made in found:
-            tasks.pop(made, None)
+    if output is not None and is_picture(output):
+        made = [Task(source.path, output) for source in sources]
+    else:
+        made = [_task(source, source.path.stem, tag, output, suffix) for source in sources]
+        for number in _clashing(made):
+            source, taken = sources[number], {folders.identity(task.target) for task in made}
+            for stem in _further_names(source.path):
+                made[number] = _task(source, stem, tag, output, suffix)
+                if folders.identity(made[number].target) not in taken:
+                    break
+    tasks = {folders.identity(task.source): task for task in made}
+    found = {folders.identity(source.path) for source in sources if not source.named}
+    results = {k: folders.identity(task.target) for k, task in tasks.items()}
+    for key, result in results.items():
+        if result in found and result != key:
+            tasks.pop(result, None)
     _refuse_collisions(tasks)
     return list(tasks.values())
+
+
+def _task(source: Source, stem: str, tag: str, output: Path | None, suffix: str | None) -> Task:
+    ending = suffix or _ending(source.path)
+    folder = source.path.parent if output is None else output / source.below
+    changed = suffix is None and ending == ".png" != source.path.suffix.lower()
+    return Task(source.path, folder / f"{stem}_{tag}{ending}", changed)
+
+
+def _clashing(tasks: Sequence[Task]) -> list[int]:
+    """Numbers of tasks that need another name, since a file of the same folder has theirs.
+
+    The one whose format is kept has the plain name, as it has without the others.
+    """
+    by_place: dict[tuple[str, Path], list[int]] = {}
+    for number, task in enumerate(tasks):
+        place = folders.identity(task.target), task.source.parent
+        by_place.setdefault(place, []).append(number)
+    clashing = []
+    for numbers in by_place.values():
+        kept = [n for n in numbers if tasks[n].source.suffix == tasks[n].target.suffix]
+        if len(numbers) > 1:
+            clashing += [n for n in numbers if n not in kept[:1]]
+    return clashing
+
+
+def _further_names(path: Path) -> Iterator[str]:
+    """Stems that tell a file from others of its stem: by its suffix, then by numbers."""
+    stem = f"{path.stem}_{path.suffix[1:]}"
+    yield stem
+    yield from (f"{stem}_{number}" for number in itertools.count(2))
 
 
 def _refuse_collisions(tasks: dict[str, Task]) -> None:
     taken: dict[str, Task] = {}
     for task in tasks.values():
-        made = _key(task.target)
+        made = folders.identity(task.target)
         if made in tasks:
             raise OptionError(
                 f"{task.target}, which {task.source} would become, is itself to be upscaled; "
@@ -196,8 +224,3 @@ def _ending(path: Path) -> str:
     kept = KEPT.get(path.suffix.lower(), zarrs.SUFFIX if zarrs.is_store(path) else ".png")
     # As it is written in the name: .JPG stays .JPG.
     return path.suffix if kept == path.suffix.lower() else kept
-
-
-def _key(path: Path) -> str:
-    """What two names of one file have in common."""
-    return os.path.normcase(path.resolve())

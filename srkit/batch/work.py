@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from srkit.batch.plan import Failure, Task
-from srkit.errors import NotByRowsError, OptionError, SrkitError
-from srkit.imaging import row_files
-from srkit.imaging.files import MAX_PIXELS, check_fits, read_image
+from srkit.batch.plan import KEPT, Failure, Task
+from srkit.errors import ImageError, NotByRowsError, OptionError, SrkitError
+from srkit.imaging import folders, row_files
+from srkit.imaging.atomic import check_place
+from srkit.imaging.files import (
+    MAX_PIXELS,
+    SUFFIXES,
+    check_fits,
+    kind_named,
+    read_image,
+    why_unfit,
+)
 from srkit.imaging.image import Image
 from srkit.upscaler import Progress, Upscaler
 
@@ -69,6 +78,8 @@ def attempt(
     task: Task, upscaler: Upscaler, request: Request, progress: Progress = False
 ) -> Failure | None:
     """Upscale one file, in the place of what may be there; what goes wrong is told, not raised."""
+    if told := folders.why_not(task.source):
+        return Failure(task.source, told)
     try:
         if not _by_rows(task, upscaler, request, progress):
             _whole(task, upscaler, request, progress)
@@ -96,6 +107,7 @@ def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progres
     if pixels <= request.max_pixels and pixels * depth * (1 + upscaler.scale**2) <= memory:
         return False
     task.target.parent.mkdir(parents=True, exist_ok=True)
+    check_place(task.target)
     try:
         upscaler.upscale_file(
             task.source,
@@ -111,12 +123,28 @@ def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progres
     return True
 
 
+def _check_fits(task: Task, image: Image, shape: tuple[int, int]) -> None:
+    """As `srkit.imaging.files.check_fits`, with advice for a user of the command."""
+    if (told := why_unfit(image, task.target, shape)) is None:
+        check_fits(image, task.target, shape)
+        return
+    reason, read = told[0], image.metadata.format
+    named = kind_named(Path(f"a{KEPT.get(task.source.suffix.lower(), '')}"))
+    own = [suffix for suffix in SUFFIXES if kind_named(Path(f"a{suffix}")) == read]
+    if own and named and named != read:
+        reason = f"it is a {read} file, whatever its name, and {reason}"
+    fitting = [s for s in (*own, ".png", ".tif") if not why_unfit(image, f"a{s}", shape)]
+    advice = f"; use --format {fitting[0][1:]}" if fitting else ""
+    raise ImageError(reason + advice)
+
+
 def _whole(task: Task, upscaler: Upscaler, request: Request, progress: Progress) -> None:
     image = read_image(task.source, max_pixels=request.max_pixels)
     size = request.size(image)
     scaled = (image.height * upscaler.scale, image.width * upscaler.scale)
-    check_fits(image, task.target, size or scaled)
+    _check_fits(task, image, size or scaled)
     task.target.parent.mkdir(parents=True, exist_ok=True)
+    check_place(task.target)
     result = upscaler.upscale(
         image,
         size=size,

@@ -22,7 +22,9 @@ from srkit.cli import (
     upscale,
     video,
 )
+from srkit.cli.console import write
 from srkit.cli.ending import ended_as_by_ctrl_c
+from srkit.cli.escaping import escaping
 from srkit.cli.parsing import Parser
 from srkit.errors import OptionError, SrkitError, UnknownModelError
 
@@ -84,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = make_parser().parse_args(argv)
     try:
-        with ended_as_by_ctrl_c():
+        with escaping(), ended_as_by_ctrl_c():
             code: int = args.run(args)
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -96,14 +98,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except SrkitError as error:
-        sys.stderr.write(f"srkit: error: {error}\n")
+        _complain(error)
         return USAGE if isinstance(error, OptionError | UnknownModelError) else FAILED
     except OSError as error:
         named = error.filename is not None and error.strerror
         told = f"{error.filename}: {error.strerror}" if named else str(error)
-        sys.stderr.write(f"srkit: error: {told}\n")
+        _complain(told)
         return FAILED
     return code
+
+
+def _complain(told: object) -> None:
+    """Write an error; a line feed in a name does not begin a line that looks like our own."""
+    write(f"srkit: error: {told}".replace("\n", "\n  "), sys.stderr)
 
 
 def make_parser() -> Parser:

@@ -22,6 +22,8 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("--dask writes into a folder: name it by -o")
     if args.skip_existing:
         raise OptionError("--dask leaves out by itself what it made before; drop --skip-existing")
+    if args.json:
+        raise OptionError("--json is not for --dask: --manifest names a file for programs")
     common: dict[str, Any] = {
         "client": args.dask,
         "scale": args.scale,

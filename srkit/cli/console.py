@@ -15,6 +15,7 @@ from typing import Any, TextIO, TypeAlias
 from tqdm import tqdm
 
 import srkit
+from srkit.cli.escaping import plain
 
 # In quotes: only type checkers know that it is generic.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -34,8 +35,14 @@ def examples(*lines: str) -> dict[str, Any]:
 
 
 def write(text: str, to: TextIO | None = None) -> None:
-    """Write lines to stdout, or to another stream, above any progress bar."""
-    tqdm.write(text, file=to)
+    """Write lines to stdout, or to another stream, above any progress bar.
+
+    What a terminal would obey, or could not show, is escaped: names and texts of files are in it.
+    """
+    stream = sys.stdout if to is None else to
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    text = plain(text).encode(encoding, "backslashreplace").decode(encoding)
+    tqdm.write(text, file=stream)
 
 
 class _Notes(logging.Handler):

@@ -10,6 +10,7 @@ from typing import Any
 import srkit
 from srkit.card import ModelCard
 from srkit.cli.console import Commands, examples, positive, write
+from srkit.cli.escaping import one_line
 from srkit.contents import Contents
 from srkit.inspection import FileReport
 from srkit.tables import text_table
@@ -73,6 +74,7 @@ def _text(report: FileReport, most: int | None) -> str:
         ]
     else:
         lines.append(["not loaded", report.problem])
+    lines = [[one_line(cell) for cell in line] for line in lines]
     parts = [text_table(lines, "ll")]
     if report.contents.header:
         header = [[_cut(key), _cut(text)] for key, text in sorted(report.contents.header.items())]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import srkit
 from srkit.cli.console import Commands, positive, write
+from srkit.cli.escaping import PlainFormatter
 from srkit.errors import OptionError
 
 EXAMPLES = """\
@@ -76,7 +77,9 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and write the path of the weights to stdout."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     changes: dict[str, object] = {}
     for text in args.changes:
         name, equals, value = text.partition("=")

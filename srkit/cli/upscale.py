@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +26,9 @@ from srkit.cli.console import (
     positive,
     write,
 )
+from srkit.cli.escaping import one_line
 from srkit.errors import OptionError
-from srkit.imaging import zarrs
+from srkit.imaging import folders, notes, zarrs
 from srkit.imaging.files import MAX_PIXELS, SUFFIXES
 from srkit.upscaler import LONGEST_SIDE, Progress, Upscaler
 
@@ -131,6 +133,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         metavar="1-100",
         help="of JPEG, WebP and AVIF (default: 95, and lossless WebP)",
     )
+    group.add_argument(
+        "--json",
+        action="store_true",
+        help="for programs: what was written, and what could not be kept, as JSON",
+    )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument(
         "--skip-existing", action="store_true", help="leave out what has a result already"
@@ -178,8 +185,24 @@ def run(args: argparse.Namespace) -> int:
     if output is not None and not single:
         output.mkdir(parents=True, exist_ok=True)
     with notes_of(forecast.log):
-        written, skipped = _upscale_all(tasks, upscaler, request, args, failures)
-    return summary(written, skipped, failures)
+        done, skipped = _upscale_all(tasks, upscaler, request, args, failures)
+    if args.json:
+        write(json.dumps(_facts(done, skipped, failures), indent=2))
+    return summary(len(done), len(skipped), failures)
+
+
+def _facts(
+    done: Sequence[tuple[Task, Sequence[str]]], skipped: Sequence[Task], failures: Sequence[Failure]
+) -> dict[str, Any]:
+    """What a program reads."""
+    return {
+        "written": [
+            {"source": str(task.source), "target": str(task.target), "left_out": list(told)}
+            for task, told in done
+        ],
+        "skipped": [{"source": str(t.source), "target": str(t.target)} for t in skipped],
+        "failed": [{"source": str(f.path), "reason": f.reason} for f in failures],
+    }
 
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
@@ -208,7 +231,7 @@ def summary(written: int, skipped: int, failures: Sequence[Failure]) -> int:
         told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "written")
         write(f"srkit: {told}{':' if failures else ''}", sys.stderr)
         for failure in failures:
-            write(f"  {failure.path}: {failure.reason}", sys.stderr)
+            write(f"  {one_line(failure.path)}: {one_line(failure.reason)}", sys.stderr)
     return 1 if failures else 0
 
 
@@ -241,36 +264,45 @@ def _upscale_all(
     request: Request,
     args: argparse.Namespace,
     failures: list[Failure],
-) -> tuple[int, int]:
-    """Work through the tasks; returns how many were written and skipped, and adds `failures`."""
-    written = skipped = 0
+) -> tuple[list[tuple[Task, list[str]]], list[Task]]:
+    """Work through the tasks, and add `failures`.
+
+    Returns
+    -------
+    (done, skipped)
+        Tasks whose results were written, each with what could not be kept, and the others.
+    """
+    done: list[tuple[Task, list[str]]] = []
+    skipped: list[Task] = []
     alone = len(tasks) == 1
     with tqdm(
         total=None if alone else len(tasks),
-        desc=f"{upscaler.card.name} x{upscaler.scale}",
+        desc=one_line(f"{upscaler.card.name} x{upscaler.scale}"),
         unit="px" if alone else "image",
         unit_scale=alone,
         disable=None,  # no bar where stderr is not a terminal
     ) as bar:
 
-        def report(done: int, pixels: int) -> None:
+        def report(ready: int, pixels: int) -> None:
             bar.total = pixels
-            bar.update(done - bar.n)
+            bar.update(ready - bar.n)
 
         for task in tasks:
-            outcome = _attempt(task, upscaler, request, args, report if alone else False)
+            with notes.collecting() as told:
+                outcome = _attempt(task, upscaler, request, args, report if alone else False)
             if isinstance(outcome, Failure):
                 failures.append(outcome)
             elif outcome:
-                written += 1
-                write(str(task.target))
+                done.append((task, told))
+                if not args.json:
+                    write(one_line(task.target))
                 if task.converted:
-                    write(f"srkit: note: {task.source} became PNG", sys.stderr)
+                    write(f"srkit: note: {one_line(task.source)} became PNG", sys.stderr)
             else:
-                skipped += 1
+                skipped.append(task)
             if not alone:
                 bar.update()
-    return written, skipped
+    return done, skipped
 
 
 def _attempt(
@@ -281,7 +313,7 @@ def _attempt(
     progress: Progress,
 ) -> Failure | bool:
     """Do one task: True if it was, False if its result was there already."""
-    if task.target.exists():
+    if folders.exists(task.target):
         if args.skip_existing:
             return False
         if not args.overwrite:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import math
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,11 +24,13 @@ from PIL import (
 from PIL import Image as PILImage
 
 from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, SrkitError
-from srkit.imaging import exif, pil, xmp
-from srkit.imaging.image import Metadata
+from srkit.imaging import color_tags, exif, iptc, jpeg, pil, png_chunks, xmp
+from srkit.imaging.color_tags import ColorTags
+from srkit.imaging.image import COMMENT, Metadata
+from srkit.imaging.notes import tell
 from srkit.imaging.pil import Mode
 
-log = logging.getLogger(__name__)
+_AVIF_HEAD = 2**16  # bytes in which the boxes that describe a picture are
 
 # Pillow's image classes are called directly. PIL.Image.open would also judge the
 # size, by a limit that is one global for all threads; here `max_pixels` rules.
@@ -112,17 +114,26 @@ def read(file: BinaryIO, kind: str, max_pixels: int) -> Decoded:
     check_size(*image.size, max_pixels)
     frames = int(getattr(image, "n_frames", 1))
     if image.format == "MPO":
-        log.info("took the first of the %d pictures of an MPO file", frames)
+        tell(
+            f"it holds {frames} pictures: the first was taken, and those behind it, such as a "
+            "preview, depth or gain map, were left out"
+        )
     else:
         refuse_pages(frames, kind)
+    bits = pil.grey_bits(image)
+    chunks = png_chunks.check_pixels(file) if kind == "PNG" else []
     image.load()  # PNG has metadata after the pixels, too
     pixels = _deep(file, kind)
     if pixels is None:
-        settled = pil.settle(image.convert("RGB") if image.mode == "YCbCr" else image)
+        settled = pil.settle(image.convert("RGB") if image.mode == "YCbCr" else image, bits)
         pixels, mode = pil.to_array(settled), settled.mode
     else:
         mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.shape[2] if pixels.ndim == 3 else 1]
     metadata = _metadata(image, mode)  # type: ignore[arg-type]  # settled to one of them
+    metadata = replace(metadata, color=_color(file, kind, chunks, metadata))
+    if kind == "JPEG":
+        jpeg.tell_the_rest(file)
+    png_chunks.tell_the_rest(chunks)
     stated = exif.orientation(metadata.exif) or xmp.orientation(metadata.xmp) or 1
     return Decoded(pixels, metadata, stated)
 
@@ -167,9 +178,29 @@ def _by_imagecodecs(file: BinaryIO, kind: str) -> NDArray[np.uint16]:
     return np.asarray(decoder(file.read()), np.uint16)
 
 
+def _color(
+    file: BinaryIO, kind: str, chunks: list[png_chunks.Chunk], metadata: Metadata
+) -> ColorTags | None:
+    """Colour that is told by numbers; beside a profile only what outranks it."""
+    if kind == "PNG":
+        tags = color_tags.from_png(chunks)
+        outranked = metadata.icc and not (tags and tags.cicp)
+        return None if outranked else tags
+    if kind == "AVIF" and not metadata.icc:
+        file.seek(0)
+        head = file.read(_AVIF_HEAD)
+        # ColourInformationBox (ISO/IEC 14496-12, 12.1.5): primaries, transfer, matrix, range.
+        at = head.find(b"colrnclx")
+        if 0 <= at <= len(head) - 12:
+            return color_tags.from_cicp(*struct.unpack_from(">HH", head, at + 8))
+    return None
+
+
 def _metadata(image: PILImage.Image, mode: Mode) -> Metadata:
     info = image.info
     packet = info.get("xmp")
+    if len(set(_aspect(info))) > 1:
+        tell("the shape of pixels was left out: {} to {}".format(*_aspect(info)))
     return Metadata(
         mode=mode,
         # A preview or depth map is not kept, so the result is a plain JPEG.
@@ -178,7 +209,39 @@ def _metadata(image: PILImage.Image, mode: Mode) -> Metadata:
         exif=_exif_block(info),
         xmp=packet.encode() if isinstance(packet, str) else packet or None,
         dpi=valid_dpi(info.get("dpi")),
+        texts=_texts(image),
+        iptc=_iptc(info),
     )
+
+
+def _aspect(info: dict[Any, Any]) -> tuple[int, int]:
+    """Density across and down where a file states it without a unit, else 1 and 1."""
+    density = info.get("jfif_density") if info.get("jfif_unit") == 0 else None
+    told = info.get("aspect") or density or (1, 1)
+    return (int(told[0]), int(told[1])) if min(told) > 0 else (1, 1)
+
+
+def _texts(image: PILImage.Image) -> tuple[tuple[str, str], ...]:
+    """Texts of PNG but those that are read as other things, and comments."""
+    texts = {}
+    if isinstance(image, PngImagePlugin.PngImageFile):
+        texts = {str(key): str(text) for key, text in image.text.items()}
+    elif isinstance(comment := image.info.get("comment"), bytes) and comment:
+        try:
+            texts = {COMMENT: comment.decode()}
+        except UnicodeDecodeError:
+            texts = {COMMENT: comment.decode("latin-1")}
+    return tuple(
+        (key, text)
+        for key, text in texts.items()
+        if key != "XML:com.adobe.xmp" and not key.lower().startswith("raw profile type")
+    )
+
+
+def _iptc(info: dict[Any, Any]) -> bytes | None:
+    if isinstance(text := info.get(iptc.PNG_KEYWORD), str):
+        return iptc.of_png_text(text)
+    return iptc.of_resources(info.get("photoshop"))
 
 
 def _exif_block(info: dict[Any, Any]) -> bytes | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,13 +13,25 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import CorruptFileError, ImageError, OptionError
-from srkit.imaging import decode, exif, heif, pil, png, tiff, xmp, zarrs
+from srkit.errors import CorruptFileError, ImageError, OptionError, SrkitError
+from srkit.imaging import (
+    color_tags,
+    decode,
+    exif,
+    folders,
+    heif,
+    iptc,
+    notes,
+    pil,
+    png,
+    tiff,
+    xmp,
+    zarrs,
+)
 from srkit.imaging.atomic import replacing, replacing_folder
 from srkit.imaging.decode import naming
+from srkit.imaging.fitting import fit
 from srkit.imaging.image import Image, Metadata
-
-log = logging.getLogger(__name__)
 
 MAX_PIXELS = 2**28  # 268 million: a picture of 16384 x 16384, 805 MB of 8-bit RGB
 
@@ -27,8 +41,6 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp", 
 READ_SUFFIXES = (*SUFFIXES, *heif.SUFFIXES)
 
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
-_JPEG_MARKER = 65533  # most bytes that one JPEG marker segment holds
-_JPEG_XMP_NAME = 29  # of them, bytes of the name before an XMP packet
 
 
 @dataclass(frozen=True)
@@ -39,17 +51,16 @@ class _Format:
     dtypes: tuple[str, ...] = ("uint8",)
     max_side: int = 2**31 - 1
     quality: bool = False
-    profile: bool = True
 
 
 _COLOUR = ("L", "LA", "RGB", "RGBA")
 _FORMATS = {
-    "PNG": _Format(_COLOUR, ("uint8", "uint16")),
+    "PNG": _Format(_COLOUR, ("uint8", "uint16"), max_side=1_000_000),  # libpng's limit
     "JPEG": _Format(("L", "RGB", "CMYK"), max_side=65500, quality=True),  # libjpeg's limit
     "TIFF": _Format((*_COLOUR, "CMYK"), ("uint8", "uint16", "float32")),
     "WEBP": _Format(_COLOUR, max_side=16383, quality=True),
     "AVIF": _Format(_COLOUR, max_side=65535, quality=True),
-    "BMP": _Format(("L", "RGB"), profile=False),
+    "BMP": _Format(("L", "RGB")),
     "ZARR": _Format(("L", "RGB", "RGBA"), ("uint8", "uint16", "float32")),
 }
 _SUFFIXES = {
@@ -125,7 +136,9 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     if zarrs.is_store(path):
         with naming(path, "Zarr"):
             return zarrs.read(path, max_pixels)
-    with path.open("rb") as file:
+    if (told := folders.why_not(path)) == folders.PIPE:
+        raise ImageError(f"{path}: {told}")
+    with path.open("rb") as file, notes.about(path):
         kind = _sniff(file.read(256), path)
         with naming(path, kind):
             if kind == "TIFF":
@@ -140,9 +153,10 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
     """Write an image file, whole or not at all.
 
-    Profile, EXIF, XMP and DPI are kept where the format has a place for them;
-    size tags are corrected, orientation is 1, thumbnails are dropped. TIFF
-    loses maker notes, which cannot be moved safely, BMP all but the DPI, and Zarr all.
+    Colour, EXIF, XMP, DPI, texts, IPTC and georeference are kept where the format has a place
+    for them; size tags are corrected, orientation is 1, thumbnails are dropped. TIFF
+    loses maker notes, which cannot be moved safely. What is lost is told by a warning of the
+    log, by name.
 
     Parameters
     ----------
@@ -174,25 +188,33 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
     if eight_bits:
         _check_white(image.pixels)
     pixels = pil.as_uint8(image.pixels) if eight_bits else image.pixels
-    metadata = replace(
-        image.metadata,
-        icc=_fitting_profile(image.metadata, kind),
-        exif=exif.refresh(image.metadata.exif, image.width, image.height),
-        xmp=xmp.refresh(image.metadata.xmp, image.width, image.height),
-    )
-    if kind == "JPEG":
-        _check_jpeg_metadata(metadata)
+    with notes.about(path):
+        metadata = fit(image.metadata, kind, image.width, image.height)
     if kind == "ZARR":
         with replacing_folder(path) as folder:
             zarrs.write(folder, pixels, metadata)
         return
-    with replacing(path) as file:
+    with replacing(path) as file, _encoding(kind):
         if kind == "PNG":
             file.write(png.encode(pixels, metadata))
         elif kind == "TIFF":
             tiff.write(file, pixels, metadata)
         else:
             _write_by_pillow(file, kind, pixels, metadata, quality)
+
+
+@contextmanager
+def _encoding(kind: str) -> Iterator[None]:
+    """Make an `ImageError` of whatever an encoder raises, but not of what the disk says."""
+    try:
+        yield
+    except (SrkitError, MemoryError):
+        raise
+    except Exception as error:
+        # Pillow's encoders raise OSError as well, which then has no number.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ImageError(f"{kind} cannot hold this image: {error}; use TIFF") from error
 
 
 def _check_white(pixels: NDArray[Any]) -> None:
@@ -281,69 +303,67 @@ def check_fits(image: Image, path: str | os.PathLike[str], shape: tuple[int, int
     ImageError
         As `save_image`.
     """
-    path, (height, width) = Path(path), shape
-    kind = _SUFFIXES.get(path.suffix.lower())
-    if kind is None:
-        raise ImageError(
-            f"cannot tell the format from the name {path.name!r}; use one of {', '.join(_SUFFIXES)}"
-        )
-    can, mode = _FORMATS[kind], image.metadata.mode
-    if mode not in can.modes:
-        what = {"CMYK": "CMYK", "LA": "grey with an alpha channel"}.get(mode, "an alpha channel")
-        advice = (
-            "use TIFF or JPEG, or save image.to_pil().convert('RGB')"
-            if mode == "CMYK"
-            else "use PNG, TIFF, WebP or AVIF, or drop alpha from image.pixels"
-        )
-        raise ImageError(f"{kind} cannot hold {what}; {advice}")
-    if max(height, width) > can.max_side:
-        raise ImageError(
-            f"{kind} holds at most {can.max_side} pixels a side, but the image is "
-            f"{width}x{height}; use PNG or TIFF"
-        )
-    if image.dtype != np.float32 and image.dtype.name not in can.dtypes:
-        raise ImageError(
-            f"{kind} as srkit writes it holds 8 bits, but the image has 16; use PNG or TIFF, or "
-            "save srkit.Image((image.pixels / 257).round().astype('uint8'), image.metadata)"
-        )
+    if told := why_unfit(image, path, shape):
+        raise ImageError("; ".join(told))
+    path = Path(path)
+    kind = _SUFFIXES[path.suffix.lower()]
     if kind == "ZARR":
         zarrs.check_target(path)
     return kind
 
 
-def _fitting_profile(metadata: Metadata, kind: str) -> bytes | None:
-    if not metadata.icc or not _FORMATS[kind].profile:
-        if metadata.icc:
-            log.warning("%s holds no colour profile; it was left out", kind)
-        return None
-    # Bytes 16 to 20 of a profile name its colour space (ICC.1, 7.2.6).
-    grey_made_rgb = kind == "WEBP" or (kind == "AVIF" and metadata.mode == "LA")
-    if grey_made_rgb and metadata.icc[16:20] == b"GRAY":
-        log.warning("%s stores grey as RGB, which a grey profile does not fit: left out", kind)
-        return None
-    return metadata.icc
+def kind_named(path: Path) -> str | None:
+    """The format that a name's ending stands for, of those that are written."""
+    return _SUFFIXES.get(path.suffix.lower())
 
 
-def _check_jpeg_metadata(metadata: Metadata) -> None:
-    for name, block, most in (
-        ("EXIF", metadata.exif, _JPEG_MARKER),
-        ("XMP", metadata.xmp, _JPEG_MARKER - _JPEG_XMP_NAME),
-    ):
-        if block and len(block) > most:
-            raise ImageError(
-                f"JPEG holds at most {most} bytes of {name}, but the image has {len(block)}; "
-                f"use PNG or TIFF, or set metadata.{name.lower()} to None"
-            )
+def why_unfit(
+    image: Image, path: str | os.PathLike[str], shape: tuple[int, int]
+) -> tuple[str, str] | None:
+    """Why a file cannot hold an image, and what to do in Python; None if it can.
+
+    Parameters are those of `check_fits`.
+    """
+    path, (height, width) = Path(path), shape
+    kind = _SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        return f"cannot tell the format from the name {path.name!r}", (
+            f"use one of {', '.join(_SUFFIXES)}"
+        )
+    can, mode = _FORMATS[kind], image.metadata.mode
+    if mode not in can.modes:
+        what = {"CMYK": "CMYK", "LA": "grey with an alpha channel"}.get(mode, "an alpha channel")
+        return f"{kind} cannot hold {what}", (
+            "use TIFF or JPEG, or save image.to_pil().convert('RGB')"
+            if mode == "CMYK"
+            else "use PNG, TIFF, WebP or AVIF, or drop alpha from image.pixels"
+        )
+    if max(height, width) > can.max_side:
+        return (
+            f"{kind} holds at most {can.max_side} pixels a side, but the image is {width}x{height}"
+        ), f"use {'TIFF' if kind == 'PNG' else 'PNG or TIFF'}"
+    if image.dtype != np.float32 and image.dtype.name not in can.dtypes:
+        return f"{kind} as srkit writes it holds 8 bits, but the image has 16", (
+            "use PNG or TIFF, or save "
+            "srkit.Image((image.pixels / 257).round().astype('uint8'), image.metadata)"
+        )
+    return None
 
 
 def _write_by_pillow(
     file: BinaryIO, kind: str, pixels: NDArray[Any], metadata: Metadata, quality: int | None
 ) -> None:
     options: dict[str, Any] = {"quality": 95 if quality is None else quality}
+    made: BinaryIO = file
     block = metadata.exif
     if kind == "JPEG":
         options["subsampling"] = "4:4:4"
+        if metadata.iptc:
+            options["extra"] = iptc.jpeg_segment(metadata.iptc)
+        if metadata.texts:
+            options["comment"] = metadata.texts[0][1].encode()
     elif kind == "AVIF":
+        made = io.BytesIO()
         if metadata.mode != "L":
             options["subsampling"] = "4:4:4"
         # Pillow would otherwise rebuild the block, which breaks maker notes.
@@ -352,10 +372,13 @@ def _write_by_pillow(
         # Exact: colour under transparent pixels is kept, too.
         options = {"lossless": True, "exact": True}
     elif kind == "BMP":
-        options, block = {}, None
-    if metadata.dpi and kind in ("JPEG", "BMP"):
+        # Where none is given, Pillow makes it 96 dpi.
+        options, block = {"dpi": metadata.dpi or (0, 0)}, None
+    if metadata.dpi and kind == "JPEG":
         options["dpi"] = metadata.dpi
     if kind != "BMP":
         extras = {"icc_profile": metadata.icc, "exif": block, "xmp": metadata.xmp}
         options |= {key: value for key, value in extras.items() if value}
-    pil.from_array(pixels, cmyk=metadata.mode == "CMYK").save(file, kind, **options)
+    pil.from_array(pixels, cmyk=metadata.mode == "CMYK").save(made, kind, **options)
+    if isinstance(made, io.BytesIO):
+        file.write(color_tags.in_avif(made.getvalue(), metadata.color))

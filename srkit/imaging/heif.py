@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -10,11 +9,11 @@ from numpy.typing import NDArray
 
 from srkit.errors import ImageError, MissingDependencyError
 from srkit.imaging import exif
+from srkit.imaging.color_tags import ColorTags, from_cicp
 from srkit.imaging.decode import Decoded, check_size
 from srkit.imaging.image import Metadata
+from srkit.imaging.notes import tell
 from srkit.imaging.pil import Mode
-
-log = logging.getLogger(__name__)
 
 # Brands of ISO/IEC 23008-12 whose pictures are packed as HEVC, and those of any packing.
 BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -58,7 +57,11 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     width, height = picture.size
     check_size(width, height, max_pixels)
     if len(picture) > 1:
-        log.info("took the primary one of the %d pictures of a HEIF file", len(picture))
+        tell(f"it holds {len(picture)} pictures: the primary one was taken")
+    if picture.info.get("depth_images"):
+        tell("the depth map was left out")
+    if any("gainmap" in str(kind).lower() for kind in picture.info.get("aux") or ()):
+        tell("the gain map was left out")
     mode = picture.mode.split(";")[0].replace("I", "L")
     if mode not in _MODES:
         raise ImageError(f"pixels of the mode {picture.mode} are not known; export it as PNG")
@@ -70,8 +73,17 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
         icc=picture.info.get("icc_profile") or None,
         exif=exif.PREFIX + exif.strip(block) if block else None,
         xmp=packet or None,
+        color=_color(picture.info),
     )
     return Decoded(pixels, metadata, orientation=1)
+
+
+def _color(info: dict[str, Any]) -> ColorTags | None:
+    """What nclx says, which counts where there is no profile."""
+    told = info.get("nclx_profile")
+    if not told or info.get("icc_profile"):
+        return None
+    return from_cicp(int(told["color_primaries"]), int(told["transfer_characteristics"]))
 
 
 def _full_range(pixels: NDArray[Any], bits: int) -> NDArray[Any]:

@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import ImageError
-from srkit.imaging import pil
+from srkit.imaging import color_tags, pil
+from srkit.imaging.color_tags import ColorTags
+from srkit.imaging.geo import GeoTags
 from srkit.imaging.pil import Mode
 
 if TYPE_CHECKING:
     from PIL import Image as PILImage
 
+COMMENT = "Comment"  # PNG's keyword for what JPEG and GIF call so
 _PREVIEW_SIDE = 1024
 _CHANNELS: dict[str, int] = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
 _MODES: dict[int, Mode] = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -41,6 +44,15 @@ class Metadata:
         XMP packet in UTF-8.
     dpi
         Horizontal and vertical pixels per inch.
+    color
+        Colour that is told by numbers, not by a profile: PNG's gAMA, cHRM, sRGB and cICP, and
+        nclx of AVIF and HEIC.
+    texts
+        Keywords and texts of PNG; comments of JPEG and GIF as ``"Comment"``.
+    iptc
+        IPTC records: title, keywords, rights.
+    geo
+        Where it lies on the earth, by GeoTIFF's tags.
     """
 
     mode: Mode
@@ -49,6 +61,10 @@ class Metadata:
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    color: ColorTags | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    iptc: bytes | None = None
+    geo: GeoTags | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -143,7 +159,8 @@ class Image:
         else:
             result = self._to_pil8()
         meta = self.metadata
-        info = {"icc_profile": meta.icc, "exif": meta.exif, "xmp": meta.xmp, "dpi": meta.dpi}
+        profile = meta.icc or color_tags.to_profile(meta.color, grey=meta.mode in ("L", "LA"))
+        info = {"icc_profile": profile, "exif": meta.exif, "xmp": meta.xmp, "dpi": meta.dpi}
         result.info.update({key: value for key, value in info.items() if value})
         return result
 

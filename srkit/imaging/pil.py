@@ -23,13 +23,28 @@ _ADVICE = {
 }
 
 
-def settle(image: PILImage.Image) -> PILImage.Image:
+def grey_bits(image: PILImage.Image) -> int | None:
+    """Bits of the grey levels that a file holds; None once Pillow has loaded them.
+
+    Pillow stretches grey of 2 and 4 bits to 8, but not the level that stands for transparent.
+    """
+    tiles = getattr(image, "tile", None)
+    if not tiles or image.mode != "L":
+        return None
+    args = tiles[0].args
+    raw = args if isinstance(args, str) else args[0] if args else ""
+    return {"L;2": 2, "L;4": 4}.get(str(raw), 8)
+
+
+def settle(image: PILImage.Image, bits: int | None = None) -> PILImage.Image:
     """Load an image and bring it to a mode whose channels can be upscaled.
 
     Parameters
     ----------
     image
         A single picture of mode 1, L, LA, P, RGB, RGBA, I;16, F or CMYK.
+    bits
+        From `grey_bits`, where the image has been loaded since.
 
     Returns
     -------
@@ -47,6 +62,7 @@ def settle(image: PILImage.Image) -> PILImage.Image:
     _refuse_frames(image)
     if 0 in image.size:
         raise ImageError(f"the image is empty: its size is {image.size}")
+    bits = bits or grey_bits(image)
     try:
         image.load()
     except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
@@ -56,6 +72,8 @@ def settle(image: PILImage.Image) -> PILImage.Image:
     keyed = image.mode in ("1", "L", "RGB") and "transparency" in image.info
     if image.mode == "P":
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if keyed and image.mode == "L":
+        return _with_level(image, bits)
     if keyed:
         return image.convert("RGBA" if image.mode == "RGB" else "LA")
     if image.mode == "1":
@@ -69,6 +87,31 @@ def settle(image: PILImage.Image) -> PILImage.Image:
         advice = _ADVICE.get(image.mode, "call image.convert('RGB')")
         raise ImageError(f"a Pillow image of mode {image.mode!r} cannot be upscaled; {advice}")
     return image
+
+
+def _with_level(image: PILImage.Image, bits: int | None) -> PILImage.Image:
+    """Grey whose level for transparent is stretched as its pixels were, as LA."""
+    level, counts = image.info["transparency"], image.histogram()
+    if not isinstance(level, int) or not 0 <= level < 256:
+        return image.convert("LA")
+    steps = {2: 85, 4: 17, 8: 1}
+    if bits is None and not counts[level]:
+        # Nothing is transparent, unless the file had fewer bits: then all levels are steps.
+        fitting = (
+            bits
+            for bits, step in steps.items()
+            if level * step < 256 and counts[level * step] and not _between(counts, step)
+        )
+        bits = next(fitting, 8)
+    stretched = level * steps[bits or 8]
+    alpha = image.point([0 if value == stretched else 255 for value in range(256)])
+    made = PILImage.merge("LA", (image, alpha))
+    made.info = {key: value for key, value in image.info.items() if key != "transparency"}
+    return made
+
+
+def _between(counts: list[int], step: int) -> bool:
+    return any(count for value, count in enumerate(counts) if value % step)
 
 
 def to_array(image: PILImage.Image) -> NDArray[Any]:

@@ -26,6 +26,8 @@ Rebuild = Callable[[NDArray[Any], NDArray[Any] | None], Any]
 
 # How far rounding may carry a float beyond [0, 1]; such values are later clipped.
 _TOLERANCE = 1e-5
+# Between these, values are light of which 1 is white; below noise, and beyond levels.
+_LEAST_LIGHT, _MOST_LIGHT = 1.1, 32.0
 _TOPS = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0, "float64": 1.0}
 _ADVICE = {
     "float16": "image.astype(numpy.float32)",
@@ -249,6 +251,11 @@ def check_range(pixels: NDArray[Any], top: float) -> None:
     if low >= -slack:
         white = 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
         advice = f"divide by {white:g} if that is its white, or clip it"
+        if _LEAST_LIGHT < high <= _MOST_LIGHT:
+            advice = (
+                "what is above 1 is brighter than white (HDR): tone-map it, or divide it by its "
+                f"peak, {high:g}, where it was made, or clip it"
+            )
     elif low >= -1 - slack and high <= 1 + slack:
         advice = "bring [-1, 1] to it with (image + 1) / 2, or clip it"
     raise ImageError(

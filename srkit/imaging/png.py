@@ -11,14 +11,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.imaging import exif
+from srkit.imaging import color_tags, exif, iptc
 from srkit.imaging.image import Metadata
+from srkit.imaging.png_chunks import GREY, RGB, SIGNATURE, Header, chunk
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GREY, RGB = 0, 2  # colour types
 _UP = 2  # filter type: what a byte differs by from the one above it
 _AFTER_HEADER = 33  # signature (8 bytes) and IHDR (25 bytes)
 _METRES_PER_INCH = 0.0254
+_LONG = 1024  # characters of a text
 
 
 def encode(pixels: NDArray[Any], metadata: Metadata) -> bytes:
@@ -32,7 +32,7 @@ def encode(pixels: NDArray[Any], metadata: Metadata) -> bytes:
     pixels
         ``(H, W)`` or ``(H, W, C)`` with 2 to 4 channels, uint8 or uint16.
     metadata
-        Its profile, EXIF, XMP and DPI are written.
+        Its colour, EXIF, XMP, DPI, texts and IPTC are written.
 
     Returns
     -------
@@ -67,8 +67,8 @@ def write_rows(
     """
     height, width = shape[:2]
     colour = RGB if len(shape) == 3 else GREY
-    header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, colour, 0, 0, 0)
-    file.write(b"".join([SIGNATURE, chunk(b"IHDR", header), *_described(metadata)]))
+    header = Header(width, height, 8 * dtype.itemsize, colour, 0, 0, 0)
+    file.write(b"".join([SIGNATURE, chunk(b"IHDR", header.packed()), *_described(metadata)]))
     packer = zlib.compressobj()
     above = np.zeros(math.prod(shape[1:]) * dtype.itemsize, np.uint8)
     for strip in strips:
@@ -91,7 +91,8 @@ def rows_per_strip(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
 
 def _described(metadata: Metadata) -> list[bytes]:
     """Chunks of what is known about the pixels; before these every reader looks for them."""
-    chunks = []
+    told = color_tags.to_png(metadata.color, with_profile=metadata.icc is not None)
+    chunks = [chunk(name, data) for name, data in told]
     if metadata.icc:
         chunks.append(chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.dpi:
@@ -102,9 +103,22 @@ def _described(metadata: Metadata) -> list[bytes]:
     if metadata.xmp:
         # Keyword, no compression, no language, no translated keyword.
         chunks.append(chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
-    return chunks
+    texts = [*metadata.texts]
+    if metadata.iptc:
+        texts.append((iptc.PNG_KEYWORD, iptc.png_text(metadata.iptc)))
+    return chunks + [_text(keyword, text) for keyword, text in texts]
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
-    """A chunk with its length and checksum (PNG specification, 5.3)."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+def _text(keyword: str, text: str) -> bytes:
+    """A text in the plainest chunk that holds it (11.3.3); long ones are packed."""
+    key = keyword.encode("latin-1", "replace")[:79]
+    packed = len(text) > _LONG
+    try:
+        data = text.encode("latin-1")
+    except UnicodeEncodeError:
+        data = text.encode("utf-8", "replace")
+        content = zlib.compress(data) if packed else data
+        return chunk(b"iTXt", key + bytes([0, packed, 0, 0, 0]) + content)
+    if packed:
+        return chunk(b"zTXt", key + b"\0\0" + zlib.compress(data))
+    return chunk(b"tEXt", key + b"\0" + data)

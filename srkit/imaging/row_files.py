@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import NotByRowsError
-from srkit.imaging import png, rows_png, rows_tiff, rows_zarr, tiff, zarrs
+from srkit.errors import CorruptFileError, NotByRowsError
+from srkit.imaging import png, png_chunks, rows_png, rows_tiff, rows_zarr, tiff, zarrs
 from srkit.imaging.atomic import replacing, replacing_folder
 from srkit.imaging.image import Metadata
 from srkit.imaging.rows import Rows
@@ -78,6 +78,26 @@ def size_of(path: Path) -> tuple[int, int, int] | None:
         return None
 
 
+def stamp_of(path: Path) -> tuple[object, ...]:
+    """What changes when a file, or any chunk of a store, is written anew."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    told = [(p, p.stat()) for p in files]
+    return tuple((p, s.st_ino, s.st_size, s.st_mtime_ns) for p, s in told)
+
+
+def check_unchanged(path: Path, stamp: tuple[object, ...]) -> None:
+    """Refuse what was read of a file that is another than when `stamp_of` was called."""
+    try:
+        same = stamp_of(path) == stamp
+    except OSError:
+        same = False
+    if not same:
+        raise CorruptFileError(
+            f"{path} changed while it was read: parts of it belong to different pictures, and "
+            "nothing was written; upscale it again"
+        )
+
+
 def writer(path: Path, dtype: np.dtype[Any]) -> Writer:
     """What writes a file, by its suffix, or a `NotByRowsError`."""
     kind = _KINDS.get(path.suffix.lower())
@@ -90,10 +110,15 @@ def writer(path: Path, dtype: np.dtype[Any]) -> Writer:
     return _WRITERS[kind]
 
 
+def kind_of(path: Path) -> str:
+    """The format that a suffix, one of `SUFFIXES`, names."""
+    return _KINDS[path.suffix.lower()]
+
+
 @contextmanager
 def placed(path: Path) -> Iterator[Any]:
     """A file, or for Zarr a folder, that appears under its name at the end, if all goes well."""
-    if _KINDS[path.suffix.lower()] == "ZARR":
+    if kind_of(path) == "ZARR":
         zarrs.check_target(path)
         with replacing_folder(path) as folder:
             yield folder
@@ -109,4 +134,4 @@ def _kind_of(path: Path) -> str | None:
         head = file.read(8)
     if head[:4] in rows_tiff.HEADERS:
         return "TIFF"
-    return "PNG" if head == png.SIGNATURE else None
+    return "PNG" if head == png_chunks.SIGNATURE else None

@@ -4,42 +4,31 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import CorruptFileError, NotByRowsError
+from srkit.errors import NotByRowsError
 from srkit.imaging import decode
 from srkit.imaging.decode import naming
 from srkit.imaging.image import Metadata
-from srkit.imaging.png import GREY, RGB, SIGNATURE, chunk
+from srkit.imaging.png_chunks import (
+    CHANNELS,
+    GREY,
+    RGB,
+    SIGNATURE,
+    Chunk,
+    Header,
+    chunk,
+    read_chunks,
+    read_header,
+)
 from srkit.imaging.rows import Rows
-
-_CHANNELS = {GREY: 1, RGB: 3, 3: 1, 4: 2, 6: 4}  # by colour type; a palette's is an index
-# Chunks of pixels, which alone are large.
-_PIXELS = b"IDAT", b"fdAT"
-_READ = 2**20  # bytes of a chunk read at a time
-
-
-class _Header(NamedTuple):
-    """The chunk IHDR (PNG specification, 11.2.1)."""
-
-    width: int
-    height: int
-    depth: int
-    colour: int
-    compression: int
-    filter: int
-    interlace: int
-
-    def packed(self) -> bytes:
-        return struct.pack(">IIBBBBB", *self)
 
 
 class PngRows(Rows):
@@ -61,11 +50,11 @@ class PngRows(Rows):
     """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
-        header = _header(file)
-        chunks = _described(file)
+        header = read_header(file)
+        chunks = read_chunks(file)
         _refuse_whole(header, chunks)
         metadata = _metadata(header, chunks)
-        shape = header.height, header.width, _CHANNELS[header.colour]
+        shape = header.height, header.width, CHANNELS[header.colour]
         stored = np.dtype(f"u{header.depth // 8}")
         super().__init__(path, "PNG", shape, stored, metadata, 1)
         self._region: Any = None
@@ -112,45 +101,12 @@ class PngRows(Rows):
 def size_of(path: Path) -> tuple[int, int, int]:
     """Height, width and bytes a pixel that a PNG file states; raises anything at all."""
     with path.open("rb") as file:
-        header = _header(file)
-    depth = math.ceil(header.depth * _CHANNELS[header.colour] / 8)
+        header = read_header(file)
+    depth = math.ceil(header.depth * CHANNELS[header.colour] / 8)
     return header.height, header.width, depth
 
 
-def _header(file: BinaryIO) -> _Header:
-    """Read IHDR, which comes first, and leave the file behind it."""
-    file.seek(0)
-    start = file.read(len(SIGNATURE) + 8 + 13)
-    if start[:8] != SIGNATURE or start[12:16] != b"IHDR" or len(start) < 29:
-        raise CorruptFileError("the PNG file has no header")
-    file.read(4)  # its checksum, which libvips looks at
-    return _Header(*struct.unpack(">IIBBBBB", start[16:29]))
-
-
-def _described(file: BinaryIO) -> list[tuple[bytes, bytes]]:
-    """Names and contents of all chunks but pixels. Of pixels the checksums are looked at.
-
-    libvips passes over wrong ones, and would tell of a damaged row only when it comes to it.
-    """
-    chunks = []
-    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
-        length, name = struct.unpack(">I4s", head)
-        left, crc, parts = length, zlib.crc32(name), []
-        while left and (part := file.read(min(left, _READ))):
-            left, crc = left - len(part), zlib.crc32(part, crc)
-            if name not in _PIXELS:
-                parts.append(part)
-        stated = file.read(4)
-        if left or len(stated) < 4:
-            raise CorruptFileError("the PNG file is truncated: part of the picture is missing")
-        if name in _PIXELS and stated != struct.pack(">I", crc):
-            raise CorruptFileError("the PNG file is damaged: a checksum is wrong")
-        if name not in _PIXELS:
-            chunks.append((name, b"".join(parts)))
-    return chunks
-
-
-def _refuse_whole(header: _Header, chunks: list[tuple[bytes, bytes]]) -> None:
+def _refuse_whole(header: Header, chunks: list[Chunk]) -> None:
     """Refuse what only reading whole can do."""
     reason = None
     if header.colour in (4, 6) or any(name == b"tRNS" for name, _ in chunks):
@@ -166,10 +122,10 @@ def _refuse_whole(header: _Header, chunks: list[tuple[bytes, bytes]]) -> None:
         raise NotByRowsError(f"a picture with {reason} has to be read whole")
 
 
-def _metadata(header: _Header, chunks: list[tuple[bytes, bytes]]) -> Metadata:
+def _metadata(header: Header, chunks: list[Chunk]) -> Metadata:
     """What `read_image` makes of the chunks: that of a picture of one pixel which has them."""
     one = header._replace(width=1, height=1)
-    pixel = bytes(1 + _CHANNELS[header.colour] * header.depth // 8)
+    pixel = bytes(1 + CHANNELS[header.colour] * header.depth // 8)
     parts = [(b"IHDR", one.packed()), *chunks, (b"IDAT", zlib.compress(pixel)), (b"IEND", b"")]
     small = SIGNATURE + b"".join(chunk(name, data) for name, data in parts)
     decoded = decode.read(io.BytesIO(small), "PNG", 1)

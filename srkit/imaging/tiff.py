@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import struct
 import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PILImage
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srkit.errors import CorruptFileError, ImageError
-from srkit.imaging import decode, exif, xmp
+from srkit.imaging import decode, descriptions, exif, geo, iptc, tiff_exif, xmp
 from srkit.imaging.alpha import unpremultiply
 from srkit.imaging.image import Metadata
+from srkit.imaging.notes import tell
 from srkit.imaging.pil import Mode
 
 if TYPE_CHECKING:
     import tifffile
 
-log = logging.getLogger(__name__)
-
-_XMP, _ICC, _INTEROP, _MAKER_NOTE, _GPS = 700, 34675, 0xA005, 0x927C, 0x8825
-# Tags of the main directory that describe the picture rather than the file:
-# description, make, model, software, date, artist, copyright.
-_TEXTS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
+_IPTC, _RESOURCES = 33723, 34377
+_XMP, _ICC = 700, 34675
+_CALIBRATION = (301, 318, 319)
+_LEFT_OUT = (
+    (_CALIBRATION, "colours by white point, primaries and transfer function"),
+    ((37724,), "layers"),
+    ((50838, 50839), "overlays and notes of ImageJ"),
+)
 _MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _SEPARATED, _YCBCR = 0, 1, 2, 3, 5, 6
-_HEADER, _ASCII = b"II*\x00\x08\x00\x00\x00", 2  # little-endian, directory at 8
+_ASCII = 2
 _JPEGS = (6, 7)  # compression
 _MODES: dict[tuple[int, int], Mode] = {
     (_MINISWHITE, 1): "L",
@@ -169,9 +168,19 @@ def straight(page: tifffile.TiffPage, pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
+def _tell_the_rest(page: tifffile.TiffPage) -> None:
+    """Say which tags do not come with the picture, of those that matter."""
+    for numbers, name in _LEFT_OUT:
+        if any(number in page.tags for number in numbers):
+            calibrated = numbers == _CALIBRATION
+            if not (calibrated and page.tags.valueof(_ICC)):
+                tell(f"{name} of TIFF were left out")
+
+
 def read_metadata(page: tifffile.TiffPage, file: BinaryIO, mode: Mode) -> Metadata:
-    """Profile, EXIF, XMP and resolution."""
+    """Profile, EXIF, XMP, resolution, IPTC and georeference; what else matters is told."""
     tags = page.tags
+    _tell_the_rest(page)
     unit = _PER_INCH.get(tags.valueof(296, 2))
     dpi = None
     try:
@@ -179,31 +188,29 @@ def read_metadata(page: tifffile.TiffPage, file: BinaryIO, mode: Mode) -> Metada
             (a, b), (c, d) = tags[282].value, tags[283].value
             dpi = decode.valid_dpi((a / b * unit, c / d * unit))
     except (ZeroDivisionError, TypeError, ValueError):
-        log.warning("the resolution of the TIFF file is damaged and was left out")
+        tell("the resolution of the TIFF file is damaged and was left out")
     return Metadata(
         mode=mode,
         format="TIFF",
         icc=tags.valueof(_ICC) or None,
-        exif=_read_exif(file),
+        exif=tiff_exif.read(file),
         xmp=tags.valueof(_XMP) or None,
         dpi=dpi,
+        iptc=_read_iptc(page),
+        geo=geo.of_tags(
+            page.imagewidth,
+            page.imagelength,
+            {tag: tags[tag].value for tag in geo.TAGS if tag in tags},
+        ),
     )
 
 
-def _read_exif(file: BinaryIO) -> bytes | None:
-    """Gather what describes the picture into one EXIF block.
-
-    In TIFF these tags lie all over the file, so they move, and maker notes,
-    which a move would break, stay behind.
-    """
-    try:
-        file.seek(0)
-        whole = PILImage.Exif()
-        whole.load_from_fp(file)
-        return _block(*_describing(whole))
-    except Exception as error:  # noqa: BLE001  # Pillow raises anything on damaged tags
-        log.warning("the EXIF tags of the TIFF file are damaged (%s) and were left out", error)
-        return None
+def _read_iptc(page: tifffile.TiffPage) -> bytes | None:
+    """IPTC of its own tag, or among Adobe's image resources."""
+    resources = page.tags.valueof(_RESOURCES)
+    within = iptc.of_resources(iptc.split(resources)) if isinstance(resources, bytes) else None
+    order = page.parent.byteorder
+    return iptc.of_numbers(page.tags.valueof(_IPTC), order) or within
 
 
 def write(file: BinaryIO, pixels: NDArray[Any], metadata: Metadata) -> None:
@@ -267,16 +274,20 @@ def _write(
 
     # The size at which tifffile turns to BigTIFF, whose directories differ.
     big = math.prod(shape) * dtype.itemsize > 2**32 - 2**25
-    texts, directories = _split_exif(None if big else metadata.exif)
+    texts, directories = tiff_exif.split(None if big else metadata.exif)
     if big and metadata.exif:
-        log.warning("EXIF cannot be written to a TIFF file of over 4 GB")
+        tell("EXIF cannot be written to a TIFF file of over 4 GB")
+    texts = _about(texts, shape, dtype)
     extratags: list[tuple[int, int, int, Any, bool]] = []
     for tag, text in texts.items():
         # Latin-1, in which Pillow reads texts, gives back the very bytes.
         encoded = text.encode("latin-1", "replace") + b"\0"
         extratags.append((tag, _ASCII, len(encoded), encoded, True))
-    if metadata.xmp:
-        extratags.append((_XMP, 1, len(metadata.xmp), metadata.xmp, True))
+    for tag, block in ((_XMP, metadata.xmp), (_IPTC, metadata.iptc)):
+        if block:
+            extratags.append((tag, 1, len(block), block, True))
+    if metadata.geo:
+        extratags += metadata.geo.extratags()
     tifffile.imwrite(
         file,
         data,
@@ -299,88 +310,17 @@ def _write(
         software=False,
         metadata=None,
     )
-    _append_directories(file, directories)
+    tiff_exif.append(file, directories)
 
 
-def _split_exif(block: bytes | None) -> tuple[dict[int, Any], dict[int, Any]]:
-    """Take texts of the main directory, and the EXIF and GPS directories, out of a block."""
-    whole = PILImage.Exif()
-    if block:
-        whole.load(block)
-    return _describing(whole)
-
-
-def _describing(whole: PILImage.Exif) -> tuple[dict[int, Any], dict[int, Any]]:
-    """Collect what describes the picture: texts by tag, and directories by tag."""
-    texts = {tag: whole[tag] for tag in _TEXTS if isinstance(whole.get(tag), str)}
-    directories = {}
-    for tag in (exif.EXIF_IFD, _GPS):
-        if not (directory := dict(whole.get_ifd(tag))):
-            continue
-        if directory.pop(_MAKER_NOTE, None) is not None:
-            log.warning("maker notes were left out: TIFF would move them, which breaks them")
-        if _INTEROP in directory:
-            directory[_INTEROP] = dict(whole.get_ifd(_INTEROP))
-        try:
-            _serialised(tag, directory, 0)
-        except Exception as error:  # noqa: BLE001  # Pillow raises anything on odd values
-            log.warning("EXIF directory %#x cannot be kept (%s) and was left out", tag, error)
-        else:
-            directories[tag] = directory
-    return texts, directories
-
-
-def _serialised(tag: int, directory: dict[int, Any], start: int) -> bytes:
-    """Lay out a little-endian directory that will begin at `start`."""
-    ifd = ImageFileDirectory_v2(_HEADER, group=tag)
-    for key, value in directory.items():
-        # Pillow reads texts as Latin-1 but would write "?" for all beyond ASCII.
-        ifd[key] = value.encode("latin-1", "replace") if isinstance(value, str) else value
-        if isinstance(value, str):
-            ifd.tagtype[key] = _ASCII
-    return ifd.tobytes(start)
-
-
-def _block(texts: dict[int, Any], directories: dict[int, Any]) -> bytes | None:
-    """Put texts and directories together as an EXIF block."""
-    if not texts and not directories:
-        return None
-    start = len(_HEADER)
-    end = start + len(_serialised(0, texts | dict.fromkeys(directories, 0), start))
-    parts, pointers = [], {}
-    for tag, directory in directories.items():
-        pointers[tag] = end
-        parts.append(_serialised(tag, directory, end))
-        end += len(parts[-1])
-    return b"".join([exif.PREFIX, _HEADER, _serialised(0, texts | pointers, start), *parts])
-
-
-def _append_directories(file: BinaryIO, directories: dict[int, dict[int, Any]]) -> None:
-    """Put the EXIF and GPS directories at the end of a little-endian file.
-
-    tifffile does not write them. The main directory, which points to them, is
-    written anew behind them; what it points to elsewhere stays where it is.
-    """
-    if not directories:
-        return
-    file.seek(4)
-    (main,) = struct.unpack("<I", file.read(4))
-    file.seek(main)
-    (count,) = struct.unpack("<H", file.read(2))
-    entries = [file.read(12) for _ in range(count)]
-    for tag, directory in directories.items():
-        start = _end(file)
-        file.write(_serialised(tag, directory, start))
-        entries.append(struct.pack("<HHII", tag, 4, 1, start))
-    entries.sort(key=lambda entry: struct.unpack("<H", entry[:2]))
-    main = _end(file)
-    file.write(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
-    file.seek(4)
-    file.write(struct.pack("<I", main))
-
-
-def _end(file: BinaryIO) -> int:
-    """Go to the end, made even, since directories begin on a word."""
-    if file.seek(0, 2) % 2:
-        file.write(b"\0")
-    return file.tell()
+def _about(texts: dict[int, Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[int, Any]:
+    """Texts for a picture of this size: OME-XML is corrected, or dropped with a word."""
+    if not descriptions.is_ome(text := texts.get(descriptions.TAG, "")):
+        return texts
+    channels = shape[2] if len(shape) == 3 else 1
+    kind = {"float32": "float"}.get(dtype.name, dtype.name)
+    made = descriptions.refreshed(text, shape[1], shape[0], kind, channels)
+    if made is None:
+        tell("the OME description was left out: it tells of more than this picture")
+        return {tag: other for tag, other in texts.items() if tag != descriptions.TAG}
+    return texts | {descriptions.TAG: made}

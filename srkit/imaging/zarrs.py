@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 from collections.abc import Iterator
@@ -20,8 +19,6 @@ from srkit.imaging.pil import Mode
 
 if TYPE_CHECKING:
     import zarr
-
-log = logging.getLogger(__name__)
 
 SUFFIX = ".zarr"
 # Files that make a folder an array or a group: of version 3, then of version 2.
@@ -152,8 +149,6 @@ def write_rows(
     """
     import zarr
 
-    if metadata.icc or metadata.exif or metadata.xmp or metadata.dpi:
-        log.warning("Zarr holds no colour profile, EXIF, XMP or resolution; they were left out")
     rows = rows_per_strip(shape, dtype)
     array = zarr.create_array(
         store=folder, shape=shape, chunks=(rows, *shape[1:]), dtype=dtype, overwrite=True

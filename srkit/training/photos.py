@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from srkit.errors import OptionError, SrkitError
+from srkit.imaging import folders
 from srkit.imaging.atomic import replacing
 from srkit.imaging.files import READ_SUFFIXES, read_image
 from srkit.imaging.pil import as_uint8
@@ -40,9 +41,10 @@ INDEX, DIGEST = "index.json", "sha256.txt"
 def find_photos(folder: Path, avoid: Path | None = None) -> list[Path]:
     """All pictures below `folder`, sorted by path.
 
-    Hidden files and folders are left out, and what lies below `avoid`: results of the
-    run itself, say. So are the photos that figures are measured on, wherever they lie: see
-    `srkit.training.data.reserved`.
+    Links to folders are followed, to each folder once. A link that leads nowhere, a folder that
+    may not be read and the like are left out with a warning. Hidden files and folders are left
+    out, and what lies below `avoid`: results of the run itself, say. So are the photos that
+    figures are measured on, wherever they lie: see `srkit.training.data.reserved`.
 
     Raises
     ------
@@ -51,13 +53,19 @@ def find_photos(folder: Path, avoid: Path | None = None) -> list[Path]:
     """
     if not folder.is_dir():
         raise OptionError(f"there is no folder of photos {folder}")
-    pictures = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in READ_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not (avoid and path.resolve().is_relative_to(avoid.resolve()))
-    )
+
+    def unreadable(error: OSError) -> None:
+        log.warning("left out %s: %s", error.filename, error.strerror)
+
+    away = avoid and Path(folders.identity(avoid))
+    pictures = []
+    for path in sorted(folders.walk(folder, READ_SUFFIXES, unreadable)):
+        if away and Path(folders.identity(path)).is_relative_to(away):
+            continue
+        if told := folders.why_not(path):
+            log.warning("left out %s: %s", path, told)
+        else:
+            pictures.append(path)
     photos = [path for path in pictures if not is_reserved(path)]
     if reserved := len(pictures) - len(photos):
         log.info("%d photos are left out: figures are measured on them", reserved)

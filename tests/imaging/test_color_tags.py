@@ -1,0 +1,226 @@
+"""Colour told by numbers comes out as numbers, as a profile of the same meaning, or is told."""
+
+import io
+import struct
+import zlib
+
+import imagecodecs
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+from PIL import ImageCms
+
+import srkit
+from srkit.imaging import notes
+from srkit.imaging.color_tags import ColorTags, to_profile
+from srkit.imaging.files import read_image, save_image
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+P3_CHRM = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+CHUNKS = {
+    "linear": [(b"gAMA", struct.pack(">I", 100000))],
+    "P3": [(b"gAMA", struct.pack(">I", 45455)), (b"cHRM", struct.pack(">8I", *P3_CHRM))],
+    "sRGB": [(b"gAMA", struct.pack(">I", 45455)), (b"sRGB", b"\1")],
+    "PQ": [(b"cICP", bytes([9, 16, 0, 1]))],
+    "HLG": [(b"cICP", bytes([9, 18, 0, 1]))],
+    "Display P3": [(b"cICP", bytes([12, 13, 0, 1]))],
+}
+
+
+def png(path, chunks, pixels=PIXELS):
+    file = imagecodecs.png_encode(np.ascontiguousarray(pixels))
+    path.write_bytes(b"".join([file[:33], *(chunk(*c) for c in chunks), file[33:]]))
+    return path
+
+
+def chunks_of(path):
+    """Chunks of colour by name, read by hand."""
+    data, at, found = path.read_bytes(), 8, {}
+    while at < len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        found[data[at + 4 : at + 8]] = data[at + 8 : at + 8 + length]
+        at += 12 + length
+    return {n: found[n] for n in (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"iCCP") if n in found}
+
+
+def nclx(path):
+    data = path.read_bytes()
+    at = data.find(b"colrnclx")
+    return struct.unpack_from(">HH", data, at + 8)
+
+
+def to_srgb(profile, pixels):
+    """As littleCMS sees it."""
+    opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    mode = "RGB" if pixels.ndim == 3 else "L"
+    made = ImageCms.profileToProfile(
+        PILImage.fromarray(pixels), opened, ImageCms.createProfile("sRGB"), outputMode="RGB"
+    )
+    assert opened.profile.xcolor_space.strip() == {"RGB": "RGB", "L": "GRAY"}[mode]
+    return np.asarray(made).astype(int)
+
+
+@pytest.mark.parametrize("told", CHUNKS)
+@pytest.mark.parametrize("pixels", [PIXELS, PIXELS[..., 0], PIXELS.astype(np.uint16) * 257])
+def test_png_to_png_says_the_same(tmp_path, told, pixels):
+    source = png(tmp_path / "a.png", CHUNKS[told], pixels)
+    with notes.collecting() as lost:
+        srkit.upscale(source, "nearest", scale=2).save(tmp_path / "b.png")
+    found = chunks_of(tmp_path / "b.png")
+    found.pop(b"iCCP", None) if told == "Display P3" else None
+    assert found == dict(CHUNKS[told])
+    assert not lost
+
+
+def test_png_by_rows_says_the_same(tmp_path):
+    pytest.importorskip("pyvips")
+    for told, chunks in CHUNKS.items():
+        source = png(tmp_path / "a.png", chunks)
+        srkit.load("nearest", scale=2).upscale_file(source, tmp_path / "b.png")
+        assert dict(chunks).items() <= chunks_of(tmp_path / "b.png").items(), told
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".avif"])
+@pytest.mark.parametrize("told", ["linear", "P3", "sRGB", "Display P3"])
+def test_elsewhere_it_becomes_a_profile_or_code_points(tmp_path, suffix, told):
+    image = read_image(png(tmp_path / "a.png", CHUNKS[told]))
+    with notes.collecting() as lost:
+        save_image(image, tmp_path / f"b{suffix}")
+    assert not lost
+    made = read_image(tmp_path / f"b{suffix}").metadata
+    if suffix == ".avif" and told == "Display P3":
+        assert nclx(tmp_path / "b.avif") == (12, 13)
+        assert made.color == ColorTags(cicp=(12, 13))
+        return
+    light = (PIXELS / 255) ** {"linear": 1, "P3": 2.2}.get(told, 0)
+    if told in ("sRGB", "Display P3"):
+        light = np.where(PIXELS > 10, ((PIXELS / 255 + 0.055) / 1.055) ** 2.4, PIXELS / 255 / 12.92)
+    if "P3" in told:
+        # Linear P3 to linear sRGB: CSS Color 4, by its sample code's matrices.
+        light = (
+            light
+            @ np.array(
+                [
+                    [1.2249401763, -0.2249401763, 0.0],
+                    [-0.0420569547, 1.0420569547, 0.0],
+                    [-0.0196375546, -0.0786360456, 1.0982736001],
+                ]
+            ).T
+        )
+    light = np.clip(light, 0, 1)
+    wanted = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light) * 255
+    assert np.abs(to_srgb(made.icc, PIXELS) - wanted).max() <= 1.5
+
+
+def test_grey_gets_a_grey_profile(tmp_path):
+    grey = PIXELS[..., 0]
+    save_image(read_image(png(tmp_path / "a.png", CHUNKS["P3"], grey)), tmp_path / "b.jpg")
+    made = to_srgb(read_image(tmp_path / "b.jpg").metadata.icc, grey)
+    light = (grey / 255) ** 2.2
+    wanted = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light) * 255
+    assert np.abs(made - wanted[..., None]).max() <= 1.5
+
+
+def test_profiles_are_those_that_others_publish():
+    def opened(cicp):
+        profile = to_profile(ColorTags(cicp=cicp), grey=False)
+        return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile
+
+    ours, theirs = opened((1, 13)), ImageCms.createProfile("sRGB")
+    theirs = ImageCms.ImageCmsProfile(theirs).profile
+    p3 = opened((12, 13))
+    for name in ("red", "green", "blue"):
+        mine = getattr(ours, f"{name}_colorant")[0]
+        assert mine == pytest.approx(getattr(theirs, f"{name}_colorant")[0], abs=1e-4)
+    # Display P3.icc of Apple.
+    assert p3.red_colorant[0] == pytest.approx((0.51512, 0.24120, -0.00105), abs=1e-4)
+    assert p3.green_colorant[0] == pytest.approx((0.29198, 0.69225, 0.04189), abs=1e-4)
+    assert p3.blue_colorant[0] == pytest.approx((0.15710, 0.06657, 0.78407), abs=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
+@pytest.mark.parametrize(("told", "name"), [("PQ", "BT.2020, PQ"), ("HLG", "BT.2020, HLG")])
+def test_what_no_profile_says_is_told_once_by_name(tmp_path, caplog, suffix, told, name):
+    image = read_image(png(tmp_path / "a.png", CHUNKS[told]))
+    save_image(image, tmp_path / f"b{suffix}")
+    assert [name in record.getMessage() for record in caplog.records] == [True]
+    assert f"b{suffix}" in caplog.text
+
+
+@pytest.mark.parametrize("cicp", [(12, 13), (9, 16), (9, 18), (9, 1)])
+@pytest.mark.parametrize("bits", [8, 10])
+def test_nclx_of_avif_is_kept_in_avif_and_png(tmp_path, cicp, bits):
+    pixels = PIXELS if bits == 8 else PIXELS.astype(np.uint16) * 4
+    made = imagecodecs.avif_encode(
+        pixels, level=100, bitspersample=bits, primaries=cicp[0], transfer=cicp[1], matrix=9
+    )
+    (tmp_path / "a.avif").write_bytes(made)
+    image = srkit.upscale(tmp_path / "a.avif", "nearest", scale=2)
+    save_image(image, tmp_path / "b.png")
+    assert chunks_of(tmp_path / "b.png")[b"cICP"] == bytes([*cicp, 0, 1])
+    if bits == 8:
+        save_image(image, tmp_path / "b.avif")
+        assert nclx(tmp_path / "b.avif") == cicp
+        with PILImage.open(tmp_path / "b.avif") as opened:
+            assert opened.size == (16, 16)
+
+
+def test_nclx_of_heic_is_kept(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    file = heif.from_pillow(PILImage.fromarray(PIXELS.repeat(8, 0).repeat(8, 1)))
+    file.info["nclx_profile"] = {
+        "color_primaries": 12,
+        "transfer_characteristics": 13,
+        "matrix_coefficients": 6,
+        "full_range_flag": 1,
+    }
+    file.save(tmp_path / "a.heic", quality=95)
+    image = read_image(tmp_path / "a.heic")
+    save_image(image, tmp_path / "b.png")
+    assert chunks_of(tmp_path / "b.png")[b"cICP"] == bytes([12, 13, 0, 1])
+    assert b"iCCP" in chunks_of(tmp_path / "b.png")
+
+
+def test_srgb_and_nothing_stay_unsaid(tmp_path):
+    PILImage.fromarray(PIXELS).save(tmp_path / "a.avif")
+    assert read_image(tmp_path / "a.avif").metadata.color is None
+    save_image(read_image(tmp_path / "a.avif"), tmp_path / "b.png")
+    assert not chunks_of(tmp_path / "b.png")
+
+
+def test_a_profile_outranks_gamma_and_cicp_outranks_a_profile(tmp_path):
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = (b"iCCP", b"x\0\0" + zlib.compress(icc))
+    image = read_image(png(tmp_path / "a.png", [profile, *CHUNKS["P3"]]))
+    assert image.metadata.color is None
+    assert image.metadata.icc == icc
+    image = read_image(png(tmp_path / "b.png", [profile, *CHUNKS["PQ"]]))
+    save_image(image, tmp_path / "c.png")
+    assert set(chunks_of(tmp_path / "c.png")) == {b"iCCP", b"cICP"}
+    save_image(image, tmp_path / "c.avif")
+    assert nclx(tmp_path / "c.avif") == (9, 16)
+    assert read_image(tmp_path / "c.avif").metadata.icc is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        (b"cHRM", bytes(32)),
+        (b"cHRM", b"\xff" * 32),
+        (b"gAMA", bytes(4)),
+        (b"gAMA", b"\0\0\0\1"),
+        (b"cICP", b"\1\2"),
+        (b"sRGB", b"\7"),
+    ],
+)
+def test_senseless_numbers_never_raise(tmp_path, odd):
+    image = read_image(png(tmp_path / "a.png", [(b"gAMA", struct.pack(">I", 45455)), odd]))
+    for suffix in (".png", ".jpg", ".avif"):
+        save_image(image, tmp_path / f"b{suffix}")
+        read_image(tmp_path / f"b{suffix}")
