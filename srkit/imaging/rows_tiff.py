@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, NotByRowsError
-from srkit.imaging import tiff
+from srkit.imaging import tiff, tiff_directories
 from srkit.imaging.decode import naming
 from srkit.imaging.image import Metadata
 from srkit.imaging.rows import Rows
@@ -39,6 +39,7 @@ class TiffRows(Rows):
         import tifffile  # slow to import, and most images are not TIFF
 
         self._file = file
+        tiff_directories.check(file)
         opened = tifffile.TiffFile(file)
         self._page = page = tiff.only_page(opened)
         _refuse_whole(page)
@@ -117,6 +118,7 @@ def size_of(path: Path) -> tuple[int, int, int]:
     import tifffile
 
     with path.open("rb") as file:
+        tiff_directories.check(file)
         page = tifffile.TiffFile(file).pages.first
         depth = np.dtype(page.dtype).itemsize * int(page.samplesperpixel)
         return int(page.imagelength), int(page.imagewidth), depth
