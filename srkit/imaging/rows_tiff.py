@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import tifffile
 
 _PACKED = 6, 7, 33007, 34892  # kinds of JPEG, which need tables of the whole file
+# Bytes of rows decoded at a time, where they are not in proportion to the file.
+LARGEST_BAND, MOST_INFLATION = 1 << 29, 4096
 HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -53,6 +55,9 @@ class TiffRows(Rows):
         tall = page.tilelength if page.is_tiled else min(page.rowsperstrip, shape[0])
         self._tall = 1 if self._plain else tall
         super().__init__(path, "TIFF", shape, stored, metadata, self._tall)
+        band = self.row_bytes * min(self.band, shape[0])
+        if band > max(LARGEST_BAND, MOST_INFLATION * sum(page.databytecounts)):
+            raise CorruptFileError("the TIFF file's rows are larger than it can hold")
 
     @classmethod
     @contextmanager

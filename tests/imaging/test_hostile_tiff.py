@@ -121,6 +121,11 @@ def test_tiles_far_larger_than_the_picture(tmp_path):
     refused(tmp_path / "a.tif", data, CorruptFileError, "larger than its picture")
 
 
+def test_rows_wider_than_the_file_can_hold(tmp_path):
+    data = changed(written(tmp_path / "a.tif"), WIDTH, 4, 1, 1 << 30)
+    refused(tmp_path / "a.tif", data, SrkitError, "pixels, more than the limit|damaged")
+
+
 def test_what_is_in_proportion_is_read(tmp_path):
     path = tmp_path / "a.tif"
     for options in ({}, {"bigtiff": True}, {"tile": (512, 512)}, {"rowsperstrip": 1}):
