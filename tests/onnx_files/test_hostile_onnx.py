@@ -1,5 +1,6 @@
 """ONNX files that make native parsers loop, grow or fail: tried in a process that can be ended."""
 
+import contextlib
 import logging
 import resource
 import time
@@ -138,3 +139,16 @@ def test_what_a_reader_raises_is_an_error_of_srkit(tmp_path, monkeypatch):
     monkeypatch.setattr("srkit.adapters.onnx.files._form", fails)
     with pytest.raises(CorruptFileError, match=r"a\.onnx: .*TypeError"):
         srkit.load(path)
+
+
+def test_nothing_of_a_file_is_printed(tmp_path, capfd):
+    """ONNX Runtime prints what it cannot put into words, and tries again."""
+    data = doubling().SerializeToString()
+    name = data.index(b"\x0a\x01a")
+    path = tmp_path / "a.onnx"
+    for place in range(name - 40, name + 60):
+        if data[place : place + 1].isalpha():
+            path.write_bytes(data[:place] + b"\xe4" + data[place + 1 :])
+            with contextlib.suppress(SrkitError):
+                srkit.load(path, halo=4)
+    assert capfd.readouterr().out == ""
