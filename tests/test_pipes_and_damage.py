@@ -8,6 +8,7 @@ import pytest
 
 import srkit
 from srkit import CorruptFileError, ImageError, OptionError, WeightsError
+from srkit.cli import main
 from srkit.guard import reading, refuse_pipes
 from srkit.imaging.row_files import open_rows
 
@@ -106,3 +107,9 @@ def test_a_list_of_patches_that_is_damaged(tmp_path):
             np.zeros(3, np.uint8).tofile(tmp_path / name)
         with pytest.raises(CorruptFileError, match="list of patches is damaged"):
             _open(tmp_path)
+
+
+def test_a_dash_is_told_to_be_no_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["upscale", "-", "-m", "nearest", "--scale", "2", "-o", "out"]) == 1
+    assert "standard input cannot be read" in capsys.readouterr().err

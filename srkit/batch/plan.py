@@ -101,7 +101,8 @@ def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], lis
             found = [Source(given, Path(), named=True)]
         else:
             found = []
-            failures.append(Failure(given, "no such file or folder"))
+            pipe = "standard input cannot be read; save it as a file first"
+            failures.append(Failure(given, pipe if str(given) == "-" else "no such file or folder"))
         for source in found:
             sources.setdefault(_key(source.path), source)
     return list(sources.values()), failures
