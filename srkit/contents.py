@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srkit.errors import CorruptFileError, WeightsError
-from srkit.formats import MAX_HEADER
+from srkit.errors import CorruptFileError, UnsafeFileError, WeightsError
+
+# The largest networks' headers take half a megabyte.
+MOST_HEADER = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,16 @@ def safetensors_contents(path: Path) -> Contents:
     ------
     CorruptFileError
         If the header is damaged, or the file is shorter or longer than it says.
+    UnsafeFileError
+        If the header is out of proportion; see `check_header`.
     WeightsError
         If the file cannot be read.
     """
     try:
+        length = check_header(path)
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(length, MAX_HEADER)))
+            file.seek(8)
+            header = json.loads(file.read(length))
         stated = {str(k): str(v) for k, v in header.pop("__metadata__", {}).items()}
         tensors = {
             name: TensorFacts(tuple(map(int, facts["shape"])), _dtype(facts["dtype"]))
@@ -95,6 +100,25 @@ def safetensors_contents(path: Path) -> Contents:
             f"{path}: the safetensors file is damaged: it is not as long as it says"
         )
     return Contents(tensors, stated)
+
+
+def check_header(path: Path) -> int:
+    """The length of a safetensors header, which is JSON and takes many times that as it is read.
+
+    Raises
+    ------
+    UnsafeFileError
+        If it is longer than any network's.
+    OSError
+        If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if length > MOST_HEADER:
+        raise UnsafeFileError(
+            f"{path}: its header takes {length} bytes; over {MOST_HEADER} are refused"
+        )
+    return length
 
 
 def _dtype(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 from collections.abc import Iterator
@@ -132,6 +133,7 @@ def diagnose(registry: Registry) -> Diagnosis:
     cards = _cards(registry, problems)
     _check_adapters(registry, cards, problems)
     _check_formats(registry, problems)
+    _check_spandrel(problems)
     return Diagnosis(
         system=_system(),
         extras=extras,
@@ -229,6 +231,19 @@ def _check_formats(registry: Registry, problems: list[str]) -> None:
                 f"the format {entry.name!r} of {owner_of(entry)} cannot be imported: "
                 f"{type(error).__name__}: {error}"
             )
+
+
+def _check_spandrel(problems: list[str]) -> None:
+    """Import spandrel where it is installed: it needs a torchvision that fits."""
+    if missing_packages("spandrel"):
+        return
+    try:
+        importlib.import_module("spandrel")
+    except Exception as error:  # noqa: BLE001 a torchvision that does not fit fails in its own ways
+        problems.append(
+            f"spandrel cannot be imported ({type(error).__name__}: {error}); it needs einops and "
+            "a torchvision that was made for the torch that is installed"
+        )
 
 
 def _weights(cards: list[ModelCard], problems: list[str]) -> dict[str, str]:

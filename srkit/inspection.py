@@ -9,6 +9,7 @@ from typing import Any
 
 from srkit.contents import Contents
 from srkit.errors import SrkitError, UnsafeFileError
+from srkit.guard import reading
 from srkit.registry import Registry
 from srkit.upscaler import Upscaler
 from srkit.weights import sha256
@@ -112,7 +113,9 @@ def inspect(path: Path, registry: Registry, options: Mapping[str, Any]) -> FileR
         contents = registry.contents(path)
         # Formats that do not tell what they hold are judged by loading.
         safe = True if kind.contents else None
-        model = LoadedAs.of(registry.load(path, **options))
+        loaded = registry.load(path, **options)
+        with reading(path, kind.name):
+            model = LoadedAs.of(loaded)
         safe = True
     except SrkitError as error:
         problem = str(error)

@@ -25,6 +25,7 @@ from srkit.errors import (
     UnknownModelError,
     WeightsError,
 )
+from srkit.guard import reading, refuse_pipes
 from srkit.upscaler import Upscaler
 from srkit.weights import missing_distributions, weights_path
 
@@ -225,6 +226,7 @@ class Registry:
             If it cannot be read, or is of no known format.
         """
         try:
+            refuse_pipes(path, WeightsError)
             with path.open("rb") as file:
                 head = file.read(HEAD)
         except OSError as error:
@@ -253,7 +255,8 @@ class Registry:
             read = import_adapter(kind.contents, "numpy", None)
         except MissingDependencyError:
             read = import_adapter(kind.contents, kind.framework, None)
-        found: Contents = read(path)
+        with reading(path, kind.name):
+            found: Contents = read(path)
         return found
 
     def _open(
@@ -264,7 +267,8 @@ class Registry:
         framework = _runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
         opener = import_adapter(runtimes[framework], framework, None)
         check_options(opener, options, kind.name)
-        return _checked(opener(path, scale=scale, **options), runtimes[framework])
+        with reading(path, kind.name):
+            return _checked(opener(path, scale=scale, **options), runtimes[framework])
 
 
 def _runtime(runtime: str, runtimes: Mapping[str, str], told: str) -> str:

@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("srkit", deadline=None)
-settings.load_profile("srkit")
+# Random tests take the same examples everywhere, so that a change fails by its own fault alone.
+# SRKIT_RANDOM=20 takes others each time, and twenty times as many: for the background. What it
+# finds is kept in an @example of the test.
+RANDOM = int(os.environ.get("SRKIT_RANDOM") or 0)
+settings.register_profile("srkit", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile("random" if RANDOM else "srkit")
 
 ROOT = Path(__file__).parent.parent
 # Folders whose modules import PyTorch at the top, as adapters may.
@@ -64,6 +69,13 @@ def pytest_configure(config):
         ignored += NEED_SELENIUM
     paths = [str(ROOT / path) for path in ignored]
     config.option.ignore = [*(config.option.ignore or []), *paths]
+
+
+def pytest_collection_modifyitems(items):
+    for test in {item.obj for item in items if RANDOM and hasattr(item, "obj")}:
+        if own := getattr(test, "_hypothesis_internal_use_settings", None):
+            more = settings(own, max_examples=RANDOM * own.max_examples)
+            test._hypothesis_internal_use_settings = more
 
 
 @pytest.fixture(autouse=True)

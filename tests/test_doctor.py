@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 import tomllib
 from importlib import metadata
 from importlib.metadata import EntryPoint
@@ -15,6 +16,15 @@ import srkit
 from srkit import Registry, diagnosis
 from srkit.cli import main
 from srkit.registry import installed
+
+CHECK_SPANDREL = diagnosis._check_spandrel
+
+
+@pytest.fixture(autouse=True)
+def no_spandrel(monkeypatch):
+    """Whether it can be imported here is no matter of these tests."""
+    monkeypatch.setattr(diagnosis, "_check_spandrel", lambda problems: None)
+
 
 PROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
@@ -179,3 +189,11 @@ def test_the_page_says_what_more_there_is(monkeypatch, capsys):
     assert re.search(r'pip install "srkit\[web\]" +srkit serve', out)
     assert "none: networks need torch" in out
     assert "Nothing is broken." in out
+
+
+def test_spandrel_that_cannot_be_imported_is_a_problem(monkeypatch):
+    monkeypatch.setattr("srkit.diagnosis.missing_packages", lambda name: [])
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+    problems = []
+    CHECK_SPANDREL(problems)
+    assert [problem[:28] for problem in problems] == ["spandrel cannot be imported "]

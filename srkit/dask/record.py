@@ -12,9 +12,11 @@ import posixpath
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from srkit.dask.stores import filesystem
+from srkit.guard import reading
 
 FOLDER = ".srkit"
 # Lines that may be lost when the process is killed, and seconds: their files are made again.
@@ -81,10 +83,11 @@ class Record:
         self.entries: dict[str, Entry] = {}
         self._parts = self._list()
         for part in self._parts:
-            for line in self._system.cat_file(part).decode().splitlines():
-                told = json.loads(line)
-                told["target"] = self._output + told["target"]
-                self.entries[told["target"]] = Entry(**told)
+            with reading(Path(part), "record of a batch"):
+                for line in self._system.cat_file(part).decode().splitlines():
+                    told = json.loads(line)
+                    told["target"] = self._output + told["target"]
+                    self.entries[told["target"]] = Entry(**told)
 
     def begin(self, entries: Iterable[Entry]) -> None:
         """Write down what is going to be made, and old parts as one."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from srkit.errors import ImageError, NotByRowsError
 from srkit.identity import fingerprint
-from srkit.imaging import rows_tiff, zarrs
+from srkit.imaging import rows_tiff, tiff_directories, zarrs
 from srkit.imaging.decode import naming
 from srkit.regions import Part
 from srkit.tiling import Region
@@ -98,6 +98,8 @@ def _open_tiff(path: Path) -> tuple[Any, Callable[[], None]]:
     import zarr
 
     zarrs.require()
+    with path.open("rb") as file:
+        tiff_directories.check(file)
     tiff = tifffile.TiffFile(path)
     try:
         return zarr.open_array(_only_series(tiff).aszarr(level=0), mode="r"), tiff.close

@@ -20,6 +20,7 @@ from distributed import Client
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.tasks import bounded, cluster, resources_for
 from srkit.errors import VideoError
+from srkit.guard import reading
 from srkit.identity import changed
 from srkit.imaging.atomic import replacing
 from srkit.meter import Meter
@@ -85,8 +86,9 @@ class _Work:
 
     def written(self, number: int) -> tuple[Written, list[int]]:
         """What a finished segment holds, and times of frames that were broken."""
-        told = json.loads(self.result(number).read_bytes())
-        return Written(*told["written"]), told["broken"]
+        with reading(self.result(number), "record of a segment"):
+            told = json.loads(self.result(number).read_bytes())
+            return Written(*told["written"]), told["broken"]
 
     def delay(self, segments: list[Segment]) -> int:
         """The largest delay of all segments."""
@@ -225,7 +227,9 @@ def _open(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
         clear(folder)
     manifest = folder / MANIFEST
     if manifest.is_file():
-        if differing := changed(json.loads(manifest.read_bytes()).get("settings"), settings):
+        with reading(manifest, "manifest"):
+            known = json.loads(manifest.read_bytes())["settings"]
+        if differing := changed(known, settings):
             raise VideoError(
                 f"{folder} holds unfinished work that differs in {', '.join(differing)}: use the "
                 "same, or call again with resume=False (--fresh), which removes it"

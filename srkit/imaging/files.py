@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, ImageError, OptionError, SrkitError
+from srkit.guard import refuse_pipes
 from srkit.imaging import (
     color_tags,
     decode,
@@ -133,6 +134,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
         raise OptionError(f"max_pixels is a positive whole number, not {max_pixels!r}")
     path = Path(path)
+    refuse_pipes(path, ImageError)
     if zarrs.is_store(path):
         with naming(path, "Zarr"):
             return zarrs.read(path, max_pixels)

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import CorruptFileError, NotByRowsError
+from srkit.errors import CorruptFileError, ImageError, NotByRowsError
+from srkit.guard import refuse_pipes
 from srkit.imaging import png, png_chunks, rows_png, rows_tiff, rows_zarr, tiff, zarrs
 from srkit.imaging.atomic import replacing, replacing_folder
 from srkit.imaging.image import Metadata
@@ -128,6 +129,7 @@ def placed(path: Path) -> Iterator[Any]:
 
 
 def _kind_of(path: Path) -> str | None:
+    refuse_pipes(path, ImageError)
     if zarrs.is_store(path):
         return "ZARR"
     with path.open("rb") as file:

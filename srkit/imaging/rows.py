@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.errors import ImageError
 from srkit.imaging.decode import naming
 from srkit.imaging.image import Metadata
 from srkit.imaging.planes import check_range
@@ -40,6 +41,11 @@ class Rows(ABC):
     tall
         Rows that cannot be decoded apart from each other.
 
+    Raises
+    ------
+    ImageError
+        If there are no pixels.
+
     Attributes
     ----------
     shape, metadata
@@ -61,6 +67,8 @@ class Rows(ABC):
         metadata: Metadata,
         tall: int,
     ) -> None:
+        if min(shape) < 1:
+            raise ImageError(f"the image is empty: it has {shape[1]}x{shape[0]} pixels")
         self._path, self._kind = path, kind
         self.shape, self.metadata = shape, metadata
         self.dtype: np.dtype[Any] = (

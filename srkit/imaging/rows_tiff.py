@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, NotByRowsError
-from srkit.imaging import tiff
+from srkit.imaging import tiff, tiff_directories
 from srkit.imaging.decode import naming
 from srkit.imaging.image import Metadata
 from srkit.imaging.rows import Rows
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import tifffile
 
 _PACKED = 6, 7, 33007, 34892  # kinds of JPEG, which need tables of the whole file
+# Bytes of rows decoded at a time, where they are not in proportion to the file.
+LARGEST_BAND, MOST_INFLATION = 1 << 29, 4096
 HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -39,6 +41,7 @@ class TiffRows(Rows):
         import tifffile  # slow to import, and most images are not TIFF
 
         self._file = file
+        tiff_directories.check(file)
         opened = tifffile.TiffFile(file)
         self._page = page = tiff.only_page(opened)
         _refuse_whole(page)
@@ -52,6 +55,9 @@ class TiffRows(Rows):
         tall = page.tilelength if page.is_tiled else min(page.rowsperstrip, shape[0])
         self._tall = 1 if self._plain else tall
         super().__init__(path, "TIFF", shape, stored, metadata, self._tall)
+        band = self.row_bytes * min(self.band, shape[0])
+        if band > max(LARGEST_BAND, MOST_INFLATION * sum(page.databytecounts)):
+            raise CorruptFileError("the TIFF file's rows are larger than it can hold")
 
     @classmethod
     @contextmanager
@@ -117,6 +123,7 @@ def size_of(path: Path) -> tuple[int, int, int]:
     import tifffile
 
     with path.open("rb") as file:
+        tiff_directories.check(file)
         page = tifffile.TiffFile(file).pages.first
         depth = np.dtype(page.dtype).itemsize * int(page.samplesperpixel)
         return int(page.imagelength), int(page.imagewidth), depth

@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, ImageError
-from srkit.imaging import decode, descriptions, exif, geo, iptc, tiff_exif, xmp
+from srkit.imaging import (
+    decode,
+    descriptions,
+    exif,
+    geo,
+    iptc,
+    tiff_directories,
+    tiff_exif,
+    xmp,
+)
 from srkit.imaging.alpha import unpremultiply
 from srkit.imaging.image import Metadata
 from srkit.imaging.notes import tell
@@ -68,7 +77,7 @@ def read(file: BinaryIO, max_pixels: int) -> decode.Decoded:
     """
     import tifffile  # slow to import, and most images are not TIFF
 
-    file.seek(0)
+    tiff_directories.check(file)
     with tifffile.TiffFile(file) as tiff:
         page = only_page(tiff)
         decode.check_size(page.imagewidth, page.imagelength, max_pixels)
@@ -91,6 +100,7 @@ def only_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage:
             "the TIFF file does not begin with a full-size picture (a camera's raw "
             "file?); convert it to a plain TIFF or PNG"
         )
+    tiff_directories.check_page(full[0])
     _refuse_unknown_extras(full[0])
     return full[0]
 

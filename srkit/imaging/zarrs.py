@@ -24,7 +24,7 @@ SUFFIX = ".zarr"
 # Files that make a folder an array or a group: of version 3, then of version 2.
 _V3, _V2_ARRAY, _V2_GROUP = "zarr.json", ".zarray", ".zgroup"
 _MODES: dict[int, Mode] = {1: "L", 3: "RGB", 4: "RGBA"}
-_LARGEST_CHUNK = 2**28  # pixels, where that is more than there are
+_LARGEST_CHUNK = 2**29  # bytes, where that is more than there are
 _STRIP_BYTES = 2**20
 # What packs bytes and changes numbers. Others, such as pickle, run code, or hold no numbers.
 _CODECS = {
@@ -86,7 +86,9 @@ def open_array(path: Path) -> zarr.Array[Any]:
         raise ImageError(f"a Zarr array of {dtype} is not supported; use uint8, uint16 or float32")
     if not math.prod(shape):
         raise ImageError(f"the image is empty: its shape is {shape}")
-    if math.prod(array.chunks[:2]) > max(_LARGEST_CHUNK, math.prod(shape[:2])):
+    if math.prod(array.chunks) * dtype.itemsize > max(
+        _LARGEST_CHUNK, math.prod(shape) * dtype.itemsize
+    ):
         raise ImageError(f"chunks of {array.chunks} are far larger than the picture, {shape}")
     return array
 

@@ -88,6 +88,7 @@ class Run:
             raise OptionError(f"{name} can be trained for {listed}, not x{scale}")
         check_shrinking(recipe.degradations, scale)
         kept, self.held = split(find_photos(photos, avoid=out), recipe.held_out)
+        self._count = len(kept) + len(self.held)
         self._photos = f"{fingerprint(kept, scale)}, {fingerprint(self.held, scale)}"
         self.net, self.origin = network(
             self.family, scale, init or recipe.start, recipe.seed, recipe.encoder, recipe.size
@@ -260,6 +261,7 @@ class Run:
             "best": self.best,
             "means": self.report.means,
             "settings": self._settings(),
+            "photos": self._count,
             "precision": self.fabric.strategy.precision.state_dict(),
             "random": torch.get_rng_state(),
         }
@@ -277,10 +279,12 @@ class Run:
             raise CorruptFileError(
                 f"{path} is damaged; start afresh with resume=False (--fresh)"
             ) from error
-        if differing := _differing(state["settings"], self._settings()):
+        counts = state.get("photos"), self._count
+        if differing := _differing(state["settings"], self._settings(), counts):
             raise OptionError(
-                f"{self.out} holds a run with other settings ({differing}); "
-                "give it another folder, or start afresh with resume=False (--fresh)"
+                f"{self.out} holds a run with other settings ({differing}); give it another "
+                "folder, start afresh with resume=False (--fresh), or go on from its weights in "
+                f"another folder: --init {self.out / 'best.safetensors'} -o NEW"
             )
         return state
 
@@ -332,17 +336,23 @@ def _check(recipe: Recipe, family: Family, scale: int, multiple: int) -> None:
             )
 
 
-def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def _differing(
+    old: Mapping[str, Any], new: Mapping[str, Any], counts: tuple[int | None, int]
+) -> str:
     # States from before a setting existed, also one of a loss, have what is its default now.
     known = {field.name for field in dataclasses.fields(Recipe)}
-    told = {key: value for key, value in old.items() if key in known}
+    stated = {key: value for key, value in old.items() if key in known}
     try:
-        completed = Recipe(model=new["model"]).changed(told)
+        completed = Recipe(model=new["model"]).changed(stated)
         old = dict(old) | json.loads(json.dumps(dataclasses.asdict(completed)))
     except OptionError:
         pass  # of a version with settings that are no more; they differ, then
     names = [k for k in new if old.get(k) != new[k]]
-    return ", ".join(f"{k} was {old.get(k)!r}, is {new[k]!r}" for k in names)
+    told = {k: f"{k} was {old.get(k)!r}, is {new[k]!r}" for k in names}
+    if "photos" in told:
+        more = f" ({counts[1]} instead of {counts[0]})" if counts[0] else ""
+        told["photos"] = f"the photos are others than before{more}"
+    return ", ".join(told.values())
 
 
 def _prepared(recipe: Recipe, device: torch.device) -> dict[str, str]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from srkit.errors import OptionError, SrkitError
+from srkit.guard import reading
 from srkit.imaging import folders
 from srkit.imaging.atomic import replacing
 from srkit.imaging.files import READ_SUFFIXES, read_image
@@ -176,19 +177,20 @@ def pack(
 
 
 def _open(folder: Path) -> Patches:
-    index = json.loads((folder / INDEX).read_text())
-    if skipped := index["skipped"]:
-        log.warning("%d photos were skipped", skipped)
-    count, side = len(index["detail"]), PATCH // index["scale"]
-    if not count:
-        none = np.empty((0, 0, 0, 3), np.uint8)
-        return Patches(none, none, np.empty(0), folder)
-    return Patches(
-        np.memmap(folder / "hr.u8", np.uint8, "r", shape=(count, PATCH, PATCH, 3)),
-        np.memmap(folder / "lr.u8", np.uint8, "r", shape=(count, side, side, 3)),
-        np.array(index["detail"]),
-        folder,
-    )
+    with reading(folder / INDEX, "list of patches"):
+        index = json.loads((folder / INDEX).read_text())
+        if skipped := index["skipped"]:
+            log.warning("%d photos were skipped", skipped)
+        count, side = len(index["detail"]), PATCH // index["scale"]
+        if not count:
+            none = np.empty((0, 0, 0, 3), np.uint8)
+            return Patches(none, none, np.empty(0), folder)
+        return Patches(
+            np.memmap(folder / "hr.u8", np.uint8, "r", shape=(count, PATCH, PATCH, 3)),
+            np.memmap(folder / "lr.u8", np.uint8, "r", shape=(count, side, side, 3)),
+            np.array(index["detail"]),
+            folder,
+        )
 
 
 def _write(photos: Sequence[Path], folder: Path, scale: int, most: int, workers: int) -> None:

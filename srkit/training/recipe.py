@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from srkit.errors import MissingDependencyError, OptionError
+from srkit.guard import refuse_pipes
 from srkit.training import degradations as degrading
 from srkit.training import losses as losing
 from srkit.training import stages as staging
@@ -278,10 +279,13 @@ def read_recipe(path: Path, base: Recipe) -> Recipe:
     Raises
     ------
     OptionError
-        If the file is no TOML, or holds an unknown key or a wrong value.
+        If the file is no TOML, or holds an unknown key or a wrong value, or cannot be read.
     """
     try:
+        refuse_pipes(path, OptionError)
         changes = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise OptionError(f"{path} is no TOML file: {error}") from error
+    except OSError as error:
+        raise OptionError(f"{path} cannot be read: {error.strerror or error}") from error
     return base.changed(changes, str(path))

@@ -125,7 +125,7 @@ class Work:
             told = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
             version, settings = told["version"], told["settings"]
             segments = [Segment(**entry) for entry in told["segments"]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise VideoError(f"{self.folder / MANIFEST} is damaged; {advice}") from error
         if version != VERSION:
             raise VideoError(f"{self.folder} was made by another version of srkit; {advice}")

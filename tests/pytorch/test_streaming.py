@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'srkit[torch]'")
 
-from hypothesis import HealthCheck, assume, given, reject, settings
+from hypothesis import HealthCheck, assume, example, given, reject, settings
 from hypothesis import strategies as st
 from streams import CHANNELS, WIDTH, check_equal, picture, streamed, whole_numbers
 from torch import nn
@@ -143,6 +143,32 @@ def test_constants_are_the_same_for_every_row(shape):
     check_equal(net, picture(20), (3,))
 
 
+NOTHING_LEFT = {
+    "output padding alone": nn.ConvTranspose2d(
+        C, 3, 1, (3, 1), padding=(1, 0), output_padding=(2, 0)),
+    "the same without a bias": nn.ConvTranspose2d(
+        C, 3, 1, (4, 1), padding=(1, 0), output_padding=(3, 0), bias=False),
+    "cropped and padded": nn.ZeroPad2d((0, 0, -2, 3)),
+    "padded and cropped": nn.ConstantPad2d((0, 0, 3, -2), 5.0),
+    "cropped, then padded": nn.Sequential(nn.ZeroPad2d((0, 0, -1, -1)), nn.ZeroPad2d((1, 1, 1, 2))),
+    "cropped, then seen": nn.Sequential(
+        nn.ZeroPad2d((0, 0, -2, 0)), nn.ReLU(), nn.ZeroPad2d((0, 0, 2, 2)), nn.Conv2d(C, 3, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("height", [1, 2])
+@pytest.mark.parametrize("name", NOTHING_LEFT)
+def test_rows_that_padding_alone_makes_are_not_lost(name, height):
+    net, image = whole_numbers(nn.Sequential(NOTHING_LEFT[name])), picture(height)
+    try:
+        with torch.inference_mode():
+            whole = net(image)
+    except RuntimeError:
+        pytest.skip("torch itself finds the image too small")
+    for heights in ((1,), (2,)):
+        assert torch.equal(streamed(net, image, heights), whole)
+
+
 # --- random networks ----------------------------------------------------------------------
 
 small = st.integers(1, 3)
@@ -229,7 +255,17 @@ def networks(draw):
     return whole_numbers(nn.Sequential(*parts), draw(st.integers(0, 9)))
 
 
+def one(layer):
+    return whole_numbers(nn.Sequential(layer))
+
+
+OUTPUT_PADDING = nn.ConvTranspose2d(
+    C, C, (1, 1), stride=(3, 1), padding=(1, 0), output_padding=(2, 0)
+)
+
+
 @settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
+@example(one(OUTPUT_PADDING), 1, [1])
 @given(networks(), st.integers(1, 48), st.lists(st.integers(1, 12), min_size=1, max_size=4))
 def test_random_networks_give_the_bits_of_the_whole_image(net, height, heights):
     image = picture(height)

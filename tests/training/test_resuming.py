@@ -227,6 +227,18 @@ def test_a_run_with_other_settings_is_refused_and_nothing_changes(
     assert snapshot(tmp_path) == before
 
 
+def test_photos_that_have_changed_are_counted_and_the_way_on_is_told(photos, tmp_path, tiny):
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    options = {**tiny, "steps": 2, "scale": 2}
+    srkit.train("espcn", folder, tmp_path / "run", **options)
+    pictures = sorted(path for path in folder.rglob("*") if path.is_file())
+    pictures[0].unlink()
+    told = rf"the photos are others than before \({len(pictures) - 1} instead of {len(pictures)}\)"
+    with pytest.raises(OptionError, match=told) as caught:
+        srkit.train("espcn", folder, tmp_path / "run", **options)
+    assert f"--init {tmp_path / 'run' / 'best.safetensors'} -o NEW" in str(caught.value)
+
+
 def test_a_fresh_run_starts_again_with_any_settings(photos, tmp_path, cache, tiny, rows):
     old, new, wanted = ({**tiny, "scale": 2, "cache": cache} for _ in range(3))
     for options in (new, wanted):

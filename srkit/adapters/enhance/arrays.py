@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from srkit.adapters.pickles.machine import PickleSource
 from srkit.adapters.pickles.records import Fillable, Label, Rebuild, shown
-from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError, WeightsError
+from srkit.errors import CorruptFileError, UnsafeFileError
+from srkit.guard import reading
 
 Array = NDArray[np.generic]
 Args = tuple[object, ...]
@@ -180,18 +181,13 @@ def read_pickle(path: Path, most: int, understand: Callable[[object], T]) -> T:
     WeightsError
         If it cannot be opened, or is not understood.
     """
-    try:
-        with bz2.open(path) as file:
-            found = PickleSource(file, find_global, most=most).run()
-            # Only at its end does bzip2 tell that a stream is whole.
-            if file.read(1):
-                raise CorruptFileError("it goes on after its pickle")
+    with reading(path, "neural-enhance file"):
+        try:
+            with bz2.open(path) as file:
+                found = PickleSource(file, find_global, most=most).run()
+                # Only at its end does bzip2 tell that a stream is whole.
+                if file.read(1):
+                    raise CorruptFileError("it goes on after its pickle")
+        except EOFError as error:
+            raise CorruptFileError("it is cut off") from error
         return understand(found)
-    except EOFError as error:
-        raise CorruptFileError(f"{path} is cut off") from error
-    except SrkitError as error:
-        raise type(error)(f"{path}: {error}") from error
-    except OSError as error:
-        if error.errno is None:
-            raise CorruptFileError(f"{path} is damaged: {error}") from error
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -11,7 +11,8 @@ from srkit.adapters.graphdef.graph import Graph, read_graph
 from srkit.adapters.graphdef.program import Program, understand
 from srkit.card import ModelCard
 from srkit.contents import Contents, TensorFacts
-from srkit.errors import OptionError, SrkitError
+from srkit.errors import OptionError
+from srkit.guard import reading
 from srkit.imaging.luma import BicubicChroma, LumaRule, OpenCVColour
 
 Colour = Literal["opencv", "float"]
@@ -83,12 +84,10 @@ def choose(
 ) -> Frozen:
     """Check a graph that was read from `path`; for the rest see `open_frozen`."""
     rule = _rule_of(color)
-    try:
+    with reading(path, "frozen TensorFlow graph"):
         program = understand(graph)
         colour: Literal["rgb", "luma"] = "luma" if program.channels == 1 else "rgb"
         chosen = program.output(scale, output)
-    except SrkitError as error:
-        raise type(error)(f"{path}: {error}") from error
     found = program.planes[chosen].scale
     card = ModelCard(
         name=path.name.split(".")[0],
@@ -113,10 +112,8 @@ def contents(path: Path) -> Contents:
         If the graph is refused; see `read_graph` and `understand`.
     """
     graph = read_graph(path)
-    try:
+    with reading(path, "frozen TensorFlow graph"):
         program = understand(graph)
-    except SrkitError as error:
-        raise type(error)(f"{path}: {error}") from error
     tensors = {
         name: TensorFacts(value.shape, value.dtype.name)
         for name, value in program.constants.items()

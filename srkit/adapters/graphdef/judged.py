@@ -11,9 +11,10 @@ from typing import cast
 
 import numpy as np
 
+from srkit.adapters.graphdef.attributes import dilation, layout
 from srkit.adapters.graphdef.encoding import INT32, TYPE, integers, node, number, real, tensor, text
 from srkit.adapters.graphdef.graph import Node
-from srkit.adapters.graphdef.program import Program, dilation
+from srkit.adapters.graphdef.program import Program
 
 INPUT, OUTPUT = "image", "made"
 
@@ -46,15 +47,11 @@ def _none(step: Node) -> Mapping[str, bytes]:
     return {}
 
 
-def _layout(step: Node) -> str:
-    return str(step.attributes.get("data_format", "NHWC"))
-
-
 def _convolution(step: Node) -> Mapping[str, bytes]:
     rows, columns = dilation(step)
-    first = _layout(step) == "NCHW"
+    first = layout(step) == "NCHW"
     return {
-        "data_format": text(_layout(step)),
+        "data_format": text(layout(step)),
         "padding": text("SAME"),
         "strides": integers((1, 1, 1, 1)),
         "dilations": integers((1, 1, rows, columns) if first else (1, rows, columns, 1)),
@@ -63,12 +60,12 @@ def _convolution(step: Node) -> Mapping[str, bytes]:
 
 def _shuffle(step: Node) -> Mapping[str, bytes]:
     block_size = cast(int, step.attributes["block_size"])  # `understand` made sure
-    return {"block_size": number(3, block_size), "data_format": text(_layout(step))}
+    return {"block_size": number(3, block_size), "data_format": text(layout(step))}
 
 
 # Beside the type, which all operations state.
 _ATTRIBUTES: Mapping[str, Callable[[Node], Mapping[str, bytes]]] = {
-    "BiasAdd": lambda step: {"data_format": text(_layout(step))},
+    "BiasAdd": lambda step: {"data_format": text(layout(step))},
     "Conv2D": _convolution,
     "DepthToSpace": _shuffle,
     "LeakyRelu": lambda step: {"alpha": real(cast(float, step.attributes.get("alpha", 0.2)))},

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from srkit.adapters.graphdef.attributes import dilation, few_integers, layout, shown
 from srkit.adapters.graphdef.graph import MOST_NUMBERS, Array, Graph, Node
 from srkit.errors import CorruptFileError, OptionError, SrkitError, UnsafeFileError, WeightsError
 
@@ -26,7 +27,9 @@ INPUTS = {
     "Transpose": 2,
 }
 # Far beyond any network for images: bounds of memory and time.
-MOST_CHANNELS, MOST_SIDE, MOST_DILATION = 4096, 64, 64
+MOST_CHANNELS, MOST_SIDE = 4096, 64
+# Numbers that layers hold beyond those of the constants: layers may share a kernel.
+MOST_SHARED = 1 << 22
 ALLOWED = {
     *("Const", "Conv2D", "DepthToSpace", "NoOp", "Placeholder", "Transpose"),
     *POINTWISE,
@@ -145,14 +148,14 @@ def understand(graph: Graph) -> Program:
         listed = ", ".join(inputs) or "none"
         raise WeightsError(f"a graph for images has one input; this one has {listed}")
     planes: dict[str, Planes] = {}
-    numbers = 0
+    # A constant counts once, and a layer has a copy of it.
+    left = MOST_SHARED + sum(n.size for n in constants.values())
     for node in working:
         try:
             planes[node.name] = _step(node, planes, constants, working)
             if node.op == "Conv2D":
-                # A constant counts once, and a layer has a copy of it.
-                numbers += constants[node.inputs[1]].size
-                if numbers > MOST_NUMBERS:
+                left -= constants[node.inputs[1]].size
+                if left < 0:
                     raise UnsafeFileError("its layers hold numbers out of all proportion")
         except SrkitError as error:
             raise type(error)(f"node {node.name!r} ({node.op}): {error}") from error
@@ -220,12 +223,16 @@ def _constants(ordered: list[Node]) -> dict[str, Array]:
 
 
 def _reshaped(node: Node, values: list[Array]) -> Array:
+    """A constant in another shape."""
     try:
         if node.op == "Reshape":
-            return values[0].reshape(tuple(int(n) for n in values[1].ravel()))
-        dims = node.attributes.get("squeeze_dims") or None
-        return values[0].squeeze(dims if isinstance(dims, tuple) else None)
-    except (ValueError, IndexError) as error:
+            sides = few_integers(values[1]) if len(values) == 2 else None
+            if sides is None:
+                raise ValueError("its shape is no short list of integers")
+            return values[0].reshape(sides)
+        dims = node.attributes.get("squeeze_dims")
+        return values[0].squeeze(dims if isinstance(dims, tuple) and dims else None)
+    except (ValueError, IndexError, OverflowError, TypeError) as error:
         raise CorruptFileError(f"{node.name!r} reshapes in a way that is none: {error}") from error
 
 
@@ -263,7 +270,7 @@ def _step(
 def _pointwise(node: Node, given: Planes, constants: Mapping[str, Array]) -> Planes:
     slope = node.attributes.get("alpha", 0.2)
     if not isinstance(slope, float) or not math.isfinite(slope):
-        raise WeightsError(f"its slope is {slope!r}")
+        raise WeightsError(f"its slope is {shown(slope)}")
     return given
 
 
@@ -272,7 +279,7 @@ def _check_constant(node: Node, value: Array, planes: Planes) -> None:
     shape = value.shape
     if value.size == 1 and len(shape) <= 4:
         return
-    named = node.attributes.get("data_format", "NHWC")
+    named = layout(node)
     if node.op == "BiasAdd":
         fits = len(shape) == 1 and (named == "NCHW") == planes.first
     elif planes.first:
@@ -317,14 +324,16 @@ def _convolution(node: Node, given: Planes, constants: Mapping[str, Array]) -> P
         raise WeightsError(f"its kernel is of {kernel.shape[0]} by {kernel.shape[1]} pixels")
     if not 1 <= kernel.shape[3] <= MOST_CHANNELS:
         raise WeightsError(f"it makes {kernel.shape[3]} channels; srkit knows {MOST_CHANNELS}")
-    if node.attributes.get("padding") != "SAME":
-        raise WeightsError(f"its padding is {node.attributes.get('padding')}; srkit knows SAME")
+    padding = node.attributes.get("padding")
+    if not isinstance(padding, str) or padding != "SAME":
+        raise WeightsError(f"its padding is {shown(padding)}; srkit knows SAME")
     strides = node.attributes.get("strides")
-    if not isinstance(strides, tuple) or set(strides) != {1}:
-        raise WeightsError(f"its strides are {strides}; srkit knows 1")
-    layout = node.attributes.get("data_format", "NHWC")
-    if (layout == "NCHW") != given.first:
-        raise WeightsError(f"it takes {layout}, and its input is the other layout")
+    if not isinstance(strides, tuple) or len(strides) != 4 or set(strides) != {1}:
+        raise WeightsError(f"its strides are {shown(strides)}; srkit knows 1")
+    if (layout(node) == "NCHW") != given.first:
+        raise WeightsError(f"it takes {layout(node)}, and its input is the other layout")
+    if not kernel.shape[2]:
+        raise WeightsError("its kernel takes no channels")
     if given.channels is not None and kernel.shape[2] != given.channels:
         raise WeightsError(f"its kernel takes {kernel.shape[2]} channels of {given.channels}")
     if any(d > 1 and k % 2 == 0 for d, k in zip(dilation(node), kernel.shape[:2], strict=True)):
@@ -334,24 +343,13 @@ def _convolution(node: Node, given: Planes, constants: Mapping[str, Array]) -> P
     return replace(given, channels=int(kernel.shape[3]), reach=reach)
 
 
-def dilation(node: Node) -> tuple[int, int]:
-    """Dilation of a convolution along rows and columns."""
-    found = node.attributes.get("dilations", (1, 1, 1, 1))
-    if not isinstance(found, tuple) or len(found) != 4:
-        raise WeightsError(f"its dilations are {found!r}")
-    spatial = found[2:] if node.attributes.get("data_format") == "NCHW" else found[1:3]
-    if not all(1 <= n <= MOST_DILATION for n in spatial):
-        raise WeightsError(f"its dilations are {found}")
-    return spatial[0], spatial[1]
-
-
 def _depth_to_space(node: Node, given: Planes, constants: Mapping[str, Array]) -> Planes:
     block = node.attributes.get("block_size")
     if not isinstance(block, int) or not 2 <= block <= 16:
-        raise WeightsError(f"its block size is {block}")
+        raise WeightsError(f"its block size is {shown(block)}")
     if given.channels is None or given.channels % block**2:
         raise WeightsError(f"it makes blocks of {block}x{block} of {given.channels} channels")
-    if (node.attributes.get("data_format", "NHWC") == "NCHW") != given.first:
+    if (layout(node) == "NCHW") != given.first:
         raise WeightsError("its input is of the other layout")
     if given.scale * block > 16:
         raise WeightsError(f"it enlarges {given.scale * block} times; srkit knows up to 16")
@@ -361,7 +359,7 @@ def _depth_to_space(node: Node, given: Planes, constants: Mapping[str, Array]) -
 def _transpose(node: Node, given: Planes, constants: Mapping[str, Array]) -> Planes:
     order = constants.get(node.inputs[1]) if len(node.inputs) == 2 else None
     wanted = TO_NHWC if given.first else TO_NCHW
-    if order is None or tuple(int(n) for n in order.ravel()) != wanted:
+    if few_integers(order) != wanted:
         raise WeightsError("it turns axes in a way that is no change of layout")
     return replace(given, first=not given.first)
 

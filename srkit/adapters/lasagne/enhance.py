@@ -19,6 +19,7 @@ from srkit.adapters.enhance.tensors import layers_of
 from srkit.adapters.enhance.upscaler import EnhanceUpscaler, Tiling, card_of_file
 from srkit.adapters.lasagne.layers import ParametricRectifierLayer, SubpixelReshuffleLayer
 from srkit.card import ModelCard
+from srkit.contents import check_header
 from srkit.errors import CorruptFileError, OptionError, WeightsError
 from srkit.formats import is_bzip2
 
@@ -167,6 +168,7 @@ def open_weights(
 
 def _read_safetensors(path: Path) -> EnhanceWeights:
     try:
+        check_header(path)
         with safe_open(path, framework="np") as file:
             names = list(file.keys())
             tensors: dict[str, Floats] = {

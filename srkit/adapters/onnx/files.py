@@ -10,12 +10,13 @@ import numpy as np
 import onnx
 
 from srkit.adapters.onnx.facts import MOST_RADIUS, MOST_SCALE, Colour, Facts, facts_of
-from srkit.adapters.onnx.judging import judge_sizes, read_network
+from srkit.adapters.onnx.judging import judge_sizes, kind_name, read_network
 from srkit.adapters.onnx.reach import Field, UnknownReachError, receptive_field
 from srkit.adapters.onnx.session import Floats, make_session, run_session, told
 from srkit.adapters.onnx.upscaler import OnnxUpscaler
 from srkit.card import ModelCard
-from srkit.errors import CorruptFileError, OptionError, SrkitError, WeightsError
+from srkit.errors import CorruptFileError, OptionError, WeightsError
+from srkit.guard import reading
 
 # Sides of the tile that is tried first, and what sides may have to be multiples of.
 PROBE = 24
@@ -56,7 +57,7 @@ def open_network(
     ):
         raise OptionError(f"halo is a number of LR pixels from 0 to {MOST_RADIUS}, not {halo!r}")
     judged = read_network(path)
-    try:
+    with reading(path, "ONNX network"):
         stated = facts_of(judged.header)
         form = _form(judged.model.graph)
         if stated and stated.colour != form.colour:
@@ -66,8 +67,6 @@ def open_network(
         card = _card(path, judged.model.graph, form, session, stated, halo)
         if scale not in (None, card.default_scale):
             raise OptionError(f"it is for x{card.default_scale}, not x{scale}")
-    except SrkitError as error:
-        raise type(error)(f"{path}: {error}") from error
     return OnnxUpscaler(
         card, judged.model, session, device=device, stated=stated, batches=form.batches
     )
@@ -105,7 +104,7 @@ def _form(graph: Any) -> _Form:
     sides = [dim.dim_value for dim in tensor.shape.dim]  # 0 where free
     shown = "x".join(str(side) if side else "?" for side in sides) or "of no stated shape"
     if tensor.elem_type != onnx.TensorProto.FLOAT:
-        kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
+        kind = kind_name(tensor.elem_type)
         raise WeightsError(f"its input is {kind}; only float32 in [0, 1] is taken")
     if len(sides) != 4 or sides[1] not in (1, 3) or sides[0] not in (0, 1):
         raise WeightsError(
@@ -127,13 +126,13 @@ def _card(
     """The facts of a network: what its header states, or what its operators and a try show."""
     if stated is not None:
         least = Field(stated.radius, stated.multiple)
-        scale, multiple = _tried(session, form.channels, (stated.multiple,))
+        scale, multiple = tried(session, form.channels, (stated.multiple,))
         if scale != stated.scale:
             raise CorruptFileError(f"its header states x{stated.scale}; the network makes x{scale}")
     else:
         least = _field(graph, form, halo)
         multiples = tuple(n for n in MULTIPLES if n % least.multiple == 0)
-        scale, multiple = _tried(session, form.channels, multiples)
+        scale, multiple = tried(session, form.channels, multiples)
     if halo is not None and halo < least.radius:
         raise OptionError(
             f"halo={halo} would make seams: the network sees {least.radius} pixels far"
@@ -168,7 +167,7 @@ def _field(graph: Any, form: _Form, halo: int | None) -> Field:
         ) from error
 
 
-def _tried(session: Any, channels: int, multiples: tuple[int, ...]) -> tuple[int, int]:
+def tried(session: Any, channels: int, multiples: tuple[int, ...] = MULTIPLES) -> tuple[int, int]:
     """Scale, and of what sides are multiples, by the first small tile that the network takes.
 
     Raises

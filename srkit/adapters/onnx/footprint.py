@@ -55,10 +55,16 @@ def _peak(graph: Any, sizes: dict[str, int]) -> int:
     """The largest sum of results that some later node still takes."""
     last = {name: place for place, node in enumerate(graph.node) for name in node.input}
     last |= {value.name: len(graph.node) for value in graph.output}
-    alive = {graph.input[0].name}
-    peak = 0
+    going: dict[int, list[str]] = {}
+    for name, place in last.items():
+        going.setdefault(place, []).append(name)
+    alive = {graph.input[0].name: sizes.get(graph.input[0].name, 0)}
+    held = peak = sum(alive.values())
     for place, node in enumerate(graph.node):
-        alive |= set(node.output)
-        peak = max(peak, sum(sizes.get(name, 0) for name in alive))
-        alive = {name for name in alive if last.get(name, -1) > place}
+        made = {name: sizes.get(name, 0) for name in node.output if name not in alive}
+        alive |= made
+        held += sum(made.values())
+        peak = max(peak, held)
+        unused = [name for name in made if name not in last]
+        held -= sum(alive.pop(name, 0) for name in (*going.get(place, ()), *unused))
     return peak

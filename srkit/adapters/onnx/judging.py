@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError, Message
 
+from srkit.adapters.onnx.session import OUT_OF_MEMORY
+from srkit.adapters.onnx.trial import attempt
 from srkit.contents import Contents, TensorFacts
-from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError, WeightsError
+from srkit.errors import CorruptFileError, UnsafeFileError, WeightsError
+from srkit.guard import reading
 
 MOST_BYTES = 1 << 29
 MOST_NODES = 20_000
@@ -73,15 +76,11 @@ def read_network(path: Path) -> Judged:
     WeightsError
         If it cannot be opened, or holds no graph.
     """
-    try:
+    with reading(path, "ONNX network"):
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise UnsafeFileError(f"it has {size} bytes; over {MOST_BYTES} are refused")
         return judge(path.read_bytes())
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
-    except SrkitError as error:
-        raise type(error)(f"{path}: {error}") from error
 
 
 def contents(path: Path) -> Contents:
@@ -95,9 +94,7 @@ def contents(path: Path) -> Contents:
     judged = read_network(path)
     graph = judged.model.graph
     tensors = {
-        tensor.name: TensorFacts(
-            tuple(tensor.dims), onnx.TensorProto.DataType.Name(tensor.data_type).lower()
-        )
+        tensor.name: TensorFacts(tuple(tensor.dims), kind_name(tensor.data_type).lower())
         for tensor in graph.initializer
     }
     counts = Counter(node.op_type for node in graph.node)
@@ -105,8 +102,30 @@ def contents(path: Path) -> Contents:
     return Contents(tensors, {"operators": operators, **judged.header})
 
 
+def kind_name(number: int) -> str:
+    """A type of numbers by the number that stands for it in files.
+
+    Examples
+    --------
+    >>> kind_name(1), kind_name(77)
+    ('FLOAT', 'type 77')
+    """
+    kinds = onnx.TensorProto.DataType
+    return str(kinds.Name(number)) if number in kinds.values() else f"type {number}"
+
+
 def judge(data: bytes) -> Judged:
     """`read_network` of the bytes of a file."""
+    attempt("parse", data)
+    return _judge(data)
+
+
+def parse_trial(request: Mapping[str, Any], data: bytes) -> None:
+    """What `judge` does, for `srkit.adapters.onnx.trial`."""
+    _judge(data)
+
+
+def _judge(data: bytes) -> Judged:
     given = onnx.ModelProto()
     try:
         given.ParseFromString(data)
@@ -128,7 +147,13 @@ def judge(data: bytes) -> Judged:
             )
     if any(_messages(model.graph, onnx.SparseTensorProto)):
         raise UnsafeFileError("it holds sparse tensors, which can be small here and huge in memory")
-    return Judged(model, {entry.key: entry.value for entry in given.metadata_props})
+    texts = {_text(entry.key): _text(entry.value) for entry in given.metadata_props}
+    return Judged(model, texts)
+
+
+def _text(value: str | bytes) -> str:
+    """A text, which comes as bytes where it is no UTF-8."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def _judge_operators(graph: Any) -> None:
@@ -137,12 +162,12 @@ def _judge_operators(graph: Any) -> None:
     for node in graph.node:
         if node.domain not in DOMAINS:
             raise UnsafeFileError(
-                f"it asks for the operator {node.op_type!r} of {node.domain!r}; only those of the "
-                "ONNX standard are known"
+                f"it asks for the operator {node.op_type[:60]!r} of {node.domain[:60]!r}; only "
+                "those of the ONNX standard are known"
             )
         if node.op_type not in OPERATORS:
             raise UnsafeFileError(
-                f"the operator {node.op_type!r} is not on the list of those that only compute"
+                f"the operator {node.op_type[:60]!r} is not on the list of those that only compute"
             )
         for attribute in node.attribute:
             if attribute.HasField("g") or attribute.graphs:
@@ -178,6 +203,26 @@ def judge_sizes(model: Model, shape: tuple[int, ...]) -> None:
     CorruptFileError
         If they contradict each other.
     """
+    attempt("run", model.SerializeToString(), shape=shape)
+
+
+def run_trial(request: Mapping[str, Any], data: bytes) -> None:
+    """What becomes of a network that was judged, for `srkit.adapters.onnx.trial`."""
+    from srkit.adapters.onnx.files import tried
+    from srkit.adapters.onnx.session import make_session
+
+    model = onnx.ModelProto.FromString(data)
+    shape = tuple(request["shape"])
+    _judge_sizes(model, shape)
+    try:
+        tried(make_session(model, "cpu"), shape[1])
+    except WeightsError as error:
+        # Other refusals are told where it is done again.
+        if any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
+            raise MemoryError from error
+
+
+def _judge_sizes(model: Model, shape: tuple[int, ...]) -> None:
     sized = onnx.ModelProto()
     sized.CopyFrom(model)
     for dim, side in zip(sized.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):

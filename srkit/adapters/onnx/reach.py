@@ -21,6 +21,8 @@ _POINTWISE = """
 """
 POINTWISE = frozenset(_POINTWISE.split())
 # Pixels that interpolation sees on one side.
+# Beyond this strides, factors and padding are of no network; their products would grow and grow.
+LARGEST = 1 << 48
 TAPS = {"nearest": 1, "linear": 1, "cubic": 2}
 
 
@@ -101,6 +103,9 @@ class _Walk:
             return
         widest = Reach(max(s.radius for s in sources), max(s.density for s in sources))
         made = self._grown(node, options, widest)
+        parts = *made.density.as_integer_ratio(), *abs(made.radius).as_integer_ratio()
+        if max(parts) > LARGEST:
+            raise UnknownReachError(f"the operator {node.op_type} with sides out of proportion")
         self.known |= {name: made for name in node.output if name}
 
     def _grown(self, node: Any, options: Mapping[str, Any], reach: Reach) -> Reach:

@@ -67,8 +67,12 @@ def make_session(model: Any, device: str, *, plain: bool = False) -> Any:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         with memory_errors():
+            # Beyond the CPU there is nothing to fall back on; what was wrong would be printed.
             return onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=[provider]
+                model.SerializeToString(),
+                options,
+                providers=[provider],
+                enable_fallback=int(provider is not PROVIDERS["cpu"]),
             )
     except (states.InvalidGraph, states.InvalidProtobuf) as error:
         raise CorruptFileError(f"it is no valid network: {told(error)}") from error

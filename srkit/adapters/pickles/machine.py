@@ -337,9 +337,8 @@ class _Machine:
         # A tuple would be state for __slots__, which nothing here has.
         if type(state) is not dict:
             raise UnsafeFileError(f"its pickle gives {_described(target)} a state that is no dict")
-        for name in _DUNDERS:
-            if name in state:
-                raise UnsafeFileError(f"its pickle sets {name} of {_described(target)}")
+        if special := state.keys() & _DUNDERS:
+            raise UnsafeFileError(f"its pickle sets {min(special)} of {_described(target)}")
         if isinstance(target, Instance):
             target.state = state
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from srkit.adapters.graphdef.attributes import dilation
 from srkit.adapters.graphdef.graph import Array, Node
-from srkit.adapters.graphdef.program import Program, dilation
+from srkit.adapters.graphdef.program import Program
 from srkit.errors import WeightsError
 
 
@@ -80,12 +81,12 @@ class _Builder:
         # One number, or one a channel, wherever the layout has its channels: `understand`
         # made sure.
         flat = np.asarray(value, np.float32).reshape(-1)
-        name = f"constant{len(list(self._root.buffers()))}"
+        name = f"constant{len(self._made)}"
         self._root.register_buffer(name, torch.from_numpy(flat.copy()).view(1, -1, 1, 1))
         return self._graph.get_attr(name)
 
     def _module(self, module: nn.Module, given: fx.Node) -> fx.Node:
-        name = f"layer{len(list(self._root.children()))}"
+        name = f"layer{len(self._graph.nodes)}"
         self._root.add_module(name, module)
         return self._graph.call_module(name, (given,))
 

@@ -14,6 +14,7 @@ from srkit.adapters.graphdef.writing import Floats, network_graph
 from srkit.adapters.luma_weights import scale_of_weights
 from srkit.adapters.tensorflow.frozen import TensorFlowGraph
 from srkit.card import ModelCard
+from srkit.contents import check_header
 from srkit.errors import CorruptFileError, SrkitError, WeightsError
 
 
@@ -82,6 +83,7 @@ def _graph(card: ModelCard, tensors: dict[str, Floats], scale: int, device: str)
 
 def _read(path: Path) -> tuple[dict[str, Floats], dict[str, str]]:
     try:
+        check_header(path)
         with safe_open(path, framework="np") as file:
             names = list(file.keys())
             tensors = {name: file.get_tensor(name) for name in names}

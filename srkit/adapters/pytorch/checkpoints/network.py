@@ -44,7 +44,7 @@ def find_network(root: object) -> dict[str, LazyTensor]:
     CorruptFileError
         If a module is malformed or out of proportion.
     """
-    found = _search(root, MAX_WRAPPING)
+    found = _search(root, MAX_WRAPPING, set())
     if not found:
         raise WeightsError(
             f"no network found in it: it holds {_contents(root)}. srkit takes a state dict or a "
@@ -53,16 +53,18 @@ def find_network(root: object) -> dict[str, LazyTensor]:
     return found
 
 
-def _search(value: object, levels: int) -> dict[str, LazyTensor] | None:
+def _search(value: object, levels: int, seen: set[tuple[int, int]]) -> dict[str, LazyTensor] | None:
+    """The first network in a value, so many dicts deep; each dict is looked into once."""
     if isinstance(value, Instance):
         return _flatten(value) if _is_module(value) else None
-    if not isinstance(value, dict) or not levels:
+    if not isinstance(value, dict) or not levels or (id(value), levels) in seen:
         return None
+    seen.add((id(value), levels))
     for name in WRAPPERS:
-        found = _search(value.get(name), levels - 1)
+        found = _search(value.get(name), levels - 1, seen)
         if found:
             return found
-    if len(value) == 1 and (found := _search(next(iter(value.values())), levels - 1)):
+    if len(value) == 1 and (found := _search(next(iter(value.values())), levels - 1, seen)):
         return found
     return _flat_dict(value)
 

@@ -15,9 +15,10 @@ from srkit.adapters.pytorch.checkpoints.archive import ZipCheckpoint
 from srkit.adapters.pytorch.checkpoints.network import find_network, strip_prefixes
 from srkit.adapters.pytorch.checkpoints.storages import Container, read_tensors
 from srkit.adapters.pytorch.checkpoints.stream import StreamCheckpoint
-from srkit.contents import Contents, TensorFacts
-from srkit.errors import CorruptFileError, SrkitError, WeightsError
+from srkit.contents import Contents, TensorFacts, check_header
+from srkit.errors import CorruptFileError, WeightsError
 from srkit.formats import ZIP, is_oldest_torch, is_safetensors, is_tar
+from srkit.guard import reading, refuse_pipes
 
 HEAD = 512
 
@@ -72,13 +73,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         too old to be read.
     """
     path = Path(path)
-    try:
+    with reading(path, "PyTorch checkpoint"):
+        refuse_pipes(path, WeightsError)
         with path.open("rb") as file:
             return _read(file, path)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
-    except SrkitError as error:
-        raise type(error)(f"{path}: {error}") from error
 
 
 def contents(path: Path) -> Contents:
@@ -114,6 +112,7 @@ def _read(file: IO[bytes], path: Path) -> Checkpoint:
 
 
 def _read_safetensors(path: Path) -> Checkpoint:
+    check_header(path)
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             stored = list(file.keys())

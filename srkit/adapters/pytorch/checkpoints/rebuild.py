@@ -110,7 +110,7 @@ def _view(
         raise CorruptFileError("a storage holds no whole number of elements")
     numel = storage.nbytes // dtype.itemsize
     bound = max(numel, MAX_EXPANDED)
-    if not isinstance(offset, int) or not 0 <= offset <= numel:
+    if type(offset) is not int or not 0 <= offset <= numel:
         raise CorruptFileError("a tensor begins outside its storage")
     shape = _numbers(size, bound)
     steps = _numbers(stride, MAX_STRIDE)
@@ -126,6 +126,7 @@ def _numbers(values: object, most: int) -> tuple[int, ...]:
     """Check that `values` is a tuple of integers in [0, most]."""
     if not isinstance(values, tuple) or len(values) > MAX_DIMENSIONS:
         raise CorruptFileError("a tensor's size or strides are malformed")
-    if not all(isinstance(v, int) and 0 <= v <= most for v in values):
+    # True is an integer to Python, and none to torch.
+    if not all(type(v) is int and 0 <= v <= most for v in values):
         raise CorruptFileError("a tensor's size or strides are out of range")
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import IO, Protocol
 
@@ -10,10 +11,13 @@ from torch import Tensor
 
 from srkit.adapters.pickles.records import StandIn
 from srkit.adapters.pytorch.checkpoints.records import LazyTensor, Storage, StorageType
-from srkit.errors import CorruptFileError, WeightsError
+from srkit.errors import CorruptFileError, UnsafeFileError, WeightsError
 
 CHUNK = 1 << 20
 MAX_PID = 6
+MAX_STORAGE = 1 << 40
+# Tensors may share storages, or repeat them: so many times, and a little more.
+MAX_SHARED, SPARE = 4, 1 << 22
 
 
 class Container(Protocol):
@@ -57,8 +61,9 @@ class StorageTable:
         raise CorruptFileError("its pickle has a persistent id that is no storage")
 
     def _add(self, storage: Storage) -> Storage:
-        if storage.numel < 0:
-            raise CorruptFileError("a storage has a negative size")
+        # True is an integer to Python; one of megabytes would take its time with each tensor.
+        if type(storage.numel) is not int or not 0 <= storage.numel <= MAX_STORAGE:
+            raise CorruptFileError("a storage has a size that is none")
         first = self.storages.setdefault(storage.key, storage)
         if first.nbytes != storage.nbytes:
             raise CorruptFileError("a storage has two sizes")
@@ -67,6 +72,7 @@ class StorageTable:
 
 def read_tensors(lazy: Mapping[str, LazyTensor], container: Container) -> dict[str, Tensor]:
     """Read the storages behind some tensors, each once, and nothing else of the file."""
+    _check_sharing(lazy)
     raw: dict[str, Tensor] = {}
     tensors = {}
     for name, record in lazy.items():
@@ -79,6 +85,13 @@ def read_tensors(lazy: Mapping[str, LazyTensor], container: Container) -> dict[s
         whole = raw[storage.key].view(record.dtype)
         tensors[name] = torch.as_strided(whole, record.size, record.stride, record.offset)
     return tensors
+
+
+def _check_sharing(lazy: Mapping[str, LazyTensor]) -> None:
+    """Refuse tensors that hold far more elements than there are stored."""
+    stored = sum({r.storage.key: r.storage.numel for r in lazy.values()}.values())
+    if sum(math.prod(r.size) for r in lazy.values()) > MAX_SHARED * stored + SPARE:
+        raise UnsafeFileError("its tensors repeat what is stored, out of all proportion")
 
 
 def fill(view: memoryview, stream: IO[bytes]) -> None:

@@ -68,12 +68,13 @@ def padding(
     if mode != "constant" and min(top, bottom) < 0:
         raise CannotStream(f"{mode} padding by a negative number of rows")
     stages = []
+    more_above, more_below = max(0, top), max(0, bottom)
+    # Padding comes first: of an image whose rows are all cropped nothing would be left to pad.
+    if more_above or more_below or left or right:
+        make = partial(Pad, more_above, more_below, (left, right), mode, value or 0.0)
+        stages.append(Stage(make, owes=more_below))
     if min(top, bottom) < 0:
         stages.append(Stage(partial(Crop, max(0, -top), max(0, -bottom))))
-    top, bottom = max(0, top), max(0, bottom)
-    if top or bottom or left or right:
-        make = partial(Pad, top, bottom, (left, right), mode, value or 0.0)
-        stages.append(Stage(make, owes=bottom))
     return stages
 
 

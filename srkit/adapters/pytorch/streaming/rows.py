@@ -233,16 +233,26 @@ class Pad(Machine):
 
 
 class Crop(Machine):
-    """All but the first and the last rows."""
+    """All but the first and the last rows; an image of none where that leaves nothing."""
 
     def __init__(self, top: int, bottom: int) -> None:
         self._drop, self._bottom = top, bottom
+        self._none: Rows = None
+        self._begun = False
         # The last rows so far: whether they are the image's last is not known.
         self._kept: Rows = None
 
     def push(self, given: Sequence[Rows], last: bool) -> Rows:
         """See `Machine.push`."""
         rows = given[0]
+        if rows is not None and not self._begun:
+            self._none = own(rows[:, :, :0])
+        made = self._cropped(rows, last)
+        self._begun |= made is not None
+        # What follows may put rows around those that are not there.
+        return self._none if last and not self._begun else made
+
+    def _cropped(self, rows: Rows, last: bool) -> Rows:
         if rows is not None and self._drop:
             height = rows.shape[2]
             rows, self._drop = cut(rows, self._drop, height), max(0, self._drop - height)
