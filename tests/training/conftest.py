@@ -8,20 +8,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from short_runs import TINY
 from skimage import data
-
-# Values of a recipe with which a run takes a moment.
-TINY: dict[str, Any] = {
-    "steps": 6,
-    "batch": 2,
-    "crop": 8,
-    "rim": 0,
-    "warmup": 2,
-    "held_out": 1,
-    "check_every": 3,
-    "save_every": 2,
-    "picture_every": 6,
-}
 
 
 @pytest.fixture(scope="session")

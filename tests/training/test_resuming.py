@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,66 +11,19 @@ torch = pytest.importorskip("torch", reason="training needs it: pip install 'srk
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
+from short_runs import kill_when, same_result
+
 import srkit
 from srkit import OptionError
-from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.cli import main
 from srkit.training.bicubic_start import start_bicubic
 from srkit.training.methods import Duel, Minimise
 
-SRKIT = "import sys; from srkit.cli import main; sys.exit(main())"
-
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
     found = [p for p in folder.rglob("*") if p.is_file()]
     return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in found}
-
-
-def kill_when(command: list[str], due: Callable[[], bool]) -> None:
-    """Run a command of srkit's until something is so, and then kill it."""
-    program = [sys.executable, "-c", SRKIT, *command]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        until = time.monotonic() + 120
-        while not due():
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < until
-            time.sleep(0.002)
-    finally:
-        process.kill()
-        process.communicate()
-    assert process.returncode == -signal.SIGKILL
-
-
-def same_result(one: Path, other: Path) -> None:
-    """Weights of two runs are equal bit for bit, headers and all; so are their states."""
-    for name in ("weights.safetensors", "best.safetensors"):
-        # Not their bytes: the order of a header's entries is not fixed.
-        files = [read_checkpoint(out / name) for out in (one, other)]
-        assert files[0].metadata == files[1].metadata
-        assert_equal(*(dict(file.tensors) for file in files))
-    states = [torch.load(out / "state.pth", weights_only=True) for out in (one, other)]
-    for state in states:
-        # Loaders of data draw from it; nothing else does.
-        state.pop("random")
-    assert_equal(*states)
-
-
-def assert_equal(one, other):
-    assert type(one) is type(other)
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_equal(one[key], other[key])
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other)
-        for a, b in zip(one, other, strict=True):
-            assert_equal(a, b)
-    elif isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    else:
-        assert one == other
 
 
 class StoppedError(Exception):

@@ -21,6 +21,7 @@ import torch
 from lightning_fabric import Fabric
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from short_runs import TINY, kill_when, same_result
 
 import srkit
 from srkit.adapters.pytorch.nets.espcn import ESPCN
@@ -36,8 +37,6 @@ from srkit.training.families import FAMILIES
 from srkit.training.losses import Features, Pixel, TotalVariation, target_of
 from srkit.training.methods import Minimise
 from srkit.training.photos import Patches, find_photos, pack
-from tests.training.conftest import TINY
-from tests.training.test_resuming import kill_when, same_result
 
 POOR = (Downsample(), Noise(sigma=(2.0, 8.0)), Jpeg(quality=(40.0, 90.0)))
 POOR_VALUES = [
