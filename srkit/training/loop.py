@@ -172,7 +172,7 @@ class Run:
         bicubic = self.check.bicubic()
         log.info("bicubic has %.3f dB on the held-out photos", bicubic["psnr"])
         if "psnr_to_teacher" in bicubic:
-            log.info("bicubic has %.3f dB to the teacher's", bicubic["psnr_to_teacher"])
+            log.info("bicubic has %.3f dB to the teacher's answers", bicubic["psnr_to_teacher"])
         seen, images = (self._crops_until(step) for step in (first, self.recipe.steps))
         return Report(self.out, first, seen, images, self._means)
 
@@ -217,7 +217,8 @@ class Run:
         return inner
 
     def _header(self, step: int, figures: Mapping[str, float]) -> dict[str, str]:
-        return {
+        learned_from = ", ".join(Path(one.model).name for one in self.recipe.teachers)
+        return ({"teachers": learned_from} if learned_from else {}) | {
             "architecture": self.family.architecture,
             "scale": str(self.scale),
             "colour": self.family.colour,
@@ -321,7 +322,10 @@ def _check(recipe: Recipe, family: Family, scale: int, multiple: int) -> None:
     if recipe.teachers and family.window > 1:
         raise OptionError(f"{recipe.model} learns from several frames, and teachers see one")
     if recipe.teachers and recipe.versions > 1 and not recipe.degradations:
-        raise OptionError("versions=1 without degradations: all versions would be the same")
+        raise OptionError(
+            f"versions is {recipe.versions}, and without degradations all versions would be the "
+            "same: leave it at 1"
+        )
     groups = len(family.shares)
     for stage in (stretch.stage for stretch in stretches(recipe)):
         if stage.crop % multiple:

@@ -35,7 +35,8 @@ def kept(run):
 Run.train = kept
 srkit.train(
     "espcn", photos, out, scale=2, cache=cache, steps=3, batch=2, crop=8, rim=0, warmup=0,
-    held_out=1, device="cpu", devices=2, teacher=teacher, answers=40, versions=20 if teacher else 1,
+    held_out=1, device="cpu", devices=2, teacher=teacher,
+    answers=40 if teacher else 0, versions=20 if teacher else 1,
     degradations=[{"kind": "downsample"}, {"kind": "jpeg"}] if teacher else [],
 )
 """

@@ -220,6 +220,6 @@ def test_a_run_is_not_continued_on_other_photos(photos, tmp_path, tiny):
     srkit.train("espcn", folder, out, **options)
     before = snapshot(out)
     shutil.copy(folder / "astronaut.png", folder / "another.png")
-    with pytest.raises(OptionError, match="photos was"):
+    with pytest.raises(OptionError, match="the photos are others than before"):
         srkit.train("espcn", folder, out, **options)
     assert snapshot(out) == before

@@ -404,6 +404,12 @@ def test_recipes_that_make_no_sense_are_refused(changes: dict, message: str) -> 
         ),
         ("compact", {"teacher": [Teacher("espcn", precision="float17")]}, "float17"),
         ("compact", {"teachers": []}, "give one of them"),
+        (
+            "compact",
+            {"teacher": "srgam"},
+            "weights file; did you mean 'srgan'",
+        ),
+        ("compact", {"teacher": "."}, "neither a model nor a weights file"),
         ("srresnet", {"features": 32}, "a new network whose size is free"),
     ],
 )
@@ -435,6 +441,7 @@ def test_a_network_comes_nearer_to_its_teacher(
     with safe_open(path, "pt") as file:
         header = file.metadata()
     assert header["steps"] == "60"
+    assert header["teachers"] == "nearest"
     told = json.loads(header["recipe"])["teachers"]
     assert [(one["model"], one["digest"]) for one in told] == [
         ("nearest", Teacher("nearest").digest(4))
@@ -554,5 +561,5 @@ def test_time_and_disk_are_told_before_a_teacher_answers(
     with caplog.at_level("INFO", "srkit.training.data.store"):
         filled(tmp_path, patches, 30)
     # 32 answers of 192x192, LR of 60x60, three bytes a pixel.
-    assert "answers of teachers take 0.00 GB" in caplog.text
+    assert "answers of teachers take 4 MB" in caplog.text
     assert "bicubic answers 32 questions of 60x60 pixels: about 4 minutes" in caplog.text

@@ -36,7 +36,7 @@ def test_a_run_writes_the_path_of_its_weights(photos, tmp_path, cache, tiny, cap
         ("espcn", ["--set", "scale=3"], 2, "scale is no value of a recipe"),
         ("espcn", ["--set", "steps="], 2, "steps: input should be a valid integer"),
         ("espcn", ["--device=abacus"], 2, "device 'abacus' x1 cannot be used"),
-        ("espcn", ["--config", "/none/mine.toml"], 1, "/none/mine.toml"),
+        ("espcn", ["--config", "/none/mine.toml"], 2, "/none/mine.toml"),
         ("espcn", ["--init", "/none/weights.pth"], 1, "/none/weights.pth"),
         ("srresnet", ["--init", "bicubic"], 1, "bicubic has no weights for x2"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from pathlib import Path
 from typing import cast
@@ -19,6 +20,8 @@ from srkit.training.motion import Windows, window_pairs
 from srkit.training.photos import Patches, spread
 from srkit.training.recipe import Recipe
 
+log = logging.getLogger(__name__)
+
 
 def store_of(patches: Patches, cache: Path, scale: int, recipe: Recipe) -> Store | None:
     """The answers that a recipe asks for."""
@@ -26,6 +29,14 @@ def store_of(patches: Patches, cache: Path, scale: int, recipe: Recipe) -> Store
         return None
     questions = Questions(patches, scale, recipe.degradations, recipe.seed, recipe.margin)
     count = len(patches.detail) * recipe.versions
+    if count < recipe.answers:
+        log.info(
+            "there are %d patches and versions=%d, so %d questions, not %d",
+            len(patches.detail),
+            recipe.versions,
+            count,
+            recipe.answers,
+        )
     return Store(cache, questions, recipe.teachers, min(count, recipe.answers or count))
 
 

@@ -240,7 +240,7 @@ class Store:
                 f"{free / 1e9:.1f} GB left; ask less by answers= or versions="
             )
         if files:
-            log.info("answers of teachers take %.2f GB below %s", needed / 1e9, self.folder)
+            log.info("answers of teachers take %.0f MB below %s", needed / 1e6, self.folder)
 
 
 def _picture(path: Path, place: int) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -96,9 +97,11 @@ class Teacher:
             known += [] if card.weights else [card.adapter, _version(card.adapter)]
         else:
             path = Path(self.model).expanduser()
-            beside = path.with_suffix(_COMPANIONS.get(path.suffix, path.suffix))
             if not path.is_file():
-                raise OptionError(f"no teacher is named {self.model}, nor is there such a file")
+                near = difflib.get_close_matches(self.model, srkit.list_models(), 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise OptionError(f"{self.model!r} is neither a model nor a weights file{hint}")
+            beside = path.with_suffix(_COMPANIONS.get(path.suffix, path.suffix))
             known = [sha256(file) for file in sorted({path, beside}) if file.is_file()]
         return hashlib.sha256(repr((known, scale, self.precision)).encode()).hexdigest()[:16]
 
