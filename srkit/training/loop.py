@@ -96,10 +96,10 @@ class Run:
         multiple = self.family.multiple(self.net)
         _check(recipe, self.family, scale, multiple)
         self._backbones = _prepared(recipe, fabric.device)
+        self._teachers = {teacher.model: teacher.digest(scale) for teacher in recipe.teachers}
         for teacher in recipe.teachers:
             # One that cannot answer is missed before photos are decoded.
             teacher.load(scale, str(fabric.device))
-        self._teachers = {teacher.model: teacher.digest(scale) for teacher in recipe.teachers}
         # Before anything is written, so that a run with other settings is left as it was.
         self._state = self._saved() if resume else None
         self.probe = self.family.planes(copy.deepcopy(self.net)).to(fabric.device).eval()

@@ -76,7 +76,8 @@ class BinFile:
     def _take(self, size: int) -> memoryview:
         if size > self.left:
             raise CorruptFileError(
-                f"it needs {size} bytes of the .bin file where {self.left} are left: the file was cut off"
+                f"it needs {size} bytes of the .bin file where {self.left} are left: "
+                "the file was cut off"
             )
         self._at += size
         return self._data[self._at - size : self._at]
