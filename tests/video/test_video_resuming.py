@@ -161,8 +161,10 @@ class Slow(srkit.Upscaler):
         return tiles.repeat(2, axis=1).repeat(2, axis=2)
 """
 COMMAND = """
-import sys, srkit
+import signal, sys, srkit
 from srkit.cli import main
+# As from a terminal: a shell's background jobs do not hear it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from srkit.video import conversion
 conversion.SEGMENT_FRAMES = 4
 srkit.register(srkit.ModelCard("slow", "", "slow_model:Slow", "numpy", (2,), 2, radius=0))
