@@ -26,8 +26,12 @@ NEED_TORCH = (
 )
 NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)
+VIDEO = (
+    "colour", "reading", "encoding", "joining", "conversion", "guard", "rehearsal", "siting",
+    "streams",
+)  # fmt: skip
 NEED_VIDEO = (
-    *(f"srkit/video/{n}.py" for n in ("colour", "reading", "encoding", "joining", "conversion")),
+    *(f"srkit/video/{name}.py" for name in VIDEO),
     "tests/video/clips.py",
     "srkit/dask/video.py",
 )

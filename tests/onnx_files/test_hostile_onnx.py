@@ -7,6 +7,10 @@ import time
 
 import numpy as np
 import pytest
+
+for name in ("onnx", "onnxruntime"):
+    pytest.importorskip(name, reason="ONNX files need it: pip install 'srkit[onnx]'")
+
 from networks import constant, doubling, model, node, saved
 
 import srkit
