@@ -112,4 +112,4 @@ def test_a_list_of_patches_that_is_damaged(tmp_path):
 def test_a_dash_is_told_to_be_no_file(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["upscale", "-", "-m", "nearest", "--scale", "2", "-o", "out"]) == 1
-    assert "standard input cannot be read" in capsys.readouterr().err
+    assert "standard input is not read" in capsys.readouterr().err
