@@ -66,10 +66,12 @@ def test_the_log_and_warnings_are_as_before_afterwards():
 
 
 ENDED = """
-import sys, time
+import signal, sys, time
 import srkit
 from srkit import ModelCard, Upscaler
 from srkit.cli import main
+# As from a terminal: a shell's background jobs do not hear it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Waiting(Upscaler):
     def __init__(self, card, scale, weights=None):

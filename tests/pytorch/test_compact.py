@@ -142,9 +142,9 @@ def test_the_receptive_field_is_the_number_of_convolutions(tmp_path: Path) -> No
     ("change", "message"),
     [
         ({"body.6.bias": None}, "missing"),
-        ({"body.7.weight": torch.rand(8)}, "ends in a convolution"),
-        ({"body.6.weight": torch.rand(50, 8, 3, 3)}, "RGB"),
-        ({"body.0.weight": torch.rand(8, 7, 3, 3)}, "RGB"),
+        ({"body.7.weight": torch.rand(8)}, "no weights of Compact"),
+        ({"body.6.weight": torch.rand(50, 8, 3, 3)}, "no weights of Compact"),
+        ({"body.0.weight": torch.rand(8, 7, 3, 3)}, "no weights of Compact"),
         ({"body.2.weight": torch.rand(9, 8, 3, 3)}, "body.2.weight is"),
     ],
 )

@@ -17,7 +17,6 @@ from srkit.card import ModelCard
 from srkit.errors import WeightsError
 
 NAME = "Compact"
-_FIRST = "body.0.weight"
 
 
 class CompactUpscaler(TorchUpscaler):
@@ -57,14 +56,8 @@ class CompactUpscaler(TorchUpscaler):
 
 
 def looks_like_compact(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict is of the form that `build_compact` takes: nothing but a body."""
-    return (
-        _FIRST in tensors
-        and all(name.startswith("body.") and name.count(".") == 2 for name in tensors)
-        and tensors[_FIRST].ndim == 4
-        and "body.1.weight" in tensors
-        and tensors["body.1.weight"].ndim == 1
-    )
+    """Whether a state dict is of the form that `build_compact` takes: a body from RGB to RGB."""
+    return _form(tensors) is not None
 
 
 def compact_scale(tensors: Mapping[str, Tensor]) -> int:
@@ -75,7 +68,7 @@ def compact_scale(tensors: Mapping[str, Tensor]) -> int:
     WeightsError
         If its layers do not tell one.
     """
-    return _form(tensors)[0]
+    return _known_form(tensors)[0]
 
 
 def build_compact(tensors: Mapping[str, Tensor]) -> Compact:
@@ -86,27 +79,37 @@ def build_compact(tensors: Mapping[str, Tensor]) -> Compact:
     WeightsError
         If tensors are missing, left over or of the wrong shape.
     """
-    scale, size = _form(tensors)
+    scale, size = _known_form(tensors)
     return fitted(NAME, lambda: Compact(scale, size), tensors)
 
 
-def _form(tensors: Mapping[str, Tensor]) -> tuple[int, Size]:
-    """Scale and size, by the shapes of the first and the last layer and the number of them."""
-    if not looks_like_compact(tensors):
-        raise WeightsError(f"these are no weights of {NAME}: its layers are not among them")
-    numbers = [int(name.split(".")[1]) for name in tensors if name.split(".")[1].isdecimal()]
-    last = tensors.get(f"body.{max(numbers)}.weight")
-    if last is None or last.ndim != 4 or max(numbers) % 2 or max(numbers) < 2:
-        raise WeightsError(f"these are no weights of {NAME}: it ends in a convolution")
-    features, inside = tensors[_FIRST].shape[0], _root(tensors[_FIRST].shape[1])
-    outside = _root(last.shape[0])
-    if not (1 <= inside <= MOST_UNSHUFFLE and outside and outside % inside == 0):
+def _known_form(tensors: Mapping[str, Tensor]) -> tuple[int, Size]:
+    form = _form(tensors)
+    if form is None:
         raise WeightsError(
-            f"{NAME} takes RGB, in squares of up to {MOST_UNSHUFFLE} pixels a side, and gives "
-            f"such; these weights take {tensors[_FIRST].shape[1]} channels and give "
-            f"{last.shape[0]}"
+            f"these are no weights of {NAME}: convolutions and PReLU in turn, named body, from RGB "
+            f"to RGB, which may lie in squares of up to {MOST_UNSHUFFLE} pixels a side"
         )
-    return outside // inside, Size(features, max(numbers) // 2 - 1, inside)
+    return form
+
+
+def _form(tensors: Mapping[str, Tensor]) -> tuple[int, Size] | None:
+    """Scale and size, by the shapes of the first and the last layer and the number of them."""
+    places = [name.split(".") for name in tensors]
+    if not all(len(p) == 3 and p[0] == "body" and p[1].isdecimal() for p in places):
+        return None
+    count = max((int(number) for _, number, _ in places), default=0)
+    first, slopes, last = (tensors.get(f"body.{n}.weight") for n in (0, 1, count))
+    if first is None or slopes is None or last is None or count % 2 or count < 2:
+        return None
+    if (first.ndim, slopes.ndim, last.ndim) != (4, 1, 4):
+        return None
+    inside, outside = _root(first.shape[1]), _root(last.shape[0])
+    if not (1 <= inside <= MOST_UNSHUFFLE and outside and outside % inside == 0):
+        return None
+    if not first.shape[0]:
+        return None
+    return outside // inside, Size(first.shape[0], count // 2 - 1, inside)
 
 
 def _root(channels: int) -> int:
