@@ -131,8 +131,9 @@ def _bicubic(
 
 
 def _psnr(made: Tensor, wanted: Tensor) -> float:
-    error = (made - wanted)[..., BORDER:-BORDER, BORDER:-BORDER].square().mean()
-    return -10 * math.log10(float(error) + 1e-12)
+    error = (made - wanted)[..., BORDER:-BORDER, BORDER:-BORDER].numpy().astype(np.float64)
+    # NumPy's mean, as torch's depends on the number of threads.
+    return -10 * math.log10(float(np.square(error).mean()) + 1e-12)
 
 
 @functools.cache

@@ -7,8 +7,10 @@ import json
 import shutil
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -557,7 +559,9 @@ def test_time_and_disk_are_told_before_a_teacher_answers(
     tmp_path: Path, patches: Patches, caplog: pytest.LogCaptureFixture, monkeypatch: Any
 ) -> None:
     ticks = itertools.chain([0.0, 7.5], itertools.repeat(8.0))
-    monkeypatch.setattr(stores.time, "monotonic", lambda: next(ticks))
+    # The store's clock alone: other threads look at the module's.
+    clock = SimpleNamespace(monotonic=lambda: next(ticks), sleep=time.sleep)
+    monkeypatch.setattr(stores, "time", clock)
     with caplog.at_level("INFO", "srkit.training.data.store"):
         filled(tmp_path, patches, 30)
     # 32 answers of 192x192, LR of 60x60, three bytes a pixel.
