@@ -8,6 +8,7 @@ and the last one weighs them. All other channels start at random and count for l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from srkit.adapters.pytorch.architectures.compact import build_compact
-from srkit.adapters.pytorch.nets.compact import Compact
+from srkit.adapters.pytorch.nets.compact import Compact, Size
 from srkit.errors import OptionError
 from srkit.imaging.resize import phase_kernels
 
@@ -112,6 +113,41 @@ def _place(pixel: int, inside: int) -> tuple[int, int, int]:
     position, within = divmod(pixel, inside)
     tap = max(-1, min(1, position))
     return tap, position - tap, within
+
+
+@torch.no_grad()
+def deepen_compact(small: Compact, size: Size) -> Compact:
+    """A network of more layers that makes of every input what the small one does.
+
+    New layers come before the last one. They pass each channel as it is, and their rectifiers
+    let what is negative through, as by Chen, Goodfellow, Shlens, "Net2Net: Accelerating Learning
+    via Knowledge Transfer", ICLR 2016.
+
+    Raises
+    ------
+    OptionError
+        If it would have other features, another unshuffle, or fewer layers.
+    """
+    if size == small.size:
+        return small
+    fixed = replace(small.size, layers=size.layers)
+    if size != fixed or size.layers < small.size.layers:
+        raise OptionError(
+            f"a compact network that starts from another keeps features={small.size.features} and "
+            f"unshuffle={small.size.unshuffle}, and has layers={small.size.layers} or more"
+        )
+    net = Compact(small.scale, size)
+    *known, last = list(small.body)
+    for new, old in zip(net.body, known, strict=False):
+        new.load_state_dict(old.state_dict())
+    net.last.load_state_dict(last.state_dict())
+    for new in list(net.body)[len(known) : -1]:
+        if isinstance(new, nn.PReLU):
+            new.weight.fill_(1)
+        elif isinstance(new, nn.Conv2d):
+            _carry(new, size.features)
+            cast(Tensor, new.bias).zero_()
+    return net
 
 
 @torch.no_grad()

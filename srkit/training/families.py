@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +29,7 @@ from srkit.adapters.pytorch.nets.unet import add_weight_norm
 from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
 from srkit.adapters.pytorch.unet import NAME, Interpolated, build_unet, multiple_of
 from srkit.training.bicubic_start import start_bicubic
-from srkit.training.compact_start import halve_compact, start_compact
+from srkit.training.compact_start import deepen_compact, halve_compact, start_compact
 from srkit.training.crops import to_luma, to_planes
 from srkit.training.enhance_start import start_enhance
 from srkit.training.growing import grow_avsr
@@ -80,7 +81,8 @@ class Family:
     multiple
         LR pixels of which sides are multiples.
     grow
-        A network of the recipe's size from a smaller one to start from.
+        A network of the family's size, or of what a recipe states of it, from a smaller one to
+        start from.
     """
 
     architecture: str
@@ -101,7 +103,7 @@ class Family:
     window: int = 1
     weight_norm: Callable[[Any], None] | None = None
     multiple: Callable[[Any], int] = lambda net: 1
-    grow: Callable[[Any], nn.Module] = lambda net: net
+    grow: Callable[[Any, Mapping[str, int]], nn.Module] = lambda net, stated: net
 
     def ready(self, batch: Tensor) -> Tensor:
         """A uint8 batch ``(N, H, W, C)`` as the planes that the network takes or gives.
@@ -139,7 +141,7 @@ def _avsr(size: Size) -> Family:
         Projected,
         _last_apart(lambda net: net.out),
         window=5,
-        grow=functools.partial(grow_avsr, size=size),
+        grow=lambda net, stated: grow_avsr(net, size),
     )
 
 
@@ -206,6 +208,7 @@ FAMILIES: Mapping[str, Family] = {
         rescale={(4, 2): halve_compact, (2, 1): halve_compact},
         sized=lambda scale, size: Compact(scale, compact.Size(**size)),
         multiple=lambda net: net.size.unshuffle,
+        grow=lambda net, stated: deepen_compact(net, dataclasses.replace(net.size, **stated)),
     ),
     "vsr": _avsr(Size()),
     "vsr-small": _avsr(Size(width=24, encoder=16, low=8, high=1)),

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from srkit.errors import OptionError
 from srkit.training import backbones
+from srkit.training.learning.phases import Phases
 from srkit.training.learning.sharpening import sharpened
 
 Target = Literal["auto", "hr", "teacher"]
@@ -243,7 +244,7 @@ class TotalVariation:
         return (down.square() + right.square() + 1e-8).pow(self.power).mean()
 
 
-Loss = Pixel | Features | FeatureLoss | Perceptual | TotalVariation
+Loss = Pixel | Features | FeatureLoss | Perceptual | TotalVariation | Phases
 
 
 def target_of(loss: Loss, taught: bool) -> Literal["hr", "teacher"]:

@@ -39,7 +39,7 @@ def network(
     encoder
         Of a new network, which has one: see `Recipe`.
     size
-        Of a new network whose size is free: what a recipe states of it.
+        Of a network whose size is free: what a recipe states of it. One that is smaller is grown.
 
     Raises
     ------
@@ -49,9 +49,9 @@ def network(
     torch.manual_seed(seed)
     if encoder and (init or not family.encoded):
         raise OptionError("an encoder is for a new network that has one, such as unet")
-    if size and (init or not family.sized):
+    if size and not family.sized:
         raise OptionError(
-            f"{', '.join(size)} are for a new network whose size is free, such as compact"
+            f"{', '.join(size)} are for a network whose size is free, such as compact"
         )
     if not init:
         net = _new(family, scale, encoder, size)
@@ -67,11 +67,13 @@ def network(
         found = int(cast(Any, family.read(checkpoint.tensors, scale)).scale)
     for (old, new), rescale in family.rescale.items():
         if (old, new) == (found, scale):
-            return rescale(checkpoint.tensors), f"{told}, which is for x{old}"
-    net = family.read(checkpoint.tensors, scale)
-    if (found or cast(Any, net).scale) != scale:
-        raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
-    grown = family.grow(net)
+            net, told = rescale(checkpoint.tensors), f"{told}, which is for x{old}"
+            break
+    else:
+        net = family.read(checkpoint.tensors, scale)
+        if (found or cast(Any, net).scale) != scale:
+            raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
+    grown = family.grow(net, size or {})
     if grown is net:
         return net, told
     log.info("the network of %s is smaller, and was grown to the recipe's size", path)
