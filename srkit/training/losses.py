@@ -355,6 +355,8 @@ def check(losses: tuple[Loss, ...], adversary: Adversary | None) -> None:
     if adversary:
         backbones.check_backbone(adversary.backbone)
     for loss in losses:
+        if isinstance(loss, Phases):
+            loss.check()
         if not isinstance(loss, Features | FeatureLoss):
             continue
         if isinstance(loss, FeatureLoss) and len(loss.blocks) != len(loss.weights):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -73,7 +73,7 @@ def network(
         net = family.read(checkpoint.tensors, scale)
         if (found or cast(Any, net).scale) != scale:
             raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
-    grown = family.grow(net, size or {})
+    grown = _sized(lambda: family.grow(net, size or {}))
     if grown is net:
         return net, told
     log.info("the network of %s is smaller, and was grown to the recipe's size", path)
@@ -85,8 +85,14 @@ def _new(family: Family, scale: int, encoder: str, size: Mapping[str, int] | Non
         return family.encoded(scale, encoder)
     if not (size and family.sized):
         return family.build(scale)
+    sized = family.sized
+    return _sized(lambda: sized(scale, size))
+
+
+def _sized(make: Callable[[], nn.Module]) -> nn.Module:
+    """A network of a stated size, which may be none that networks can have."""
     try:
-        return family.sized(scale, size)
+        return make()
     except ValueError as error:
         raise OptionError(str(error)) from error
 

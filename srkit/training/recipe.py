@@ -48,8 +48,9 @@ class Recipe:
         Of a new U-Net: ``"small"`` or ``"resnet34"``, which start at random, or the path
         of a state dict of torchvision's resnet34; "" for the small one.
     features, layers, unshuffle
-        Of a new compact network: see `srkit.adapters.pytorch.nets.compact.Size`; 0 for what
-        that has by default.
+        Of a compact network: see `srkit.adapters.pytorch.nets.compact.Size`; 0 for what the
+        weights have that it starts from, or a new one by default. From smaller weights it is
+        grown by layers.
     start
         Weights to start from where the caller names none: a model's name, or "" for
         bicubic interpolation.
@@ -209,7 +210,7 @@ class Recipe:
 
     @property
     def size(self) -> dict[str, int]:
-        """What it states of a new network's size."""
+        """What it states of a network's size."""
         return {name: value for name in SIZES if (value := getattr(self, name))}
 
     def changed(self, changes: Mapping[str, Any], source: str = "the recipe") -> Recipe:

@@ -10,8 +10,11 @@ pytest.importorskip("lightning_fabric", reason="training needs it: pip install '
 from safetensors import safe_open
 
 import srkit
+from srkit.adapters.pytorch.nets import compact
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
+from srkit.errors import OptionError
 from srkit.training import families
+from srkit.training.compact_start import deepen_compact
 from srkit.training.growing import grow_avsr
 from srkit.weights import sha256
 
@@ -76,7 +79,7 @@ def test_a_run_of_the_large_recipe_grows_what_it_starts_from(
     net = small(4, 5)
     start = tmp_path / "small.pth"
     torch.save(net.state_dict(), start)
-    wide = dataclasses.replace(families.FAMILIES["vsr"], grow=lambda net: grow_avsr(net, LARGE))
+    wide = dataclasses.replace(families.FAMILIES["vsr"], grow=lambda net, stated: grow_avsr(net, LARGE))
     monkeypatch.setitem(families.FAMILIES, "vsr", wide)
     tiny |= {"steps": 1, "batch": 1, "crop": 12}
     path = srkit.train("vsr", photos, tmp_path / "run", scale=4, init=start, cache=cache, **tiny)
@@ -84,3 +87,46 @@ def test_a_run_of_the_large_recipe_grows_what_it_starts_from(
         told = file.metadata()["started_from"]
         assert file.get_slice("merge.weight").get_shape() == [10, 5 * 10, 3, 3]
     assert told == f"small.pth, SHA-256 {sha256(start)[:16]}, grown"
+
+
+# --- compact ----------------------------------------------------------------------------------
+
+
+def small_compact():
+    torch.manual_seed(0)
+    net = compact.Compact(2, compact.Size(8, 2, 2))
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return net
+
+
+def test_a_deeper_compact_network_makes_what_the_shallow_one_does_and_learns():
+    net = small_compact()
+    deep = deepen_compact(net, compact.Size(8, 5, 2))
+    picture = torch.rand(1, 3, 12, 10, generator=torch.Generator().manual_seed(1))
+    assert deep.size.layers == 5
+    with torch.inference_mode():
+        wanted = net(picture)
+        torch.testing.assert_close(deep(picture), wanted, rtol=1e-5, atol=1e-6)
+    assert wanted.std() > 0.1
+    deep(picture).square().mean().backward()
+    assert all(p.grad.any() for p in deep.parameters())
+
+
+@pytest.mark.parametrize("size", [(8, 1, 2), (16, 2, 2), (8, 5, 1)])
+def test_a_compact_network_is_not_grown_otherwise(size):
+    with pytest.raises(OptionError, match=r"keeps features=8 and unshuffle=2, and has layers=2"):
+        deepen_compact(small_compact(), compact.Size(*size))
+
+
+def test_a_run_grows_the_weights_it_starts_from(photos, cache, tiny, tmp_path):
+    start = tmp_path / "small.pth"
+    torch.save(small_compact().state_dict(), start)
+    tiny |= {"steps": 1, "layers": 3}
+    path = srkit.train(
+        "compact", photos, tmp_path / "run", scale=2, init=start, cache=cache, **tiny
+    )
+    with safe_open(path, "pt") as file:
+        assert file.metadata()["started_from"].endswith(", grown")
+        names = [name for name in file.keys() if name.endswith("bias")]  # noqa: SIM118
+    assert len(names) == 1 + 3 + 1

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from srkit.errors import OptionError
+
 
 @dataclass(frozen=True)
 class Phases:
@@ -40,6 +42,12 @@ class Phases:
     period: int = 4
     window: int = 8
     target: Literal["auto", "hr", "teacher"] = "auto"
+
+    def check(self) -> None:
+        """Refuse squares of one pixel, and empty windows; raises OptionError."""
+        for name, value, least in (("period", self.period, 2), ("window", self.window, 1)):
+            if value < least:
+                raise OptionError(f"{name} of phases is {least} at least, not {value}")
 
     def prepare(self, device: torch.device) -> None:
         """Nothing has to be read."""
