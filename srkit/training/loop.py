@@ -153,8 +153,8 @@ class Run:
             self.report = self._report(first)
         if first == 0:
             self._checked(0)
-        for step, (lr, hr, *answer) in enumerate(self._batches(first), first):
-            figures = self.method.step(lr, hr, pace_at(step, recipe), *answer)
+        for step, (lr, hr, *answers) in enumerate(self._batches(first), first):
+            figures = self.method.step(lr, hr, pace_at(step, recipe), *answers)
             self.average.update(self.net, step)
             if self.report:
                 self.report.step(figures, len(lr) * fabric.world_size)

@@ -19,7 +19,8 @@ from srkit.training import backbones
 from srkit.training.learning.phases import Phases
 from srkit.training.learning.sharpening import sharpened
 
-Target = Literal["auto", "hr", "teacher"]
+# What is compared with: "hr", "teacher", "auto", or one teacher's model.
+Target = str
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Pixel:
         of Sobel's gradient, at most 1 (López-Tapia et al., 2020, equation 10). There an
         adversary is to decide.
     target
-        What is compared with: ``"hr"``, the photo; ``"teacher"``, what teachers make of LR; or
-        ``"auto"``, the teachers where there are any.
+        What is compared with: ``"hr"``, the photo; ``"teacher"``, the mean of what teachers
+        make of LR; ``"auto"``, that mean where there are teachers; or the model of one of the
+        teachers, for what that one makes.
     sharpened
         Whether what is compared with is sharpened first; see `srkit.training.learning.sharpening`.
     """
@@ -247,7 +249,7 @@ class TotalVariation:
 Loss = Pixel | Features | FeatureLoss | Perceptual | TotalVariation | Phases
 
 
-def target_of(loss: Loss, taught: bool) -> Literal["hr", "teacher"]:
+def target_of(loss: Loss | Adversary, taught: bool) -> Target:
     """What a loss compares with, in a run with teachers or without."""
     target: Target = getattr(loss, "target", "hr")
     if target == "auto":
@@ -291,21 +293,26 @@ class Adversary:
     channels
         Of the discriminator's first layer: 64 in SRGAN's paper, 32 in neural-enhance.
     sees
-        ``"pixels"``: SRGAN's discriminator; ``"features"``: one after neural-enhance's,
-        which judges by the features of a `backbone`.
+        ``"pixels"``: SRGAN's discriminator; ``"unet"``: Real-ESRGAN's, which judges every
+        pixel; ``"features"``: one after neural-enhance's, which judges by the features of a
+        `backbone`.
     backbone
         See `Features`.
+    target
+        What results are to be mistaken for, see `Pixel`: what one teacher makes has detail that
+        a small network can learn to draw. ``"auto"`` is not for adversaries.
     """
 
     kind: AdversarialKind = "vanilla"
     weight: float = 1e-3
     channels: int = 64
-    sees: Literal["pixels", "features"] = "pixels"
+    sees: Literal["pixels", "unet", "features"] = "pixels"
     backbone: str = "auto"
+    target: Target = "hr"
 
     def resolved(self) -> Adversary:
         """See `Features.resolved`; the backbone of one that sees pixels is left alone."""
-        if self.sees == "pixels":
+        if self.sees != "features":
             return self
         return replace(self, backbone=backbones.resolved(self.backbone))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDiscriminator
+from srkit.adapters.pytorch.nets.discriminator import (
+    Discriminator,
+    FeatureDiscriminator,
+    UNetDiscriminator,
+)
 from srkit.errors import OptionError
 from srkit.training import backbones
 from srkit.training.families import Family
@@ -46,21 +51,22 @@ class Minimise:
         """All that has a state, by name."""
         return {"net": self.net, "optimizer": self.optimizer}
 
-    def step(self, lr: Tensor, hr: Tensor, pace: Pace, answer: Tensor | None = None) -> Figures:
+    def step(self, lr: Tensor, hr: Tensor, pace: Pace, *answers: Tensor) -> Figures:
         """Learn from one batch of uint8 crops; returns the losses, not weighted.
 
-        `answer` is what teachers make of `lr`.
+        `answers` are the mean of what teachers make of `lr`, and what those make that the recipe
+        wants apart.
         """
-        made, targets = self._made(lr, hr, answer)
+        made, targets = self._made(lr, hr, answers)
         figures, total = self._losses(made, targets)
         self._descend(self.planes, self.optimizer, total, pace)
         return figures
 
-    def _made(self, lr: Tensor, hr: Tensor, answer: Tensor | None) -> tuple[Tensor, Targets]:
+    def _made(self, lr: Tensor, hr: Tensor, answers: Sequence[Tensor]) -> tuple[Tensor, Targets]:
         """What the network makes of LR, and what it is compared with, without the rim."""
-        targets = {"hr": self._ready(hr)}
-        if answer is not None:
-            targets["teacher"] = self._ready(answer)
+        names = ("hr", "teacher", *self.recipe.apart)
+        # Without teachers there is HR alone.
+        targets = {n: self._ready(t) for n, t in zip(names, (hr, *answers), strict=False)}
         lr = self._ready(lr)
         self.planes.train()
         freeze_norms(self.net)
@@ -162,13 +168,10 @@ class Duel(Minimise):
         """See `Minimise.parts`."""
         return super().parts() | {"judge": self.judge, "judge_optimizer": self.judge_optimizer}
 
-    def step(self, lr: Tensor, hr: Tensor, pace: Pace, answer: Tensor | None = None) -> Figures:
-        """Train the generator, then the discriminator, on one batch of uint8 crops.
-
-        The discriminator compares with HR, also where teachers are learned from.
-        """
-        made, targets = self._made(lr, hr, answer)
-        hr = targets["hr"]
+    def step(self, lr: Tensor, hr: Tensor, pace: Pace, *answers: Tensor) -> Figures:
+        """Train the generator, then the discriminator, on one batch of uint8 crops."""
+        made, targets = self._made(lr, hr, answers)
+        genuine = targets[self.adversary.target]
         figures, total = self._losses(made, targets)
         kind = self.adversary.kind
         # It judges without learning, and so outside what gathers its gradients over processes.
@@ -178,13 +181,13 @@ class Duel(Minimise):
             real = doubted.detach()
             if kind == "relativistic":
                 with torch.no_grad():
-                    real = self.judge(_seen(hr)).float()
+                    real = self.judge(_seen(genuine)).float()
         fooled = fooling_loss(kind, real, doubted)
         self.judge.requires_grad_(True)
         total = total + self.adversary.weight * fooled
         self._descend(self.planes, self.optimizer, total, pace)
 
-        photos, fakes = self.both(_seen(hr), _seen(made.detach()))
+        photos, fakes = self.both(_seen(genuine), _seen(made.detach()))
         judged = judge_loss(kind, photos.float(), fakes.float())
         self._descend(self.both, self.judge_optimizer, judged, replace(pace, frozen=0))
         return figures | {"adversarial": fooled.detach(), "judge": judged.detach()}
@@ -198,5 +201,7 @@ def _seen(planes: Tensor) -> Tensor:
 def _new_judge(adversary: Adversary, device: torch.device) -> nn.Module:
     if adversary.sees == "pixels":
         return Discriminator(adversary.channels)
+    if adversary.sees == "unet":
+        return UNetDiscriminator(adversary.channels)
     extract = backbones.extractor(adversary.backbone, device)
     return FeatureDiscriminator(extract, backbones.WIDTHS[:3], adversary.channels)

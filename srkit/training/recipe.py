@@ -191,11 +191,14 @@ class Recipe:
         losing.check(self.losses, self.adversary)
         degrading.check(self.degradations)
         teaching.check(self.teachers)
-        taught = any(losing.target_of(x, bool(self.teachers)) == "teacher" for x in self.losses)
-        if taught and not self.teachers:
+        taught = [target for target in self._targets if target != "hr"]
+        known = [teacher.model for teacher in self.teachers]
+        if taught and not known:
             raise OptionError("a loss compares with a teacher, and the recipe has none: teachers=")
-        if self.teachers and not taught:
+        if known and not taught:
             raise OptionError('teachers are for losses of target "teacher" or "auto"; none is')
+        for target in self.apart:
+            _require(target in known, "target", f"hr, teacher, auto or one of {known}", target)
         if not self.teachers and (self.answers or self.versions > 1):
             raise OptionError("answers and versions are of teachers, and the recipe has none")
 
@@ -207,6 +210,17 @@ class Recipe:
         """
         kinds = FeatureLoss | Perceptual
         return self.adversary is not None or any(isinstance(x, kinds) for x in self.losses)
+
+    @property
+    def _targets(self) -> list[str]:
+        """What losses and the adversary compare with."""
+        parts = [*self.losses, *filter(None, [self.adversary])]
+        return [losing.target_of(part, bool(self.teachers)) for part in parts]
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Teachers whose own answers something compares with, not only their mean."""
+        return tuple(sorted(set(self._targets) - {"hr", "teacher"}))
 
     @property
     def size(self) -> dict[str, int]:

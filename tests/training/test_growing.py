@@ -79,7 +79,9 @@ def test_a_run_of_the_large_recipe_grows_what_it_starts_from(
     net = small(4, 5)
     start = tmp_path / "small.pth"
     torch.save(net.state_dict(), start)
-    wide = dataclasses.replace(families.FAMILIES["vsr"], grow=lambda net, stated: grow_avsr(net, LARGE))
+    wide = dataclasses.replace(
+        families.FAMILIES["vsr"], grow=lambda net, stated: grow_avsr(net, LARGE)
+    )
     monkeypatch.setitem(families.FAMILIES, "vsr", wide)
     tiny |= {"steps": 1, "batch": 1, "crop": 12}
     path = srkit.train("vsr", photos, tmp_path / "run", scale=4, init=start, cache=cache, **tiny)

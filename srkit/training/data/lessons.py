@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from srkit.training.data.store import Store
 from srkit.training.degradations import degrade
 from srkit.training.photos import Pixels
 
-Lesson = tuple[Pixels, Pixels, Pixels]
+Lesson = tuple[Pixels, ...]
 
 
 @dataclass
@@ -33,6 +34,8 @@ class Lessons(Dataset[Lesson]):
         Crop n is drawn by a generator seeded with (seed, n).
     flat
         Share of crops of one plain colour, whose answer is HR: teachers shift colours.
+    apart
+        Teachers whose own answers are wanted beside the mean.
     """
 
     store: Store
@@ -40,6 +43,7 @@ class Lessons(Dataset[Lesson]):
     rim: int = 0
     seed: int = 0
     flat: float = 0.0
+    apart: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         asked = self.store.questions
@@ -57,24 +61,28 @@ class Lessons(Dataset[Lesson]):
         self._chances = chances / chances[-1]
 
     def __getitem__(self, number: int) -> Lesson:
-        """Crop number `number`: LR ``(size, size, 3)``, and HR and answer, s times as large."""
+        """Crop number `number`: LR ``(size, size, 3)``, and HR and answers, s times as large."""
         rng = np.random.default_rng((self.seed, number))
         asked = self.store.questions
         if rng.random() < self.flat:
             lr, hr = plain(self.size, asked.scale, rng)
             if asked.degradations:
                 lr = degrade(hr, asked.scale, asked.degradations, rng)
-            return lr, hr, hr.copy()
+            return lr, hr, *(hr.copy() for _ in range(1 + len(self.apart)))
         question = int(np.searchsorted(self._chances, rng.random()))
-        lr, answer = self.store.pair(question)
+        lr, mean = self.store.pair(question)
+        answers = [mean, *(self.store.answer_of(model, question) for model in self.apart)]
         hr = asked.hr(question)
-        # In the margin, which no loss sees, HR stands for the answer.
-        whole = hr.copy()
-        whole[asked.kept, asked.kept] = answer
         places = asked.side - 2 * self._border - self.size + 1
         y, x = self._border + rng.integers(places, size=2)
         s, n = asked.scale, self.size
         rows, columns = slice(s * y, s * (y + n)), slice(s * x, s * (x + n))
-        cut = lr[y : y + n, x : x + n], hr[rows, columns], whole[rows, columns]
-        lr, hr, whole = turned(cut, rng)
-        return lr, hr, whole
+        wholes = [hr, *(self._whole(hr, answer) for answer in answers)]
+        return tuple(turned([lr[y : y + n, x : x + n], *(w[rows, columns] for w in wholes)], rng))
+
+    def _whole(self, hr: Pixels, answer: Pixels) -> Pixels:
+        """An answer with HR in the margin, which no loss sees."""
+        whole = hr.copy()
+        kept = self.store.questions.kept
+        whole[kept, kept] = answer
+        return whole

@@ -61,7 +61,7 @@ def crops_of(
 ) -> Crops | Windows | Lessons:
     """Crops of so many LR pixels a side: with answers, or windows of frames, where wanted."""
     if store:
-        return Lessons(store, size, recipe.rim, recipe.seed, recipe.flat)
+        return Lessons(store, size, recipe.rim, recipe.seed, recipe.flat, recipe.apart)
     if window > 1:
         return Windows(patches, scale, size, window, recipe.seed, recipe.flat)
     return Crops(patches, scale, size, recipe.seed, recipe.flat, recipe.degradations)

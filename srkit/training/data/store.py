@@ -172,6 +172,12 @@ class Store:
         mean = sum(share * a for share, a in zip(self._shares, answers, strict=True))
         return lr, np.rint(mean).astype(np.uint8)
 
+    def answer_of(self, model: str, number: int) -> Pixels:
+        """The answer of one of the teachers, without the margin."""
+        names = {t.model: name for t, name in zip(self.teachers, self._names, strict=True)}
+        block, place = divmod(number, BLOCK)
+        return _picture(self._file(names[model], block), place)
+
     def _file(self, name: str, block: int) -> Path:
         return self.folder / name / f"{block:06d}.npy"
 

@@ -41,7 +41,7 @@ class Phases:
     weight: float = 1.0
     period: int = 4
     window: int = 8
-    target: Literal["auto", "hr", "teacher"] = "auto"
+    target: str = "auto"
 
     def check(self) -> None:
         """Refuse squares of one pixel, and empty windows; raises OptionError."""

@@ -1,15 +1,19 @@
-"""Discriminators: SRGAN's, which sees pixels, and neural-enhance's, which sees features.
+"""Discriminators: SRGAN's, Real-ESRGAN's U-Net, and neural-enhance's, which sees features.
 
-The first is Figure 4 of Ledig et al., CVPR 2017 (arXiv:1609.04802).
+The first is Figure 4 of Ledig et al., CVPR 2017 (arXiv:1609.04802), the second Figure 6 of Wang
+et al., "Real-ESRGAN", ICCVW 2021 (arXiv:2107.10833).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
 
 
 class Discriminator(nn.Module):
@@ -55,6 +59,60 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """RGB in [-1, 1], ``(N, 3, H, W)``, to logits ``(N, 1)``."""
         return cast(Tensor, self.judge(self.features(x)))
+
+
+class UNetDiscriminator(nn.Module):
+    """Tells photos from upscaled pictures pixel by pixel; logits positive for photos.
+
+    Three times the size is halved, and brought back by bilinear interpolation, where what was
+    there before is added. Spectral norm (Miyato et al., ICLR 2018) holds all layers but the first
+    and the last, and nothing is normalised by statistics of a batch.
+
+    Parameters
+    ----------
+    channels
+        Of the first layer: 64 in the paper, where it has 4,376,897 parameters.
+
+    Examples
+    --------
+    >>> sum(p.numel() for p in UNetDiscriminator().parameters())
+    4376897
+    """
+
+    def __init__(self, channels: int = 64) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, channels, 3, padding=1)
+        widths = [channels * 2**n for n in range(4)]
+        self.down = nn.ModuleList(
+            spectral_norm(nn.Conv2d(given, made, 4, 2, padding=1, bias=False))
+            for given, made in pairwise(widths)
+        )
+        self.up = nn.ModuleList(_steady(given, made) for given, made in pairwise(widths[::-1]))
+        self.judge = nn.Sequential(
+            _steady(channels, channels),
+            nn.LeakyReLU(0.2),
+            _steady(channels, channels),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(channels, 1, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """RGB in [-1, 1], ``(N, 3, H, W)``, to logits ``(N, 1, H, W)``."""
+        x = functional.leaky_relu(self.first(x), 0.2)
+        skipped: list[Tensor] = []
+        for down in self.down:
+            skipped.append(x)
+            x = functional.leaky_relu(down(x), 0.2)
+        for up in self.up:
+            before = skipped.pop()
+            x = functional.interpolate(x, before.shape[-2:], mode="bilinear", align_corners=False)
+            x = functional.leaky_relu(up(x), 0.2) + before
+        return cast(Tensor, self.judge(x))
+
+
+def _steady(given: int, made: int) -> nn.Module:
+    conv: nn.Module = spectral_norm(nn.Conv2d(given, made, 3, padding=1, bias=False))
+    return conv
 
 
 class FeatureDiscriminator(nn.Module):
