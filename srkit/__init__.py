@@ -100,6 +100,7 @@ def load(
     scale: int | None = None,
     runtime: str = "auto",
     dist: str | None = None,
+    weights: str | None = None,
     **options: Any,
 ) -> Upscaler:
     """Load a model by name, or a weights file.
@@ -116,6 +117,9 @@ def load(
         ``"auto"``, or the framework to run on.
     dist
         The distribution to take the model from, where two have one of its name.
+    weights
+        Version of a model's weights, so that its pixels stay when srkit's default changes:
+        `ModelCard.version`, or one of `ModelCard.earlier`. The current one if left out.
     options
         Options of the model's adapter, such as ``device="cuda"``.
 
@@ -132,7 +136,7 @@ def load(
     MissingDependencyError
         If the framework is not installed; the message has the line that installs it.
     OptionError
-        If an option is unknown, or the model does not exist for `scale`.
+        If an option is unknown, or the model does not exist for `scale` or `weights`.
     BrokenPluginError, UnsafeFileError, CorruptFileError, WeightsError
         If a plugin or a weights file is at fault.
 
@@ -141,7 +145,9 @@ def load(
     >>> load("bicubic", scale=3).scale
     3
     """
-    return _registry.load(model, scale=scale, runtime=runtime, dist=dist, **options)
+    return _registry.load(
+        model, scale=scale, runtime=runtime, dist=dist, weights=weights, **options
+    )
 
 
 def list_models(pattern: str = "*") -> list[str]:

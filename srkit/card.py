@@ -91,6 +91,11 @@ class ModelCard:
         What the weights were trained on.
     weights
         File of each scale; empty for models without weights.
+    version
+        Of the weights, such as ``"2025"``: another one where the pixels of results change.
+    earlier
+        Versions that the name had before, and the models that have those weights now.
+        ``load(..., weights=...)`` chooses.
     others
         Other frameworks that the model runs on, and the adapter for each:
         ``load(..., runtime=...)`` chooses. ``"openvino"`` stands here only where it was
@@ -127,6 +132,8 @@ class ModelCard:
     paper: str = ""
     training_data: str = ""
     weights: Mapping[int, WeightsFile] = field(default_factory=lambda: MappingProxyType({}))
+    version: str = ""
+    earlier: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     others: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     precisions: Mapping[int, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     install: str | None = None

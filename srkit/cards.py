@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from srkit.card import ModelCard, WeightsFile
@@ -64,6 +65,7 @@ def _trained(
     radius: int | Mapping[int, int] | None = None,
     halves: tuple[int, ...] = (),
     brains: tuple[int, ...] = (),
+    version: str = "2025",
 ) -> ModelCard:
     """A card of weights that come with srkit; `digests` are SHA-256 by scale.
 
@@ -88,6 +90,7 @@ def _trained(
             scale: WeightsFile(file=f"{name}_x{scale}.safetensors", sha256=digest)
             for scale, digest in digests.items()
         },
+        version=version,
         others=others or {},
         precisions={
             scale: found
@@ -126,8 +129,8 @@ SRGAN = _trained(
     halves=(4,),
     brains=(4,),
 )
-PHOTO = _trained(
-    "photo",
+PHOTO_2025 = _trained(
+    "photo-2025",
     "SRResNet for photos as they are: takes blur, noise and JPEG blocks away.",
     _SRRESNET,
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
@@ -139,6 +142,8 @@ PHOTO = _trained(
     halves=(2, 4),
     brains=(2, 4),
 )
+# The default. Its pixels may be others from release to release: the old ones keep a name.
+PHOTO = replace(PHOTO_2025, name="photo", earlier={"2025": "photo-2025"})
 ESPCN = _trained(
     "espcn",
     "Three convolutions on luma: tiny and fast.",

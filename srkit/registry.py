@@ -183,6 +183,7 @@ class Registry:
         scale: int | None = None,
         runtime: str = "auto",
         dist: str | None = None,
+        weights: str | None = None,
         **options: Any,
     ) -> Upscaler:
         """See `srkit.load`."""
@@ -193,23 +194,35 @@ class Registry:
         if not (scale is None or (isinstance(scale, Integral) and not isinstance(scale, bool))):
             raise OptionError(f"scale is a whole number, not {scale!r}")
         if isinstance(model, Path) or (model not in self.names() and self._is_file(model)):
+            if weights is not None:
+                raise OptionError(f"versions of weights are of models with names, not of {model}")
             return self._open(Path(model), scale, runtime, options)
-        card = self.card(model, dist)
+        card = self._of_version(self.card(model, dist), weights)
         chosen = check_scale(card, scale)
         runtimes = {card.framework: card.adapter, **card.others}
         told = f"{card.name} runs on {' and '.join(runtimes)}"
         framework = _runtime(runtime, runtimes, told)
         adapter = import_adapter(runtimes[framework], framework, card.install)
         check_options(adapter, options, card.name)
-        weights = card.weights.get(chosen)
-        if card.weights and weights is None:
+        file = card.weights.get(chosen)
+        if card.weights and file is None:
             raise WeightsError(f"{card.name} has no weights for x{chosen}")
-        _require(missing_distributions([weights] if weights else ()), framework, card.install)
+        _require(missing_distributions([file] if file else ()), framework, card.install)
         if "runtime" in inspect.signature(adapter).parameters:
             # It has a choice of its own.
             options["runtime"] = runtime
-        made = adapter(card, chosen, weights and weights_path(weights), **options)
+        made = adapter(card, chosen, file and weights_path(file), **options)
         return _checked(made, runtimes[framework])
+
+    def _of_version(self, card: ModelCard, version: str | None) -> ModelCard:
+        """The card of the model that has a version of the weights; None for what is current."""
+        if version in (None, card.version):
+            return card
+        if version in card.earlier:
+            return self.card(card.earlier[version])
+        known = {v for v in (card.version, *card.earlier) if v}
+        there = f"there are {_listed(map(repr, known))}" if known else "it has none"
+        raise OptionError(f"{card.name} has no version {version!r} of its weights; {there}")
 
     def _is_file(self, model: str) -> bool:
         if "/" in model or "\\" in model:

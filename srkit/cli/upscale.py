@@ -118,6 +118,11 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         help="for realesrgan-general: from keeping noise (0) to taking it away (1; default: 0.5)",
     )
     group.add_argument(
+        "--weights",
+        metavar="VERSION",
+        help="of a model, such as 2025 for photo, so that its pixels stay (default: the newest)",
+    )
+    group.add_argument(
         "--consistent",
         action="store_true",
         help="make the result shrink to the input again; for clean inputs",
@@ -207,7 +212,7 @@ def _facts(
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
     """Options of the model that were given."""
-    given = {name: getattr(args, name) for name in ("device", "perception", "denoise")}
+    given = {name: getattr(args, name) for name in ("device", "perception", "denoise", "weights")}
     return {name: value for name, value in given.items() if value is not None}
 
 
