@@ -301,6 +301,10 @@ class Adversary:
     target
         What results are to be mistaken for, see `Pixel`: what one teacher makes has detail that
         a small network can learn to draw. ``"auto"`` is not for adversaries.
+    rate
+        Factor on the recipe's rate for the discriminator. One under spectral norm learns slowly
+        at the rate of its generator (Heusel et al., "GANs Trained by a Two Time-Scale Update
+        Rule", 2017).
     """
 
     kind: AdversarialKind = "vanilla"
@@ -309,6 +313,7 @@ class Adversary:
     sees: Literal["pixels", "unet", "features"] = "pixels"
     backbone: str = "auto"
     target: Target = "hr"
+    rate: float = 1.0
 
     def resolved(self) -> Adversary:
         """See `Features.resolved`; the backbone of one that sees pixels is left alone."""
@@ -359,6 +364,8 @@ def check(losses: tuple[Loss, ...], adversary: Adversary | None) -> None:
         raise OptionError("a recipe needs at least one loss")
     if adversary and adversary.channels < 1:
         raise OptionError(f"channels of the adversary are at least 1, not {adversary.channels}")
+    if adversary and not adversary.rate > 0:
+        raise OptionError(f"rate of the adversary is above 0, not {adversary.rate}")
     if adversary:
         backbones.check_backbone(adversary.backbone)
     for loss in losses:

@@ -189,7 +189,8 @@ class Duel(Minimise):
 
         photos, fakes = self.both(_seen(genuine), _seen(made.detach()))
         judged = judge_loss(kind, photos.float(), fakes.float())
-        self._descend(self.both, self.judge_optimizer, judged, replace(pace, frozen=0))
+        own = replace(pace, rate=self.adversary.rate * pace.rate, frozen=0)
+        self._descend(self.both, self.judge_optimizer, judged, own)
         return figures | {"adversarial": fooled.detach(), "judge": judged.detach()}
 
 

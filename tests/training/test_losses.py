@@ -318,6 +318,7 @@ def test_adversarial_losses_stay_finite_for_a_judge_that_is_sure(kind):
         ((Features(blocks=(0,)),), None, r"blocks are numbers from 1 to 5, not \(0,\)"),
         ((Pixel(), Features(blocks=())), None, r"blocks are numbers from 1 to 5, not \(\)"),
         ((Pixel(),), Adversary(channels=0), "channels of the adversary are at least 1, not 0"),
+        ((Pixel(),), Adversary(rate=0.0), "rate of the adversary is above 0, not 0"),
         ((Features(backbone="vgg"),), None, r"blurpool, or .*vgg19_conv\.pkl\.bz2, not 'vgg'"),
         ((Pixel(),), Adversary(backbone="resnet"), "backbone is one of .*, not 'resnet'"),
     ],
