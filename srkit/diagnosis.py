@@ -15,15 +15,9 @@ from packaging.requirements import Requirement
 import srkit
 from srkit.card import ModelCard
 from srkit.errors import SrkitError, WeightsError
+from srkit.extras import extra_line, import_adapter, missing_packages
 from srkit.memory import free_memory
-from srkit.registry import (
-    FORMATS,
-    MODELS,
-    Registry,
-    import_adapter,
-    missing_packages,
-    owner_of,
-)
+from srkit.registry import FORMATS, MODELS, Registry, owner_of
 from srkit.weights import PACKAGED, cache_folder, missing_distributions, weights_path
 
 # What each extra of pyproject.toml is for; those for working on srkit are not listed.
@@ -75,7 +69,7 @@ class Extra:
     @property
     def install(self) -> str:
         """The command that installs it."""
-        return f'pip install "srkit[{self.name}]"'
+        return extra_line(self.name)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
-from srkit.card import WeightsFile
+from srkit.card import ModelCard, WeightsFile
 from srkit.errors import MissingDependencyError, WeightsError
+from srkit.extras import missing_packages
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,14 @@ def missing_distributions(weights: Iterable[WeightsFile]) -> list[str]:
     """Distributions that carry weights and are not installed; none of them is imported."""
     names = dict.fromkeys(file.distribution for file in weights)
     return [name for name in names if name and _installed(name) is None]
+
+
+def missing_for(card: ModelCard) -> list[str]:
+    """Packages that a model needs and that are not installed; nothing is imported to find out.
+
+    Those that it runs on, and those that carry its weights.
+    """
+    return [*missing_packages(card.framework), *missing_distributions(card.weights.values())]
 
 
 def are_here(weights: WeightsFile) -> bool:

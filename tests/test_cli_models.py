@@ -39,7 +39,7 @@ def test_a_pattern_that_fits_nothing(capsys):
 
 def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, capsys):
     monkeypatch.setattr(
-        "srkit.registry.find_spec", lambda name: None if name == "torch" else find_spec(name)
+        "srkit.extras.find_spec", lambda name: None if name == "torch" else find_spec(name)
     )
     assert main(["models"]) == 0
     out = capsys.readouterr().out
@@ -54,7 +54,7 @@ def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, c
 
 
 def test_missing_weights_come_with_the_line_that_installs_them(monkeypatch, capsys):
-    monkeypatch.setattr("srkit.registry.find_spec", lambda name: 1)
+    monkeypatch.setattr("srkit.extras.find_spec", lambda name: 1)
     monkeypatch.setattr("srkit.weights._installed", lambda name: None)
     assert main(["models", "realesr*"]) == 0
     out = capsys.readouterr().out
@@ -123,7 +123,7 @@ def test_cards_for_programs(monkeypatch, capsys):
     broken = EntryPoint("shiny", "no_such_module_at_all:CARD", "srkit.models")
     monkeypatch.setattr(srkit, "_registry", Registry(lambda group: [*installed(group), broken]))
     monkeypatch.setattr(
-        "srkit.registry.find_spec", lambda name: None if name == "torch" else find_spec(name)
+        "srkit.extras.find_spec", lambda name: None if name == "torch" else find_spec(name)
     )
     assert main(["models", "--json"]) == 0
     cards = {card["name"]: card for card in json.loads(capsys.readouterr().out)}

@@ -137,7 +137,7 @@ def test_an_adapter_that_cannot_be_imported_is_a_problem(monkeypatch, capsys, ad
     assert cause in told
     # What needs a framework that is not there waits; it is not broken.
     monkeypatch.setattr(dummies, "THEIRS", dummies.card("theirs", adapter=adapter, framework="far"))
-    monkeypatch.setitem(srkit.registry.PACKAGES, "far", ("not_there",))
+    monkeypatch.setitem(srkit.extras.PACKAGES, "far", ("not_there",))
     assert main(["doctor"]) == 0
 
 

@@ -157,7 +157,7 @@ def test_weights_that_do_not_tell_their_scale(tmp_path, capsys):
 
 def test_without_its_framework_a_file_tells_what_to_install(monkeypatch):
     monkeypatch.setattr(
-        "srkit.registry.find_spec", lambda name: None if name == "torch" else find_spec(name)
+        "srkit.extras.find_spec", lambda name: None if name == "torch" else find_spec(name)
     )
     report = srkit.inspect(ESPCN)
     assert report.format == "safetensors file"
@@ -175,7 +175,7 @@ def test_a_graph_without_torch_is_read_and_judged(monkeypatch):
         pytest.skip("SRKIT_DATA names no folder with real graphs")
     there = find_spec
     monkeypatch.setattr(
-        "srkit.registry.find_spec", lambda n: None if n in ("torch", "tensorflow") else there(n)
+        "srkit.extras.find_spec", lambda n: None if n in ("torch", "tensorflow") else there(n)
     )
     report = srkit.inspect(Path(data) / "tf_graphs" / "ESPCN_x2.pb")
     assert report.safe is True

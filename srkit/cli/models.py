@@ -10,8 +10,9 @@ import srkit
 from srkit.card import ModelCard
 from srkit.cli.console import Commands, examples, write
 from srkit.errors import SrkitError, UnknownModelError
-from srkit.registry import install_line, missing_for, missing_packages
+from srkit.extras import install_line, missing_packages
 from srkit.tables import text_table
+from srkit.weights import missing_for
 
 
 def add(commands: Commands) -> None:
