@@ -78,7 +78,7 @@ def test_recipes_that_make_no_sense_are_refused(changes: dict, message: str) -> 
             "weights file; did you mean 'srgan'",
         ),
         ("compact", {"teacher": "."}, "neither a model nor a weights file"),
-        ("srresnet", {"features": 32}, "a new network whose size is free"),
+        ("srresnet", {"features": 32}, "for a network whose size is free"),
     ],
 )
 def test_runs_that_make_no_sense_are_refused(
