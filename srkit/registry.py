@@ -179,6 +179,9 @@ class Registry:
         framework = _runtime(runtime, runtimes, told)
         adapter = import_adapter(runtimes[framework], framework, card.install)
         check_options(adapter, options, card.name)
+        # Before weights are fetched, which may be a download, an adapter may refuse values.
+        if check_values := getattr(adapter, "check_values", None):
+            check_values(**options)
         weights = card.weights.get(chosen)
         if card.weights and weights is None:
             raise WeightsError(f"{card.name} has no weights for x{chosen}")
