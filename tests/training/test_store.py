@@ -182,10 +182,12 @@ def test_crops_of_lr_hr_and_answers_show_one_place(
 ) -> None:
     """Answers are made up: HR's negative, so that each crop tells whether it is in place."""
     questions = Questions(patches, 4)
-    store = Store(tmp_path, questions, [Teacher("bicubic")], BLOCK)
+    teacher = Teacher("bicubic")
+    store = Store(tmp_path, questions, [teacher], BLOCK)
     kept = [255 - questions.hr(n)[24:-24, 24:-24] for n in range(BLOCK)]
-    for name, pictures in (("lr", [questions.lr(n) for n in range(BLOCK)]), (None, kept)):
-        folder = store.folder / (name or next(iter(store.digests.values())))
+    asked = [questions.lr(n) for n in range(BLOCK)]
+    for name, pictures in (("lr", asked), (teacher.digest(4), kept)):
+        folder = store.folder / name
         folder.mkdir(parents=True)
         np.save(folder / "000000.npy", np.stack(pictures))
     lessons = Lessons(store, 20, rim=rim)
