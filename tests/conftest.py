@@ -23,6 +23,7 @@ NEED_TORCH = (
     "srkit/adapters/onnx/writing.py",
     "srkit/training",
     "tests/pytorch",
+    "tests/training/taught.py",
 )
 NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)

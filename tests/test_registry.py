@@ -1,6 +1,5 @@
 """Names become models by entry points; whatever is wrong with a plugin, the rest works."""
 
-import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -22,7 +21,6 @@ from srkit.registry import FORMATS, MODELS, FileFormat, Registry
 
 # What the entry points of this module lead to: a plugin's cards.
 MODEL = card("model", adapter="test_registry:Model", scales=(2, 4))
-TORCH = card("torchy", adapter="test_registry:Model", framework="torch")
 NO_CARD = {"name": "no card"}
 SNIFFED = FileFormat(
     name="test file",
@@ -248,55 +246,6 @@ def test_a_scale_without_weights_says_so():
     models.register(card("half", adapter="test_registry:Model", scales=(2, 4), weights=weights))
     with pytest.raises(WeightsError, match="half has no weights for x4"):
         models.load("half", scale=4)
-
-
-# --- frameworks that are missing ----------------------------------------------------------
-
-
-def test_a_missing_framework_is_named_with_the_line_that_installs_it(monkeypatch):
-    monkeypatch.setattr(sys.modules[Registry.__module__], "find_spec", lambda name: None)
-    models = registry(torchy="TORCH")
-    with pytest.raises(MissingDependencyError) as caught:
-        models.load("torchy")
-    assert str(caught.value).endswith('run: pip install "srkit[torch]"')
-    assert isinstance(caught.value, ImportError)
-    assert models.card("torchy") is TORCH
-
-
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [(None, r'"srkit\[torch\]"'), ("pip install mine", "pip install mine")],
-)
-def test_missing_weights_of_another_distribution_are_named_with_the_install_line(line, told):
-    carried = srkit.WeightsFile("net.bin", "0", "distribution:not-there")
-    weights = {2: carried, 4: srkit.WeightsFile("net.bin", "0")}
-    facts = {"adapter": "test_registry:Model", "scales": (2, 4), "framework": "torch"}
-    models = registry()
-    models.register(card("theirs", **facts, weights=weights, install=line))
-    pytest.importorskip("torch")
-    with pytest.raises(MissingDependencyError, match=f"^not-there is not installed; run: .*{told}"):
-        models.load("theirs", scale=2)
-    # Of the scale that is asked for alone.
-    with pytest.raises(WeightsError, match="are missing; install srkit again"):
-        models.load("theirs", scale=4)
-
-
-def test_without_torch_models_are_listed_and_the_classical_ones_run():
-    code = """
-import sys
-sys.modules.update(torch=None, safetensors=None)
-import numpy, srkit
-assert "srgan" in srkit.list_models() and srkit.card("srgan").framework == "torch"
-assert srkit.load("bicubic").upscale(numpy.zeros((4, 4))).shape == (16, 16)
-for model in ("srresnet", "srgan"):
-    try:
-        srkit.load(model)
-    except srkit.MissingDependencyError as error:
-        print(error)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    line = 'torch and safetensors are not installed; run: pip install "srkit[torch]"'
-    assert done.stdout.splitlines() == [line, line]
 
 
 # --- files --------------------------------------------------------------------------------

@@ -12,7 +12,14 @@ import pytest
 from srkit import weights
 from srkit.card import WeightsFile
 from srkit.errors import MissingDependencyError, WeightsError
-from srkit.weights import are_here, cache_folder, missing_distributions, weights_path
+from srkit.weights import (
+    absent,
+    are_here,
+    cache_folder,
+    how_to_get,
+    missing_distributions,
+    weights_path,
+)
 
 CONTENT = bytes(range(256)) * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -123,6 +130,19 @@ def test_companions_are_verified_too(tmp_path, monkeypatch):
         assert weights_path(pair) == tmp_path / "net.safetensors"
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [("packaged", "install srkit again"), ("{}/mine.bin", "put it at {}/mine.bin")],
+)
+def test_how_a_lost_file_is_got_back_is_told(tmp_path, monkeypatch, source, told):
+    monkeypatch.setattr(weights, "PACKAGED", tmp_path)
+    file = WeightsFile("mine.bin", DIGEST, source.format(tmp_path))
+    assert absent([file]) == [file]
+    assert how_to_get(file, "pip install theirs") == told.format(tmp_path)
+    (tmp_path / "mine.bin").write_bytes(CONTENT)
+    assert absent([file]) == []
+
+
 # --- files of other distributions -----------------------------------------------------------
 
 
@@ -160,6 +180,8 @@ def test_other_weights_than_the_published_ones_are_not_used(distribution):
 
 def test_a_distribution_that_is_missing_is_named():
     assert missing_distributions([THEIRS, THEIRS]) == ["their-weights"]
+    beside = WeightsFile("net.bin", DIGEST, companions=(THEIRS,))
+    assert missing_distributions([beside]) == ["their-weights"]
     assert not are_here(THEIRS)
     with pytest.raises(MissingDependencyError, match=r"their-weights, which carries .*net\.bin"):
         weights_path(THEIRS)

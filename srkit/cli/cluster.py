@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import srkit.dask
-from srkit.batch.plan import is_picture
+from srkit.batch.plan import Failure, is_picture
 from srkit.cli.console import write
-from srkit.cli.upscale import options_of, request_of, summary
-from srkit.errors import OptionError
+from srkit.cli.upscale import facts, options_of, request_of, summary
+from srkit.dask.stores import absolute
+from srkit.errors import CorruptFileError, ImageError, OptionError, UnsafeFileError
 from srkit.imaging import zarrs
 
 
@@ -22,8 +23,6 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("--dask writes into a folder: name it by -o")
     if args.skip_existing:
         raise OptionError("--dask leaves out by itself what it made before; drop --skip-existing")
-    if args.json:
-        raise OptionError("--json is not for --dask: --manifest names a file for programs")
     common: dict[str, Any] = {
         "client": args.dask,
         "scale": args.scale,
@@ -48,7 +47,12 @@ def _files(args: argparse.Namespace, common: dict[str, Any]) -> int:
         manifest=args.manifest,
         **common,
     )
-    write(os.fspath(args.output))
+    if args.json:
+        results = ((one.source, one.target, one.left_out) for one in report.results)
+        earlier = ((one.source, one.target) for one in report.earlier)
+        write(facts(results, earlier, report.failures))
+    else:
+        write(os.fspath(args.output))
     return summary(report.written, report.skipped, report.failures)
 
 
@@ -61,15 +65,28 @@ def _blocks(args: argparse.Namespace, common: dict[str, Any]) -> int:
     for name in ("width", "height", "consistent", "format", "quality", "manifest"):
         if getattr(args, name):
             raise OptionError(f"--{name} is not for pictures in blocks")
-    report = srkit.dask.upscale_blocks(
-        args.inputs[0],
-        args.output,
-        args.model,
-        memory=args.memory,
-        self_ensemble=args.self_ensemble,
-        **common,
-    )
-    write(str(report.path))
+    source = absolute(args.inputs[0])
+    try:
+        report = srkit.dask.upscale_blocks(
+            source,
+            args.output,
+            args.model,
+            memory=args.memory,
+            self_ensemble=args.self_ensemble,
+            **common,
+        )
+    except (ImageError, CorruptFileError, UnsafeFileError, FileNotFoundError) as error:
+        elsewhere = isinstance(error, FileNotFoundError) and Path(source).exists()
+        if not args.json or elsewhere:
+            raise
+        told = error.strerror if isinstance(error, OSError) else None
+        failure = Failure(source, told or str(error).removeprefix(f"{source}: "))
+        write(facts((), (), [failure]))
+        return summary(0, 0, [failure])
+    if args.json:
+        write(facts([(source, report.path, report.left_out)], (), ()))
+    else:
+        write(str(report.path))
     told = f"srkit: {report.blocks} blocks in {report.seconds:.1f} s"
     if report.resumed:
         told += f"; {report.resumed} were done before"

@@ -45,6 +45,8 @@ def _text(found: Diagnosis) -> str:
     parts.append(
         f"weights\n  {good} of {len(found.weights)} files are there and have their SHA-256"
     )
+    if found.absent:
+        parts.append("weights that are not here\n" + _indented(_absent(found)))
     if found.plugins:
         brought = (f"  {name}: {', '.join(names)}" for name, names in found.plugins.items())
         parts.append("plugins\n" + "\n".join(brought))
@@ -53,6 +55,15 @@ def _text(found: Diagnosis) -> str:
     else:
         parts.append("Nothing is broken.")
     return "\n\n".join(parts)
+
+
+def _absent(found: Diagnosis) -> str:
+    """How to get them: a command once for all models, an address for each file."""
+    models: dict[str, list[str]] = {}
+    for name, files in found.absent.items():
+        for how in dict.fromkeys(files.values()):
+            models.setdefault(how, []).append(name)
+    return text_table([[", ".join(names), how] for how, names in models.items()], "ll")
 
 
 def _extras(found: Diagnosis) -> str:

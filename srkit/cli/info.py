@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import srkit
 from srkit.card import ModelCard
 from srkit.cli.console import Commands, examples, positive, write
 from srkit.cli.escaping import one_line
+from srkit.cli.models import absent_facts
 from srkit.contents import Contents
 from srkit.inspection import FileReport
 from srkit.tables import text_table
+from srkit.weights import absent, how_to_get, with_companions
 
 _SHOWN = 12  # tensors
 _WIDTH = 100  # characters of a text from a file
@@ -27,8 +30,8 @@ def add(commands: Commands) -> None:
         description=(
             "Tell what a weights file holds without running anything in it: its format, whether "
             "it is safe, the network and scale that srkit would load, licence, header and tensors. "
-            "For the name of a model: its card. The exit code is 1 if srkit would not load the "
-            "file."
+            "For the name of a model: its card, and how to get weights that are not here. "
+            "The exit code is 1 if srkit would not load the file."
         ),
         **examples("srkit info checkpoint_srgan.pth.tar", "srkit info ESPCN_x3.pb --json"),
     )
@@ -45,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the report."""
     if args.file in srkit.list_models() and not Path(args.file).is_file():
         card = srkit.card(args.file)
-        write(json.dumps(card.as_dict(), indent=2) if args.json else _card_text(card))
+        facts = {**card.as_dict(), "absent": absent_facts(card)}
+        write(json.dumps(facts, indent=2) if args.json else _card_text(card))
         return 0
     if not Path(args.file).exists() and not Path(args.file).suffix:
         srkit.card(args.file)  # whose error has near misses
@@ -106,15 +110,27 @@ def _card_text(card: ModelCard) -> str:
     rows = [
         [key.replace("_", " "), _cut(_shown(value))]
         for key, value in card.as_dict().items()
-        if value not in ("", None, {}, [])
+        if key != "weights" and value not in ("", None, {}, [])
     ]
+    files = [
+        f"x{scale}: {file.file}"
+        for scale, weights in card.weights.items()
+        for file in with_companions([weights])
+    ]
+    lacking = absent(card.weights.values())
+    # Whole: half an address is of no use.
+    lines = [f"{f.file}: {how_to_get(f, card.install)}" for f in lacking]
+    rows += _titled("weights", files) + _titled("not here", lines)
     return text_table(rows, "ll")
+
+
+def _titled(title: str, lines: Sequence[str]) -> list[list[str]]:
+    """Rows of a table whose first has a title."""
+    return [["" if number else title, one_line(line)] for number, line in enumerate(lines)]
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
-        if "file" in value:
-            return str(value["file"])
         return "; ".join(f"{key}: {_shown(inner)}" for key, inner in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(_shown, value))

@@ -7,11 +7,12 @@ import json
 from typing import Any
 
 import srkit
-from srkit.card import ModelCard
+from srkit.card import ModelCard, WeightsFile
 from srkit.cli.console import Commands, examples, write
 from srkit.errors import SrkitError, UnknownModelError
-from srkit.registry import install_line, missing_for, missing_packages
+from srkit.extras import install_line, missing_packages
 from srkit.tables import text_table
+from srkit.weights import absent, how_to_get, missing_distributions, missing_for
 
 
 def add(commands: Commands) -> None:
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     rows = [["name", "scales", "framework", "licence", "summary"]]
     needed: dict[str, list[str]] = {}
     noted: dict[str, list[str]] = {}
+    fetched: dict[str, list[str]] = {}
     for name in names:
         try:
             card = srkit.card(name)
@@ -55,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
             continue
         if missing_for(card):
             needed.setdefault(install_line(card.framework, card.install), []).append(name)
+        if lines := [f"{file.file}: {how_to_get(file)}" for file in _to_fetch(card)]:
+            fetched[name] = lines
         licence = card.licence or "-"
         if card.licence_note:
             noted.setdefault(card.licence_note, []).append(name)
@@ -65,14 +69,24 @@ def run(args: argparse.Namespace) -> int:
         write(f"\n* {', '.join(those)}: {note}")
     for line, waiting in needed.items():
         write(f"\nfor {', '.join(waiting)}: {line}")
+    for name, lines in fetched.items():
+        write("\n".join([f"\nweights of {name} that are not here:", *(f"  {x}" for x in lines)]))
     return 0
+
+
+def _to_fetch(card: ModelCard) -> list[WeightsFile]:
+    """Weights that are not here, but for those that the line below the table installs."""
+    return [f for f in absent(card.weights.values()) if not missing_distributions([f])]
 
 
 def _framework(card: ModelCard) -> str:
     """The framework, and what of the model is missing."""
     if missing_packages(card.framework):
         return f"{card.framework} (missing)"
-    return f"{card.framework} (weights missing)" if missing_for(card) else card.framework
+    files = absent(card.weights.values())
+    if files and all(file.downloaded for file in files):
+        return f"{card.framework} (to download)"
+    return f"{card.framework} (weights missing)" if files else card.framework
 
 
 def _facts(name: str) -> dict[str, Any]:
@@ -83,7 +97,21 @@ def _facts(name: str) -> dict[str, Any]:
         return {"name": name, "problem": str(error)}
     missing = missing_for(card)
     line = install_line(card.framework, card.install) if missing else None
-    return {**card.as_dict(), "installed": not missing, "install": line}
+    facts = {"installed": not missing, "install": line, "absent": absent_facts(card)}
+    return {**card.as_dict(), **facts}
+
+
+def absent_facts(card: ModelCard) -> list[dict[str, Any]]:
+    """Weights files of a model that are not here, for programs."""
+    return [
+        {
+            "file": file.file,
+            "source": file.source,
+            "size": file.size,
+            "get": how_to_get(file, card.install),
+        }
+        for file in absent(card.weights.values())
+    ]
 
 
 def _scales(scales: tuple[int, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -192,22 +192,41 @@ def run(args: argparse.Namespace) -> int:
     with notes_of(forecast.log):
         done, skipped = _upscale_all(tasks, upscaler, request, args, failures)
     if args.json:
-        write(json.dumps(_facts(done, skipped, failures), indent=2))
+        write(
+            facts(
+                ((task.source, task.target, told) for task, told in done),
+                ((task.source, task.target) for task in skipped),
+                failures,
+            )
+        )
     return summary(len(done), len(skipped), failures)
 
 
-def _facts(
-    done: Sequence[tuple[Task, Sequence[str]]], skipped: Sequence[Task], failures: Sequence[Failure]
-) -> dict[str, Any]:
-    """What a program reads."""
-    return {
+def facts(
+    written: Iterable[tuple[Path | str, Path | str, Sequence[str]]],
+    skipped: Iterable[tuple[Path | str, Path | str]],
+    failures: Sequence[Failure],
+) -> str:
+    """What a program reads, here or of a cluster.
+
+    Parameters
+    ----------
+    written
+        Source, target, and what could not be kept, of each result.
+    skipped
+        Source and target of what was there already.
+    failures
+        The rest.
+    """
+    told = {
         "written": [
-            {"source": str(task.source), "target": str(task.target), "left_out": list(told)}
-            for task, told in done
+            {"source": str(source), "target": str(target), "left_out": list(left_out)}
+            for source, target, left_out in written
         ],
-        "skipped": [{"source": str(t.source), "target": str(t.target)} for t in skipped],
+        "skipped": [{"source": str(source), "target": str(target)} for source, target in skipped],
         "failed": [{"source": str(f.path), "reason": f.reason} for f in failures],
     }
+    return json.dumps(told, indent=2)
 
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from distributed import Client
 from numpy.typing import NDArray
 
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
-from srkit.dask.sources import BlockSource, opened, source_digest
+from srkit.dask.sources import BlockSource, left_out, opened, source_digest
 from srkit.dask.tasks import bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError
 from srkit.identity import changed
@@ -51,6 +51,8 @@ class BlocksReport:
         How many of them had been done before.
     seconds
         That this call took.
+    left_out
+        What `source` says and a Zarr store has no place for.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class BlocksReport:
     blocks: int
     resumed: int
     seconds: float
+    left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ def upscale_blocks(
     folder = place.with_name(f".{place.name}.srkit")
     work = Work(recipe, origin, source_digest(origin), folder, block, memory, self_ensemble)
     result = _result(work, resume=resume)
+    told = left_out(origin)
     missing = list(_missing(result, folder))
     blocks = math.prod(_counts(result))
     label = f"{upscaler.card.name} x{upscaler.scale}"
@@ -176,7 +180,8 @@ def upscale_blocks(
         raise ImageError(f"{folder} lacks block {left[0]}, which a worker said it wrote")
     _appear(folder, place)
     shape = tuple(int(n) for n in result.shape)
-    return BlocksReport(place, shape, blocks, blocks - len(missing), time.monotonic() - begun)
+    seconds = time.monotonic() - begun
+    return BlocksReport(place, shape, blocks, blocks - len(missing), seconds, told)
 
 
 def _check(source: Path, target: Path, block: int, *, overwrite: bool) -> None:

@@ -6,7 +6,7 @@ import functools
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,27 @@ from srkit.dask.record import BEGUN, DONE, FAILED, FOLDER, Entry, Record
 from srkit.dask.stores import Pair, absolute, filesystem, is_url, local, plan
 from srkit.dask.tasks import Done, bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError, SrkitError
+from srkit.imaging import notes
 from srkit.imaging.files import SUFFIXES
 from srkit.meter import Meter
 from srkit.upscaler import Progress
+
+
+@dataclass(frozen=True)
+class Result:
+    """A file that was made, or had been before.
+
+    Attributes
+    ----------
+    source, target
+        What was read, and what was written: paths or URLs.
+    left_out
+        What the source says and the target cannot keep; empty for what had been made before.
+    """
+
+    source: str
+    target: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,11 +53,15 @@ class FilesReport:
         How many files were made, and had been made before by the same settings.
     failures
         What could not be made, and why.
+    results, earlier
+        The files that were written, and those that were skipped.
     """
 
     written: int
     skipped: int
     failures: list[Failure]
+    results: list[Result] = field(repr=False)
+    earlier: list[Result] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -49,6 +71,7 @@ class _Made:
     written: int
     seconds: float
     worker: str
+    left_out: tuple[str, ...]
 
 
 def upscale_files(
@@ -129,23 +152,25 @@ def upscale_files(
     tag = request.tag(upscaler.card.name, upscaler.scale)
     pairs, failures = plan(given, place, tag, f".{format}" if format else None)
     work = _Work(recipe, request, place, overwrite=overwrite)
-    todo, skipped = work.sort(pairs, failures)
-    written = 0
+    todo, earlier = work.sort(pairs, failures)
+    finished: dict[str, Result] = {}
     if todo:
         with cluster(client) as workers, Meter(progress, len(pairs), tag, "image") as advance:
             advance(len(pairs) - len(todo))
             asked = resources_for(workers, resources, options)
             work.record.begin(todo)
-            for entry in work.run(workers, todo, retries, asked):
+            for entry, left_out in work.run(workers, todo, retries, asked):
                 if entry.status == FAILED:
                     failures.append(Failure(entry.source, entry.reason))
                 else:
-                    written += 1
+                    finished[entry.target] = Result(entry.source, entry.target, left_out)
                 advance(1)
     if manifest is not None:
         targets = {pair.target for pair in pairs}
         write_manifest(manifest, (e for t, e in work.record.entries.items() if t in targets))
-    return FilesReport(written, skipped, failures)
+    # In the order of the sources, whichever was finished first.
+    results = [finished[pair.target] for pair in pairs if pair.target in finished]
+    return FilesReport(len(results), len(earlier), failures, results, earlier)
 
 
 def _check(output: str, form: str | None, manifest: str | os.PathLike[str] | None) -> None:
@@ -167,16 +192,16 @@ class _Work:
         self._settings = digest_of(recipe.settings(request=repr(asked)))
         self.record = Record(output)
 
-    def sort(self, pairs: list[Pair], failures: list[Failure]) -> tuple[list[Entry], int]:
-        """Files to make, and how many are done; adds those that must not be made."""
-        todo, done = [], 0
+    def sort(self, pairs: list[Pair], failures: list[Failure]) -> tuple[list[Entry], list[Result]]:
+        """Files to make, and those that are done; adds those that must not be made."""
+        todo, done = [], []
         there = self._there()
         for pair in pairs:
             entry = Entry(pair.source, pair.target, BEGUN, self._settings, pair.size, pair.stamp)
             have = there.get(filesystem(pair.target)[1])
             known = self.record.entries.get(pair.target)
             if have is not None and known is not None and _same(known, entry, have):
-                done += 1
+                done.append(Result(pair.source, pair.target))
             elif have is not None and known is None and not self._overwrite:
                 reason = f"{pair.target} exists, and was not made by this; use --overwrite"
                 failures.append(Failure(pair.source, reason))
@@ -196,8 +221,8 @@ class _Work:
 
     def run(
         self, client: Client, todo: list[Entry], retries: int, resources: Mapping[str, float]
-    ) -> Iterator[Entry]:
-        """Make the files; yields what became of each, which is recorded."""
+    ) -> Iterator[tuple[Entry, tuple[str, ...]]]:
+        """Make the files; yields what became of each, which is recorded, and what it lacks."""
         function = functools.partial(_make, self._recipe, self._request)
         try:
             done: Done[tuple[str, str]]
@@ -205,7 +230,7 @@ class _Work:
             for done in bounded(client, function, by_pair, retries=retries, resources=resources):
                 entry = _entry(by_pair[done.item], done)
                 self.record.add(entry)
-                yield entry
+                yield entry, () if done.error else done.value.left_out
         finally:
             self.record.flush()
 
@@ -234,10 +259,12 @@ def _make(recipe: Recipe, request: Request, pair: tuple[str, str]) -> _Made:
         asked = request
         if request.memory is None:
             asked = replace(request, memory=budget(upscaler))
-        if (failure := attempt(task, upscaler, asked)) is not None:
+        with notes.collecting() as told:
+            failure = attempt(task, upscaler, asked)
+        if failure is not None:
             raise ImageError(failure.reason)
         written = task.target.stat().st_size if task.target.is_file() else 0
-    return _Made(written, time.monotonic() - begun, get_worker().address)
+    return _Made(written, time.monotonic() - begun, get_worker().address, tuple(told))
 
 
 def _same(known: Entry, entry: Entry, size: int) -> bool:

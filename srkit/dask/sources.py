@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from srkit.errors import ImageError, NotByRowsError
 from srkit.identity import fingerprint
-from srkit.imaging import rows_tiff, tiff_directories, zarrs
+from srkit.imaging import notes, rows_tiff, tiff, tiff_directories, zarrs
 from srkit.imaging.decode import naming
+from srkit.imaging.fitting import fit
 from srkit.regions import Part
 from srkit.tiling import Region
 
@@ -74,6 +75,28 @@ def opened(path: Path, digest: str) -> BlockSource:
     return BlockSource(path)
 
 
+def left_out(path: Path) -> tuple[str, ...]:
+    """What a picture says beside its pixels, which the Zarr store of its result cannot keep.
+
+    It is told as well; see `srkit.imaging.notes`.
+    """
+    if zarrs.is_store(path):
+        return ()
+    import tifffile
+
+    with (
+        naming(path, "TIFF"),
+        path.open("rb") as file,
+        tifffile.TiffFile(file) as picture,
+        notes.about(path),
+        notes.collecting() as told,
+    ):
+        page = _only_series(picture).keyframe
+        # Of any size and mode: the store has no place for what depends on them.
+        fit(tiff.read_metadata(page, file, "RGB"), "ZARR", page.imagewidth, page.imagelength)
+    return tuple(told)
+
+
 def source_digest(path: Path) -> str:
     """What tells a picture from others; of a store its description, and when it was written."""
     if path.is_file():
@@ -100,23 +123,23 @@ def _open_tiff(path: Path) -> tuple[Any, Callable[[], None]]:
     zarrs.require()
     with path.open("rb") as file:
         tiff_directories.check(file)
-    tiff = tifffile.TiffFile(path)
+    picture = tifffile.TiffFile(path)
     try:
-        return zarr.open_array(_only_series(tiff).aszarr(level=0), mode="r"), tiff.close
+        return zarr.open_array(_only_series(picture).aszarr(level=0), mode="r"), picture.close
     except BaseException:
-        tiff.close()
+        picture.close()
         raise
 
 
-def _only_series(tiff: tifffile.TiffFile) -> tifffile.TiffPageSeries:
+def _only_series(file: tifffile.TiffFile) -> tifffile.TiffPageSeries:
     """The picture of a file, if it is of a kind that is upscaled in blocks."""
-    if len(tiff.series) != 1:
+    if len(file.series) != 1:
         # Slides come with a label and a thumbnail, which are smaller than the picture.
-        shapes = ", ".join(str(series.shape) for series in tiff.series)
+        shapes = ", ".join(str(series.shape) for series in file.series)
         raise ImageError(
-            f"the TIFF holds {len(tiff.series)} pictures, {shapes}; save the one you want alone"
+            f"the TIFF holds {len(file.series)} pictures, {shapes}; save the one you want alone"
         )
-    series = tiff.series[0]
+    series = file.series[0]
     page = series.keyframe
     if series.axes not in _AXES or page.photometric not in (1, 2, 6):
         raise ImageError(

@@ -44,7 +44,7 @@ def network(
     Raises
     ------
     WeightsError
-        If the weights are of another network or scale.
+        If the weights are of another network or scale, or in files of others' programs.
     """
     torch.manual_seed(seed)
     if encoder and (init or not family.encoded):
@@ -116,6 +116,12 @@ def _path(init: str | Path, scale: int, family: Family) -> Path:
         return Path(init)
     card = srkit.card(init)
     weights = {scale: f for scale, f in card.weights.items() if f.distribution is None}
+    if card.weights and not weights:
+        raise WeightsError(
+            f"the weights of {init} are another's, in files that no run starts from; to learn from "
+            f"what it makes of photos, give --teacher {init} (teacher={init!r}) in place of init "
+            "(--init)"
+        )
     for known in (scale, *(old for old, new in family.rescale if new == scale)):
         if known in weights:
             return weights_path(weights[known])

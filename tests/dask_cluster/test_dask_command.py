@@ -1,6 +1,7 @@
 """`srkit upscale --dask`, with schedulers and workers as users start them."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -10,7 +11,9 @@ import sys
 import time
 
 import numpy as np
+import PIL.Image
 import pytest
+import tifffile
 import zarr
 from skimage import data
 
@@ -127,6 +130,73 @@ def test_local_workers_and_a_failure(tmp_path, capsys):
     want = srkit.load("bicubic", scale=2).upscale(photos / "a.png").pixels
     assert np.array_equal(read_image(tmp_path / "out" / "a_bicubic_x2.png").pixels, want)
     assert (tmp_path / "m.csv").read_text().count("\n") == 3
+
+
+def test_for_programs_the_same_is_told_as_of_work_here(tmp_path, capsys):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    cat = PIL.Image.fromarray(data.cat()[:40, :50])
+    cat.save(photos / "a.jpg", comment=b"by Ann")
+    cat.save(photos / "b.png")
+    (photos / "c.png").write_bytes(b"\x89PNG\r\n\x1a\nxx")
+    given = ["upscale", str(photos), "-m", "bicubic", "--scale", "2", "--format", "webp", "--json"]
+    assert main([*given, "-o", str(tmp_path / "here")]) == 1
+    here = json.loads(capsys.readouterr().out)
+    assert main([*given, "-o", str(out), "--dask", "local"]) == 1
+    captured = capsys.readouterr()
+    there = json.loads(captured.out)
+    assert json.loads(json.dumps(there).replace(str(out), str(tmp_path / "here"))) == here
+    # By the formats: WebP has no place for a comment, and a signature alone is no PNG.
+    assert there["written"] == [
+        {
+            "source": str(photos / "a.jpg"),
+            "target": str(out / "a_bicubic_x2.webp"),
+            "left_out": ["WebP holds no comment: left out"],
+        },
+        {
+            "source": str(photos / "b.png"),
+            "target": str(out / "b_bicubic_x2.webp"),
+            "left_out": [],
+        },
+    ]
+    assert [failure["source"] for failure in there["failed"]] == [str(photos / "c.png")]
+    assert "srkit: 2 written, 1 failed:" in captured.err
+    # Given again, what is done is done.
+    assert main([*given, "-o", str(out), "--dask", "local"]) == 1
+    again = json.loads(capsys.readouterr().out)
+    assert again["written"] == []
+    assert again["skipped"] == [
+        {key: one[key] for key in ("source", "target")} for one in there["written"]
+    ]
+    assert again["failed"] == there["failed"]
+
+
+def test_for_programs_a_huge_picture_is_told_of_as_one_file(tmp_path, capsys):
+    source, target = tmp_path / "a.tif", tmp_path / "b.zarr"
+    grey = np.ascontiguousarray(data.cat()[..., 0])
+    tifffile.imwrite(source, grey, metadata=None, resolution=(300, 300), resolutionunit=2)
+    given = ["upscale", "-m", "bicubic", "--scale", "2", "--dask", "local", "--json"]
+    assert main([*given, str(source), "-o", str(target)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (left_out,) = told["written"][0].pop("left_out")
+    assert left_out.startswith("Zarr holds no resolution of 300 dpi")
+    assert told == {
+        "written": [{"source": str(source), "target": str(target)}],
+        "skipped": [],
+        "failed": [],
+    }
+    (tmp_path / "letter.tif").write_bytes(b"Dear reader")
+    assert main([*given, str(tmp_path / "letter.tif"), "-o", str(tmp_path / "c.zarr")]) == 1
+    told = json.loads(capsys.readouterr().out)
+    (failure,) = told["failed"]
+    assert failure["source"] == str(tmp_path / "letter.tif")
+    assert "only Zarr and TIFF are upscaled in blocks" in failure["reason"]
+    assert main([*given, str(tmp_path / "none.tif"), "-o", str(tmp_path / "c.zarr")]) == 1
+    told = json.loads(capsys.readouterr().out)["failed"]
+    assert told == [{"source": str(tmp_path / "none.tif"), "reason": os.strerror(errno.ENOENT)}]
+    # A folder that the result has no place in is no fault of the source.
+    assert main([*given, str(source), "-o", str(tmp_path / "none" / "c.zarr")]) == 1
+    assert capsys.readouterr().out == ""
 
 
 def test_one_huge_picture_in_blocks(tmp_path, capsys):

@@ -104,6 +104,38 @@ def test_half_of_a_pair_is_refused(tmp_path, missing):
         read_network(other)
 
 
+@pytest.mark.parametrize(
+    ("asked", "wanted", "told"),
+    [
+        (
+            "net.param",
+            "net.bin",
+            "there is renamed.bin: if .*, name it net.bin",
+        ),
+        ("renamed.bin", "renamed.param", "there is net.param: if .*, name it renamed.param"),
+    ],
+)
+@pytest.mark.parametrize("begin", [b"\x47\x6b\x30\x01", bytes(4)])
+def test_a_pair_that_was_renamed_by_half_is_told_what_was_looked_for(
+    tmp_path, asked, wanted, told, begin
+):
+    compact().save(tmp_path).with_suffix(".bin").rename(tmp_path / "renamed.bin")
+    # Halves, or floats as they are, which begin as many files do.
+    data = (tmp_path / "renamed.bin").read_bytes()
+    (tmp_path / "renamed.bin").write_bytes(begin + data[4:])
+    assert Registry().format_of(tmp_path / asked).name == "ncnn network"
+    with pytest.raises(WeightsError, match=f"half {wanted} does not lie beside it; in .* {told}"):
+        read_network(tmp_path / asked)
+
+
+def test_of_many_files_where_the_other_half_is_not_some_are_named(tmp_path):
+    compact().save(tmp_path).with_suffix(".bin").unlink()
+    for name in "dbeca":
+        (tmp_path / f"{name}.bin").write_bytes(b"")
+    with pytest.raises(WeightsError, match=r"there are a\.bin, b\.bin, c\.bin, …: if it"):
+        read_network(tmp_path / "net.param")
+
+
 def test_other_forms_of_ncnns_files_are_refused_by_name(tmp_path):
     binary = tmp_path / "net.param.bin"
     binary.write_bytes(struct.pack("<4i", 7767517, 2, 2, 0))

@@ -22,7 +22,7 @@ from networks import (
 from onnx import TensorProto, helper
 
 import srkit
-from srkit import CorruptFileError, OptionError, UnsafeFileError, WeightsError, registry, testing
+from srkit import CorruptFileError, OptionError, UnsafeFileError, WeightsError, testing
 
 RGB = np.random.default_rng(0).random((37, 41, 3), np.float32)
 
@@ -108,7 +108,7 @@ def test_devices(tmp_path):
 
 def test_a_missing_onnx_runtime_is_named_with_its_install_line(tmp_path, monkeypatch):
     path = saved(doubling(), tmp_path / "net.onnx")
-    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    monkeypatch.setattr("srkit.extras.find_spec", lambda name: None)
     with pytest.raises(srkit.MissingDependencyError, match=r'pip install "srkit\[onnx\]"'):
         srkit.load(path)
 

@@ -93,7 +93,7 @@ def test_without_it_auto_is_torch_and_the_install_line_is_told(monkeypatch):
     missing = ["openvino"]
     monkeypatch.setattr(luma, "missing_packages", lambda framework: missing)
     assert not on_openvino(srkit.load("espcn", device="cpu"))
-    monkeypatch.setattr("srkit.registry.find_spec", lambda name: name not in missing or None)
+    monkeypatch.setattr("srkit.extras.find_spec", lambda name: name not in missing or None)
     with pytest.raises(srkit.MissingDependencyError, match=r"srkit\[openvino\]"):
         srkit.load("espcn", runtime="openvino")
 

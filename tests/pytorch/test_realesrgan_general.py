@@ -119,6 +119,14 @@ def test_a_dial_beyond_its_ends_is_refused(denoise):
         GeneralUpscaler(srkit.card("realesrgan-general"), 4, Path("x.pth"), denoise=denoise)
 
 
+@pytest.mark.parametrize("denoise", [2, "x"])
+def test_the_dial_is_judged_before_anything_is_downloaded(denoise, tmp_path, monkeypatch):
+    monkeypatch.setenv("SRKIT_CACHE", str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("it was downloaded"))
+    with pytest.raises(OptionError, match=f"denoise is from 0 .*, not {denoise!r}"):
+        srkit.load("realesrgan-general", denoise=denoise)
+
+
 def test_the_dial_of_another_model_is_named():
     with pytest.raises(OptionError, match="'denoise'; realesrgan-general has"):
         srkit.load("photo", denoise=0.5)

@@ -188,7 +188,7 @@ def test_another_scale_than_the_files_is_refused(tmp_path):
 
 @pytest.mark.parametrize("save", [torch.save, save_file])
 def test_a_network_that_srkit_does_not_have_is_named_by_its_tensors(tmp_path, save, monkeypatch):
-    monkeypatch.setattr("srkit.registry.find_spec", lambda name: None if name == "spandrel" else 1)
+    monkeypatch.setattr("srkit.extras.find_spec", lambda name: None if name == "spandrel" else 1)
     path = tmp_path / ("mine.pth" if save is torch.save else "mine.safetensors")
     save({"body.0.weight": torch.zeros(2), "head.bias": torch.zeros(1)}, path)
     said = r'it has SRResNet.*first tensors are body\.0\.weight.*pip install "srkit\[spandrel\]"'
@@ -198,7 +198,7 @@ def test_a_network_that_srkit_does_not_have_is_named_by_its_tensors(tmp_path, sa
 
 def test_a_spandrel_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
     torch.save({"body.0.weight": torch.zeros(2)}, tmp_path / "mine.pth")
-    monkeypatch.setattr("srkit.registry.find_spec", lambda name: 1)
+    monkeypatch.setattr("srkit.extras.find_spec", lambda name: 1)
     # As if it were installed, and something that it imports were not.
     monkeypatch.setitem(sys.modules, "spandrel", None)
     for name in [name for name in sys.modules if name.startswith("srkit.adapters.spandrel.")]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 from short_runs import TINY
 from skimage import data
+
+if TYPE_CHECKING:
+    from srkit.training.photos import Patches
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +28,15 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for decoded photos, so that they are decoded once."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def patches(photos: Path, cache: Path) -> Patches:
+    """Patches of the photos, to ask teachers of."""
+    # Here, since this file is also read where torch is not installed.
+    from srkit.training.photos import find_photos, pack
+
+    return pack(find_photos(photos), cache / "taught", 4)
 
 
 @pytest.fixture

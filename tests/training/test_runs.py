@@ -254,6 +254,16 @@ def test_a_recipe_that_goes_on_from_weights_asks_for_them(photos, tmp_path, cach
     refused(OptionError, message, "vsr-p", photos, tmp_path / "run", init="vsr-none", **options)
 
 
+def test_weights_of_others_programs_are_learned_from_not_started_from(
+    photos, tmp_path, cache, tiny, monkeypatch
+):
+    # Whether their package is installed or not.
+    monkeypatch.setattr("srkit.weights._installed", lambda name: None)
+    options = {"scale": 4, "cache": cache, **tiny, "crop": 16}
+    message = "weights of realesrgan are another's, .* give --teacher realesrgan .* of init"
+    refused(WeightsError, message, "compact", photos, tmp_path / "r", init="realesrgan", **options)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_refused(photos, tmp_path, tiny):
     tiny["device"] = "cuda"

@@ -15,7 +15,7 @@ from typing import Any
 
 from srkit.adapters.lasagne.compat import install
 from srkit.errors import MissingDependencyError
-from srkit.registry import install_line
+from srkit.extras import install_line
 
 __all__ = ["lasagne", "theano"]
 

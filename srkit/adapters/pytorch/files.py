@@ -40,7 +40,7 @@ from srkit.adapters.pytorch.unet import UNetUpscaler, looks_like_unet
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import MissingDependencyError, OptionError, WeightsError
-from srkit.registry import install_line, missing_packages
+from srkit.extras import install_line, missing_packages
 from srkit.upscaler import Upscaler
 
 Tensors = Mapping[str, Tensor]

@@ -17,7 +17,7 @@ from srkit.adapters.pytorch.network import Network
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
-from srkit.registry import missing_packages
+from srkit.extras import missing_packages
 
 
 class LumaUpscaler(TorchUpscaler):

@@ -134,11 +134,6 @@ class Store:
         total = sum(teacher.weight for teacher in self.teachers)
         self._shares = [np.float32(teacher.weight / total) for teacher in self.teachers]
 
-    @property
-    def digests(self) -> dict[str, str]:
-        """The digest of each teacher's weights, by its model."""
-        return {t.model: name for t, name in zip(self.teachers, self._names, strict=True)}
-
     def fill(self, *, device: str = "auto", rank: int = 0, world: int = 1) -> None:
         """Ask what was not asked yet, of several processes each its share; then wait for all.
 

@@ -46,12 +46,23 @@ class GeneralUpscaler(CompactUpscaler):
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
-        if not (isinstance(denoise, Real) and 0 <= denoise <= 1):
-            raise OptionError(
-                f"denoise is from 0 (keeps noise) to 1 (takes it away), not {denoise!r}"
-            )
+        self.check_values(denoise=denoise)
         (sibling,) = card.weights[scale].companions
         keeps = read_checkpoint(weights_path(sibling)).tensors
         takes = read_checkpoint(weights).tensors
         tensors = interpolate(keeps, takes, float(denoise))
         super().__init__(card, scale, tensors, device=device, precision=precision)
+
+    @staticmethod
+    def check_values(*, denoise: float = 0.5, **others: object) -> None:
+        """Refuse a dial beyond its ends; `srkit.load` asks before it downloads the weights.
+
+        Raises
+        ------
+        OptionError
+            If `denoise` is not from 0 to 1.
+        """
+        if not (isinstance(denoise, Real) and 0 <= denoise <= 1):
+            raise OptionError(
+                f"denoise is from 0 (keeps noise) to 1 (takes it away), not {denoise!r}"
+            )

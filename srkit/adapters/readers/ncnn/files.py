@@ -13,6 +13,8 @@ from srkit.formats import ncnn_pair
 
 # No network is larger.
 MOST_TEXT, MOST_BYTES = 1 << 24, 1 << 30
+# Files that a message lists.
+_NAMED = 3
 
 
 def read_network(path: Path) -> Network:
@@ -47,12 +49,25 @@ def _read(file: Path, most: int, asked: Path) -> bytes:
         if (size := file.stat().st_size) > most:
             raise UnsafeFileError(f"{file} has {size} bytes; over {most} are refused")
         return file.read_bytes()
-    except FileNotFoundError as error:
-        raise WeightsError(
-            f"{asked} is half of an ncnn model, whose other half {file.name} does not lie beside it"
-        ) from error
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and file != asked:
+            raise WeightsError(
+                f"{asked} is half of an ncnn model, whose other half {file.name} does not lie "
+                f"beside it{_others(file)}"
+            ) from error
         raise WeightsError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def _others(missing: Path) -> str:
+    """What lies where a file was looked for, as one of a pair that was renamed by half does."""
+    names = sorted(file.name for file in missing.parent.glob(f"*{missing.suffix}"))
+    if not names:
+        return ""
+    told = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    return (
+        f"; in {missing.parent} there {'is' if len(names) == 1 else 'are'} {told}: if it belongs "
+        f"to this one, name it {missing.name}"
+    )
 
 
 def contents(path: Path) -> Contents:

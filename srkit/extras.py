@@ -1,0 +1,97 @@
+"""Optional parts of srkit: what a framework needs, what of it is missing, what installs it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from srkit.errors import BrokenPluginError, MissingDependencyError
+
+# What a framework's adapters import, and the extra that installs it.
+PACKAGES = {
+    "numpy": (),
+    "torch": ("torch", "safetensors"),
+    "tensorflow": ("tensorflow", "safetensors"),
+    "theano": ("theano", "lasagne", "safetensors"),
+    "onnx": ("onnxruntime", "onnx"),
+    # Networks for torch that are not srkit's own.
+    "spandrel": ("spandrel",),
+    "openvino": ("openvino", "onnx", "torch", "safetensors"),
+}
+EXTRAS = {
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "theano": "lasagne",
+    "onnx": "onnx",
+    "spandrel": "spandrel",
+    "openvino": "openvino",
+}
+
+
+def missing_packages(framework: str) -> list[str]:
+    """Packages of a framework that are not installed; nothing is imported to find out."""
+    return [package for package in PACKAGES.get(framework, ()) if find_spec(package) is None]
+
+
+def extra_line(extra: str) -> str:
+    """The command that installs an extra of srkit's.
+
+    Examples
+    --------
+    >>> extra_line("zarr")
+    'pip install "srkit[zarr]"'
+    """
+    return f'pip install "srkit[{extra}]"'
+
+
+def install_line(framework: str, line: str | None = None) -> str:
+    """The command that installs a framework: a card's own, or that of srkit's extra.
+
+    Examples
+    --------
+    >>> install_line("theano")
+    'pip install "srkit[lasagne]"'
+    >>> install_line("torch", "pip install theirs")
+    'pip install theirs'
+    """
+    return line or extra_line(EXTRAS[framework])
+
+
+def import_adapter(path: str, framework: str, line: str | None) -> Callable[..., Any]:
+    """Import ``"module:name"``; a framework that is missing is named with its install line.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the framework, or another module that the adapter imports, is not installed.
+    BrokenPluginError
+        If it cannot be imported for any other reason.
+    """
+    require(missing_packages(framework), framework, line)
+    module, _, name = path.partition(":")
+    try:
+        adapter: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(f"{path} cannot be imported: {error}") from error
+    except Exception as error:
+        raise BrokenPluginError(
+            f"{path} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    return adapter
+
+
+def require(missing: Sequence[str], framework: str, line: str | None) -> None:
+    """Name packages that are missing, and the command that installs them.
+
+    Raises
+    ------
+    MissingDependencyError
+        If any is.
+    """
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise MissingDependencyError(
+            f"{' and '.join(missing)} {verb} not installed; run: {install_line(framework, line)}"
+        )
