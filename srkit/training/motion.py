@@ -27,7 +27,8 @@ from srkit.imaging.observation import Observation
 from srkit.training.photos import PATCH, Patches, Pixels
 
 Floats = NDArray[np.float32]
-# HR pixels around a crop that are computed with it and cut off, since shrinking mirrors borders.
+# HR pixels around a crop, at least, that are computed with it and cut off, since shrinking mirrors
+# borders: see `margin_at`.
 MARGIN = 16
 # Spacing of the grid on which parts of a scene move by themselves, in HR pixels.
 GRID = 48
@@ -96,7 +97,7 @@ class Windows(Dataset["tuple[Pixels, Pixels]"]):
     motion: Motion = field(default_factory=Motion)
 
     def __post_init__(self) -> None:
-        most = (PATCH - 2 * MARGIN) // self.scale
+        most = most_at(self.scale)
         if not 0 < self.size <= most:
             raise OptionError(f"crop is 1 to {most} LR pixels at x{self.scale}, not {self.size}")
         chances = np.cumsum(self.patches.detail + 1e-9)
@@ -113,12 +114,23 @@ class Windows(Dataset["tuple[Pixels, Pixels]"]):
             )
         patch = int(np.searchsorted(self._chances, rng.random()))
         luma = np.rot90(_luma(self.patches.hr[patch]), int(rng.integers(4)))
-        sharp = moved(luma, side + 2 * MARGIN, self.frames, self.motion, rng)
+        rim = margin_at(self.scale)
+        sharp = moved(luma, side + 2 * rim, self.frames, self.motion, rng)
         observation = Observation(sharp.shape[0], sharp.shape[1], scale=self.scale)
-        cut = slice(MARGIN // self.scale, -(MARGIN // self.scale))
+        cut = slice(rim // self.scale, -(rim // self.scale))
         lr = _levels(observation.apply(sharp))[cut, cut]
-        hr = _levels(sharp[MARGIN:-MARGIN, MARGIN:-MARGIN, self.frames // 2, None])
+        hr = _levels(sharp[rim:-rim, rim:-rim, self.frames // 2, None])
         return lr, hr
+
+
+def margin_at(scale: int) -> int:
+    """HR pixels around a window that are computed with it and cut off: whole LR pixels."""
+    return -(-MARGIN // scale) * scale
+
+
+def most_at(scale: int) -> int:
+    """LR pixels of the largest window that a patch holds, along a side."""
+    return (PATCH - 2 * margin_at(scale)) // scale
 
 
 def _luma(rgb: Pixels) -> Floats:
@@ -186,7 +198,7 @@ def window_pairs(
     patches: Patches, scale: int, frames: int, numbers: Sequence[int]
 ) -> list[tuple[Pixels, Pixels]]:
     """Windows to check on, the same in every run: one of each of the patches."""
-    size = (PATCH - 2 * MARGIN) // scale
+    size = most_at(scale)
     pairs = []
     for n in numbers:
         one = Patches(patches.hr[n : n + 1], patches.lr[n : n + 1], patches.detail[n : n + 1])
