@@ -106,21 +106,42 @@ class Windows(Dataset["tuple[Pixels, Pixels]"]):
     def __getitem__(self, number: int) -> tuple[Pixels, Pixels]:
         """Window number `number`."""
         rng = np.random.default_rng((self.seed, number))
-        side = self.size * self.scale
         if rng.random() < self.flat:
-            grey = np.uint8(rng.integers(256))
-            return np.full((self.size, self.size, self.frames), grey), np.full(
-                (side, side, 1), grey
-            )
-        patch = int(np.searchsorted(self._chances, rng.random()))
-        luma = np.rot90(_luma(self.patches.hr[patch]), int(rng.integers(4)))
-        rim = margin_at(self.scale)
-        sharp = moved(luma, side + 2 * rim, self.frames, self.motion, rng)
-        observation = Observation(sharp.shape[0], sharp.shape[1], scale=self.scale)
-        cut = slice(rim // self.scale, -(rim // self.scale))
-        lr = _levels(observation.apply(sharp))[cut, cut]
-        hr = _levels(sharp[rim:-rim, rim:-rim, self.frames // 2, None])
-        return lr, hr
+            return grey_window(self.size, self.scale, self.frames, rng)
+        patch = self.patches.hr[int(np.searchsorted(self._chances, rng.random()))]
+        return window_of(patch, self.scale, self.size, self.frames, self.motion, rng)
+
+
+def window_of(
+    patch: Pixels, scale: int, size: int, frames: int, motion: Motion, rng: np.random.Generator
+) -> tuple[Pixels, Pixels]:
+    """LR and HR of a window that a camera sees of a patch ``(PATCH, PATCH, 3)``: see `Windows`."""
+    rim = margin_at(scale)
+    sharp = moved(_turned_luma(patch, rng), size * scale + 2 * rim, frames, motion, rng)
+    observation = Observation(sharp.shape[0], sharp.shape[1], scale=scale)
+    cut = slice(rim // scale, -(rim // scale))
+    lr = _levels(observation.apply(sharp))[cut, cut]
+    hr = _levels(sharp[rim:-rim, rim:-rim, frames // 2, None])
+    return lr, hr
+
+
+def middle_of(patch: Pixels, scale: int, rng: np.random.Generator) -> Pixels:
+    """HR of the largest window of a patch, by itself: `window_of` takes a hundred times longer.
+
+    The frame in the middle is where it was drawn, and a window of this size can be drawn at
+    one place alone.
+    """
+    rim = margin_at(scale)
+    return _levels(_turned_luma(patch, rng)[rim:-rim, rim:-rim, None])
+
+
+def grey_window(
+    size: int, scale: int, frames: int, rng: np.random.Generator
+) -> tuple[Pixels, Pixels]:
+    """LR and HR of a window of one grey."""
+    grey = np.uint8(rng.integers(256))
+    side = scale * size
+    return np.full((size, size, frames), grey), np.full((side, side, 1), grey)
 
 
 def margin_at(scale: int) -> int:
@@ -133,10 +154,10 @@ def most_at(scale: int) -> int:
     return (PATCH - 2 * margin_at(scale)) // scale
 
 
-def _luma(rgb: Pixels) -> Floats:
+def _turned_luma(rgb: Pixels, rng: np.random.Generator) -> Floats:
     weights = np.array([KR, KG, KB], np.float32)
     luma: Floats = np.asarray(rgb, np.float32) @ weights
-    return luma
+    return np.rot90(luma, int(rng.integers(4)))
 
 
 def _levels(picture: NDArray[np.floating]) -> Pixels:
