@@ -121,15 +121,16 @@ class Run:
         with fabric.rank_zero_first():
             patches = pack(kept, cache / "train", scale, workers=recipe.workers)
             checked = pack(self.held, cache / "held", scale, workers=recipe.workers)
-        store = store_of(patches, cache / "answers", scale, recipe)
+        window = self.family.window
+        store = store_of(patches, cache / "answers", scale, recipe, window)
         if store:
             check_shared(fabric, store.folder)
             store.fill(device=str(fabric.device), rank=fabric.global_rank, world=fabric.world_size)
         self.crops = {
-            size: crops_of(patches, store, scale, size, recipe, self.family.window)
+            size: crops_of(patches, store, scale, size, recipe, window)
             for size in {stretch.stage.crop for stretch in stretches(recipe)}
         }
-        pairs = pairs_of(checked, scale, recipe, self.family.window)
+        pairs = pairs_of(checked, scale, recipe, window)
         answers: list[Pixels] = []
         if store and fabric.is_global_zero:
             answers = answers_to(
@@ -319,9 +320,9 @@ def _check(recipe: Recipe, family: Family, scale: int, multiple: int) -> None:
         raise OptionError(f"{recipe.model} has no decoder for weight_norm")
     if recipe.degradations and family.window > 1:
         raise OptionError(f"{recipe.model} learns from exact bicubic LR; leave degradations out")
-    if recipe.teachers and family.window > 1:
-        raise OptionError(f"{recipe.model} learns from several frames, and teachers see one")
-    if recipe.teachers and recipe.versions > 1 and not recipe.degradations:
+    # Windows of a patch move each in its way.
+    same = not recipe.degradations and family.window == 1
+    if recipe.teachers and recipe.versions > 1 and same:
         raise OptionError(
             f"versions is {recipe.versions}, and without degradations all versions would be the "
             "same: leave it at 1"

@@ -27,7 +27,8 @@ from srkit.imaging.observation import Observation
 from srkit.training.photos import PATCH, Patches, Pixels
 
 Floats = NDArray[np.float32]
-# HR pixels around a crop that are computed with it and cut off, since shrinking mirrors borders.
+# HR pixels around a crop, at least, that are computed with it and cut off, since shrinking mirrors
+# borders: see `margin_at`.
 MARGIN = 16
 # Spacing of the grid on which parts of a scene move by themselves, in HR pixels.
 GRID = 48
@@ -96,7 +97,7 @@ class Windows(Dataset["tuple[Pixels, Pixels]"]):
     motion: Motion = field(default_factory=Motion)
 
     def __post_init__(self) -> None:
-        most = (PATCH - 2 * MARGIN) // self.scale
+        most = most_at(self.scale)
         if not 0 < self.size <= most:
             raise OptionError(f"crop is 1 to {most} LR pixels at x{self.scale}, not {self.size}")
         chances = np.cumsum(self.patches.detail + 1e-9)
@@ -105,26 +106,58 @@ class Windows(Dataset["tuple[Pixels, Pixels]"]):
     def __getitem__(self, number: int) -> tuple[Pixels, Pixels]:
         """Window number `number`."""
         rng = np.random.default_rng((self.seed, number))
-        side = self.size * self.scale
         if rng.random() < self.flat:
-            grey = np.uint8(rng.integers(256))
-            return np.full((self.size, self.size, self.frames), grey), np.full(
-                (side, side, 1), grey
-            )
-        patch = int(np.searchsorted(self._chances, rng.random()))
-        luma = np.rot90(_luma(self.patches.hr[patch]), int(rng.integers(4)))
-        sharp = moved(luma, side + 2 * MARGIN, self.frames, self.motion, rng)
-        observation = Observation(sharp.shape[0], sharp.shape[1], scale=self.scale)
-        cut = slice(MARGIN // self.scale, -(MARGIN // self.scale))
-        lr = _levels(observation.apply(sharp))[cut, cut]
-        hr = _levels(sharp[MARGIN:-MARGIN, MARGIN:-MARGIN, self.frames // 2, None])
-        return lr, hr
+            return grey_window(self.size, self.scale, self.frames, rng)
+        patch = self.patches.hr[int(np.searchsorted(self._chances, rng.random()))]
+        return window_of(patch, self.scale, self.size, self.frames, self.motion, rng)
 
 
-def _luma(rgb: Pixels) -> Floats:
+def window_of(
+    patch: Pixels, scale: int, size: int, frames: int, motion: Motion, rng: np.random.Generator
+) -> tuple[Pixels, Pixels]:
+    """LR and HR of a window that a camera sees of a patch ``(PATCH, PATCH, 3)``: see `Windows`."""
+    rim = margin_at(scale)
+    sharp = moved(_turned_luma(patch, rng), size * scale + 2 * rim, frames, motion, rng)
+    observation = Observation(sharp.shape[0], sharp.shape[1], scale=scale)
+    cut = slice(rim // scale, -(rim // scale))
+    lr = _levels(observation.apply(sharp))[cut, cut]
+    hr = _levels(sharp[rim:-rim, rim:-rim, frames // 2, None])
+    return lr, hr
+
+
+def middle_of(patch: Pixels, scale: int, rng: np.random.Generator) -> Pixels:
+    """HR of the largest window of a patch, by itself: `window_of` takes a hundred times longer.
+
+    The frame in the middle is where it was drawn, and a window of this size can be drawn at
+    one place alone.
+    """
+    rim = margin_at(scale)
+    return _levels(_turned_luma(patch, rng)[rim:-rim, rim:-rim, None])
+
+
+def grey_window(
+    size: int, scale: int, frames: int, rng: np.random.Generator
+) -> tuple[Pixels, Pixels]:
+    """LR and HR of a window of one grey."""
+    grey = np.uint8(rng.integers(256))
+    side = scale * size
+    return np.full((size, size, frames), grey), np.full((side, side, 1), grey)
+
+
+def margin_at(scale: int) -> int:
+    """HR pixels around a window that are computed with it and cut off: whole LR pixels."""
+    return -(-MARGIN // scale) * scale
+
+
+def most_at(scale: int) -> int:
+    """LR pixels of the largest window that a patch holds, along a side."""
+    return (PATCH - 2 * margin_at(scale)) // scale
+
+
+def _turned_luma(rgb: Pixels, rng: np.random.Generator) -> Floats:
     weights = np.array([KR, KG, KB], np.float32)
     luma: Floats = np.asarray(rgb, np.float32) @ weights
-    return luma
+    return np.rot90(luma, int(rng.integers(4)))
 
 
 def _levels(picture: NDArray[np.floating]) -> Pixels:
@@ -186,7 +219,7 @@ def window_pairs(
     patches: Patches, scale: int, frames: int, numbers: Sequence[int]
 ) -> list[tuple[Pixels, Pixels]]:
     """Windows to check on, the same in every run: one of each of the patches."""
-    size = (PATCH - 2 * MARGIN) // scale
+    size = most_at(scale)
     pairs = []
     for n in numbers:
         one = Patches(patches.hr[n : n + 1], patches.lr[n : n + 1], patches.detail[n : n + 1])

@@ -105,24 +105,29 @@ def test_exposure_changes_brightness_alone():
     assert levels[2] == pytest.approx(100, abs=1e-3)
 
 
-def test_a_window_is_hr_luma_and_what_shrinking_makes_of_it(patches):
-    windows = Windows(patches, 4, 24, 5, seed=2)
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_window_is_hr_luma_and_what_shrinking_makes_of_it(patches, scale):
+    side = 24 * scale
+    windows = Windows(patches, scale, 24, 5, seed=2)
     for number in range(4):
         lr, hr = windows[number]
-        assert (lr.shape, hr.shape) == ((24, 24, 5), (96, 96, 1))
+        assert (lr.shape, hr.shape) == ((24, 24, 5), (side, side, 1))
         assert lr.dtype == hr.dtype == np.uint8
         again = windows[number]
         assert np.array_equal(lr, again[0])
         assert np.array_equal(hr, again[1])
-        shrunk = Observation(96, 96, scale=4).apply(hr)[3:-3, 3:-3, 0]
+        shrunk = Observation(side, side, scale).apply(hr)[3:-3, 3:-3, 0]
         # HR is rounded before, LR after.
         assert np.abs(shrunk - lr[3:-3, 3:-3, 2]).max() <= 1.01
     assert not np.array_equal(windows[0][1], windows[1][1])
 
 
-def test_crops_that_no_patch_holds_are_refused(patches):
-    with pytest.raises(OptionError, match="1 to 52 LR pixels at x4"):
-        Windows(patches, 4, 53, 5)
+@pytest.mark.parametrize(("scale", "most"), [(2, 104), (3, 68), (4, 52)])
+def test_crops_that_no_patch_holds_are_refused(patches, scale, most):
+    """Of 240 HR pixels 16 at least are left out on each side, of whole LR pixels."""
+    assert Windows(patches, scale, most, 5)[0][0].shape == (most, most, 5)
+    with pytest.raises(OptionError, match=f"1 to {most} LR pixels at x{scale}"):
+        Windows(patches, scale, most + 1, 5)
 
 
 def test_what_is_trained_shrinks_to_the_frame_that_was_given():
@@ -145,15 +150,16 @@ def test_a_new_network_gives_the_pseudo_inverse():
     assert np.abs(made - wanted).mean() < 0.02
 
 
-def test_a_run_on_windows_gives_a_model_for_video(photos, cache, tiny, tmp_path):
+@pytest.mark.parametrize("scale", [3, 4])
+def test_a_run_on_windows_gives_a_model_for_video(photos, cache, tiny, tmp_path, scale):
     path = srkit.train(
-        "vsr-small", photos, tmp_path / "out", scale=4, cache=cache, **tiny | {"rim": 2}
+        "vsr-small", photos, tmp_path / "out", scale=scale, cache=cache, **tiny | {"rim": 2}
     )
     model = srkit.load(path)
-    assert (model.scale, model.window) == (4, 5)
+    assert (model.scale, model.window) == (scale, 5)
     frames = [np.full((12, 14, 3), level, np.uint8) for level in (0, 100, 101)]
     made = list(model.upscale_frames(frames))
-    assert [frame.shape for frame in made] == [(48, 56, 3)] * 3
+    assert [frame.shape for frame in made] == [(12 * scale, 14 * scale, 3)] * 3
 
 
 def test_windows_know_no_degradations(photos, cache, tiny, tmp_path):

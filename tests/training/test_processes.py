@@ -24,7 +24,8 @@ import torch
 import srkit
 from srkit.training.loop import Run
 
-photos, out, cache, *teacher = sys.argv[1:]
+recipe, photos, out, cache, *teacher = sys.argv[1:]
+poor = [{"kind": "downsample"}, {"kind": "jpeg"}] if teacher and recipe == "espcn" else []
 train = Run.train
 
 def kept(run):
@@ -34,10 +35,10 @@ def kept(run):
 
 Run.train = kept
 srkit.train(
-    "espcn", photos, out, scale=2, cache=cache, steps=3, batch=2, crop=8, rim=0, warmup=0,
+    recipe, photos, out, scale=2, cache=cache, steps=3, batch=2, crop=8, rim=0, warmup=0,
     held_out=1, device="cpu", devices=2, teacher=teacher,
     answers=40 if teacher else 0, versions=20 if teacher else 1,
-    degradations=[{"kind": "downsample"}, {"kind": "jpeg"}] if teacher else [],
+    degradations=poor,
 )
 """
 # A duel; the second process has a folder of its own where the first has a state.
@@ -72,15 +73,22 @@ LAUNCHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without it")
-@pytest.mark.parametrize("teacher", [[], ["bicubic"]], ids=["photos", "teacher"])
+@pytest.mark.parametrize(
+    ("recipe", "teacher"),
+    [("espcn", []), ("espcn", ["bicubic"]), ("vsr-small", ["bicubic"])],
+    ids=["photos", "teacher", "taught windows"],
+)
 def test_two_processes_end_with_the_same_weights_as_one(
-    photos, tmp_path, cache, tiny, rows, teacher
+    photos, tmp_path, cache, tiny, rows, recipe, teacher
 ):
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     two, one = tmp_path / "two", tmp_path / "one"
     process = subprocess.run(
-        [sys.executable, *LAUNCHER, str(script), str(photos), str(two), str(cache), *teacher],
+        [
+            sys.executable, *LAUNCHER, str(script),
+            recipe, str(photos), str(two), str(cache), *teacher,
+        ],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
@@ -92,10 +100,11 @@ def test_two_processes_end_with_the_same_weights_as_one(
     tiny |= {"steps": 3, "batch": 4, "warmup": 0, "check_every": 500}
     if teacher:
         tiny |= {"teacher": teacher, "answers": 40, "versions": 20}
+    if teacher and recipe == "espcn":
         tiny["degradations"] = [{"kind": "downsample"}, {"kind": "jpeg"}]
     # Where there are answers, with a store of its own.
     apart = one / "cache" if teacher else cache
-    srkit.train("espcn", photos, one, scale=2, cache=apart, **tiny)
+    srkit.train(recipe, photos, one, scale=2, cache=apart, **tiny)
     for path in (apart / "answers").rglob("*.npy"):
         shared = cache / "answers" / path.relative_to(apart / "answers")
         assert shared.read_bytes() == path.read_bytes()

@@ -61,7 +61,6 @@ def test_recipes_that_make_no_sense_are_refused(changes: dict, message: str) -> 
 @pytest.mark.parametrize(
     ("recipe", "changes", "message"),
     [
-        ("vsr-small", {}, "teachers see one"),
         ("compact", {"versions": 2}, "all versions would be the same"),
         ("compact", {"margin": 30}, "margin is less than half"),
         ("compact", {"unshuffle": 5, "features": 75}, "unshuffle from 1 to 4"),

@@ -9,9 +9,8 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from srkit.errors import OptionError
-from srkit.training.crops import plain, turned
+from srkit.training.crops import turned
 from srkit.training.data.store import Store
-from srkit.training.degradations import degrade
 from srkit.training.photos import Pixels
 
 Lesson = tuple[Pixels, ...]
@@ -61,13 +60,14 @@ class Lessons(Dataset[Lesson]):
         self._chances = chances / chances[-1]
 
     def __getitem__(self, number: int) -> Lesson:
-        """Crop number `number`: LR ``(size, size, 3)``, and HR and answers, s times as large."""
+        """Crop number `number`: LR ``(size, size, 3)``, and HR and answers, s times as large.
+
+        Of windows, LR is ``(size, size, frames)``, and HR and answers have one channel.
+        """
         rng = np.random.default_rng((self.seed, number))
         asked = self.store.questions
         if rng.random() < self.flat:
-            lr, hr = plain(self.size, asked.scale, rng)
-            if asked.degradations:
-                lr = degrade(hr, asked.scale, asked.degradations, rng)
+            lr, hr = asked.plain(self.size, rng)
             return lr, hr, *(hr.copy() for _ in range(1 + len(self.apart)))
         question = int(np.searchsorted(self._chances, rng.random()))
         lr, mean = self.store.pair(question)

@@ -16,6 +16,7 @@ from srkit.training.checks import COUNT, held_out_pairs
 from srkit.training.crops import Crops, Pair
 from srkit.training.data.lessons import Lessons
 from srkit.training.data.store import Questions, Store
+from srkit.training.data.windows import WindowQuestions
 from srkit.training.motion import Windows, window_pairs
 from srkit.training.photos import Patches, spread
 from srkit.training.recipe import Recipe
@@ -23,11 +24,14 @@ from srkit.training.recipe import Recipe
 log = logging.getLogger(__name__)
 
 
-def store_of(patches: Patches, cache: Path, scale: int, recipe: Recipe) -> Store | None:
+def store_of(
+    patches: Patches, cache: Path, scale: int, recipe: Recipe, window: int
+) -> Store | None:
     """The answers that a recipe asks for."""
     if not recipe.teachers:
         return None
-    questions = Questions(patches, scale, recipe.degradations, recipe.seed, recipe.margin)
+    given = patches, scale, recipe.degradations, recipe.seed, recipe.margin
+    questions = WindowQuestions(*given, frames=window) if window > 1 else Questions(*given)
     count = len(patches.detail) * recipe.versions
     if count < recipe.answers:
         log.info(
@@ -59,7 +63,7 @@ def check_shared(fabric: Fabric, folder: Path) -> None:
 def crops_of(
     patches: Patches, store: Store | None, scale: int, size: int, recipe: Recipe, window: int
 ) -> Crops | Windows | Lessons:
-    """Crops of so many LR pixels a side: with answers, or windows of frames, where wanted."""
+    """Crops of so many LR pixels a side, with answers where wanted; or windows of frames."""
     if store:
         return Lessons(store, size, recipe.rim, recipe.seed, recipe.flat, recipe.apart)
     if window > 1:

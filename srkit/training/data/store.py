@@ -1,9 +1,9 @@
 """Answers of teachers to fixed poor versions of patches, on the disk.
 
 A teacher is slow, so each of its answers is learned from many times. What it is asked is a
-function of a seed and a number: number n is a patch, degraded in one way. LR and answers lie in
-files of `BLOCK` pictures each, which appear whole. So the store goes on wherever it was
-stopped, may grow, and is filled by several processes without a word between them.
+function of a seed and a number: number n is a patch, degraded or moved in one way. LR and
+answers lie in files of `BLOCK` pictures each, which appear whole. So the store goes on wherever
+it was stopped, may grow, and is filled by several processes without a word between them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tqdm import tqdm
 from srkit.errors import OptionError
 from srkit.forecast import in_words
 from srkit.imaging.atomic import replacing
+from srkit.training.crops import Pair, plain
 from srkit.training.data.teachers import EVEN, Pixels, Teacher, answer, answers
 from srkit.training.degradations import Degradation, degrade
 from srkit.training.photos import PATCH, Patches
@@ -76,10 +77,14 @@ class Questions:
         return PATCH // self.scale
 
     @property
+    def channels(self) -> tuple[int, int]:
+        """Values of a pixel, of LR and of HR."""
+        return 3, 3
+
+    @property
     def kept(self) -> slice:
         """Rows, and columns, of HR that answers are kept of."""
-        rim = self.margin * self.scale
-        return slice(rim, PATCH - rim)
+        return slice(self.margin * self.scale, (self.side - self.margin) * self.scale)
 
     @functools.cached_property
     def _order(self) -> list[int]:
@@ -95,18 +100,32 @@ class Questions:
         patch = self.patch(number)
         if not self.degradations:
             return np.array(self.patches.lr[patch])
-        rng = np.random.default_rng((self.seed, _DRAWS, number))
-        return degrade(self.hr(number), self.scale, self.degradations, rng)
+        return degrade(self.hr(number), self.scale, self.degradations, self._draws(number))
 
     def hr(self, number: int) -> Pixels:
         """HR ``(PATCH, PATCH, 3)`` of a number."""
         return np.array(self.patches.hr[self.patch(number)])
 
+    def plain(self, size: int, rng: np.random.Generator) -> Pair:
+        """LR and HR of one colour, of `size` LR pixels a side, made as poor as others."""
+        lr, hr = plain(size, self.scale, rng)
+        if self.degradations:
+            lr = degrade(hr, self.scale, self.degradations, rng)
+        return lr, hr
+
+    def _draws(self, number: int) -> np.random.Generator:
+        """What is drawn for a number."""
+        return np.random.default_rng((self.seed, _DRAWS, number))
+
+    @property
+    def _asked(self) -> tuple[object, ...]:
+        """What they are made of, beside patches."""
+        return self.scale, tuple(self.degradations), self.seed, self.margin
+
     @functools.cached_property
     def digest(self) -> str:
         """What tells them from others: hexadecimal."""
-        asked = self.scale, tuple(self.degradations), self.seed, self.margin
-        key = (self.patches.digest, *asked, BLOCK, EVEN)
+        key = (self.patches.digest, *self._asked, BLOCK, EVEN)
         return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
 
@@ -232,7 +251,9 @@ class Store:
         """Say how much of the disk all files that are missing take, and refuse too much."""
         kept = self.questions.scale * (self.questions.side - 2 * self.questions.margin)
         files = sum(map(len, missing.values()))
-        needed = 3 * BLOCK * (files * kept**2 + len(self._missing("lr")) * self.questions.side**2)
+        asked, answered = self.questions.channels
+        taught = files * kept**2 * answered
+        needed = BLOCK * (taught + len(self._missing("lr")) * self.questions.side**2 * asked)
         self.folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free
         if needed > free:

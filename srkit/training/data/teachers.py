@@ -16,6 +16,7 @@ from scipy import ndimage
 
 import srkit
 from srkit.errors import OptionError
+from srkit.imaging.color import rgb_to_ycbcr
 from srkit.imaging.resize import imresize
 from srkit.upscaler import Upscaler
 from srkit.weights import sha256
@@ -114,13 +115,16 @@ def _version(adapter: str) -> str:
 
 
 def answers(model: Upscaler, lr: Sequence[Pixels], hr: Sequence[Pixels]) -> list[Pixels]:
-    """What a teacher makes of pictures of one size, all at once; see `answer`."""
-    made = cast(Pixels, model.upscale(np.stack(lr)))
+    """What a teacher makes of pictures, or windows, of one size, all at once; see `answer`."""
+    made = cast(Pixels, model.upscale(np.stack([*map(_seen, lr, hr)])))
     return [_fitted(*pair) for pair in zip(made, hr, lr, strict=True)]
 
 
 def answer(model: Upscaler, lr: Pixels, hr: Pixels) -> Pixels:
     """What a teacher makes of LR, with the low frequencies of HR.
+
+    Of a window of frames it sees the one in the middle, in grey, and luma of what it makes
+    is its answer.
 
     Parameters
     ----------
@@ -128,17 +132,29 @@ def answer(model: Upscaler, lr: Pixels, hr: Pixels) -> Pixels:
         Of the scale between the two, or a multiple of it: its result is then shrunk by
         MATLAB's antialiased bicubic.
     lr, hr
-        ``(h, w, 3)`` and ``(s*h, s*w, 3)``, uint8.
+        ``(h, w, 3)`` and ``(s*h, s*w, 3)``, or luma, ``(h, w, frames)`` and
+        ``(s*h, s*w, 1)``; uint8.
 
     Returns
     -------
     NDArray
-        ``(s*h, s*w, 3)``, uint8.
+        Of HR's shape, uint8.
     """
-    return _fitted(cast(Pixels, model.upscale(lr)), hr, lr)
+    return _fitted(cast(Pixels, model.upscale(_seen(lr, hr))), hr, lr)
+
+
+def _is_luma(hr: Pixels) -> bool:
+    return bool(hr.shape[-1] == 1)
+
+
+def _seen(lr: Pixels, hr: Pixels) -> Pixels:
+    """What a teacher, which is for pictures in colour, is shown."""
+    return lr[..., lr.shape[-1] // 2, None].repeat(3, axis=-1) if _is_luma(hr) else lr
 
 
 def _fitted(made: Pixels, hr: Pixels, lr: Pixels) -> Pixels:
+    if _is_luma(hr):
+        made = np.rint(255 * rgb_to_ycbcr(made / 255)[..., :1]).astype(np.uint8)
     if made.shape != hr.shape:
         made = imresize(made, size=(hr.shape[0], hr.shape[1]))
     return with_colours_of(hr, made, hr.shape[0] // lr.shape[0])
