@@ -19,7 +19,7 @@ from srkit.errors import OptionError
 from srkit.training import backbones
 from srkit.training.families import Family
 from srkit.training.losses import Adversary, fooling_loss, judge_loss, target_of
-from srkit.training.optimising import freeze_norms
+from srkit.training.optimising import Muon, freeze_norms
 from srkit.training.recipe import Recipe
 from srkit.training.stages import Pace
 
@@ -39,7 +39,8 @@ class Minimise:
     def __init__(self, fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> None:
         self.recipe, self.fabric, self.family = recipe, fabric, family
         self.net = net
-        optimizer = torch.optim.AdamW(
+        make = Muon if recipe.optimizer == "muon" else torch.optim.AdamW
+        optimizer = make(
             _groups(family, net, recipe.shares),
             betas=recipe.betas,
             weight_decay=recipe.weight_decay,

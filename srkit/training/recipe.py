@@ -56,8 +56,11 @@ class Recipe:
         bicubic interpolation.
     steps, batch, crop
         Optimizer steps; crops a step and process; side of a crop in LR pixels.
+    optimizer
+        ``"adamw"``, or ``"muon"``, with which compact networks learn in two thirds of the steps:
+        see `srkit.training.optimising.Muon`.
     rate, betas
-        Adam's highest learning rate, and its decays.
+        The highest learning rate, and AdamW's decays.
     weight_decay
         Of AdamW: what weights lose at each step, as a share of the rate.
     shares
@@ -125,6 +128,7 @@ class Recipe:
     steps: int = 20000
     batch: int = 16
     crop: int = 24
+    optimizer: Literal["adamw", "muon"] = "adamw"
     rate: float = 2.5e-4
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0

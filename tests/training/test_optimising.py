@@ -19,7 +19,7 @@ from srkit.training import RECIPES, Recipe
 from srkit.training.families import FAMILIES
 from srkit.training.losses import Pixel
 from srkit.training.methods import Minimise
-from srkit.training.optimising import Average, freeze_norms
+from srkit.training.optimising import Average, Muon, freeze_norms, orthogonal
 from srkit.training.stages import Pace
 
 
@@ -135,3 +135,65 @@ def test_shares_have_to_be_one_a_group():
     recipe = Recipe(model="espcn", shares=(1.0, 0.1, 0.1))
     with pytest.raises(OptionError, match="2 layer groups, not 3 shares"):
         Minimise(Fabric(accelerator="cpu", devices=1), recipe, FAMILIES["espcn"], ESPCN(2))
+
+
+# --- Muon -------------------------------------------------------------------------------------
+
+
+def stepped(make, parameter, gradients, **options):
+    """A parameter after a step along each of the gradients."""
+    parameter = nn.Parameter(parameter.clone())
+    optimizer = make([{"params": [parameter]}], lr=0.01, **options)
+    for gradient in gradients:
+        parameter.grad = gradient.clone()
+        optimizer.step()
+    return parameter.detach()
+
+
+@pytest.mark.parametrize("shape", [(5,), (20, 3, 3, 3), (8, 40, 3, 3)])
+def test_what_is_no_convolution_of_many_channels_is_adamws(shape):
+    generator = torch.Generator().manual_seed(0)
+    start, *gradients = (torch.randn(shape, generator=generator) for _ in range(5))
+    options = {"betas": (0.8, 0.95), "weight_decay": 0.1}
+    wanted = stepped(torch.optim.AdamW, start, gradients, **options)
+    torch.testing.assert_close(stepped(Muon, start, gradients, **options), wanted)
+
+
+def test_a_step_of_a_convolution_is_as_long_in_all_directions():
+    """Gradients whose singular values are 1 to 1000 apart."""
+    generator = torch.Generator().manual_seed(0)
+    left, right = (torch.linalg.qr(torch.randn(n, 16, generator=generator))[0] for n in (24, 144))
+    values = torch.logspace(0, -3, 16)
+    gradient = ((left * values) @ right.T).view(24, 16, 3, 3)
+    start = torch.zeros(24, 16, 3, 3)
+    step = (start - stepped(Muon, start, [gradient])).flatten(1)
+    # 0.2 of the root of the longer side, times the rate.
+    lengths = torch.linalg.svdvals(step) / (0.01 * 0.2 * 12)
+    assert lengths[0] < 1.3
+    # Directions a hundred times fainter than the strongest are learned from, too.
+    assert lengths[10] > 0.6
+    cosine = (step * gradient.flatten(1)).sum() / step.norm() / gradient.norm()
+    assert cosine > 0.3
+
+
+@pytest.mark.parametrize("shape", [(6, 30), (30, 6), (12, 12)])
+def test_what_is_orthogonal_has_the_directions_of_the_matrix(shape):
+    generator = torch.Generator().manual_seed(0)
+    matrix = torch.randn(shape, generator=generator)
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    found = torch.linalg.multi_dot([u.T, orthogonal(matrix), v.T])
+    assert (found.diagonal() - 1).abs().max() < 0.35
+    assert (found - found.diagonal().diag()).abs().max() < 1e-4
+
+
+def test_a_recipe_chooses_its_optimizer_which_learns():
+    recipe = RECIPES["espcn"].changed({"optimizer": "muon", "expand": 0, "rim": 0})
+    torch.manual_seed(0)
+    method = Minimise(Fabric(accelerator="cpu", devices=1), recipe, FAMILIES["espcn"], ESPCN(2))
+    generator = torch.Generator().manual_seed(1)
+    lr, hr = (torch.randint(256, (2, n, n, 3), generator=generator).byte() for n in (8, 16))
+    losses = [float(method.step(lr, hr, Pace(1e-3, 0.9))["l1"]) for _ in range(30)]
+    assert losses[-1] < 0.8 * losses[0]
+    assert any("square" not in state for state in method.optimizer.state.values())
+    with pytest.raises(OptionError, match="optimizer: input should be 'adamw' or 'muon'"):
+        RECIPES["espcn"].changed({"optimizer": "sgd"})
