@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -87,12 +88,18 @@ class Minimise:
         figures: Figures = {}
         total = torch.zeros((), device=made.device)
         for loss in self.recipe.losses:
-            value = loss(made, targets[target_of(loss, "teacher" in targets)])
+            with self._brief():
+                value = loss(made, targets[target_of(loss, "teacher" in targets)])
             # Two losses of one kind, as of two sets of blocks, are told apart by a number.
             name = f"{loss.kind}{len(figures)}" if loss.kind in figures else loss.kind
             figures[name] = value.detach()
             total = total + loss.weight * value
         return figures, total
+
+    def _brief(self) -> AbstractContextManager[None]:
+        """Where backbones compute in bfloat16, if the network does; float16 they outgrow."""
+        brief = self.recipe.precision == "bf16-mixed"
+        return self.fabric.autocast() if brief else nullcontext()
 
     def _descend(self, net: Any, optimizer: Any, loss: Tensor, pace: Pace) -> None:
         for number, group in enumerate(optimizer.param_groups):

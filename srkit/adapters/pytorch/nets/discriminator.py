@@ -164,8 +164,10 @@ class FeatureDiscriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """RGB in [-1, 1], ``(N, 3, H, W)``, to logits ``(N, 1, H / 8, W / 8)``."""
         parts = (self.fine, self.middle, self.coarse)
-        # VGG's features outgrow half precision.
-        with torch.autocast(x.device.type, enabled=False):
+        # VGG's features outgrow float16, not bfloat16.
+        kind = x.device.type
+        brief = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.bfloat16
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=brief):
             features = self._extract((x.float() + 1) / 2, 3)
         seen = [part(found) for part, found in zip(parts, features, strict=True)]
         # Sides are halved twice, by pooling here and by strides there, which round apart.
