@@ -7,12 +7,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 import srkit
-from srkit import forecast
+from srkit import decisions, forecast
 from srkit.batch.plan import Failure, Task, assign, find, is_picture
 from srkit.batch.work import Request, attempt
 from srkit.cli.console import (
@@ -24,6 +24,7 @@ from srkit.cli.console import (
     percent,
     place,
     positive,
+    share_or_auto,
     write,
 )
 from srkit.cli.escaping import one_line
@@ -113,9 +114,10 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--denoise",
-        type=float,
+        type=share_or_auto,
         metavar="0-1",
-        help="for realesrgan-general: from keeping noise (0) to taking it away (1; default: 0.5)",
+        help="for realesrgan-general: from keeping noise (0) to taking it away (1; default: 0.5), "
+        "or auto: by the noise of each picture",
     )
     group.add_argument(
         "--consistent",
@@ -184,21 +186,34 @@ def run(args: argparse.Namespace) -> int:
     tasks = assign(sources, tag, output, suffix)
     if output is not None and not single:
         output.mkdir(parents=True, exist_ok=True)
-    with notes_of(forecast.log):
+    with notes_of(forecast.log), notes_of(decisions.log):
         done, skipped = _upscale_all(tasks, upscaler, request, args, failures)
     if args.json:
         write(json.dumps(_facts(done, skipped, failures), indent=2))
     return summary(len(done), len(skipped), failures)
 
 
+class _Done(NamedTuple):
+    """What was written, what could not be kept, and what was decided for it."""
+
+    task: Task
+    left_out: list[str]
+    decided: dict[str, float]
+
+
 def _facts(
-    done: Sequence[tuple[Task, Sequence[str]]], skipped: Sequence[Task], failures: Sequence[Failure]
+    done: Sequence[_Done], skipped: Sequence[Task], failures: Sequence[Failure]
 ) -> dict[str, Any]:
     """What a program reads."""
     return {
         "written": [
-            {"source": str(task.source), "target": str(task.target), "left_out": list(told)}
-            for task, told in done
+            {
+                "source": str(task.source),
+                "target": str(task.target),
+                "left_out": left_out,
+                "decided": decided,
+            }
+            for task, left_out, decided in done
         ],
         "skipped": [{"source": str(t.source), "target": str(t.target)} for t in skipped],
         "failed": [{"source": str(f.path), "reason": f.reason} for f in failures],
@@ -264,15 +279,15 @@ def _upscale_all(
     request: Request,
     args: argparse.Namespace,
     failures: list[Failure],
-) -> tuple[list[tuple[Task, list[str]]], list[Task]]:
+) -> tuple[list[_Done], list[Task]]:
     """Work through the tasks, and add `failures`.
 
     Returns
     -------
     (done, skipped)
-        Tasks whose results were written, each with what could not be kept, and the others.
+        Tasks whose results were written, and the others.
     """
-    done: list[tuple[Task, list[str]]] = []
+    done: list[_Done] = []
     skipped: list[Task] = []
     alone = len(tasks) == 1
     with tqdm(
@@ -288,12 +303,12 @@ def _upscale_all(
             bar.update(ready - bar.n)
 
         for task in tasks:
-            with notes.collecting() as told:
+            with notes.collecting() as told, decisions.collecting() as decided:
                 outcome = _attempt(task, upscaler, request, args, report if alone else False)
             if isinstance(outcome, Failure):
                 failures.append(outcome)
             elif outcome:
-                done.append((task, told))
+                done.append(_Done(task, told, dict(decided[-1] if decided else ())))
                 if not args.json:
                     write(one_line(task.target))
                 if task.converted:

@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.sources import BlockSource, opened, source_digest
 from srkit.dask.tasks import bounded, cluster, resources_for
+from srkit.decisions import decided
 from srkit.errors import ImageError, OptionError
 from srkit.identity import changed
 from srkit.imaging import zarrs
+from srkit.imaging.planes import top_of
 from srkit.meter import Meter
 from srkit.regions import around, check, upscale_part
 from srkit.tiling import Region
-from srkit.upscaler import Progress
+from srkit.upscaler import Progress, Upscaler
 
 if TYPE_CHECKING:
     import zarr
@@ -151,6 +153,9 @@ def upscale_blocks(
     origin, place = Path(source).resolve(), Path(target).resolve()
     _check(origin, place, block, overwrite=overwrite)
     recipe, upscaler = recipe_for(model, scale, options)
+    if upscaler.decides:
+        options |= _decided(upscaler, origin)
+        recipe, upscaler = recipe_for(model, scale, options)
     check(upscaler)
     folder = place.with_name(f".{place.name}.srkit")
     work = Work(recipe, origin, source_digest(origin), folder, block, memory, self_ensemble)
@@ -194,6 +199,15 @@ def _check(source: Path, target: Path, block: int, *, overwrite: bool) -> None:
     zarrs.check_target(target)
     if isinstance(block, bool) or not isinstance(block, int) or block < 1:
         raise OptionError(f"block is a whole number of pixels, not {block!r}")
+
+
+def _decided(upscaler: Upscaler, source: Path) -> dict[str, float]:
+    """Options for all blocks, by a sample of the whole picture."""
+    picture = BlockSource(source)
+    try:
+        return dict(decided(upscaler, picture, top_of(picture.dtype)).decided)
+    finally:
+        picture.close()
 
 
 def _result(work: Work, *, resume: bool) -> zarr.Array[Any]:
