@@ -64,7 +64,7 @@ def colour_shift(upscaler: Upscaler) -> ColourShift:
     >>> colour_shift(srkit.load("bicubic", scale=2))
     ColourShift(largest=0, within=0)
     """
-    colours, side = even_colours(), SIDE - 2 * rim_of(upscaler)
+    colours, side = even_colours(), max(2 * MIDDLE, SIDE - 2 * rim_of(upscaler))
     pictures = np.broadcast_to(colours[:, None, None], (len(colours), side, side, 3))
     made = upscaler.upscale(pictures).astype(int)
     apart = np.abs(made - colours[:, None, None])

@@ -130,3 +130,14 @@ def test_the_kit_holds_a_card_to_its_promise():
     silent = Brightens()
     silent.card = dataclasses.replace(Brightens.card, even_colours=False)
     check_even_colours(lambda: silent)
+
+
+def test_the_picture_has_a_middle_whatever_the_rim_of_the_model():
+    class WideRim(srkit.Upscaler):
+        card = dataclasses.replace(srkit.card("nearest"), border="reflect", radius=20)
+        scale, rim = 2, 20
+
+        def run(self, tiles):
+            return tiles.repeat(2, axis=1).repeat(2, axis=2)
+
+    assert colour_shift(WideRim()) == (0, 0)
