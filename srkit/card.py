@@ -108,6 +108,12 @@ class ModelCard:
     install
         The command that installs what the model needs, where that is not the extra of its
         framework.
+    even_colours
+        Whether an even colour of any level comes back within 1 level of 255, at borders too: the
+        conformance kit requires it where it is stated.
+    colour_shift
+        Where `even_colours` is not stated: at each scale, by how many levels of 255 an even colour
+        was measured to change at most, by `srkit.testing.colour_shift`. Empty where nobody did.
 
     Examples
     --------
@@ -137,6 +143,8 @@ class ModelCard:
     others: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     precisions: Mapping[int, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     install: str | None = None
+    even_colours: bool = False
+    colour_shift: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def as_dict(self) -> dict[str, Any]:
         """The card in types that JSON has: scales are keys as texts.

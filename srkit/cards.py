@@ -32,6 +32,7 @@ def _classical(name: str, summary: str, radius: int, paper: str) -> ModelCard:
         radius=radius,
         licence="Apache-2.0",
         paper=paper,
+        even_colours=True,
     )
 
 
@@ -66,6 +67,8 @@ def _trained(
     halves: tuple[int, ...] = (),
     brains: tuple[int, ...] = (),
     version: str = "2025",
+    even_colours: bool = True,
+    colour_shift: Mapping[int, int] | None = None,
 ) -> ModelCard:
     """A card of weights that come with srkit; `digests` are SHA-256 by scale.
 
@@ -97,6 +100,8 @@ def _trained(
             for scale in digests
             if (found := tuple(name for name, scales in proven.items() if scale in scales))
         },
+        even_colours=even_colours,
+        colour_shift=colour_shift or {},
     )
 
 
@@ -113,7 +118,7 @@ SRRESNET = _trained(
         2: "33013729ed092a5abe54ed57285561df69c35a5f1d5c713fb7911f6cf648a48f",
         4: "28a27096914de53cb771056bf42b8859392821edbc781df0ebfe2096e9cc6b87",
     },
-    radius=40,
+    radius=48,
     halves=(2, 4),
     brains=(2, 4),
 )
@@ -125,7 +130,7 @@ SRGAN = _trained(
     {
         4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
     },
-    radius=40,
+    radius=48,
     halves=(4,),
     brains=(4,),
 )
@@ -138,7 +143,7 @@ PHOTO_2025 = _trained(
         2: "6186a61130a3ec9e9fa60c6cb60732e9e124de9750766969c0d99fe7a672357f",
         4: "1ee03eb8ee41709c9303f5af3a4a8814acbcce313cee48e1ad9ada09d5b6bc92",
     },
-    radius=40,
+    radius=48,
     halves=(2, 4),
     brains=(2, 4),
 )
@@ -205,6 +210,8 @@ NEURAL_ENHANCE_REPAIR = _trained(
     others=_ENHANCE_OTHERS,
     radius=12,
     halves=(1,),
+    even_colours=False,
+    colour_shift={1: 2},
 )
 
 _UNET = "srkit.adapters.pytorch.unet:UNetUpscaler"

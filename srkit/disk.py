@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.canvas import Canvas
+from srkit.decisions import decided
 from srkit.engine import Job
 from srkit.errors import NotByRowsError, OptionError
 from srkit.imaging import notes, row_files
@@ -96,6 +97,7 @@ def upscale_file(
     stamp = row_files.stamp_of(source)
     with notes.about(source), row_files.open_rows(source) as picture:
         writer = row_files.writer(target, picture.dtype)
+        upscaler = decided(upscaler, picture, picture.top)
         canvas = RowCanvas(upscaler, picture)
         given = upscaler.available_memory() if memory is None else memory
         job = Job(upscaler, memory=given, ensemble=ensemble, progress=progress)

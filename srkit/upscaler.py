@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from srkit import engine
 from srkit.card import ModelCard
+from srkit.decisions import Findings, decided, each_decided
 from srkit.errors import OptionError
 from srkit.imaging.luma import BicubicChroma, LumaRule
-from srkit.imaging.planes import Planes, read_planes
-from srkit.imaging.projection import back_project
+from srkit.imaging.planes import read_planes
 from srkit.memory import free_memory
+from srkit.passes import Asked
 
 Progress = bool | Callable[[int, int], None]
 
@@ -54,6 +55,8 @@ class Upscaler(ABC):
         For models whose receptive field is wider than most memories hold: a shorter halo,
         in LR pixels, with which tiles are blended where the whole one does not fit. The result
         is then not exact. None for models that are always exact.
+    decided
+        What `for_picture` decided, by names of options.
 
     Examples
     --------
@@ -75,6 +78,7 @@ class Upscaler(ABC):
     rim: int = engine.RIM
     short_halo: int | None = None
     window: int = 1
+    decided: tuple[tuple[str, float], ...] = ()
 
     @abstractmethod
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,6 +137,24 @@ class Upscaler(ABC):
             The value of `given` that stands for 1.0.
         """
         raise NotImplementedError
+
+    def for_picture(self, found: Findings) -> Upscaler:
+        """The upscaler for one picture, by what was found out about it.
+
+        Optional: for models with options that are decided for each picture. It is asked once,
+        before the picture, or the first frame of a clip, is cut into tiles.
+
+        Returns
+        -------
+        Upscaler
+            Of the same card, scale and radius, which states `decided`.
+        """
+        raise NotImplementedError
+
+    @property
+    def decides(self) -> bool:
+        """Whether something is to be decided for each picture: whether `for_picture` is there."""
+        return type(self).for_picture is not Upscaler.for_picture
 
     @property
     def refines(self) -> bool:
@@ -250,22 +272,11 @@ class Upscaler(ABC):
             If memory runs out even on the smallest tile.
         """
         _check(size, memory)
+        asked = Asked(size, memory, self_ensemble, consistent, progress)
         planes = read_planes(image)
-        height, width = planes.shape
-        wanted = (size[0], size[1]) if size else (height * self.scale, width * self.scale)
-        passes = _passes(wanted, (height, width), self.scale) if size else 1
-        job = engine.Job(
-            self,
-            memory=self.available_memory() if memory is None else memory,
-            ensemble=self_ensemble,
-            progress=progress,
-        )
-        if memory is not None and memory < (least := job.least_memory(planes)):
-            raise OptionError(
-                f"memory={memory} is too little for one tile of {self.card.name} x{self.scale}: "
-                f"give at least {least} bytes"
-            )
-        return _finish(job, planes, passes, wanted, consistent=consistent)
+        if self.decides:
+            return each_decided(self, planes, asked.upscale)
+        return asked.upscale(self, planes)
 
     def upscale_file(
         self,
@@ -338,44 +349,12 @@ class Upscaler(ABC):
         ImageError, OptionError, MemoryError
             As `upscale` does.
         """
-        for frame in frames:
-            yield self.upscale(frame, memory=memory, self_ensemble=self_ensemble)
-
-
-def _finish(
-    job: engine.Job, planes: Planes, passes: int, wanted: tuple[int, int], *, consistent: bool
-) -> Any:
-    """Run the model `passes` times, resize to `wanted`, and give back the input's kind."""
-    scale = job.upscaler.scale
-    reached = tuple(n * scale**passes for n in planes.shape)
-    exact = reached == wanted
-    colour, top = planes.colour, planes.top
-    with job.meter(planes, passes) as advance:
-        for number in range(passes):
-            # Between passes, and before a resize, nothing is rounded.
-            last = exact and number == passes - 1 and not (consistent or job.upscaler.refines)
-            dtype, out_top = (planes.colour.dtype, planes.top) if last else (np.float32, 1.0)
-            given, given_top = colour, top
-            colour = job.colour(colour, top, planes.layout, dtype, out_top, advance)
-            top = out_top
-            if job.upscaler.refines:
-                job.upscaler.refine(colour, given, given_top)
-    if consistent and passes:
-        for made, given in zip(colour, planes.colour, strict=True):
-            back_project(made, given, planes.top)
-    if not (exact and passes) or consistent or (passes and job.upscaler.refines):
-        # Where nothing is to be done, this makes the copy that the caller may write to.
-        colour = engine.resize(colour, top, wanted, planes)
-    alpha = None
-    if planes.alpha is not None:
-        alpha = engine.resize(planes.alpha, planes.top, wanted, planes)
-    return planes.rebuild(colour, alpha)
-
-
-def _passes(wanted: tuple[int, int], have: tuple[int, int], scale: int) -> int:
-    """How often the model must run to reach at least `wanted`; 0 where nothing grows."""
-    factor = max(w / h for w, h in zip(wanted, have, strict=True))
-    return max(0, math.ceil(math.log(factor, scale) - 1e-9)) if scale > 1 else 1
+        model: Upscaler = self
+        for number, frame in enumerate(frames):
+            if self.decides and number == 0:
+                planes = read_planes(frame)
+                model = decided(self, planes.colour[0], planes.top, planes.jpeg_quality)
+            yield model.upscale(frame, memory=memory, self_ensemble=self_ensemble)
 
 
 def _check(size: tuple[int, int] | None, memory: int | None) -> None:

@@ -192,7 +192,21 @@ def test_the_name_of_a_model_shows_its_card(capsys):
     assert "arXiv:1609.04802" in out
     assert "srgan_x4.safetensors" in out
     assert main(["info", "srgan", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["weights"]["4"]["file"] == "srgan_x4.safetensors"
+    told = json.loads(capsys.readouterr().out)
+    assert told["weights"]["4"]["file"] == "srgan_x4.safetensors"
+    assert told["even_colours"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("photo", "even colours come back within 1 level of 255"),
+        ("neural-enhance-repair", "even colours change by up to 1: 2 levels of 255"),
+    ],
+)
+def test_a_card_tells_whether_even_colours_stay(capsys, name, told):
+    assert main(["info", name]) == 0
+    assert told in " ".join(capsys.readouterr().out.split())
 
 
 # Of upstream's release v0.2.5.0: either file has 4,885,111 bytes.

@@ -48,7 +48,7 @@ def _files(args: argparse.Namespace, common: dict[str, Any]) -> int:
         **common,
     )
     if args.json:
-        results = ((one.source, one.target, one.left_out) for one in report.results)
+        results = ((one.source, one.target, one.left_out, one.decided) for one in report.results)
         earlier = ((one.source, one.target) for one in report.earlier)
         write(facts(results, earlier, report.failures))
     else:
@@ -84,7 +84,7 @@ def _blocks(args: argparse.Namespace, common: dict[str, Any]) -> int:
         write(facts((), (), [failure]))
         return summary(0, 0, [failure])
     if args.json:
-        write(facts([(source, report.path, report.left_out)], (), ()))
+        write(facts([(source, report.path, report.left_out, report.decided)], (), ()))
     else:
         write(str(report.path))
     told = f"srkit: {report.blocks} blocks in {report.seconds:.1f} s"

@@ -96,6 +96,16 @@ def percent(text: str) -> int:
     return number
 
 
+def share_or_auto(text: str) -> float | str:
+    """A number, or the word auto, for argparse."""
+    try:
+        return text if text == "auto" else float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected a number from 0 to 1, or auto, not {text!r}"
+        ) from error
+
+
 def byte_count(text: str) -> int:
     """A number of bytes such as ``500MB`` or ``1.5GiB``, for argparse.
 

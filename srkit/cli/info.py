@@ -107,9 +107,14 @@ def _tensors(contents: Contents, most: int | None) -> str:
 
 
 def _card_text(card: ModelCard) -> str:
+    facts = card.as_dict()
+    shift = facts.pop("colour_shift")
+    facts["even_colours"] = "come back within 1 level of 255" if card.even_colours else ""
+    if shift and not card.even_colours:
+        facts["even_colours"] = f"change by up to {_shown(shift)} levels of 255"
     rows = [
         [key.replace("_", " "), _cut(_shown(value))]
-        for key, value in card.as_dict().items()
+        for key, value in facts.items()
         if key != "weights" and value not in ("", None, {}, [])
     ]
     files = [

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 import srkit
-from srkit import forecast
+from srkit import decisions, forecast
 from srkit.batch.plan import Failure, Task, assign, find, is_picture
 from srkit.batch.work import Request, attempt
 from srkit.cli.console import (
@@ -24,6 +24,7 @@ from srkit.cli.console import (
     percent,
     place,
     positive,
+    share_or_auto,
     write,
 )
 from srkit.cli.escaping import one_line
@@ -113,9 +114,10 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--denoise",
-        type=float,
+        type=share_or_auto,
         metavar="0-1",
-        help="for realesrgan-general: from keeping noise (0) to taking it away (1; default: 0.5)",
+        help="for realesrgan-general: from keeping noise (0) to taking it away (1; default: 0.5), "
+        "or auto: by the noise of each picture",
     )
     group.add_argument(
         "--weights",
@@ -189,12 +191,12 @@ def run(args: argparse.Namespace) -> int:
     tasks = assign(sources, tag, output, suffix)
     if output is not None and not single:
         output.mkdir(parents=True, exist_ok=True)
-    with notes_of(forecast.log):
+    with notes_of(forecast.log), notes_of(decisions.log):
         done, skipped = _upscale_all(tasks, upscaler, request, args, failures)
     if args.json:
         write(
             facts(
-                ((task.source, task.target, told) for task, told in done),
+                ((one.task.source, one.task.target, one.left_out, one.decided) for one in done),
                 ((task.source, task.target) for task in skipped),
                 failures,
             )
@@ -202,8 +204,20 @@ def run(args: argparse.Namespace) -> int:
     return summary(len(done), len(skipped), failures)
 
 
+class _Done(NamedTuple):
+    """What was written, what could not be kept, and what was decided for it."""
+
+    task: Task
+    left_out: list[str]
+    decided: dict[str, float]
+
+
+# Source, target, what could not be kept, and what was decided for the picture.
+Written = tuple[Path | str, Path | str, Sequence[str], Mapping[str, float]]
+
+
 def facts(
-    written: Iterable[tuple[Path | str, Path | str, Sequence[str]]],
+    written: Iterable[Written],
     skipped: Iterable[tuple[Path | str, Path | str]],
     failures: Sequence[Failure],
 ) -> str:
@@ -212,7 +226,7 @@ def facts(
     Parameters
     ----------
     written
-        Source, target, and what could not be kept, of each result.
+        Each result.
     skipped
         Source and target of what was there already.
     failures
@@ -220,8 +234,13 @@ def facts(
     """
     told = {
         "written": [
-            {"source": str(source), "target": str(target), "left_out": list(left_out)}
-            for source, target, left_out in written
+            {
+                "source": str(source),
+                "target": str(target),
+                "left_out": list(left_out),
+                "decided": dict(decided),
+            }
+            for source, target, left_out, decided in written
         ],
         "skipped": [{"source": str(source), "target": str(target)} for source, target in skipped],
         "failed": [{"source": str(f.path), "reason": f.reason} for f in failures],
@@ -288,15 +307,15 @@ def _upscale_all(
     request: Request,
     args: argparse.Namespace,
     failures: list[Failure],
-) -> tuple[list[tuple[Task, list[str]]], list[Task]]:
+) -> tuple[list[_Done], list[Task]]:
     """Work through the tasks, and add `failures`.
 
     Returns
     -------
     (done, skipped)
-        Tasks whose results were written, each with what could not be kept, and the others.
+        Tasks whose results were written, and the others.
     """
-    done: list[tuple[Task, list[str]]] = []
+    done: list[_Done] = []
     skipped: list[Task] = []
     alone = len(tasks) == 1
     with tqdm(
@@ -312,12 +331,12 @@ def _upscale_all(
             bar.update(ready - bar.n)
 
         for task in tasks:
-            with notes.collecting() as told:
+            with notes.collecting() as told, decisions.collecting() as decided:
                 outcome = _attempt(task, upscaler, request, args, report if alone else False)
             if isinstance(outcome, Failure):
                 failures.append(outcome)
             elif outcome:
-                done.append((task, told))
+                done.append(_Done(task, told, dict(decided[-1] if decided else ())))
                 if not args.json:
                     write(one_line(task.target))
                 if task.converted:

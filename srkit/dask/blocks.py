@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.sources import BlockSource, left_out, opened, source_digest
 from srkit.dask.tasks import bounded, cluster, resources_for
+from srkit.decisions import decided
 from srkit.errors import ImageError, OptionError
 from srkit.identity import changed
 from srkit.imaging import zarrs
+from srkit.imaging.planes import top_of
 from srkit.meter import Meter
 from srkit.regions import around, check, upscale_part
 from srkit.tiling import Region
-from srkit.upscaler import Progress
+from srkit.upscaler import Progress, Upscaler
 
 if TYPE_CHECKING:
     import zarr
@@ -53,6 +55,8 @@ class BlocksReport:
         That this call took.
     left_out
         What `source` says and a Zarr store has no place for.
+    decided
+        Options that the model chose for the picture, by name.
     """
 
     path: Path
@@ -61,6 +65,7 @@ class BlocksReport:
     resumed: int
     seconds: float
     left_out: tuple[str, ...]
+    decided: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,10 @@ def upscale_blocks(
     origin, place = Path(source).resolve(), Path(target).resolve()
     _check(origin, place, block, overwrite=overwrite)
     recipe, upscaler = recipe_for(model, scale, options)
+    chosen = _decided(upscaler, origin) if upscaler.decides else {}
+    if chosen:
+        options |= chosen
+        recipe, upscaler = recipe_for(model, scale, options)
     check(upscaler)
     folder = place.with_name(f".{place.name}.srkit")
     work = Work(recipe, origin, source_digest(origin), folder, block, memory, self_ensemble)
@@ -181,7 +190,7 @@ def upscale_blocks(
     _appear(folder, place)
     shape = tuple(int(n) for n in result.shape)
     seconds = time.monotonic() - begun
-    return BlocksReport(place, shape, blocks, blocks - len(missing), seconds, told)
+    return BlocksReport(place, shape, blocks, blocks - len(missing), seconds, told, chosen)
 
 
 def _check(source: Path, target: Path, block: int, *, overwrite: bool) -> None:
@@ -199,6 +208,15 @@ def _check(source: Path, target: Path, block: int, *, overwrite: bool) -> None:
     zarrs.check_target(target)
     if isinstance(block, bool) or not isinstance(block, int) or block < 1:
         raise OptionError(f"block is a whole number of pixels, not {block!r}")
+
+
+def _decided(upscaler: Upscaler, source: Path) -> dict[str, float]:
+    """Options for all blocks, by a sample of the whole picture."""
+    picture = BlockSource(source)
+    try:
+        return dict(decided(upscaler, picture, top_of(picture.dtype)).decided)
+    finally:
+        picture.close()
 
 
 def _result(work: Work, *, resume: bool) -> zarr.Array[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from distributed import Client, get_worker
 
+from srkit import decisions
 from srkit.batch.plan import Failure, is_picture
 from srkit.batch.work import Request, attempt
 from srkit.dask.manifest import check_manifest, write_manifest
@@ -36,11 +37,14 @@ class Result:
         What was read, and what was written: paths or URLs.
     left_out
         What the source says and the target cannot keep; empty for what had been made before.
+    decided
+        Options that the model chose for the picture, by name; empty likewise.
     """
 
     source: str
     target: str
     left_out: tuple[str, ...] = ()
+    decided: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class _Made:
     seconds: float
     worker: str
     left_out: tuple[str, ...]
+    decided: dict[str, float]
 
 
 def upscale_files(
@@ -159,11 +164,13 @@ def upscale_files(
             advance(len(pairs) - len(todo))
             asked = resources_for(workers, resources, options)
             work.record.begin(todo)
-            for entry, left_out in work.run(workers, todo, retries, asked):
-                if entry.status == FAILED:
+            for entry, made in work.run(workers, todo, retries, asked):
+                if made is None:
                     failures.append(Failure(entry.source, entry.reason))
                 else:
-                    finished[entry.target] = Result(entry.source, entry.target, left_out)
+                    finished[entry.target] = Result(
+                        entry.source, entry.target, made.left_out, made.decided
+                    )
                 advance(1)
     if manifest is not None:
         targets = {pair.target for pair in pairs}
@@ -221,8 +228,8 @@ class _Work:
 
     def run(
         self, client: Client, todo: list[Entry], retries: int, resources: Mapping[str, float]
-    ) -> Iterator[tuple[Entry, tuple[str, ...]]]:
-        """Make the files; yields what became of each, which is recorded, and what it lacks."""
+    ) -> Iterator[tuple[Entry, _Made | None]]:
+        """Make the files; yields what became of each, which is recorded, and what was made."""
         function = functools.partial(_make, self._recipe, self._request)
         try:
             done: Done[tuple[str, str]]
@@ -230,7 +237,7 @@ class _Work:
             for done in bounded(client, function, by_pair, retries=retries, resources=resources):
                 entry = _entry(by_pair[done.item], done)
                 self.record.add(entry)
-                yield entry, () if done.error else done.value.left_out
+                yield entry, None if done.error else done.value
         finally:
             self.record.flush()
 
@@ -259,12 +266,13 @@ def _make(recipe: Recipe, request: Request, pair: tuple[str, str]) -> _Made:
         asked = request
         if request.memory is None:
             asked = replace(request, memory=budget(upscaler))
-        with notes.collecting() as told:
+        with notes.collecting() as told, decisions.collecting() as decided:
             failure = attempt(task, upscaler, asked)
         if failure is not None:
             raise ImageError(failure.reason)
         written = task.target.stat().st_size if task.target.is_file() else 0
-    return _Made(written, time.monotonic() - begun, get_worker().address, tuple(told))
+    seconds, chosen = time.monotonic() - begun, dict(decided[-1] if decided else ())
+    return _Made(written, seconds, get_worker().address, tuple(told), chosen)
 
 
 def _same(known: Entry, entry: Entry, size: int) -> bool:

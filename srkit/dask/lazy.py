@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import srkit
 from srkit.dask.models import Recipe, budget, model_of, recipe_for, recipe_of
+from srkit.decisions import AUTO, decided
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.planes import check_shape, top_of
 from srkit.regions import CHROMA, Part, check, upscale_part
@@ -37,7 +38,8 @@ def upscale(
 
     Each chunk is upscaled with the pixels around it, so that the result is that of the whole
     image: within 1e-5 for floats, one level in 1e-5 of the values for 8 bits, one level for 16.
-    Nothing is loaded until then, but for models whose card does not state how far they see.
+    Nothing is loaded until then, but for models whose card does not state how far they see, and
+    nothing of the image computed, but the sample that ``denoise="auto"`` is decided by.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ def upscale(
             f"..., {whole[0]}=...)"
         )
     _check(image)
-    recipe, halo = _plan(model, scale, {k: v for k, v in options.items() if k not in _WHOLE})
+    recipe, halo = _plan(model, scale, _settled(image, model, scale, options))
     rows = max(0, image.ndim - 3)  # the axis of rows: the second of a batch
     image, depths = _fitting(image, rows, halo)
     places = _places(image.chunks[rows]), _places(image.chunks[rows + 1])
@@ -102,6 +104,34 @@ def upscale(
         chunks=tuple(chunks),
         name="srkit-" + tokenize(image.name, recipe, memory, self_ensemble),
     )
+
+
+def _settled(
+    image: da.Array, model: str | Path, scale: int | None, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Options without those that take the whole picture, and with what is decided by a sample."""
+    given = {name: value for name, value in options.items() if name not in _WHOLE}
+    if given.get("denoise") != AUTO:
+        return given
+    _, upscaler = recipe_for(model, scale, given)
+    if image.ndim > 3:
+        raise OptionError(
+            "what is decided for each picture cannot differ within a lazy batch; upscale its "
+            "pictures one by one, or give denoise= a number"
+        )
+    sample = _Sampled(image)
+    return given | dict(decided(upscaler, sample, top_of(image.dtype)).decided)
+
+
+class _Sampled:
+    """A lazy picture of which parts are computed."""
+
+    def __init__(self, image: da.Array) -> None:
+        self._image, self.shape, self.dtype = image, image.shape, image.dtype
+
+    def __getitem__(self, part: tuple[slice, slice], /) -> NDArray[Any]:
+        computed: NDArray[Any] = self._image[part].compute()
+        return computed
 
 
 def _check(image: Any) -> None:

@@ -58,6 +58,11 @@ class BlockSource:
         stored = np.dtype(self._array.dtype)
         self.dtype = np.dtype(np.float32) if stored.kind == "f" else stored.newbyteorder("=")
 
+    def __getitem__(self, place: tuple[slice, slice], /) -> NDArray[Any]:
+        """Some rows and columns; both slices have ends."""
+        (rows, columns) = place
+        return self.read(Region(rows.start, rows.stop, columns.start, columns.stop)).pixels
+
     def read(self, region: Region) -> Part:
         """The pixels of a rectangle."""
         rows, columns = slice(region.top, region.bottom), slice(region.left, region.right)

@@ -25,7 +25,14 @@ from srkit.identity import changed
 from srkit.imaging.atomic import replacing
 from srkit.meter import Meter
 from srkit.upscaler import Progress
-from srkit.video.conversion import VideoReport, check_paths, settings_of, spare_frames, upscaled
+from srkit.video.conversion import (
+    VideoReport,
+    check_paths,
+    decided_for_clip,
+    settings_of,
+    spare_frames,
+    upscaled,
+)
 from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.joining import join
@@ -266,7 +273,8 @@ def _make(work: _Work, segment: Segment) -> None:
     ):
         memory = budget(upscaler) if work.memory is None else work.memory
         frames = _frames(source, segment, upscaler.window // 2 + 1)
-        made = upscaled(source, frames, upscaler, work.encoding, segment.spare, memory)
+        model = decided_for_clip(upscaler, source)
+        made = upscaled(source, frames, model, work.encoding, segment.spare, memory)
 
         def pictures() -> Iterator[tuple[VideoFrame, int, int]]:
             for picture, frame in islice(made, segment.frames):

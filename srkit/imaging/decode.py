@@ -27,6 +27,7 @@ from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, Srkit
 from srkit.imaging import color_tags, exif, iptc, jpeg, pil, png_chunks, xmp
 from srkit.imaging.color_tags import ColorTags
 from srkit.imaging.image import COMMENT, Metadata
+from srkit.imaging.jpeg_quality import quality_of
 from srkit.imaging.notes import tell
 from srkit.imaging.pil import Mode
 
@@ -211,6 +212,7 @@ def _metadata(image: PILImage.Image, mode: Mode) -> Metadata:
         dpi=valid_dpi(info.get("dpi")),
         texts=_texts(image),
         iptc=_iptc(info),
+        jpeg_quality=quality_of(getattr(image, "quantization", None)),
     )
 
 

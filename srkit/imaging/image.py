@@ -53,6 +53,12 @@ class Metadata:
         IPTC records: title, keywords, rights.
     geo
         Where it lies on the earth, by GeoTIFF's tags.
+    jpeg_quality
+        Of the JPEG that the pixels were read from, by its quantisation tables; see
+        `srkit.imaging.jpeg_quality.quality_of`.
+    decided
+        What a model decided for the picture, of which these pixels are the result: names of options
+        and their values, such as ``("denoise", 0.35)``.
     """
 
     mode: Mode
@@ -65,6 +71,8 @@ class Metadata:
     texts: tuple[tuple[str, str], ...] = ()
     iptc: bytes | None = None
     geo: GeoTags | None = None
+    jpeg_quality: int | None = None
+    decided: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)

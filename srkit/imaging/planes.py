@@ -20,6 +20,7 @@ from srkit.imaging import pil, tensors
 from srkit.imaging.alpha import bleed
 from srkit.imaging.files import read_image
 from srkit.imaging.image import Image
+from srkit.imaging.jpeg_quality import quality_of
 
 Layout = Literal["grey", "rgb", "cmyk"]
 Rebuild = Callable[[NDArray[Any], NDArray[Any] | None], Any]
@@ -53,6 +54,8 @@ class Planes:
     rebuild
         Takes result planes ``(N, H', W', C)`` and alpha, of the same dtype, and
         returns an image of the input's kind.
+    jpeg_quality
+        Of the JPEG that it was read from, where that is known.
     """
 
     colour: NDArray[Any]
@@ -60,6 +63,7 @@ class Planes:
     top: float
     layout: Layout
     rebuild: Rebuild
+    jpeg_quality: int | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -118,10 +122,13 @@ def _from_image(image: Image) -> Planes:
     pixels = image.pixels if image.pixels.ndim == 3 else image.pixels[..., None]
 
     def rebuild(colour: NDArray[Any], alpha: NDArray[Any] | None) -> Image:
-        return image.with_pixels(_squeeze(_join(colour, alpha)[0]))
+        # What was decided for the picture, and how it was packed, does not hold of another.
+        metadata = replace(image.metadata, jpeg_quality=None, decided=())
+        return Image(_squeeze(_join(colour, alpha)[0]), metadata)
 
     has_alpha, cmyk = image.metadata.mode in ("LA", "RGBA"), image.metadata.mode == "CMYK"
-    return _split(pixels[None], has_alpha, top_of(pixels.dtype), rebuild, cmyk=cmyk)
+    planes = _split(pixels[None], has_alpha, top_of(pixels.dtype), rebuild, cmyk=cmyk)
+    return replace(planes, jpeg_quality=image.metadata.jpeg_quality)
 
 
 def _from_pil(image: PILImage.Image) -> Planes:
@@ -139,7 +146,8 @@ def _from_pil(image: PILImage.Image) -> Planes:
         return result
 
     top = 255.0 if settled.mode == "F" else top_of(pixels.dtype)
-    return _split(pixels[None], settled.mode in ("LA", "RGBA"), top, rebuild, cmyk=cmyk)
+    planes = _split(pixels[None], settled.mode in ("LA", "RGBA"), top, rebuild, cmyk=cmyk)
+    return replace(planes, jpeg_quality=quality_of(getattr(image, "quantization", None)))
 
 
 def _from_array(array: NDArray[Any]) -> Planes:

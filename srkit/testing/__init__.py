@@ -19,6 +19,7 @@ laptop. The kit itself needs neither pytest nor any framework.
 
 from __future__ import annotations
 
+from srkit.testing.colours import ColourShift, check_even_colours, colour_shift
 from srkit.testing.harness import Check, Factory
 from srkit.testing.kinds import (
     check_arrays,
@@ -61,7 +62,9 @@ from srkit.testing.video import (
 
 __all__ = [
     "CHECKS",
+    "TRAINED_ONLY",
     "Check",
+    "ColourShift",
     "Factory",
     "check_arrays",
     "check_batch",
@@ -69,6 +72,7 @@ __all__ = [
     "check_card",
     "check_constant",
     "check_deterministic",
+    "check_even_colours",
     "check_images_and_files",
     "check_input_untouched",
     "check_invalid_output",
@@ -91,6 +95,7 @@ __all__ = [
     "check_video_scenes",
     "check_video_still",
     "check_window",
+    "colour_shift",
     "parametrize",
     "registered",
 ]
@@ -109,6 +114,7 @@ CHECKS: tuple[Check, ...] = (
     check_memory_layouts,
     check_invalid_values,
     check_constant,
+    check_even_colours,
     check_deterministic,
     check_threads,
     check_self_ensemble,
@@ -124,7 +130,10 @@ CHECKS: tuple[Check, ...] = (
     check_video_scenes,
     check_video_reads_ahead_little,
 )
-"""Every check; `check_constant` is the only one that random weights need not pass."""
+"""Every check."""
+
+TRAINED_ONLY: tuple[Check, ...] = (check_constant, check_even_colours)
+"""Those that random weights need not pass."""
 
 
 def check_upscaler(factory: Factory, *, trained: bool = True) -> None:
@@ -137,7 +146,7 @@ def check_upscaler(factory: Factory, *, trained: bool = True) -> None:
         upscaler each time. A check may replace its `run`.
     trained
         False for weights that are random, as in a test of an architecture: such a
-        network owes a constant image no constant result, and `check_constant` is
+        network owes a constant image no constant result, and `TRAINED_ONLY` are
         left out.
 
     Raises
@@ -151,5 +160,5 @@ def check_upscaler(factory: Factory, *, trained: bool = True) -> None:
     >>> check_upscaler(lambda: srkit.load("bilinear", scale=2))
     """
     for check in CHECKS:
-        if trained or check is not check_constant:
+        if trained or check not in TRAINED_ONLY:
             check(factory)

@@ -15,6 +15,7 @@ import av
 from av.video.frame import VideoFrame
 
 import srkit
+from srkit.decisions import decided
 from srkit.errors import OptionError, VideoError
 from srkit.identity import FREE_OPTIONS, fingerprint, weights_digest
 from srkit.imaging.planes import Planes, read_planes
@@ -177,6 +178,7 @@ def _upscale(
     advance: Callable[[], None],
 ) -> None:
     """Make the segments that are not there yet."""
+    upscaler = decided_for_clip(upscaler, source)
     # What the windows and cuts of the first frame depend on is read, and not upscaled again.
     spare = spare_frames(upscaler, work.frames)
     frames_left = islice(source.frames(), work.frames - spare, None)
@@ -196,6 +198,14 @@ def _upscale(
         work.add(encode(encoding, frames()), broken)
     if not work.frames:
         raise VideoError(f"{source.path} holds no frames")
+
+
+def decided_for_clip(upscaler: Upscaler, source: Source) -> Upscaler:
+    """The upscaler for all frames, by the first of them, wherever work begins."""
+    if not upscaler.decides or (first := next(source.frames(), None)) is None:
+        return upscaler
+    planes = read_planes(ToRGB(source.facts.colour)(first.picture))
+    return decided(upscaler, planes.colour[0], planes.top)
 
 
 def spare_frames(upscaler: Upscaler, start: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit import engine
+from srkit.decisions import decided
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.planes import Planes, read_planes
 from srkit.upscaler import Upscaler
@@ -74,8 +75,12 @@ class VideoUpscaler(Upscaler):
         ImageError, OptionError, MemoryError
             As `upscale` does; `OptionError` also if `window` is even.
         """
-        for window in scene_windows(map(read_planes, frames), self.window):
-            yield upscale_window(self, window, memory=memory, self_ensemble=self_ensemble)
+        model: Upscaler = self
+        for number, window in enumerate(scene_windows(map(read_planes, frames), self.window)):
+            if number == 0:
+                first = window[len(window) // 2]
+                model = decided(self, first.colour[0], first.top, first.jpeg_quality)
+            yield upscale_window(model, window, memory=memory, self_ensemble=self_ensemble)
 
 
 def scene_windows(frames: Iterable[Planes], size: int) -> Iterator[tuple[Planes, ...]]:

@@ -2,16 +2,21 @@
 
 import dataclasses
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PILImage
+from skimage import data as scikit_data
 from torch.nn import functional
 
 import srkit
-from srkit import OptionError, WeightsError, WeightsFile
+from srkit import OptionError, WeightsError, WeightsFile, decisions, regions
 from srkit.adapters.pytorch.architectures.realesrgan import GeneralUpscaler
+from srkit.cli import main
+from srkit.imaging.noise import estimate_noise
 from srkit.weights import sha256
 
 TEACHERS = {"takes": "RealESRGAN_General_x4_v3.bin", "keeps": "RealESRGAN_General_WDN_x4_v3.bin"}
@@ -115,7 +120,7 @@ def test_the_card_is_true_of_the_network(files):
 
 @pytest.mark.parametrize("denoise", [-0.1, 1.5, "0.5", None])
 def test_a_dial_beyond_its_ends_is_refused(denoise):
-    with pytest.raises(OptionError, match=r"denoise is from 0 .* to 1 .*, not"):
+    with pytest.raises(OptionError, match=r"denoise is from 0 .* to 1 .*, or 'auto', not"):
         GeneralUpscaler(srkit.card("realesrgan-general"), 4, Path("x.pth"), denoise=denoise)
 
 
@@ -146,3 +151,147 @@ def test_both_files_are_of_the_release_and_of_its_size():
         assert file.source.endswith(f"/{file.file}")
         # The weights in floats, some 100 bytes for the name of each tensor, and a pickle.
         assert 4 * 1_213_296 < file.size < 4 * 1_213_296 + 50_000
+
+
+# --- denoise="auto": decided once a picture, before any tile --------------------------------
+
+CAT = scikit_data.chelsea()[100:164, 150:246]
+
+
+def noisy(sigma, photo=CAT, seed=0):
+    added = photo + np.random.default_rng(seed).normal(0, sigma, photo.shape)
+    return np.clip(np.rint(added), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def auto(files):
+    return load(files, denoise="auto")
+
+
+def share_of(image):
+    """By the documented rule: noise of 1 level is 0 of the dial, and of 11 levels 1."""
+    return round(np.clip((estimate_noise(image) - 1) / 10, 0, 1) * 20) / 20
+
+
+def test_each_picture_is_upscaled_by_the_network_for_its_noise(files, auto):
+    shares = []
+    for sigma in (0, 6, 20):
+        image = noisy(sigma)
+        shares.append(share_of(image))
+        wanted = load(files, denoise=shares[-1]).upscale(image)
+        np.testing.assert_array_equal(auto.upscale(image), wanted)
+    assert shares[0] < 0.2
+    assert 0.3 < shares[1] < 0.7
+    assert shares[2] == 1
+
+
+def test_tiles_paths_and_rows_are_decided_as_the_whole_array_is(auto, tmp_path, caplog):
+    image = noisy(6)
+    with decisions.collecting() as told, caplog.at_level("INFO", "srkit.decisions"):
+        whole = auto.upscale(image)
+        tiled = auto.upscale(image, memory=auto.bytes_per_pixel * 80**2)
+        pil = np.asarray(auto.upscale(PILImage.fromarray(image)))
+        srkit.Image(image).save(tmp_path / "a.png")
+        srkit.Image(image).save(tmp_path / "a.tif")
+        read = auto.upscale(tmp_path / "a.png")
+        auto.upscale_file(tmp_path / "a.tif", tmp_path / "b.tif")
+    rows = srkit.read_image(tmp_path / "b.tif").pixels
+    for other in (tiled, pil, read.pixels, rows):
+        apart = np.abs(other.astype(int) - whole)
+        assert apart.max() <= 1
+        assert np.count_nonzero(apart) <= 5
+    assert told == [(("denoise", share_of(image)),)] * 5
+    assert read.metadata.decided == told[0]
+    assert f"realesrgan-general: denoise={share_of(image):g} (noise of" in caplog.text
+
+
+def test_pictures_of_a_batch_are_decided_one_by_one(auto):
+    batch = np.stack([noisy(0), noisy(20)])
+    apart = [auto.upscale(image) for image in batch]
+    np.testing.assert_array_equal(auto.upscale(batch), np.stack(apart))
+
+
+def test_frames_of_a_clip_are_decided_by_the_first(files, auto):
+    frames = [noisy(20), noisy(0)]
+    strong = load(files, denoise=1)
+    for made, frame in zip(auto.upscale_frames(frames), frames, strict=True):
+        np.testing.assert_array_equal(made, strong.upscale(frame))
+
+
+def test_a_jpeg_is_decided_by_its_quality_and_its_result_is_no_jpeg_any_more(auto, tmp_path):
+    PILImage.fromarray(noisy(0)).save(tmp_path / "a.jpg", quality=50)
+    made = auto.upscale(tmp_path / "a.jpg")
+    # (95 - 50) / 60
+    assert made.metadata.decided == (("denoise", 0.75),)
+    assert made.metadata.jpeg_quality is None
+
+
+@pytest.fixture
+def named(auto, monkeypatch):
+    """The model of these files is what its name loads."""
+    monkeypatch.setitem(srkit._registry._added, auto.card.name, auto.card)
+
+
+OPTIONS = {"denoise": "auto", "precision": "float32"}
+
+
+def test_a_lazy_array_is_decided_as_the_whole_is(named, auto):
+    da = pytest.importorskip("dask.array", reason="dask is not installed")
+    import srkit.dask
+
+    image = noisy(6)
+    lazy = srkit.dask.upscale(
+        da.from_array(image, chunks=(40, 48, 3)), "realesrgan-general", **OPTIONS
+    )
+    apart = np.abs(lazy.compute().astype(int) - auto.upscale(image))
+    assert apart.max() <= 1
+    assert np.count_nonzero(apart) <= 5
+
+
+def test_blocks_on_a_cluster_are_decided_as_the_whole_is(named, auto, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    zarr = pytest.importorskip("zarr", reason="zarr is not installed")
+    import srkit.dask
+
+    image = noisy(6)
+    srkit.Image(image).save(tmp_path / "a.tif")
+    # Threads of this process, in which the name stands for these files.
+    with distributed.Client(processes=False, dashboard_address=None) as client:
+        srkit.dask.upscale_blocks(
+            tmp_path / "a.tif",
+            tmp_path / "b.zarr",
+            "realesrgan-general",
+            client=client,
+            block=48,
+            **OPTIONS,
+        )
+    made = zarr.open_array(tmp_path / "b.zarr", mode="r")[:]
+    apart = np.abs(made.astype(int) - auto.upscale(image))
+    assert apart.max() <= 1
+    assert np.count_nonzero(apart) <= 5
+
+
+def test_the_command_tells_programs_what_was_decided(named, tmp_path, capsys):
+    image = noisy(6)
+    srkit.Image(image).save(tmp_path / "a.png")
+    given = ["upscale", str(tmp_path / "a.png"), "-m", "realesrgan-general", "--denoise", "auto"]
+    assert main([*given, "--json"]) == 0
+    captured = capsys.readouterr()
+    (entry,) = json.loads(captured.out)["written"]
+    assert entry["decided"] == {"denoise": share_of(image)}
+    assert f"denoise={share_of(image):g}" in captured.err
+
+
+def test_a_part_alone_is_refused_as_it_does_not_tell_what_the_whole_is(auto):
+    with pytest.raises(OptionError, match="decides its options for whole pictures"):
+        regions.check(auto)
+    regions.check(auto.for_picture(decisions.Findings(3.0)))
+
+
+@pytest.mark.parametrize(
+    ("noise", "quality", "share"),
+    [(0, None, 0), (1, None, 0), (3.5, None, 0.25), (11, None, 1), (40, 95, 1), (0, 95, 0),
+     (0, 65, 0.5), (0, 35, 1), (0, 1, 1), (6, 92, 0.5), (2.3, 100, 0.15)],
+)  # fmt: skip
+def test_the_rule_has_its_documented_values(noise, quality, share):
+    assert decisions.automatic_denoise(noise, quality) == share

@@ -116,6 +116,8 @@ class _Writer:
         if name == "leaky_relu":
             slope = args[1] if len(args) > 1 else node.kwargs.get("negative_slope", 0.01)
             return self.add("LeakyRelu", [self.operand(args[0])], alpha=float(slope))  # type: ignore[arg-type]
+        if name == "clamp" and len(args) == 3:
+            return self.add("Clip", [self.operand(part) for part in args])
         if name == "interpolate":
             options: Any = {**dict(zip(_ENLARGING, args[1:], strict=False)), **node.kwargs}
             return _enlarged(self, self.operand(args[0]), **options)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import torch
 from torch import fx, nn
 
+from srkit.adapters.pytorch.colours import Fixed
+
 
 def keep_in_float32(traced: fx.GraphModule, *, strided: bool) -> None:
     """Let a network in bfloat16 take float32, and its first convolution compute in it.
 
     Of numbers above a half, bfloat16 has every 256th: it would round the pixels themselves.
-    That is most of what it changes in a picture, and the first convolution is cheap.
+    That is most of what it changes in a picture, and the first convolution is cheap. Convolutions
+    of fixed weights, and what follows them, compute in float32 as well.
 
     Parameters
     ----------
@@ -26,6 +29,9 @@ def keep_in_float32(traced: fx.GraphModule, *, strided: bool) -> None:
     exact = _with_ancestors(convolutions[0]) if convolutions else _inputs(traced)
     if strided:
         exact += [node for node in convolutions[1:] if _has_stride(traced, node)]
+    for node in convolutions:
+        if isinstance(traced.get_submodule(str(node.target)), Fixed):
+            exact += [follower for follower in _with_followers(node) if follower not in exact]
     for node in exact:
         if node.op == "call_module":
             traced.get_submodule(str(node.target)).float()
@@ -47,6 +53,14 @@ def _with_ancestors(node: fx.Node) -> list[fx.Node]:
     found = [node]
     for one in found:
         found += [source for source in one.all_input_nodes if source not in found]
+    return found
+
+
+def _with_followers(node: fx.Node) -> list[fx.Node]:
+    """A node and all that is computed from it, but for the network's end."""
+    found = [node]
+    for one in found:
+        found += [user for user in one.users if user.op != "output" and user not in found]
     return found
 
 

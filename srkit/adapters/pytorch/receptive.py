@@ -52,6 +52,12 @@ def receptive_radius(traced: fx.GraphModule) -> int:
     >>> receptive_radius(trace(net))
     2
     """
+    # Axis by axis, since a line of a blur reaches far along one alone.
+    return max(_radius_along(traced, axis) for axis in (0, 1))
+
+
+def _radius_along(traced: fx.GraphModule, axis: int) -> int:
+    """The radius along rows, which is axis 0, or along columns."""
     modules = dict(traced.named_modules())
     reach: dict[fx.Node, Reach] = {}
     for node in traced.graph.nodes:
@@ -63,22 +69,26 @@ def receptive_radius(traced: fx.GraphModule) -> int:
         elif sources:
             widest = max(r for r, _ in sources), max(d for _, d in sources)
             layer = modules.get(str(node.target)) if node.op == "call_module" else None
-            reach[node] = _grow(widest, layer, node)
+            reach[node] = _grow(widest, layer, node, axis)
     raise WeightsError("the network has no output")
 
 
-def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node) -> Reach:
-    """Reach after one step of the network."""
+def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node, axis: int) -> Reach:
+    """Reach along an axis after one step of the network."""
     radius, density = reach
     if isinstance(layer, nn.Conv2d) and all(s == 1 for s in layer.stride):
-        widest = max(d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
+        widest = layer.dilation[axis] * (layer.kernel_size[axis] - 1)
         return radius + Fraction(math.ceil(widest / 2)) / density, density
     if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
         layer = _as_convolution(layer)
     if isinstance(layer, nn.Conv2d):
-        return radius + Fraction(_reach_beyond(layer)) / density, density / int(layer.stride[0])
+        return radius + Fraction(_reach_beyond(layer, axis)) / density, density / int(
+            layer.stride[axis]
+        )
     if isinstance(layer, nn.ConvTranspose2d):
-        return radius + Fraction(_reach_back(layer)) / density, density * int(layer.stride[0])
+        return radius + Fraction(_reach_back(layer, axis)) / density, density * int(
+            layer.stride[axis]
+        )
     if isinstance(layer, nn.PixelUnshuffle):
         # A pixel stands for a square of those before it.
         return radius, density / layer.downscale_factor
@@ -136,26 +146,20 @@ def _as_convolution(pool: nn.MaxPool2d | nn.AvgPool2d) -> nn.Conv2d:
         )
 
 
-def _reach_beyond(layer: nn.Conv2d) -> int:
+def _reach_beyond(layer: nn.Conv2d, axis: int) -> int:
     """Input pixels that a strided convolution sees on one side of those it stands for."""
-    reach = 0
-    for axis in (0, 1):
-        stride, padding = int(layer.stride[axis]), int(layer.padding[axis])
-        last = int(layer.dilation[axis]) * (int(layer.kernel_size[axis]) - 1)
-        # Output o stands for inputs stride * o and the next ones.
-        reach = max(reach, padding, last - padding - (stride - 1))
-    return reach
+    stride, padding = int(layer.stride[axis]), int(layer.padding[axis])
+    last = int(layer.dilation[axis]) * (int(layer.kernel_size[axis]) - 1)
+    # Output o stands for inputs stride * o and the next ones.
+    return max(0, padding, last - padding - (stride - 1))
 
 
-def _reach_back(layer: nn.ConvTranspose2d) -> int:
+def _reach_back(layer: nn.ConvTranspose2d, axis: int) -> int:
     """Input pixels on one side that an output pixel of a transposed convolution needs."""
-    reach = 0
-    for axis in (0, 1):
-        stride, padding = int(layer.stride[axis]), int(layer.padding[axis])
-        last = int(layer.dilation[axis]) * (int(layer.kernel_size[axis]) - 1)
-        # Output o gets input i by tap o + padding - stride * i; o lies `stride` to a pixel.
-        reach = max(reach, (stride - 1 + padding) // stride, (last - padding) // stride)
-    return reach
+    stride, padding = int(layer.stride[axis]), int(layer.padding[axis])
+    last = int(layer.dilation[axis]) * (int(layer.kernel_size[axis]) - 1)
+    # Output o gets input i by tap o + padding - stride * i; o lies `stride` to a pixel.
+    return max(0, (stride - 1 + padding) // stride, (last - padding) // stride)
 
 
 @torch.no_grad()

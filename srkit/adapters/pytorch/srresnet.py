@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.colours import even_colours
 from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.interpolation import interpolate
 from srkit.adapters.pytorch.nets.srresnet import (
@@ -68,7 +69,8 @@ class SRResNetUpscaler(TorchUpscaler):
         net = build_srresnet(tensors)
         if net.scale != scale:
             raise WeightsError(f"the weights of {card.name} are for x{net.scale}, not x{scale}")
-        super().__init__(card, scale, UnitRange(net), device=device, precision=precision)
+        kept = even_colours(UnitRange(net), card, scale)
+        super().__init__(card, scale, kept, device=device, precision=precision)
 
 
 class SRGANUpscaler(SRResNetUpscaler):

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import fx, nn
 
+from srkit.adapters.pytorch.colours import Fixed
 from srkit.adapters.pytorch.graph import Reorder
 
 # torch.fx patches `nn.Module` for the whole process while it traces.
@@ -22,7 +23,7 @@ class _OneThread(fx.Tracer):
         self._thread = threading.get_ident()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Reorder) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Reorder | Fixed) or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(
         self,

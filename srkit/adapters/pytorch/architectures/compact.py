@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.colours import even_colours
 from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.compact import MOST_UNSHUFFLE, Compact, Size
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
@@ -52,7 +53,8 @@ class CompactUpscaler(TorchUpscaler):
             raise WeightsError(f"the weights of {card.name} are for x{net.scale}, not x{scale}")
         # Of users' files only the network tells which sides it takes.
         card = dataclasses.replace(card, multiple=math.lcm(card.multiple, net.size.unshuffle))
-        super().__init__(card, scale, net, device=device, precision=precision)
+        kept = even_colours(net, card, scale)
+        super().__init__(card, scale, kept, device=device, precision=precision)
 
 
 def looks_like_compact(tensors: Mapping[str, Tensor]) -> bool:

@@ -1,0 +1,169 @@
+"""What a model decides for each picture, before it sees any part of it.
+
+A model that has such options overrides `srkit.Upscaler.for_picture`. It is asked once a picture of
+a batch, once a file, once a clip of video, once for all blocks and chunks of a Dask cluster; so all
+parts of a picture are made alike.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from srkit.imaging.image import Image
+from srkit.imaging.noise import Sliceable, estimate_noise
+from srkit.imaging.planes import Planes
+
+if TYPE_CHECKING:
+    from srkit.upscaler import Upscaler
+
+log = logging.getLogger(__name__)
+
+# What stands for an option that is decided.
+AUTO = "auto"
+
+Decided = tuple[tuple[str, float], ...]
+
+# Between these noise, in levels, is taken away more and more: below, it is fine grain at most.
+LEAST_NOISE, MOST_NOISE = 1.0, 11.0
+# Between these, so are the traces of JPEG: above, there are none to see.
+BEST_JPEG, WORST_JPEG = 95, 35
+# Parts of the dial, so that pictures of about the same noise are upscaled by the same network.
+STEPS = 20
+
+_collected: ContextVar[list[Decided] | None] = ContextVar("collected", default=None)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is known of a picture before it is upscaled.
+
+    Attributes
+    ----------
+    noise
+        Deviation in levels of 255; see `srkit.imaging.noise.estimate_noise`.
+    jpeg_quality
+        Of the JPEG file that it is, from 1 to 100; None where it is none, or nobody knows, as of
+        an array.
+    """
+
+    noise: float
+    jpeg_quality: int | None = None
+
+
+def automatic_denoise(noise: float, jpeg_quality: int | None = None) -> float:
+    """How much to denoise a picture: what ``denoise="auto"`` is.
+
+    The larger of two shares, rounded to twentieths: of noise between 1 level, where it is 0, and 11
+    levels, where it is 1; and of JPEG's quality between 95, where it is 0, and 35, where it is 1.
+    JPEG has a share of its own since it takes away the very detail that noise is told by.
+
+    Parameters
+    ----------
+    noise
+        Deviation in levels of 255.
+    jpeg_quality
+        From 1 to 100, or None.
+
+    Returns
+    -------
+    float
+        From 0, keep all, to 1, take all away.
+
+    Examples
+    --------
+    >>> [automatic_denoise(noise) for noise in (0.3, 2, 6, 25)]
+    [0.0, 0.1, 0.5, 1.0]
+    >>> [automatic_denoise(0.3, quality) for quality in (98, 80, 50, 20)]
+    [0.0, 0.25, 0.75, 1.0]
+    """
+    share = (noise - LEAST_NOISE) / (MOST_NOISE - LEAST_NOISE)
+    if jpeg_quality is not None:
+        share = max(share, (BEST_JPEG - jpeg_quality) / (BEST_JPEG - WORST_JPEG))
+    return round(min(1.0, max(0.0, share)) * STEPS) / STEPS
+
+
+def decided(
+    upscaler: Upscaler, picture: Sliceable, top: float, jpeg_quality: int | None = None
+) -> Upscaler:
+    """The upscaler as it is for one picture; itself, where it has nothing to decide.
+
+    What was decided is told in the log.
+
+    Parameters
+    ----------
+    picture
+        ``(H, W, C)``, of which a sample is looked at.
+    top
+        The value that stands for white.
+    jpeg_quality
+        See `Findings`.
+    """
+    if not upscaler.decides:
+        return upscaler
+    found = Findings(estimate_noise(picture, top), jpeg_quality)
+    made = upscaler.for_picture(found)
+    quality = "" if jpeg_quality is None else f", JPEG of quality {jpeg_quality}"
+    told = ", ".join(f"{name}={value:g}" for name, value in made.decided)
+    log.info("%s: %s (noise of %.1f levels%s)", upscaler.card.name, told, found.noise, quality)
+    if (gathered := _collected.get()) is not None:
+        gathered.append(made.decided)
+    return made
+
+
+def each_decided(
+    upscaler: Upscaler, planes: Planes, upscale: Callable[[Upscaler, Planes], Any]
+) -> Any:
+    """Upscale every picture of a batch by what is decided for it.
+
+    Parameters
+    ----------
+    planes
+        One picture or several.
+    upscale
+        Upscales planes, and rebuilds what they were taken from.
+    """
+    models = [decided(upscaler, one, planes.top, planes.jpeg_quality) for one in planes.colour]
+    if planes.layout == "cmyk" or len(models) == 1:
+        result = upscale(models[0], planes)
+        if isinstance(result, Image):
+            told = replace(result.metadata, decided=models[0].decided)
+            result = replace(result, metadata=told)
+        return result
+    made = [upscale(model, part) for model, part in zip(models, _apart(planes), strict=True)]
+    colour = np.concatenate([part for part, _ in made])
+    alpha = None if planes.alpha is None else np.concatenate([part for _, part in made])
+    return planes.rebuild(colour, alpha)
+
+
+def _apart(planes: Planes) -> Iterator[Planes]:
+    """The pictures of a batch, which come back as colour and alpha."""
+    for number in range(len(planes.colour)):
+        one = slice(number, number + 1)
+        alpha = None if planes.alpha is None else planes.alpha[one]
+        yield replace(planes, colour=planes.colour[one], alpha=alpha, rebuild=lambda *made: made)
+
+
+@contextmanager
+def collecting() -> Iterator[list[Decided]]:
+    """Gather what is decided within the block, once for each picture.
+
+    Examples
+    --------
+    >>> with collecting() as told:
+    ...     pass
+    >>> told
+    []
+    """
+    told: list[Decided] = []
+    token = _collected.set(told)
+    try:
+        yield told
+    finally:
+        _collected.reset(token)

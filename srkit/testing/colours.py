@@ -1,0 +1,87 @@
+"""What a model makes of even colours: which come back, and by how much others change."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.testing.harness import Factory, check, require, rim_of
+from srkit.upscaler import Upscaler
+
+log = logging.getLogger(__name__)
+
+# Levels of 255 by which an even colour may change where the card says that it keeps them.
+WITHIN = 1
+
+# Of each of red, green and blue; and greys where networks are most often wrong, near white.
+LEVELS = (0, 85, 170, 255)
+GREYS = range(240, 255)
+# Pixels along a picture as the model sees it, its rim included, and along what of it counts as
+# away from borders.
+SIDE, MIDDLE = 24, 4
+
+
+class ColourShift(NamedTuple):
+    """By how many levels of 255 even colours change.
+
+    Attributes
+    ----------
+    largest
+        Of any colour, anywhere in the picture.
+    within
+        Of any colour, away from borders.
+    """
+
+    largest: int
+    within: int
+
+
+def even_colours() -> NDArray[np.uint8]:
+    """The 79 colours that are measured, ``(79, 3)``.
+
+    Examples
+    --------
+    >>> even_colours()[[1, 63, 64, 78]].tolist()
+    [[0, 0, 85], [255, 255, 255], [240, 240, 240], [254, 254, 254]]
+    """
+    greys = [(grey,) * 3 for grey in GREYS]
+    return np.array([*itertools.product(LEVELS, repeat=3), *greys], np.uint8)
+
+
+def colour_shift(upscaler: Upscaler) -> ColourShift:
+    """How even colours come back: 64 of all hues, and the greys 240 to 254.
+
+    They are one batch of small pictures, of which a network as large as SRResNet makes
+    2/3 of a megapixel.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> colour_shift(srkit.load("bicubic", scale=2))
+    ColourShift(largest=0, within=0)
+    """
+    colours, side = even_colours(), max(2 * MIDDLE, SIDE - 2 * rim_of(upscaler))
+    pictures = np.broadcast_to(colours[:, None, None], (len(colours), side, side, 3))
+    made = upscaler.upscale(pictures).astype(int)
+    apart = np.abs(made - colours[:, None, None])
+    edge = (side - MIDDLE) // 2 * upscaler.scale
+    within = apart[:, edge : made.shape[1] - edge, edge : made.shape[2] - edge]
+    return ColourShift(int(apart.max()), int(within.max()))
+
+
+@check
+def check_even_colours(factory: Factory) -> None:
+    """An even colour comes back within 1 level of 255, where the card says so.
+
+    Elsewhere the figure is told in the log. Random weights owe nothing.
+    """
+    upscaler = factory()
+    found = colour_shift(upscaler)
+    told = f"even colours change by up to {found.largest} levels, {found.within} inside"
+    log.info("%s x%d: %s", upscaler.card.name, upscaler.scale, told)
+    if upscaler.card.even_colours:
+        require(found.largest <= WITHIN, f"{told}; the card says {WITHIN}")
