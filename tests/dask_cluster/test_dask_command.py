@@ -152,11 +152,13 @@ def test_for_programs_the_same_is_told_as_of_work_here(tmp_path, capsys):
             "source": str(photos / "a.jpg"),
             "target": str(out / "a_bicubic_x2.webp"),
             "left_out": ["WebP holds no comment: left out"],
+            "decided": {},
         },
         {
             "source": str(photos / "b.png"),
             "target": str(out / "b_bicubic_x2.webp"),
             "left_out": [],
+            "decided": {},
         },
     ]
     assert [failure["source"] for failure in there["failed"]] == [str(photos / "c.png")]
@@ -181,7 +183,7 @@ def test_for_programs_a_huge_picture_is_told_of_as_one_file(tmp_path, capsys):
     (left_out,) = told["written"][0].pop("left_out")
     assert left_out.startswith("Zarr holds no resolution of 300 dpi")
     assert told == {
-        "written": [{"source": str(source), "target": str(target)}],
+        "written": [{"source": str(source), "target": str(target), "decided": {}}],
         "skipped": [],
         "failed": [],
     }
