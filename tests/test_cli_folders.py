@@ -202,6 +202,7 @@ def test_json_tells_what_was_written_and_what_could_not_be_kept(tmp_path, capsys
             "source": str(tmp_path / f"{name}.png"),
             "target": str(tmp_path / "out" / f"{name}_nearest_x2.jpg"),
             "left_out": [told] if name == "a" else [],
+            "decided": {},
         }
         for name in "ab"
     ]
