@@ -14,6 +14,7 @@ from torch import Tensor, fx, nn
 
 from srkit.adapters.pytorch.device import (
     KEPT_BYTES,
+    bound_kernels,
     exact_kernels,
     keep_freed_memory,
     memory_errors,
@@ -61,6 +62,7 @@ class Network:
         # A GPU wants strips that fill it.
         self.quick_strip_bytes = math.inf
         if device.type == "cpu":
+            bound_kernels()
             keep_freed_memory()
             self.quick_strip_bytes = KEPT_BYTES
 
