@@ -1,10 +1,18 @@
-"""How much main memory there is to work in."""
+"""How much main memory there is to work in, and results that are kept in a part of it."""
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Taken for free where nobody says how much is.
 UNKNOWN = 4 << 30
@@ -48,6 +56,60 @@ def keep_freed(limit: int) -> bool:
     except (OSError, AttributeError, TypeError):
         return False
     return bool(mallopt(_M_TRIM_THRESHOLD, limit) and mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT))
+
+
+class Kept(Generic[P, R]):
+    """A function whose last results are kept, like `functools.lru_cache`, but counted in bytes.
+
+    What grows with the size of a picture has no bound where results are counted.
+
+    Parameters
+    ----------
+    function
+        Of arguments that can be hashed.
+    size
+        Bytes of a result.
+    most
+        Bytes of all that are kept; a larger result never is.
+
+    Examples
+    --------
+    >>> zeros = Kept(lambda count: bytes(count), len, 1000)
+    >>> [len(zeros(n)) for n in (600, 300, 400, 2000)], zeros.bytes
+    ([600, 300, 400, 2000], 700)
+    """
+
+    def __init__(self, function: Callable[P, R], size: Callable[[R], int], most: int) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._size, self._most = function, size, most
+        self._results: OrderedDict[Hashable, R] = OrderedDict()
+        self._lock = threading.Lock()
+        self.bytes = 0
+
+    def __call__(self, *args: P.args, **options: P.kwargs) -> R:
+        """The result for some arguments, kept or made."""
+        key = args, tuple(sorted(options.items()))
+        with self._lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+                return self._results[key]
+        made = self._function(*args, **options)
+        if (size := self._size(made)) <= self._most:
+            with self._lock:
+                if key not in self._results:
+                    self._results[key] = made
+                    self.bytes += size
+                while self.bytes > self._most:
+                    self.bytes -= self._size(self._results.popitem(last=False)[1])
+        return made
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+
+def kept(most: int, size: Callable[[Any], int]) -> Callable[[Callable[P, R]], Kept[P, R]]:
+    """Keep the last results of a function, up to `most` bytes of them; see `Kept`."""
+    return lambda function: Kept(function, size, most)
 
 
 def _machine(root: Path) -> int | None:
