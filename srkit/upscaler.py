@@ -18,7 +18,7 @@ from srkit.errors import OptionError
 from srkit.imaging.luma import BicubicChroma, LumaRule
 from srkit.imaging.planes import Planes, read_planes
 from srkit.imaging.projection import back_project
-from srkit.memory import free_memory
+from srkit.memory import free_memory, give_back
 
 Progress = bool | Callable[[int, int], None]
 
@@ -265,7 +265,9 @@ class Upscaler(ABC):
                 f"memory={memory} is too little for one tile of {self.card.name} x{self.scale}: "
                 f"give at least {least} bytes"
             )
-        return _finish(job, planes, passes, wanted, consistent=consistent)
+        made = _finish(job, planes, passes, wanted, consistent=consistent)
+        give_back()
+        return made
 
     def upscale_file(
         self,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +54,7 @@ def test_results_are_kept_up_to_so_many_bytes_the_oldest_going_first():
         asked.append(count)
         return bytes(count + more)
 
-    known = Kept(zeros, len, 1000)
+    known = Kept(zeros, len, 1000, 9)
     for count in (400, 500, 400, 400):
         assert len(known(count)) == count
     assert asked == [400, 500]
@@ -65,8 +69,16 @@ def test_results_are_kept_up_to_so_many_bytes_the_oldest_going_first():
     assert asked[-1] == 400
 
 
+def test_results_are_counted_as_well():
+    asked = []
+    known = Kept(lambda number: asked.append(number) or b"", len, 1000, 2)
+    for number in (1, 2, 3, 2, 1):
+        known(number)
+    assert asked == [1, 2, 3, 1]
+
+
 def test_a_failure_is_not_kept():
-    known = Kept(lambda count: bytes(count), len, 1000)
+    known = Kept(lambda count: bytes(count), len, 1000, 9)
     for _ in range(2):
         with pytest.raises(ValueError, match="negative"):
             known(-1)
@@ -81,6 +93,45 @@ def test_pictures_of_many_sizes_leave_bounded_results_behind():
     for side in range(600, 640, 2):
         observation.singular(side, 2, 0.0)
     for results in (resize.taps, observation.axis, observation.singular):
-        assert 0 < len(results) < 40
+        assert 0 < len(results) <= 16
         assert results.bytes < 65 << 20
     assert resize.taps.bytes < 17 << 20
+
+
+# A heap of holes: each block of 100 kB is freed but one in a hundred, up to the end.
+HOLES = """
+from pathlib import Path
+from srkit import memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+
+memory.give_back()
+blocks = [bytearray(100_000) for _ in range(4000)]
+blocks = blocks[::100]
+kept = resident()
+memory.give_back()
+print(kept - resident())
+blocks += [bytearray(100_000) for _ in range(4000)]
+blocks = blocks[::100]
+kept = resident()
+memory.give_back()  # too soon
+print(kept - resident())
+memory.RETURN_SECONDS = 0
+memory.give_back()
+print(kept - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's allocator")
+def test_what_is_freed_between_what_stays_is_given_back_now_and_then():
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    # Blocks of the size come from the heap, as they do once larger ones were freed.
+    environment["MALLOC_MMAP_THRESHOLD_"] = str(32 << 20)
+    done = subprocess.run(
+        [sys.executable, "-c", HOLES], env=environment, capture_output=True, text=True, check=True
+    )
+    first, soon, later = map(int, done.stdout.split())
+    assert first > 300
+    assert soon == 0
+    assert later > 300

@@ -54,7 +54,7 @@ def _bytes(made: Axis) -> int:
     return sum(array.nbytes for array in arrays)
 
 
-@kept(32 << 20, _bytes)
+@kept(32 << 20, 8, _bytes)
 def axis(length: int, scale: int, sigma: float) -> Axis:
     """The map of one axis, from `length` samples to a `scale`-th of them.
 
@@ -92,7 +92,7 @@ def _blurring(length: int, sigma: float) -> csr_array:
     return blurring
 
 
-@kept(64 << 20, lambda made: sum(array.nbytes for array in made))
+@kept(64 << 20, 4, lambda made: sum(array.nbytes for array in made))
 def singular(length: int, scale: int, sigma: float) -> tuple[Floats, Floats, Floats]:
     """U, S and V of an axis, dense: slow where it is long."""
     u, s, vt = np.linalg.svd(axis(length, scale, sigma).matrix.toarray(), full_matrices=False)

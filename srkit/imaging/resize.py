@@ -28,7 +28,7 @@ def keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
 
 
-@kept(16 << 20, lambda found: sum(array.nbytes for array in found))
+@kept(16 << 20, 16, lambda found: sum(array.nbytes for array in found))
 def taps(
     n_in: int, n_out: int, scale: float, antialias: bool, border: Border
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
