@@ -287,3 +287,32 @@ def test_shards_within_shards_are_bounded_at_each_level(tmp_path):
     path = version_3(tmp_path / "a.zarr", None, codecs)
     zarr.open_array(path, mode="r+")[:] = PIXELS
     np.testing.assert_array_equal(srkit.read_image(path).pixels, PIXELS)
+
+
+def test_chunks_far_larger_than_their_picture_are_refused(tmp_path):
+    path = version_2(tmp_path / "a.zarr", None, None, chunks=[1 << 20, 1 << 20])
+    told(path, ImageError, "far larger than the picture")
+
+
+def test_frames_that_zstandard_skips_are_skipped(tmp_path):
+    """Other programs keep notes in them; their length is no size of pixels."""
+    packed = bytes(numcodecs.Zstd().encode(PIXELS))
+    note = struct.pack("<II", 0x184D2A53, 5) + b"hello"
+    path = version_2(tmp_path / "a.zarr", packed + note, {"id": "zstd"})
+    np.testing.assert_array_equal(srkit.read_image(path).pixels, PIXELS)
+    told(version_2(tmp_path / "b.zarr", note + BOMBS["zstd"], {"id": "zstd"}))
+
+
+def test_streams_of_lzma_are_counted(tmp_path):
+    empty = lzma.compress(b"", lzma.FORMAT_XZ)
+    path = version_2(
+        tmp_path / "a.zarr", empty * 1200, {"id": "lzma"}, shape=[200, 300], chunks=[200, 300]
+    )
+    told(path, match="1000 streams")
+    two = lzma.compress(PIXELS.tobytes()[:700]) + lzma.compress(PIXELS.tobytes()[700:])
+    path = version_2(tmp_path / "b.zarr", two, {"id": "lzma"})
+    np.testing.assert_array_equal(srkit.read_image(path).pixels, PIXELS)
+
+
+def test_codecs_that_are_named_alone_are_known(tmp_path):
+    told(version_3(tmp_path / "a.zarr", b"", ["bytes", "pickle"]), match="'pickle'")
