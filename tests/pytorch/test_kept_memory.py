@@ -1,13 +1,17 @@
 """What networks on a CPU leave with the process: freed memory, and kernels, both bounded."""
 
+import linecache
 import os
 import platform
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs pip install 'srkit[torch]'")
+torch = pytest.importorskip("torch", reason="needs pip install 'srkit[torch]'")
+
+import srkit
 
 # Page faults of four calls, in a process whose heap nobody else has used.
 FAULTS = """
@@ -76,3 +80,21 @@ def test_kernels_of_sizes_long_past_are_given_back():
     assert found[-1][0] == 0  # and is known again
     unbounded = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "9999", "LRU_CACHE_CAPACITY": "9999"}
     assert kernels(**unbounded)[-2][0] == 0  # what a user says goes
+
+
+LOADED = {
+    "espcn": lambda: srkit.load("espcn", scale=2, device="cpu", runtime="torch"),
+    "reduced": lambda: srkit.load("srresnet", scale=2, device="cpu", precision="bfloat16"),
+}
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_models_that_went_leave_no_source_behind(name):
+    """torch.fx enters what it generates into tables of the process."""
+    image = np.zeros((9, 9), np.uint8)
+    for _ in range(2):
+        LOADED[name]().upscale(image)
+    loader = torch.fx.graph_module._loader
+    before = len(linecache.cache), len(loader.eval_cache)
+    LOADED[name]().upscale(image)
+    assert (len(linecache.cache), len(loader.eval_cache)) == before

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import fx, nn
 
+from srkit.adapters.pytorch.generated import forget_source
+
 
 def keep_in_float32(traced: fx.GraphModule, *, strided: bool) -> None:
     """Let a network in bfloat16 take float32, and its first convolution compute in it.
@@ -36,6 +38,7 @@ def keep_in_float32(traced: fx.GraphModule, *, strided: bool) -> None:
         if others and node.op != "get_attr":
             _insert_cast(traced.graph, node, others, torch.bfloat16)
     traced.recompile()
+    forget_source(traced)
 
 
 def _inputs(traced: fx.GraphModule) -> list[fx.Node]:

@@ -20,6 +20,7 @@ from srkit.adapters.pytorch.device import (
     memory_errors,
 )
 from srkit.adapters.pytorch.footprint import bytes_per_pixel
+from srkit.adapters.pytorch.generated import forget_source
 from srkit.adapters.pytorch.mixed import keep_in_float32
 from srkit.adapters.pytorch.streaming import Cost, Plan, Stream, cost_of, plan
 from srkit.adapters.pytorch.streaming.rows import Pad, Rows
@@ -54,6 +55,9 @@ class Network:
         self._channels, self._multiple = channels, multiple
         self.net: nn.Module = net.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.graph = trace(self.net)
+        for part in self.net.modules():
+            if isinstance(part, fx.GraphModule):  # copied, which generates it anew
+                forget_source(part)
         self._taken = dtype
         if dtype == torch.bfloat16:
             self._taken = torch.float32
