@@ -1,13 +1,26 @@
-"""How much main memory there is to work in."""
+"""How much main memory there is to work in, and results that are kept in a part of it."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
 import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Taken for free where nobody says how much is.
 UNKNOWN = 4 << 30
+# Bytes that a process may grow by, and seconds that pass, until what was freed is given back. The
+# pages cost time when they are asked for again: 128 MiB some 0.05 s.
+RETURNED, RETURN_SECONDS = 128 << 20, 10.0
 # Of malloc.h, and the largest block that glibc is sure to take from what it keeps: mallopt(3).
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _LARGEST_KEPT = -1, -3, 32 << 20
 
@@ -48,6 +61,97 @@ def keep_freed(limit: int) -> bool:
     except (OSError, AttributeError, TypeError):
         return False
     return bool(mallopt(_M_TRIM_THRESHOLD, limit) and mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT))
+
+
+class _Returning:
+    """When glibc was asked last to give back what it keeps, and what the process had then."""
+
+    def __init__(self) -> None:
+        self.asked, self.resident = 0.0, 0
+
+    def __call__(self) -> None:
+        """Ask again, if it is time."""
+        resident = _resident()
+        self.resident = min(self.resident or resident, resident)
+        now = time.monotonic()
+        if resident - self.resident < RETURNED or now - self.asked < RETURN_SECONDS:
+            return
+        with contextlib.suppress(OSError, AttributeError, TypeError):
+            ctypes.CDLL(None).malloc_trim(RETURNED)
+        self.asked, self.resident = now, _resident()
+
+
+# glibc gives back the end of its heap alone. What many calls of different sizes free between
+# what stays, it keeps: in an hour, more than all models that are loaded.
+give_back = _Returning()
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has; 0 where that is not known."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return 0
+
+
+class Kept(Generic[P, R]):
+    """A function whose last results are kept, like `functools.lru_cache`, but counted in bytes.
+
+    What grows with the size of a picture has no bound where results are counted.
+
+    Parameters
+    ----------
+    function
+        Of arguments that can be hashed.
+    size
+        Bytes of a result.
+    most
+        Bytes of all that are kept; a larger result never is.
+    count
+        How many are kept at most.
+
+    Examples
+    --------
+    >>> zeros = Kept(lambda count: bytes(count), len, 1000, 8)
+    >>> [len(zeros(n)) for n in (600, 300, 400, 2000)], zeros.bytes
+    ([600, 300, 400, 2000], 700)
+    """
+
+    def __init__(
+        self, function: Callable[P, R], size: Callable[[R], int], most: int, count: int
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._size, self._most, self._count = function, size, most, count
+        self._results: OrderedDict[Hashable, R] = OrderedDict()
+        self._lock = threading.Lock()
+        self.bytes = 0
+
+    def __call__(self, *args: P.args, **options: P.kwargs) -> R:
+        """The result for some arguments, kept or made."""
+        key = args, tuple(sorted(options.items()))
+        with self._lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+                return self._results[key]
+        made = self._function(*args, **options)
+        if (size := self._size(made)) <= self._most:
+            with self._lock:
+                if key not in self._results:
+                    self._results[key] = made
+                    self.bytes += size
+                while self.bytes > self._most or len(self._results) > self._count:
+                    self.bytes -= self._size(self._results.popitem(last=False)[1])
+        return made
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+
+def kept(
+    most: int, count: int, size: Callable[[Any], int]
+) -> Callable[[Callable[P, R]], Kept[P, R]]:
+    """Keep the last results of a function, so many and up to so many bytes of them; see `Kept`."""
+    return lambda function: Kept(function, size, most, count)
 
 
 def _machine(root: Path) -> int | None:

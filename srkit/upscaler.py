@@ -18,7 +18,7 @@ from srkit.decisions import Findings, decided, each_decided
 from srkit.errors import OptionError
 from srkit.imaging.luma import BicubicChroma, LumaRule
 from srkit.imaging.planes import read_planes
-from srkit.memory import free_memory
+from srkit.memory import free_memory, give_back
 from srkit.passes import Asked
 
 Progress = bool | Callable[[int, int], None]
@@ -274,9 +274,13 @@ class Upscaler(ABC):
         _check(size, memory)
         asked = Asked(size, memory, self_ensemble, consistent, progress)
         planes = read_planes(image)
-        if self.decides:
-            return each_decided(self, planes, asked.upscale)
-        return asked.upscale(self, planes)
+        made = (
+            each_decided(self, planes, asked.upscale)
+            if self.decides
+            else asked.upscale(self, planes)
+        )
+        give_back()
+        return made
 
     def upscale_file(
         self,

@@ -72,7 +72,8 @@ def pytest_configure(config):
         ignored += NEED_NBCLIENT
     if find_spec("selenium") is None:
         ignored += NEED_SELENIUM
-    paths = [str(ROOT / path) for path in ignored]
+    # Scripts for the background.
+    paths = [str(ROOT / path) for path in (*ignored, "tests/soak")]
     config.option.ignore = [*(config.option.ignore or []), *paths]
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from scipy.sparse import csr_array
 
 from srkit.errors import OptionError
 from srkit.imaging.resize import taps, taps_matrix
+from srkit.memory import kept
 
 Floats = NDArray[np.float64]
 # Gaussian kernels end so many deviations from their middle.
@@ -48,7 +48,13 @@ class Axis:
     gram: Floats
 
 
-@lru_cache(maxsize=8)
+def _bytes(made: Axis) -> int:
+    matrix = made.matrix
+    arrays = matrix.data, matrix.indices, matrix.indptr, made.gram
+    return sum(array.nbytes for array in arrays)
+
+
+@kept(32 << 20, 8, _bytes)
 def axis(length: int, scale: int, sigma: float) -> Axis:
     """The map of one axis, from `length` samples to a `scale`-th of them.
 
@@ -86,7 +92,7 @@ def _blurring(length: int, sigma: float) -> csr_array:
     return blurring
 
 
-@lru_cache(maxsize=4)
+@kept(64 << 20, 4, lambda made: sum(array.nbytes for array in made))
 def singular(length: int, scale: int, sigma: float) -> tuple[Floats, Floats, Floats]:
     """U, S and V of an axis, dense: slow where it is long."""
     u, s, vt = np.linalg.svd(axis(length, scale, sigma).matrix.toarray(), full_matrices=False)

@@ -37,6 +37,9 @@ _KNOWN = {
 }
 _NAMED = 8  # of the others
 
+_MISSING = "the PNG file is truncated or damaged: part of the picture is missing"
+# Bytes that Deflate makes of one at most: 258 of two bits, https://zlib.net/zlib_tech.html
+_DEFLATE = 1032
 Chunk = tuple[bytes, bytes]  # name and content
 
 
@@ -93,16 +96,25 @@ def read_header(file: BinaryIO) -> Header:
 
 
 def read_chunks(file: BinaryIO) -> list[Chunk]:
-    """All chunks after the header but those of pixels, whose checksums are compared.
+    """As `check_pixels`, but pixels are not unpacked, only compared with their checksums.
 
     Decoders pass over wrong ones, Pillow in silence.
 
     Raises
     ------
     CorruptFileError
-        If a checksum of pixels is wrong, or the file ends early.
+        If a checksum of pixels is wrong, the file ends early, or there is less of them than
+        could ever become as many pixels as the header states: decoders take memory for all.
     """
-    return [(name, data) for name, data in _walk(file) if name not in _PIXELS]
+    header, packed, chunks = read_header(file), 0, []
+    for name, data in _walk(file):
+        if name in _PIXELS:
+            packed += len(data)
+        else:
+            chunks.append((name, data))
+    if header.unpacked_bytes > _DEFLATE * packed:
+        raise CorruptFileError(_MISSING)
+    return chunks
 
 
 def check_pixels(file: BinaryIO) -> list[Chunk]:
@@ -122,9 +134,7 @@ def check_pixels(file: BinaryIO) -> list[Chunk]:
             missing -= len(unpacker.decompress(data, _READ))
             data = unpacker.unconsumed_tail
     if missing > 0:
-        raise CorruptFileError(
-            "the PNG file is truncated or damaged: part of the picture is missing"
-        )
+        raise CorruptFileError(_MISSING)
     return chunks
 
 
@@ -152,9 +162,7 @@ def _walk(file: BinaryIO) -> Iterator[Chunk]:
                 parts.append(part)
         stated = file.read(4)
         if left or len(stated) < 4:
-            raise CorruptFileError(
-                "the PNG file is truncated or damaged: part of the picture is missing"
-            )
+            raise CorruptFileError(_MISSING)
         if name in _PIXELS and stated != struct.pack(">I", crc):
             raise CorruptFileError("the PNG file is damaged: a checksum is wrong")
         if name not in _PIXELS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import lru_cache
 from numbers import Real
 from typing import Any, Literal, Protocol
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from srkit.errors import ImageError, OptionError
 from srkit.imaging import tensors
+from srkit.memory import kept
 
 Border = Literal["mirror", "clamp"]
 
@@ -28,7 +28,7 @@ def keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
 
 
-@lru_cache(maxsize=16)
+@kept(16 << 20, 16, lambda found: sum(array.nbytes for array in found))
 def taps(
     n_in: int, n_out: int, scale: float, antialias: bool, border: Border
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

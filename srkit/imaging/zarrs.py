@@ -25,6 +25,9 @@ SUFFIX = ".zarr"
 _V3, _V2_ARRAY, _V2_GROUP = "zarr.json", ".zarray", ".zgroup"
 _MODES: dict[int, Mode] = {1: "L", 3: "RGB", 4: "RGBA"}
 _LARGEST_CHUNK = 2**29  # bytes, where that is more than there are
+# Chunks that no picture has too many of, and pixels that one has else.
+_MANY_CHUNKS, _SMALL_CHUNK = 2**16, 2**10
+_LARGEST_METADATA = 2**24
 _STRIP_BYTES = 2**20
 # What packs bytes and changes numbers. Others, such as pickle, run code, or hold no numbers.
 _CODECS = {
@@ -32,6 +35,8 @@ _CODECS = {
     *("lz4", "bz2", "lzma", "delta", "shuffle", "bitround", "fixedscaleoffset", "quantize"),
     *("crc32", "adler32", "fletcher32", "jenkins_lookup3", "astype", "packbits"),
 }
+# Of them those whose size is known, as an index of shards has to have them.
+_INDEX_CODECS = "bytes", "crc32c"
 
 
 def is_store(path: Path) -> bool:
@@ -72,10 +77,11 @@ def open_array(path: Path) -> zarr.Array[Any]:
         If zarr is not installed.
     """
     require()
-    import zarr  # an extra, and slow to import
+    from srkit.imaging import zarr_codecs  # zarr is an extra, and slow to import
 
-    _check_codecs(_stated(path))
-    array = zarr.open_array(path, mode="r")
+    stated = _stated(path)
+    _check_codecs(stated)
+    array = zarr_codecs.opened(path, stated)
     shape, dtype = array.shape, np.dtype(array.dtype)
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in _MODES):
         raise ImageError(
@@ -86,11 +92,22 @@ def open_array(path: Path) -> zarr.Array[Any]:
         raise ImageError(f"a Zarr array of {dtype} is not supported; use uint8, uint16 or float32")
     if not math.prod(shape):
         raise ImageError(f"the image is empty: its shape is {shape}")
-    if math.prod(array.chunks) * dtype.itemsize > max(
-        _LARGEST_CHUNK, math.prod(shape) * dtype.itemsize
-    ):
-        raise ImageError(f"chunks of {array.chunks} are far larger than the picture, {shape}")
+    _check_chunks(shape, array.shards or array.chunks, array.chunks, dtype.itemsize)
     return array
+
+
+def _check_chunks(
+    shape: tuple[int, ...], outer: tuple[int, ...], inner: tuple[int, ...], itemsize: int
+) -> None:
+    """Refuse chunks that take memory or time out of all proportion to the picture."""
+    whole = math.prod(shape)
+    if math.prod(outer) * itemsize > max(_LARGEST_CHUNK, whole * itemsize):
+        raise ImageError(f"chunks of {outer} are far larger than the picture, {shape}")
+    # Each takes some 0.1 ms, whether it is there or not.
+    count = math.prod(-(-side // part) for side, part in zip(shape, inner, strict=True))
+    inside = math.prod(-(-side // part) for side, part in zip(outer, inner, strict=True))
+    if max(count, inside) > max(_MANY_CHUNKS, whole // _SMALL_CHUNK):
+        raise ImageError(f"chunks of {inner} are far too many for a picture of {shape}")
 
 
 def size_of(path: Path) -> tuple[int, int, int]:
@@ -203,6 +220,8 @@ def _kind(path: Path) -> str | None:
 
 
 def _json(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > _LARGEST_METADATA:
+        raise UnsafeFileError(f"{path.name} is far larger than what an array says about itself")
     stated = json.loads(path.read_bytes())
     return stated if isinstance(stated, dict) else {}
 
@@ -218,7 +237,7 @@ def _arrays(group: Path) -> Iterator[Path]:
 
 def _check_codecs(stated: dict[str, Any]) -> None:
     for name in _codecs(stated):
-        if name.removeprefix("numcodecs.").lower() not in _CODECS:
+        if name.removeprefix("numcodecs.") not in _CODECS:
             raise UnsafeFileError(f"chunks are packed by {name!r}, which srkit does not trust")
 
 
@@ -232,4 +251,6 @@ def _codecs(stated: dict[str, Any]) -> Iterator[str]:
                 yield codec
             else:
                 yield str(codec["name"])
+                if key == "index_codecs" and codec["name"] not in _INDEX_CODECS:
+                    raise UnsafeFileError(f"an index is packed by {str(codec['name'])!r}")
                 yield from _codecs(codec.get("configuration") or {})

@@ -25,9 +25,11 @@ def typed_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error.filename, str):
-            error.filename = error.filename.removeprefix("file:")
-        raise
+        if not isinstance(error.filename, str) or not error.filename.startswith("file:"):
+            raise
+        # A new one, as PyAV lets nobody change the name in its own.
+        name = error.filename.removeprefix("file:")
+        raise OSError(error.errno, error.strerror, name) from error
     except MemoryError:
         raise
     except av.error.FFmpegError as error:

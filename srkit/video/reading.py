@@ -257,14 +257,15 @@ def open_input(path: Path) -> InputContainer:
     Raises
     ------
     CorruptFileError
-        If it is of no format that FFmpeg knows, or truncated.
+        If it is of no format that FFmpeg knows, truncated or damaged.
+    OSError
+        If the file cannot be opened.
     """
     try:
         return av.open(url_of(path), "r", metadata_errors="replace")
-    except OSError as error:
-        error.filename = str(path)
-        raise
     except av.error.FFmpegError as error:
+        # FFmpeg says "Input/output error" of damage, too: Python tells which it is.
+        path.open("rb").close()
         raise CorruptFileError(
             f"{path} is not a video, or it is truncated or damaged: {error.strerror}"
         ) from error

@@ -16,7 +16,7 @@ from PIL import PngImagePlugin
 import srkit
 from srkit.cli import main
 from srkit.errors import CorruptFileError, NotByRowsError
-from srkit.imaging import png, rows_png
+from srkit.imaging import png, row_files, rows_png
 
 
 @pytest.fixture
@@ -215,6 +215,29 @@ def test_damage_leaves_nothing_behind(tmp_path, damage):
     with pytest.raises(CorruptFileError, match=r"a\.png"):
         dummies.Streaming().upscale_file(source, tmp_path / "b.png")
     assert names(tmp_path) == ["a.png"]
+
+
+@pytest.mark.usefixtures("pyvips")
+@pytest.mark.parametrize("size", [(1 << 30, 1 << 30), (1 << 20, 1), (1, 1 << 20), (400, 400)])
+def test_pictures_that_their_data_can_never_become_are_damaged(tmp_path, size):
+    """libvips took gigabytes for rows that a file of 158 bytes states."""
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)), (b"IDAT", b"\x78\x9c" * 70)]
+    whole = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in [*parts, (b"IEND", b"")]
+    )
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + whole)
+    with pytest.raises(CorruptFileError, match="part of the picture is missing"):
+        dummies.Nearest().upscale_file(tmp_path / "a.png", tmp_path / "b.png")
+
+
+@pytest.mark.usefixtures("pyvips")
+def test_pictures_that_are_packed_as_well_as_deflate_can_are_read(tmp_path):
+    """A thousand bytes in one, by zlib."""
+    PILImage.new("L", (5000, 4000)).save(tmp_path / "a.png", compress_level=9)
+    assert 5000 * 4000 / (tmp_path / "a.png").stat().st_size > 900
+    with row_files.open_rows(tmp_path / "a.png") as rows:
+        assert not rows[3990:4000, 0:5000].any()
 
 
 @pytest.mark.usefixtures("pyvips")

@@ -156,3 +156,27 @@ def test_nothing_of_a_file_is_printed(tmp_path, capfd):
             with contextlib.suppress(SrkitError):
                 srkit.load(path, halo=4)
     assert capfd.readouterr().out == ""
+
+
+def test_a_process_that_was_killed_is_started_anew(tmp_path):
+    path = saved(doubling(), tmp_path / "a.onnx")
+    assert srkit.load(path).scale == 2
+    trial._process._child.kill()
+    assert srkit.load(path).scale == 2
+    trial._process._child.kill()
+    trial._process._child.wait()
+    assert srkit.load(path).scale == 2
+
+
+def test_where_no_process_can_be_started_it_is_told(tmp_path, monkeypatch, caplog):
+    trial._process.end()
+    monkeypatch.setattr(trial.sys, "executable", "")
+    assert srkit.load(saved(doubling(), tmp_path / "a.onnx")).scale == 2
+    assert "no process can be started" in caplog.text
+
+
+def test_a_process_that_never_answers_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "PATIENCE", 0)
+    with pytest.raises(UnsafeFileError, match="out of all proportion"):
+        srkit.load(saved(doubling(), tmp_path / "a.onnx"))
+    assert trial._process._child is None

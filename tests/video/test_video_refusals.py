@@ -17,6 +17,8 @@ from clips import (
 
 from srkit.cli import main
 from srkit.errors import CorruptFileError, OptionError, VideoError
+from srkit.video.guard import typed_errors
+from srkit.video.reading import Source
 
 # --- what is refused ---------------------------------------------------------------------------
 
@@ -45,6 +47,25 @@ def test_options_that_make_no_sense_are_refused(tmp_path, clip, options, message
     with pytest.raises(OptionError, match=message):
         upscale(clip, tmp_path / "out.mp4", **options)
     assert left_behind(tmp_path, "in.mp4") == []
+
+
+def test_a_matroska_file_that_ends_in_its_head_is_damaged(tmp_path, clip):
+    """FFmpeg calls that an error of input and output, as if the disk had failed."""
+    whole, cut = tmp_path / "a.mkv", tmp_path / "cut.mkv"
+    write_clip(whole, moving(3))
+    cut.write_bytes(whole.read_bytes()[:60])
+    with pytest.raises(CorruptFileError, match=r"cut\.mkv"):
+        upscale(cut, tmp_path / "out.mp4")
+
+
+def test_what_the_system_refuses_keeps_its_kind_and_names_the_file(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        Source(tmp_path / "missing.mp4")
+    assert caught.value.filename == str(tmp_path / "missing.mp4")
+    with pytest.raises(IsADirectoryError) as caught, typed_errors(tmp_path):
+        av.open(f"file:{tmp_path}")
+    assert caught.value.filename == str(tmp_path)
+    assert not isinstance(caught.value, av.error.FFmpegError)
 
 
 def test_an_odd_side_is_refused_where_colours_are_halved(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,6 +25,9 @@ PRECISIONS = {
 _LARGEST_BLOCK = 31 << 20
 # Half of what it keeps then: some falls between the blocks.
 KEPT_BYTES = 32 << 20
+# Kernels that oneDNN, and torch's own cache before it, keep; no picture needs over 100.
+_KEPT_KERNELS = 256
+_KERNEL_CACHES = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"
 
 
 def pick_device(device: str) -> torch.device:
@@ -163,6 +167,18 @@ def keep_freed_memory() -> None:
     allocators take no notice.
     """
     torch.empty(_LARGEST_BLOCK, dtype=torch.uint8)
+
+
+@functools.cache
+def bound_kernels() -> None:
+    """Have oneDNN keep no more than `_KEPT_KERNELS` compiled kernels, unless the user says.
+
+    It compiles one for each layer and each size of its input, and keeps 1024 of a kind: what is
+    asked for pictures of many sizes grows by hundreds of megabytes. It can be told by the
+    environment alone, and before the first layer runs.
+    """
+    for name in _KERNEL_CACHES:
+        os.environ.setdefault(name, str(_KEPT_KERNELS))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from torch.nn import functional
 from srkit.adapters.graphdef.attributes import dilation
 from srkit.adapters.graphdef.graph import Array, Node
 from srkit.adapters.graphdef.program import Program
+from srkit.adapters.pytorch.generated import graph_module
 from srkit.errors import WeightsError
 
 
@@ -49,7 +50,7 @@ class _Builder:
         for node in self._nodes:
             self._made[node.name] = self._step(node)
         self._graph.output(self._made[self._output])
-        return fx.GraphModule(self._root, self._graph)
+        return graph_module(self._root, self._graph)
 
     def _step(self, node: Node) -> fx.Node:
         if node.op == "Placeholder":

@@ -6,6 +6,7 @@ import torch
 from torch import fx, nn
 
 from srkit.adapters.pytorch.colours import Fixed
+from srkit.adapters.pytorch.generated import forget_source
 
 
 def keep_in_float32(traced: fx.GraphModule, *, strided: bool) -> None:
@@ -42,6 +43,7 @@ def keep_in_float32(traced: fx.GraphModule, *, strided: bool) -> None:
         if others and node.op != "get_attr":
             _insert_cast(traced.graph, node, others, torch.bfloat16)
     traced.recompile()
+    forget_source(traced)
 
 
 def _inputs(traced: fx.GraphModule) -> list[fx.Node]:

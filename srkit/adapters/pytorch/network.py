@@ -14,11 +14,13 @@ from torch import Tensor, fx, nn
 
 from srkit.adapters.pytorch.device import (
     KEPT_BYTES,
+    bound_kernels,
     exact_kernels,
     keep_freed_memory,
     memory_errors,
 )
 from srkit.adapters.pytorch.footprint import bytes_per_pixel
+from srkit.adapters.pytorch.generated import forget_source
 from srkit.adapters.pytorch.mixed import keep_in_float32
 from srkit.adapters.pytorch.streaming import Cost, Plan, Stream, cost_of, plan
 from srkit.adapters.pytorch.streaming.rows import Pad, Rows
@@ -53,6 +55,9 @@ class Network:
         self._channels, self._multiple = channels, multiple
         self.net: nn.Module = net.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.graph = trace(self.net)
+        for part in self.net.modules():
+            if isinstance(part, fx.GraphModule):  # copied, which generates it anew
+                forget_source(part)
         self._taken = dtype
         if dtype == torch.bfloat16:
             self._taken = torch.float32
@@ -61,6 +66,7 @@ class Network:
         # A GPU wants strips that fill it.
         self.quick_strip_bytes = math.inf
         if device.type == "cpu":
+            bound_kernels()
             keep_freed_memory()
             self.quick_strip_bytes = KEPT_BYTES
 

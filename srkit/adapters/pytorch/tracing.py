@@ -9,6 +9,7 @@ from typing import Any
 from torch import fx, nn
 
 from srkit.adapters.pytorch.colours import Fixed
+from srkit.adapters.pytorch.generated import graph_module
 from srkit.adapters.pytorch.graph import Reorder
 
 # torch.fx patches `nn.Module` for the whole process while it traces.
@@ -52,4 +53,4 @@ def trace(net: nn.Module) -> fx.GraphModule:
     """
     with _LOCK:
         graph = _OneThread().trace(net)
-    return fx.GraphModule(net, graph)
+    return graph_module(net, graph)

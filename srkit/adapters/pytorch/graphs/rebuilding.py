@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from srkit.adapters.pytorch.generated import graph_module
 from srkit.adapters.pytorch.graph import Reorder, inner_order
 from srkit.adapters.readers.ncnn import operations as ncnn
 from srkit.adapters.readers.ncnn.network import Network, Step
@@ -45,7 +46,7 @@ class _Builder:
             node = self._step(step)
             self._made.update(dict.fromkeys(step.outputs, node))
         self._graph.output(self._made[self._network.output])
-        return fx.GraphModule(self._root, self._graph)
+        return graph_module(self._root, self._graph)
 
     def _step(self, step: Step) -> fx.Node:
         given = [self._made[name] for name in step.inputs]
