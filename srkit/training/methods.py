@@ -19,10 +19,21 @@ from srkit.adapters.pytorch.nets.discriminator import (
 from srkit.errors import OptionError
 from srkit.training import backbones
 from srkit.training.families import Family
-from srkit.training.losses import Adversary, fooling_loss, judge_loss, target_of
+from srkit.training.losses import (
+    Adversary,
+    FeatureLoss,
+    Features,
+    Perceptual,
+    fooling_loss,
+    judge_loss,
+    target_of,
+)
 from srkit.training.optimising import Muon, freeze_norms
 from srkit.training.recipe import Recipe
 from srkit.training.stages import Pace
+
+# Different shifts along each side.
+SHIFTS = 8
 
 Figures = dict[str, Tensor]
 Targets = dict[str, Tensor]
@@ -60,7 +71,7 @@ class Minimise:
         wants apart.
         """
         made, targets = self._made(lr, hr, answers)
-        figures, total = self._losses(made, targets)
+        figures, total = self._losses(made, targets, shift_of(lr))
         self._descend(self.planes, self.optimizer, total, pace)
         return figures
 
@@ -84,12 +95,17 @@ class Minimise:
         rim = self.recipe.rim * scale
         return planes[..., rim:-rim, rim:-rim] if rim else planes
 
-    def _losses(self, made: Tensor, targets: Targets) -> tuple[Figures, Tensor]:
+    def _losses(
+        self, made: Tensor, targets: Targets, shift: tuple[int, int] = (0, 0)
+    ) -> tuple[Figures, Tensor]:
         figures: Figures = {}
         total = torch.zeros((), device=made.device)
         for loss in self.recipe.losses:
+            pair = made, targets[target_of(loss, "teacher" in targets)]
+            if isinstance(loss, Features | FeatureLoss | Perceptual):
+                pair = shifted(pair[0], shift), shifted(pair[1], shift)
             with self._brief():
-                value = loss(made, targets[target_of(loss, "teacher" in targets)])
+                value = loss(*pair)
             # Two losses of one kind, as of two sets of blocks, are told apart by a number.
             name = f"{loss.kind}{len(figures)}" if loss.kind in figures else loss.kind
             figures[name] = value.detach()
@@ -121,6 +137,21 @@ class Minimise:
                 net, optimizer, max_norm=self.recipe.clip, error_if_nonfinite=finite
             )
         optimizer.step()
+
+
+def shift_of(batch: Tensor) -> tuple[int, int]:
+    """Rows and columns to leave out, drawn by the batch itself: a run that goes on draws alike."""
+    return divmod(int(batch.sum()) % SHIFTS**2, SHIFTS)
+
+
+def shifted(planes: Tensor, shift: tuple[int, int]) -> Tensor:
+    """Planes without their first rows and columns.
+
+    Pooling and strides of a network that looks at results lie on a grid. Where that always lay
+    alike on a generator's pixel shuffle, patterns of its period would be learned that such a
+    network does not see (E-LPIPS: Kettunen et al., 2019, draws shifts for the same reason).
+    """
+    return planes[..., shift[0] :, shift[1] :]
 
 
 def _groups(family: Family, net: nn.Module, shares: tuple[float, ...]) -> list[dict[str, Any]]:
@@ -179,8 +210,9 @@ class Duel(Minimise):
     def step(self, lr: Tensor, hr: Tensor, pace: Pace, *answers: Tensor) -> Figures:
         """Train the generator, then the discriminator, on one batch of uint8 crops."""
         made, targets = self._made(lr, hr, answers)
-        genuine = targets[self.adversary.target]
-        figures, total = self._losses(made, targets)
+        shift = shift_of(lr)
+        figures, total = self._losses(made, targets, shift)
+        made, genuine = shifted(made, shift), shifted(targets[self.adversary.target], shift)
         kind = self.adversary.kind
         # It judges without learning, and so outside what gathers its gradients over processes.
         self.judge.requires_grad_(False)

@@ -7,11 +7,16 @@ torch = pytest.importorskip("torch", reason="needs pip install 'srkit[train]'")
 pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
 pytest.importorskip("pydantic", reason="needs pip install 'srkit[train]'")
 
+from lightning_fabric import Fabric
+
 from srkit.adapters.enhance.vgg import vgg_shapes
 from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDiscriminator
+from srkit.adapters.pytorch.nets.espcn import ESPCN
+from srkit.training import RECIPES
 from srkit.training.backbones import vgg19
-from srkit.training.losses import judge_loss
-from srkit.training.methods import _Both
+from srkit.training.families import FAMILIES
+from srkit.training.losses import Perceptual, judge_loss
+from srkit.training.methods import Minimise, _Both, shift_of
 
 
 def test_batch_norm_takes_its_statistics_of_photos_and_of_results_apart():
@@ -73,3 +78,32 @@ def random_vgg(rng, width):
         )
         for name, (kernel, bias) in vgg_shapes(width).items()
     }
+
+
+def test_what_judges_see_lies_differently_on_the_pixels_from_batch_to_batch():
+    batches = torch.randint(256, (400, 1, 6, 6, 3), generator=torch.Generator().manual_seed(0))
+    shifts = [shift_of(batch.byte()) for batch in batches]
+    # All 64 are drawn, and the same batch draws the same.
+    assert len(set(shifts)) == 64
+    assert {n for shift in shifts for n in shift} == set(range(8))
+    assert shifts == [shift_of(batch.byte()) for batch in batches]
+
+
+def test_features_are_compared_at_the_shift_and_pixels_in_all_places(monkeypatch):
+    """The first seven rows and columns differ, which a shift of 7 leaves out."""
+    seen = []
+
+    def watched(self, made, photo):
+        seen.append((made.shape, float((made - photo).abs().sum())))
+        return (made - photo).abs().mean()
+
+    monkeypatch.setattr(Perceptual, "__call__", watched)
+    recipe = RECIPES["espcn"].changed(
+        {"losses": [{"kind": "l1"}, {"kind": "stlpips"}], "expand": 0, "rim": 0}
+    )
+    method = Minimise(Fabric(accelerator="cpu", devices=1), recipe, FAMILIES["espcn"], ESPCN(2))
+    made, hr = torch.zeros(1, 1, 16, 16), torch.zeros(1, 1, 16, 16)
+    hr[..., :7, :] = hr[..., :7] = 1
+    figures, _ = method._losses(made, {"hr": hr}, (7, 7))
+    assert seen == [(torch.Size([1, 1, 9, 9]), 0.0)]
+    assert float(figures["l1"]) == pytest.approx(1 - (9 / 16) ** 2)
