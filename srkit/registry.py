@@ -175,7 +175,7 @@ class Registry:
             if weights is not None:
                 raise OptionError(f"versions of weights are of models with names, not of {model}")
             return self._open(Path(model), scale, runtime, options)
-        card = self._of_version(self.card(model, dist), weights)
+        card = self._of_version(self.card(model, dist), weights, dist)
         chosen = check_scale(card, scale)
         runtimes = {card.framework: card.adapter, **card.others}
         told = f"{card.name} runs on {' and '.join(runtimes)}"
@@ -195,12 +195,14 @@ class Registry:
         made = adapter(card, chosen, file and weights_path(file), **options)
         return _checked(made, runtimes[framework])
 
-    def _of_version(self, card: ModelCard, version: str | None) -> ModelCard:
+    def _of_version(
+        self, card: ModelCard, version: str | None, dist: str | None = None
+    ) -> ModelCard:
         """The card of the model that has a version of the weights; None for what is current."""
         if version in (None, card.version):
             return card
         if version in card.earlier:
-            return self.card(card.earlier[version])
+            return self.card(card.earlier[version], dist)
         known = {v for v in (card.version, *card.earlier) if v}
         there = f"there are {_listed(map(repr, known))}" if known else "it has none"
         raise OptionError(f"{card.name} has no version {version!r} of its weights; {there}")

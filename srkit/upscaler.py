@@ -153,8 +153,11 @@ class Upscaler(ABC):
 
     @property
     def decides(self) -> bool:
-        """Whether something is to be decided for each picture: whether `for_picture` is there."""
-        return type(self).for_picture is not Upscaler.for_picture
+        """Whether something is still to be decided for each picture.
+
+        By default, whether `for_picture` is there and this is not what it returned.
+        """
+        return type(self).for_picture is not Upscaler.for_picture and not self.decided
 
     @property
     def refines(self) -> bool:

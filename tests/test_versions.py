@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from skimage import data
 
 import srkit
 from srkit import OptionError, Registry
@@ -40,13 +41,25 @@ def test_models_without_versions_and_files_say_so(tmp_path):
         srkit.load(tmp_path / "mine.safetensors", weights="1")
 
 
-def test_the_default_of_2025_is_kept():
+def test_the_weights_of_2025_are_kept():
     """Digests of the files that version 0.1.0 was published with."""
     files = srkit.load("photo", weights="2025").card.weights
     assert {scale: file.sha256[:16] for scale, file in files.items()} == {
         2: "6186a61130a3ec9e",
         4: "1ee03eb8ee41709c",
     }
+
+
+def test_the_pixels_of_2025_are_kept():
+    """Means and a pixel that version 0.1.0 gave, before even colours were put right."""
+    picture = srkit.imresize(data.chelsea(), 0.25)
+    exact = srkit.load("photo", weights="2025", scale=4, precision="float32")
+    made = exact.upscale(picture).astype(int)
+    np.testing.assert_allclose(made.mean(axis=(0, 1)), [148.262, 111.502, 86.463], atol=0.01)
+    assert np.abs(made[150, 200] - [120, 59, 27]).max() <= 1
+    green = np.full((24, 24, 3), (0, 255, 0), np.uint8)
+    shifted = srkit.load("photo-2025", scale=4).upscale(green).astype(int)
+    assert np.abs(shifted - green[0, 0]).max() > 8
 
 
 def test_the_command_line_pins_the_weights(tmp_path, capsys):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 from dask.array.overlap import ensure_minimum_chunksize, overlap
-from dask.base import tokenize
+from dask.base import compute, tokenize
 from numpy.typing import NDArray
 
 import srkit
 from srkit.dask.models import Recipe, budget, model_of, recipe_for, recipe_of
 from srkit.decisions import AUTO, decided
 from srkit.errors import ImageError, OptionError
+from srkit.imaging.noise import looked_at
 from srkit.imaging.planes import check_shape, top_of
 from srkit.regions import CHROMA, Part, check, upscale_part
 from srkit.registry import check_scale
@@ -111,27 +113,35 @@ def _settled(
 ) -> dict[str, Any]:
     """Options without those that take the whole picture, and with what is decided by a sample."""
     given = {name: value for name, value in options.items() if name not in _WHOLE}
-    if given.get("denoise") != AUTO:
+    if AUTO not in (value for value in given.values() if isinstance(value, str)):
         return given
     _, upscaler = recipe_for(model, scale, given)
+    if not upscaler.decides:
+        return given
     if image.ndim > 3:
         raise OptionError(
             "what is decided for each picture cannot differ within a lazy batch; upscale its "
-            "pictures one by one, or give denoise= a number"
+            "pictures one by one, or give the option a number"
         )
-    sample = _Sampled(image)
+    sample = _Sampled(image, looked_at(image.shape))
     return given | dict(decided(upscaler, sample, top_of(image.dtype)).decided)
 
 
 class _Sampled:
-    """A lazy picture of which parts are computed."""
+    """A lazy picture of which some parts are computed, all at once, so that no chunk is twice."""
 
-    def __init__(self, image: da.Array) -> None:
-        self._image, self.shape, self.dtype = image, image.shape, image.dtype
+    def __init__(self, image: da.Array, parts: Sequence[tuple[slice, slice]]) -> None:
+        self.shape, self.dtype = image.shape, image.dtype
+        computed = compute(*(image[part] for part in parts))
+        self._parts = {_key(part): values for part, values in zip(parts, computed, strict=True)}
 
     def __getitem__(self, part: tuple[slice, slice], /) -> NDArray[Any]:
-        computed: NDArray[Any] = self._image[part].compute()
-        return computed
+        found: NDArray[Any] = self._parts[_key(part)]
+        return found
+
+
+def _key(part: tuple[slice, slice]) -> tuple[int, ...]:
+    return tuple(bound for along in part for bound in (along.start, along.stop))
 
 
 def _check(image: Any) -> None:
@@ -153,7 +163,9 @@ def _check(image: Any) -> None:
 
 def _plan(model: str | Path, scale: int | None, options: dict[str, Any]) -> tuple[Recipe, int]:
     """What workers load, and how many pixels around a chunk it sees."""
-    if not isinstance(model, Path) and model in srkit.list_models():
+    # Those choose between cards, which loading does.
+    chosen_among = options.keys() & {"weights", "dist"}
+    if not (isinstance(model, Path) or chosen_among) and model in srkit.list_models():
         card = srkit.card(model)
         chosen = check_scale(card, scale)
         if (radius := card.radius_at(chosen)) is not None:

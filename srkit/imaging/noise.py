@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,7 +53,8 @@ def estimate_noise(image: Sliceable, top: float | None = None) -> float:
     image
         ``(H, W)`` or ``(H, W, C)``. Up to 32x32 windows are looked at, that lie where the picture's
         shape alone says, so that a file read by rows gives what an array does. Squares with a
-        black or white value tell nothing, since noise is cut off there.
+        black or white value tell nothing, since noise is cut off there, nor do windows with
+        a whole row or column of one colour, such as those at a frame.
     top
         The value that stands for white; by default the dtype's.
 
@@ -71,15 +73,24 @@ def estimate_noise(image: Sliceable, top: float | None = None) -> float:
     True
     """
     top = top_of(image.dtype) if top is None else top
-    height, width = image.shape[:2]
-    places = itertools.product(_places(height), _places(width))
-    found = [_deviation(np.asarray(image[place]), top) for place in places]
+    found = [_deviation(np.asarray(image[place]), top) for place in looked_at(image.shape)]
     known = [entry for entry in found if entry is not None]
     if not known:
         return 0.0
     # What is cut off makes a window look smoother than it is.
     best = [deviation for deviation, whole in known if whole]
     return float(np.quantile(best or [deviation for deviation, _ in known], SMOOTH))
+
+
+def looked_at(shape: Sequence[int]) -> list[tuple[slice, slice]]:
+    """The windows of a picture of that shape that `estimate_noise` looks at.
+
+    Examples
+    --------
+    >>> looked_at((40, 70))
+    [(slice(0, 32, None), slice(0, 32, None)), (slice(0, 32, None), slice(38, 70, None))]
+    """
+    return list(itertools.product(_places(shape[0]), _places(shape[1])))
 
 
 def _places(length: int) -> list[slice]:
@@ -96,11 +107,19 @@ def _deviation(window: NDArray[Any], top: float) -> tuple[float, bool] | None:
     squares = [values[row::2, column::2] for row in (0, 1) for column in (0, 1)]
     a, b, c, d = squares
     whole = (np.minimum.reduce(squares) > 0) & (np.maximum.reduce(squares) < top)
-    if np.count_nonzero(whole) < LEAST:
+    if np.count_nonzero(whole) < LEAST or _is_drawn(values):
         return None
     # In steps of half a level, which is what 8 bits have: the result then is that of other depths.
     steps = np.rint(np.abs(a - b - c + d)[whole] * (255 / top)).astype(np.int64)
     return _median(steps) / 2 / MEDIAN, bool(whole.mean() >= WHOLE)
+
+
+def _is_drawn(values: NDArray[np.float64]) -> bool:
+    """Whether a row or a column is of one colour from end to end: of a frame, or a margin."""
+    if min(values.shape[:2]) < SIDE // 2:
+        return False
+    flat = [np.ptp(values, axis=axis) == 0 for axis in (0, 1)]
+    return any(bool(lines.reshape(len(lines), -1).all(axis=1).any()) for lines in flat)
 
 
 def _median(steps: NDArray[np.int64]) -> float:

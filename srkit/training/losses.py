@@ -300,7 +300,7 @@ class Adversary:
         See `Features`.
     target
         What results are to be mistaken for, see `Pixel`: what one teacher makes has detail that
-        a small network can learn to draw. ``"auto"`` is not for adversaries.
+        a small network can learn to draw.
     rate
         Factor on the recipe's rate for the discriminator. One under spectral norm learns slowly
         at the rate of its generator (Heusel et al., "GANs Trained by a Two Time-Scale Update

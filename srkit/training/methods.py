@@ -101,11 +101,12 @@ class Minimise:
         figures: Figures = {}
         total = torch.zeros((), device=made.device)
         for loss in self.recipe.losses:
-            pair = made, targets[target_of(loss, "teacher" in targets)]
+            target = targets[target_of(loss, "teacher" in targets)]
             if isinstance(loss, Features | FeatureLoss | Perceptual):
-                pair = shifted(pair[0], shift), shifted(pair[1], shift)
-            with self._brief():
-                value = loss(*pair)
+                with self._brief():
+                    value = loss(shifted(made, shift), shifted(target, shift)).float()
+            else:
+                value = loss(made, target)
             # Two losses of one kind, as of two sets of blocks, are told apart by a number.
             name = f"{loss.kind}{len(figures)}" if loss.kind in figures else loss.kind
             figures[name] = value.detach()
@@ -212,7 +213,10 @@ class Duel(Minimise):
         made, targets = self._made(lr, hr, answers)
         shift = shift_of(lr)
         figures, total = self._losses(made, targets, shift)
-        made, genuine = shifted(made, shift), shifted(targets[self.adversary.target], shift)
+        made, genuine = (
+            shifted(made, shift),
+            shifted(targets[target_of(self.adversary, "teacher" in targets)], shift),
+        )
         kind = self.adversary.kind
         # It judges without learning, and so outside what gathers its gradients over processes.
         self.judge.requires_grad_(False)

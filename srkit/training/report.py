@@ -74,8 +74,9 @@ class Report:
     def step(self, figures: Mapping[str, Tensor], images: int) -> None:
         """Take in the losses of a step on so many crops."""
         for name, value in figures.items():
-            mean = self.means.get(name)
-            self.means[name] = value if mean is None else mean.lerp(value, 1 / MEMORY)
+            # In few bits a mean would stand still; a state may hold some.
+            value, mean = value.float(), self.means.get(name)
+            self.means[name] = value if mean is None else mean.float().lerp(value, 1 / MEMORY)
         if self._bar.disable:
             return
         self._bar.update(images)

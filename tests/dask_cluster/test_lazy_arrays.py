@@ -142,3 +142,19 @@ def test_chunks_of_unknown_size_are_refused():
 def test_floats_out_of_range_are_told_of_when_computed():
     with pytest.raises(ImageError, match="divide by 255"):
         srkit.dask.upscale(da.full((9, 9), 255.0), "bicubic").compute()
+
+
+def test_a_lazy_array_takes_a_version_of_the_weights():
+    """What the default was sees 40 pixels, and what it is 48."""
+    lazy = da.from_array(
+        np.zeros((64, 64, 3), np.uint8) + np.uint8([0, 255, 0]), chunks=(64, 64, 3)
+    )
+    made = {
+        version: srkit.dask.upscale(lazy, "photo", scale=4, weights=version)[:8, :8].compute(
+            scheduler="synchronous"
+        )
+        for version in ("2025", "2026")
+    }
+    # Even colours shifted then, and do not now.
+    assert np.abs(made["2025"].astype(int) - [0, 255, 0]).max() > 4
+    assert np.abs(made["2026"].astype(int) - [0, 255, 0]).max() <= 1

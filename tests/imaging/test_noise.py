@@ -113,3 +113,10 @@ def test_tables_of_others_tell_the_nearest_quality():
 def test_what_is_no_jpeg_has_no_quality(tmp_path):
     PILImage.fromarray(data.chelsea()[:64, :64]).save(tmp_path / "a.png")
     assert read_image(tmp_path / "a.png").metadata.jpeg_quality is None
+
+
+@pytest.mark.parametrize("level", [16, 240])
+def test_a_frame_around_a_picture_tells_nothing_of_its_noise(level):
+    framed = np.full((400, 451, 3), level, np.uint8)
+    framed[50:350] = noisy(data.chelsea(), 10)
+    assert estimate_noise(framed) == pytest.approx(10, rel=0.15)

@@ -97,6 +97,20 @@ def test_a_run_learns_of_each_what_the_recipe_says(
 # --- the judge --------------------------------------------------------------------------------
 
 
+def test_the_judge_of_an_automatic_target_is_shown_what_teachers_make() -> None:
+    changes = {"teachers": TEACHERS, "adversary": {"channels": 4, "target": "auto"}, "rim": 0}
+    recipe = RECIPES["compact"].changed(changes)
+    assert recipe.adversary
+    fabric = Fabric(accelerator="cpu", devices=1)
+    duel = Duel(fabric, recipe, FAMILIES["compact"], Compact(4, Size(27, 1)), recipe.adversary)
+    shown = []
+    duel.judge.register_forward_pre_hook(lambda module, given: shown.append(given[0].mean().item()))
+    even = [torch.full((2, side, side, 3), level).byte() for side, level in
+            ((8, 0), (32, 51), (32, 204))]  # fmt: skip
+    duel.step(even[0], even[1], Pace(1e-4, 0.9), even[2])
+    assert shown[1] == pytest.approx(0.6, abs=1e-3)
+
+
 def test_the_judge_is_shown_what_results_are_to_be_mistaken_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,8 +15,10 @@ from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.training import RECIPES
 from srkit.training.backbones import vgg19
 from srkit.training.families import FAMILIES
+from srkit.training.learning.sharpening import sharpened
 from srkit.training.losses import Perceptual, judge_loss
 from srkit.training.methods import Minimise, _Both, shift_of
+from srkit.training.report import Report
 
 
 def test_batch_norm_takes_its_statistics_of_photos_and_of_results_apart():
@@ -107,3 +109,28 @@ def test_features_are_compared_at_the_shift_and_pixels_in_all_places(monkeypatch
     figures, _ = method._losses(made, {"hr": hr}, (7, 7))
     assert seen == [(torch.Size([1, 1, 9, 9]), 0.0)]
     assert float(figures["l1"]) == pytest.approx(1 - (9 / 16) ** 2)
+
+
+def test_losses_in_bfloat16_are_told_in_float32_and_pixels_are_compared_in_it():
+    recipe = RECIPES["espcn"].changed(
+        {
+            "losses": [{"kind": "l1", "sharpened": True}, {"kind": "vgg", "backbone": "blurpool"}],
+            "precision": "bf16-mixed", "expand": 0, "rim": 0,
+        }
+    )  # fmt: skip
+    fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    method = Minimise(fabric, recipe, FAMILIES["espcn"], ESPCN(2))
+    generator = torch.Generator().manual_seed(0)
+    made, hr = (torch.rand(1, 1, 64, 64, generator=generator) for _ in range(2))
+    figures, _ = method._losses(made, {"hr": hr})
+    assert {value.dtype for value in figures.values()} == {torch.float32}
+    wanted = (made - sharpened(hr)).abs().mean()
+    assert float(figures["l1"]) == pytest.approx(float(wanted), rel=1e-6)
+
+
+def test_means_of_losses_move_also_from_a_state_of_few_bits(tmp_path):
+    report = Report(tmp_path, 0, 0, 10, {"vgg": torch.tensor(0.5, dtype=torch.bfloat16)})
+    for _ in range(2000):
+        report.step({"vgg": torch.tensor(0.46, dtype=torch.bfloat16)}, 1)
+    report.close()
+    assert float(report.means["vgg"]) == pytest.approx(0.46, abs=2e-3)

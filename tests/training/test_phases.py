@@ -46,6 +46,11 @@ def test_dots_that_average_out_within_a_window_do_not_count():
     assert Phases(period=2, window=1)(error, photo).item() == pytest.approx(0.15)
 
 
+def test_crops_without_a_whole_square_are_refused():
+    with pytest.raises(OptionError, match="period=4 need crops of that many HR pixels, not of 3x9"):
+        Phases()(torch.zeros(1, 1, 3, 9), torch.zeros(1, 1, 3, 9))
+
+
 @pytest.mark.parametrize("wrong", [{"period": 1}, {"window": 0}])
 def test_phases_of_nothing_are_refused(wrong):
     with pytest.raises(OptionError, match=f"{next(iter(wrong))} of phases is"):

@@ -29,7 +29,8 @@ class Phases:
     Attributes
     ----------
     period
-        Side of the squares: the scale, where a pixel shuffle is the last step.
+        Side of the squares: the scale, where a pixel shuffle is the last step, times a compact
+        network's unshuffle. The default is for x4, or x2 with unshuffle=2.
     window
         Squares a side that are averaged over. Detail of the picture itself, which is not what is
         meant, averages out over more of them.
@@ -57,6 +58,11 @@ class Phases:
         error = made - photo
         n, channels, height, width = error.shape
         rows, columns = height // self.period, width // self.period
+        if not (rows and columns):
+            raise OptionError(
+                f"phases of period={self.period} need crops of that many HR pixels, not of "
+                f"{height}x{width}, and rim= takes some of them"
+            )
         error = error[..., : rows * self.period, : columns * self.period]
         phases = functional.pixel_unshuffle(error, self.period)
         window = min(self.window, rows, columns)
