@@ -1,6 +1,7 @@
 """Pixels that stay: versions of a model's weights."""
 
 import dataclasses
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -9,6 +10,10 @@ from skimage import data
 import srkit
 from srkit import OptionError, Registry
 from srkit.cli import main
+
+NEEDS_TORCH = pytest.mark.skipif(
+    find_spec("torch") is None, reason="needs pip install 'srkit[torch]'"
+)
 
 
 @pytest.fixture
@@ -41,6 +46,7 @@ def test_models_without_versions_and_files_say_so(tmp_path):
         srkit.load(tmp_path / "mine.safetensors", weights="1")
 
 
+@NEEDS_TORCH
 def test_the_weights_of_2025_are_kept():
     """Digests of the files that version 0.1.0 was published with."""
     files = srkit.load("photo", weights="2025").card.weights
@@ -50,6 +56,7 @@ def test_the_weights_of_2025_are_kept():
     }
 
 
+@NEEDS_TORCH
 def test_the_pixels_of_2025_are_kept():
     """Means and a pixel that version 0.1.0 gave, before even colours were put right."""
     picture = srkit.imresize(data.chelsea(), 0.25)
@@ -62,6 +69,7 @@ def test_the_pixels_of_2025_are_kept():
     assert np.abs(shifted - green[0, 0]).max() > 8
 
 
+@NEEDS_TORCH
 def test_the_command_line_pins_the_weights(tmp_path, capsys):
     source = tmp_path / "in.png"
     rng = np.random.default_rng(0)
