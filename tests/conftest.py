@@ -42,6 +42,7 @@ NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/spandrel_files")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 NEED_DASK = ("srkit/dask", "srkit/cli/cluster.py", "tests/dask_cluster")
 NEED_SELENIUM = ("tests/browser",)
+NEED_ZARR = ("srkit/imaging/zarr_codecs.py",)
 NEED_GRADIO = ("srkit/web.py", "tests/web")
 NEED_NBCLIENT = ("tests/notebooks",)
 
@@ -64,6 +65,8 @@ def pytest_configure(config):
         ignored += NEED_ONNX
     if not all(find_spec(name) for name in ("torch", "safetensors", "onnx", "openvino")):
         ignored += NEED_OPENVINO
+    if find_spec("numcodecs") is None:
+        ignored += NEED_ZARR
     if find_spec("gradio") is None:
         ignored += NEED_GRADIO
     if not all(find_spec(name) for name in ("distributed", "torch", "safetensors")):
