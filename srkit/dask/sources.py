@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,12 +72,21 @@ class BlockSource:
         return Part(pixels[..., None] if self.flat else pixels, region.top, region.left, self.shape)
 
 
-@functools.lru_cache(maxsize=2)
+# Threads that ask at once would each open the file, of which one is kept.
+_OPENING = threading.Lock()
+
+
 def opened(path: Path, digest: str) -> BlockSource:
     """A source that this process keeps open, for large TIFF files have long tables.
 
     `digest` tells it from another file that had its name before.
     """
+    with _OPENING:
+        return _opened(path, digest)
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(path: Path, digest: str) -> BlockSource:
     return BlockSource(path)
 
 

@@ -41,6 +41,16 @@ def kill_when(command: list[str], due: Callable[[], bool]) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
+def run_whole(command: list[str]) -> None:
+    """Run a command of srkit's to its end, as `kill_when` begins it.
+
+    A run that goes on is equal bit for bit on as many threads, and other tests may have changed
+    how many this process has.
+    """
+    program = [sys.executable, "-c", SRKIT, *command]
+    subprocess.run(program, check=True, capture_output=True, timeout=500)
+
+
 def same_result(one: Path, other: Path) -> None:
     """Weights of two runs are equal bit for bit, headers and all; so are their states."""
     # Also imported where torch is not installed.

@@ -16,11 +16,10 @@ import torch
 from lightning_fabric import Fabric
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from short_runs import TINY, kill_when, same_result
+from short_runs import TINY, kill_when, run_whole, same_result
 
 import srkit
 from srkit.adapters.pytorch.nets.espcn import ESPCN
-from srkit.cli import main
 from srkit.errors import OptionError
 from srkit.training import RECIPES
 from srkit.training.data.store import BLOCK
@@ -209,7 +208,8 @@ def test_a_store_and_a_run_that_were_killed_end_as_if_they_had_not_been(
     assert 2 < len(list(answers.rglob("*.npy"))) < 12
     kill_when(command(killed), lambda: (killed / "state.pth").exists())
     assert torch.load(killed / "state.pth", weights_only=True)["step"] < 120
-    assert main(command(killed)) == main(command(whole)) == 0
+    run_whole(command(killed))
+    run_whole(command(whole))
     same_result(killed, whole)
     assert rows(killed) == rows(whole)
     stored = [
