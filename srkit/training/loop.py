@@ -233,6 +233,7 @@ class Run:
     def _told(self) -> dict[str, Any]:
         """The recipe, with teachers by their names, not by where their files lie."""
         told = dataclasses.asdict(self.recipe)
+        _rename_targets(told, {model: Path(model).name for model in self._teachers})
         for teacher in told["teachers"]:
             digest = self._teachers[teacher["model"]]
             teacher |= {"model": Path(teacher["model"]).name, "digest": digest}
@@ -245,6 +246,7 @@ class Run:
         also = {"scale": self.scale, "started_from": self.origin, "photos": self._photos}
         also["processes"] = self.fabric.world_size
         # By their weights, wherever their files lie.
+        _rename_targets(fixed, self._teachers)
         for teacher in fixed["teachers"]:
             teacher["model"] = self._teachers[teacher["model"]]
         also |= self._backbones
@@ -339,6 +341,13 @@ def _check(recipe: Recipe, family: Family, scale: int, multiple: int) -> None:
                 f"{recipe.model} has {groups} layer groups; {stage.frozen} frozen leave none to "
                 "learn"
             )
+
+
+def _rename_targets(recipe: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """Give teachers that losses and the adversary name other names, in a recipe as a dict."""
+    for part in (*recipe["losses"], *filter(None, [recipe["adversary"]])):
+        if "target" in part:
+            part["target"] = names.get(part["target"], part["target"])
 
 
 def _differing(

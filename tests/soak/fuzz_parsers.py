@@ -2,7 +2,7 @@
 
 ::
 
-    nice -n 15 python tests/soak/fuzz_parsers.py --found /tmp/found          # every parser
+    nice -n 15 python tests/soak/fuzz_parsers.py --found found               # every parser
     python tests/soak/fuzz_parsers.py tiff graphdef --count 1000
 
 Whatever is raised and is no `SrkitError`, takes over 10 s of computing or 1 GiB, or ends the

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ pytest.importorskip("lightning_fabric", reason="training needs it: pip install '
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 import torch
 from lightning_fabric import Fabric
+from safetensors import safe_open
 from short_runs import TINY
 
 import srkit
@@ -198,3 +201,29 @@ def test_spectral_norm_holds_all_layers_but_the_first_and_the_last() -> None:
 @pytest.mark.parametrize("sides", [(32, 32), (37, 50), (8, 9)])
 def test_the_judge_takes_any_size(sides: tuple[int, int]) -> None:
     assert UNetDiscriminator(4)(torch.rand(1, 3, *sides)).shape == (1, 1, *sides)
+
+
+def test_a_target_is_told_by_name_and_known_again_wherever_its_file_lies(
+    tmp_path: Path, photos: Path, cache: Path
+) -> None:
+    place, moved = tmp_path / "here" / "mine.safetensors", tmp_path / "there" / "mine.safetensors"
+    for file in (place, moved):
+        file.parent.mkdir()
+        shutil.copy(srkit.weights.weights_path(srkit.card("espcn").weights[4]), file)
+
+    def train(teacher: Path, steps: int) -> Path:
+        return srkit.train(
+            "compact", photos, tmp_path / "run", scale=4, cache=cache, device="cpu", answers=4,
+            teachers=[{"model": str(teacher)}, {"model": "bicubic"}],
+            losses=[{"kind": "l1"}, {"kind": "l1", "target": str(teacher)}],
+            adversary={"sees": "unet", "channels": 4, "target": str(teacher)},
+            **TINY | {"crop": 16, "steps": steps},
+        )  # fmt: skip
+
+    train(place, 6)
+    with safe_open(train(moved, 8), "pt") as file:
+        header = file.metadata()
+    assert str(tmp_path) not in str(header)
+    recipe = json.loads(header["recipe"])
+    assert [recipe["losses"][1]["target"], recipe["adversary"]["target"]] == [place.name] * 2
+    assert header["steps"] == "8"
