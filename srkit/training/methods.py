@@ -146,13 +146,14 @@ def shift_of(batch: Tensor) -> tuple[int, int]:
 
 
 def shifted(planes: Tensor, shift: tuple[int, int]) -> Tensor:
-    """Planes without their first rows and columns.
+    """Planes without their first rows and columns, of which small ones lose an eighth at most.
 
     Pooling and strides of a network that looks at results lie on a grid. Where that always lay
     alike on a generator's pixel shuffle, patterns of its period would be learned that such a
     network does not see (E-LPIPS: Kettunen et al., 2019, draws shifts for the same reason).
     """
-    return planes[..., shift[0] :, shift[1] :]
+    top, left = (min(n, side // 8) for n, side in zip(shift, planes.shape[-2:], strict=True))
+    return planes[..., top:, left:]
 
 
 def _groups(family: Family, net: nn.Module, shares: tuple[float, ...]) -> list[dict[str, Any]]:

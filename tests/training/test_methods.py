@@ -17,7 +17,7 @@ from srkit.training.backbones import vgg19
 from srkit.training.families import FAMILIES
 from srkit.training.learning.sharpening import sharpened
 from srkit.training.losses import Perceptual, judge_loss
-from srkit.training.methods import Minimise, _Both, shift_of
+from srkit.training.methods import Minimise, _Both, shift_of, shifted
 from srkit.training.report import Report
 
 
@@ -104,11 +104,11 @@ def test_features_are_compared_at_the_shift_and_pixels_in_all_places(monkeypatch
         {"losses": [{"kind": "l1"}, {"kind": "stlpips"}], "expand": 0, "rim": 0}
     )
     method = Minimise(Fabric(accelerator="cpu", devices=1), recipe, FAMILIES["espcn"], ESPCN(2))
-    made, hr = torch.zeros(1, 1, 16, 16), torch.zeros(1, 1, 16, 16)
+    made, hr = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
     hr[..., :7, :] = hr[..., :7] = 1
     figures, _ = method._losses(made, {"hr": hr}, (7, 7))
-    assert seen == [(torch.Size([1, 1, 9, 9]), 0.0)]
-    assert float(figures["l1"]) == pytest.approx(1 - (9 / 16) ** 2)
+    assert seen == [(torch.Size([1, 1, 57, 57]), 0.0)]
+    assert float(figures["l1"]) == pytest.approx(1 - (57 / 64) ** 2)
 
 
 def test_losses_in_bfloat16_are_told_in_float32_and_pixels_are_compared_in_it():
@@ -134,3 +134,8 @@ def test_means_of_losses_move_also_from_a_state_of_few_bits(tmp_path):
         report.step({"vgg": torch.tensor(0.46, dtype=torch.bfloat16)}, 1)
     report.close()
     assert float(report.means["vgg"]) == pytest.approx(0.46, abs=2e-3)
+
+
+@pytest.mark.parametrize(("side", "left"), [(8, 7), (24, 21), (128, 121)])
+def test_small_crops_lose_little_to_a_shift(side, left):
+    assert shifted(torch.zeros(1, 3, side, side), (7, 0)).shape == (1, 3, left, side)
