@@ -21,7 +21,7 @@ import tensorflow as tf
 from PIL import Image
 
 import srkit
-from srkit.adapters.graphdef.writing import espcn_graph
+from srkit.adapters.readers.graphdef.writing import espcn_graph
 from srkit.imaging.atomic import replacing
 from srkit.imaging.color import rgb_to_ycbcr
 

@@ -296,7 +296,7 @@ FROZEN_GRAPH = FileFormat(
     adapter="srkit.adapters.pytorch.frozen:open_graph",
     framework="torch",
     others={"tensorflow": "srkit.adapters.tensorflow.frozen:open_graph"},
-    contents="srkit.adapters.graphdef.frozen:contents",
+    contents="srkit.adapters.readers.graphdef.frozen:contents",
 )
 ENHANCE_PICKLE = FileFormat(
     name="neural-enhance file",
@@ -305,7 +305,7 @@ ENHANCE_PICKLE = FileFormat(
     adapter="srkit.adapters.pytorch.enhance:open_pickle",
     framework="torch",
     others={"theano": "srkit.adapters.lasagne.enhance:open_weights"},
-    contents="srkit.adapters.enhance.files:contents",
+    contents="srkit.adapters.readers.enhance.files:contents",
 )
 SAFETENSORS = FileFormat(
     name="safetensors file",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from srkit.adapters.enhance.files import read_weights
-from srkit.adapters.enhance.tensors import tensors_of
-from srkit.adapters.graphdef.frozen import open_frozen
-from srkit.adapters.graphdef.portable import ARCHITECTURE, OPERATIONS, packed
+from srkit.adapters.readers.enhance.files import read_weights
+from srkit.adapters.readers.enhance.tensors import tensors_of
+from srkit.adapters.readers.graphdef.frozen import open_frozen
+from srkit.adapters.readers.graphdef.portable import ARCHITECTURE, OPERATIONS, packed
 from srkit.errors import MissingDependencyError, OptionError
 from srkit.imaging.atomic import replacing
 from srkit.weights import sha256

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from srkit.adapters.enhance.vgg import LAYERS, MEANS, VggWeights, read_vgg
 from srkit.adapters.pytorch.nets.srresnet import normalise
 from srkit.adapters.pytorch.stlpips import StLpips
+from srkit.adapters.readers.enhance.vgg import LAYERS, MEANS, VggWeights, read_vgg
 from srkit.errors import MissingDependencyError, OptionError
 from srkit.weights import sha256
 

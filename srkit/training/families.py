@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from srkit.adapters.enhance.config import Config
 from srkit.adapters.pytorch.architectures.compact import NAME as COMPACT_NAME
 from srkit.adapters.pytorch.architectures.compact import build_compact
 from srkit.adapters.pytorch.avsr import NAME as AVSR_NAME
@@ -28,6 +27,7 @@ from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.nets.unet import add_weight_norm
 from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
 from srkit.adapters.pytorch.unet import NAME, Interpolated, build_unet, multiple_of
+from srkit.adapters.readers.enhance.config import Config
 from srkit.training.bicubic_start import start_bicubic
 from srkit.training.compact_start import deepen_compact, halve_compact, start_compact
 from srkit.training.crops import to_luma, to_planes

@@ -12,8 +12,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 import srkit
-from srkit.adapters.luma_weights import stated_scale
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.readers.luma_weights import stated_scale
 from srkit.errors import OptionError, WeightsError
 from srkit.imaging.atomic import replacing
 from srkit.training.families import Family

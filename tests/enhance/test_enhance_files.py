@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srkit import CorruptFileError, SrkitError, UnsafeFileError, WeightsError
-from srkit.adapters.enhance import files
-from srkit.adapters.enhance.config import Config
-from srkit.adapters.enhance.files import EnhanceWeights, packed_weights, read_weights
+from srkit.adapters.readers.enhance import files
+from srkit.adapters.readers.enhance.config import Config
+from srkit.adapters.readers.enhance.files import EnhanceWeights, packed_weights, read_weights
 
 CONFIG = Config(upscale=1, downscale=0, blocks=1, filters=(4,))
 RNG = np.random.default_rng(0)

@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import srkit
 from srkit import ImageError, OptionError, WeightsError
-from srkit.adapters.enhance.config import Config
-from srkit.adapters.enhance.files import packed_weights, read_weights
-from srkit.adapters.enhance.tensors import config_of
 from srkit.adapters.pytorch.nets.enhance import EnhanceNet, from_layers, to_layers
+from srkit.adapters.readers.enhance.config import Config
+from srkit.adapters.readers.enhance.files import packed_weights, read_weights
+from srkit.adapters.readers.enhance.tensors import config_of
 from srkit.cli import main
 
 SHAPES = {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from srkit import CorruptFileError, UnsafeFileError, WeightsError
-from srkit.adapters.enhance.vgg import read_vgg, vgg_shapes
+from srkit.adapters.readers.enhance.vgg import read_vgg, vgg_shapes
 
 WIDTH = 4
 

@@ -7,9 +7,9 @@ import pytest
 from protobuf import FLOAT, IMAGE, ONES, block, const, conv, node, number, shape, shuffle
 
 from srkit import CorruptFileError, SrkitError, UnsafeFileError
-from srkit.adapters.graphdef.frozen import contents
-from srkit.adapters.graphdef.graph import parse_graph
-from srkit.adapters.graphdef.program import understand
+from srkit.adapters.readers.graphdef.frozen import contents
+from srkit.adapters.readers.graphdef.graph import parse_graph
+from srkit.adapters.readers.graphdef.program import understand
 
 
 def constant(*sides, content=b""):

@@ -25,9 +25,9 @@ from protobuf import (
 )
 
 from srkit import CorruptFileError, SrkitError, UnsafeFileError, WeightsError
-from srkit.adapters.graphdef.frozen import open_frozen
-from srkit.adapters.graphdef.graph import MOST_FIELDS, MOST_NODES, parse_graph
-from srkit.adapters.graphdef.program import understand
+from srkit.adapters.readers.graphdef.frozen import open_frozen
+from srkit.adapters.readers.graphdef.graph import MOST_FIELDS, MOST_NODES, parse_graph
+from srkit.adapters.readers.graphdef.program import understand
 
 DOUBLES, INTEGERS = 2, 3
 HUGE = 1 << 40
@@ -112,7 +112,7 @@ def test_whatever_a_reader_raises_names_the_file_and_is_an_error_of_srkit(tmp_pa
     def fails(graph):
         raise IndexError("index -1 is out of bounds")
 
-    monkeypatch.setattr("srkit.adapters.graphdef.frozen.understand", fails)
+    monkeypatch.setattr("srkit.adapters.readers.graphdef.frozen.understand", fails)
     with pytest.raises(CorruptFileError, match=r"graph\.pb: .*IndexError: index -1 is out"):
         open_frozen(path, None, None, "opencv", "torch")
 

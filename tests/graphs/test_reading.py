@@ -24,9 +24,9 @@ from protobuf import (
 )
 
 from srkit import CorruptFileError, OptionError, SrkitError, UnsafeFileError, WeightsError
-from srkit.adapters.graphdef.frozen import open_frozen
-from srkit.adapters.graphdef.graph import MOST_NUMBERS, parse_graph, read_graph
-from srkit.adapters.graphdef.program import understand
+from srkit.adapters.readers.graphdef.frozen import open_frozen
+from srkit.adapters.readers.graphdef.graph import MOST_NUMBERS, parse_graph, read_graph
+from srkit.adapters.readers.graphdef.program import understand
 
 FUNCTION = block(2, block(1, block(1, block(1, "hidden"))))
 

@@ -12,9 +12,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import srkit
 from srkit import OptionError
-from srkit.adapters.graphdef.graph import parse_graph
-from srkit.adapters.graphdef.program import understand
 from srkit.adapters.pytorch.graph import rebuild
+from srkit.adapters.readers.graphdef.graph import parse_graph
+from srkit.adapters.readers.graphdef.program import understand
 
 RNG = np.random.default_rng(0)
 

@@ -12,11 +12,11 @@ from torch.nn import functional
 
 import srkit
 from srkit import OptionError, WeightsError
-from srkit.adapters.graphdef.graph import read_graph
-from srkit.adapters.graphdef.writing import at_low_resolution, network_graph
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
+from srkit.adapters.readers.graphdef.graph import read_graph
+from srkit.adapters.readers.graphdef.writing import at_low_resolution, network_graph
 from srkit.cli import main
 from srkit.conversion import convert
 from srkit.weights import weights_path

@@ -14,8 +14,8 @@ pytest.importorskip("torch", reason="is compared with torch")
 
 import srkit
 from srkit import OptionError, testing
-from srkit.adapters.enhance.config import Config
-from srkit.adapters.enhance.files import EnhanceWeights, packed_weights
+from srkit.adapters.readers.enhance.config import Config
+from srkit.adapters.readers.enhance.files import EnhanceWeights, packed_weights
 
 SHAPES = {
     "x2": Config(1, 0, 3, (8,)),

@@ -20,12 +20,12 @@ import theano
 from lasagne.layers import get_output
 
 from srkit import ImageError, OptionError
-from srkit.adapters.enhance.config import Config
-from srkit.adapters.enhance.files import packed_weights, read_weights
-from srkit.adapters.enhance.vgg import vgg_shapes
 from srkit.adapters.lasagne.degradation import Degradation, crops, degrade
 from srkit.adapters.lasagne.training import Settings, Training, new_generator
 from srkit.adapters.lasagne.vgg import vgg
+from srkit.adapters.readers.enhance.config import Config
+from srkit.adapters.readers.enhance.files import packed_weights, read_weights
+from srkit.adapters.readers.enhance.vgg import vgg_shapes
 from srkit.training.backbones import vgg19
 
 CONFIG = Config(1, 0, 2, (6,))

@@ -14,7 +14,6 @@ from skimage import data
 
 import srkit
 from srkit import ModelCard, OptionError, WeightsError, testing
-from srkit.adapters.graphdef.writing import network_graph
 from srkit.adapters.onnx import exporting
 from srkit.adapters.onnx.reach import receptive_field
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
@@ -23,6 +22,7 @@ from srkit.adapters.pytorch.nets.resnet import Form
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.nets.unet import UNet
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.readers.graphdef.writing import network_graph
 from srkit.cli import main
 
 MODELS = [

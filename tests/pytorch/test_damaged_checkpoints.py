@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from tutorial_checkpoints import assert_same, save_srgan
 
-from srkit.adapters.pickles import machine
 from srkit.adapters.pytorch.checkpoints import archive, read_checkpoint
+from srkit.adapters.readers.pickles import machine
 from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError, WeightsError
 
 

@@ -113,8 +113,8 @@ def checkpoints() -> dict[str, Parser]:
 
 def enhance() -> dict[str, Parser]:
     """Pickles of neural-enhance, packed by bzip2."""
-    from srkit.adapters.enhance.config import Config
-    from srkit.adapters.enhance.files import read_weights
+    from srkit.adapters.readers.enhance.config import Config
+    from srkit.adapters.readers.enhance.files import read_weights
 
     config = Config(upscale=1, blocks=1, filters=(4,))
     layers = {
@@ -133,7 +133,7 @@ def graphs() -> dict[str, Parser]:
     """Frozen graphs, as far as the network that they are understood as."""
     import protobuf as pb
 
-    from srkit.adapters.graphdef.frozen import open_frozen
+    from srkit.adapters.readers.graphdef.frozen import open_frozen
 
     kernel = np.ones((3, 3, 1, 4), np.float32)
     espcn = b"".join(

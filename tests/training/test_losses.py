@@ -18,8 +18,8 @@ from skimage.filters import sobel
 from torch.nn import functional
 
 from srkit import MissingDependencyError, OptionError
-from srkit.adapters.enhance.vgg import vgg_shapes
 from srkit.adapters.pytorch.stlpips import StLpips
+from srkit.adapters.readers.enhance.vgg import vgg_shapes
 from srkit.training import backbones
 from srkit.training.losses import (
     NORMALISED,

@@ -9,9 +9,9 @@ pytest.importorskip("pydantic", reason="needs pip install 'srkit[train]'")
 
 from lightning_fabric import Fabric
 
-from srkit.adapters.enhance.vgg import vgg_shapes
 from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDiscriminator
 from srkit.adapters.pytorch.nets.espcn import ESPCN
+from srkit.adapters.readers.enhance.vgg import vgg_shapes
 from srkit.training import RECIPES
 from srkit.training.backbones import vgg19
 from srkit.training.families import FAMILIES

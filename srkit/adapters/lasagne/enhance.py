@@ -13,11 +13,11 @@ from lasagne.layers import Conv2DLayer, InputLayer
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from srkit.adapters.enhance.config import Config
-from srkit.adapters.enhance.files import EnhanceWeights, Floats, read_weights
-from srkit.adapters.enhance.tensors import layers_of
-from srkit.adapters.enhance.upscaler import EnhanceUpscaler, Tiling, card_of_file
 from srkit.adapters.lasagne.layers import ParametricRectifierLayer, SubpixelReshuffleLayer
+from srkit.adapters.readers.enhance.config import Config
+from srkit.adapters.readers.enhance.files import EnhanceWeights, Floats, read_weights
+from srkit.adapters.readers.enhance.tensors import layers_of
+from srkit.adapters.readers.enhance.upscaler import EnhanceUpscaler, Tiling, card_of_file
 from srkit.card import ModelCard
 from srkit.contents import check_header
 from srkit.errors import CorruptFileError, OptionError, WeightsError
@@ -146,7 +146,7 @@ def open_weights(
     Raises
     ------
     UnsafeFileError, CorruptFileError, WeightsError
-        See `srkit.adapters.enhance.files.read_weights`. Safetensors of other networks may
+        See `srkit.adapters.readers.enhance.files.read_weights`. Safetensors of other networks may
         run on torch.
     OptionError
         If the file is for another scale, or an option makes no sense.

@@ -16,12 +16,12 @@ import theano
 import theano.tensor as T  # noqa: N812 as all of Theano's users write it
 from lasagne.layers import Conv2DLayer, get_output
 
-from srkit.adapters.enhance.config import Config
-from srkit.adapters.enhance.files import EnhanceWeights, Floats
-from srkit.adapters.enhance.vgg import LAYERS, VggWeights
 from srkit.adapters.lasagne.enhance import generator
 from srkit.adapters.lasagne.layers import ConcatLayer, ParametricRectifierLayer, batch_norm
 from srkit.adapters.lasagne.vgg import vgg
+from srkit.adapters.readers.enhance.config import Config
+from srkit.adapters.readers.enhance.files import EnhanceWeights, Floats
+from srkit.adapters.readers.enhance.vgg import LAYERS, VggWeights
 from srkit.errors import ImageError, OptionError
 
 # Each element of the discriminator's gradients is clipped to plus or minus this.
@@ -216,7 +216,7 @@ class Training:
         return Losses(*map(float, self._step(*crops, *self.settings.at(epoch))))
 
     def weights(self) -> EnhanceWeights:
-        """The generator as it is now, for `srkit.adapters.enhance.files.packed_weights`."""
+        """The generator as it is now, for `srkit.adapters.readers.enhance.files.packed_weights`."""
         return EnhanceWeights(
             self.config,
             {

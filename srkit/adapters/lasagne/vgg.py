@@ -8,7 +8,7 @@ import numpy as np
 from lasagne.layers import Conv2DLayer, InputLayer, MaxPool2DLayer
 from lasagne.nonlinearities import rectify
 
-from srkit.adapters.enhance.vgg import LAYERS, MEANS, VggWeights
+from srkit.adapters.readers.enhance.vgg import LAYERS, MEANS, VggWeights
 
 
 def vgg(image: Any, weights: VggWeights) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import Any
 
 from torch import Tensor
 
-from srkit.adapters.enhance.files import read_weights
-from srkit.adapters.enhance.tensors import config_of, looks_like_enhance
-from srkit.adapters.enhance.upscaler import EnhanceUpscaler, Tiling, card_of_file
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.enhance import EnhanceNet, from_layers
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.readers.enhance.files import read_weights
+from srkit.adapters.readers.enhance.tensors import config_of, looks_like_enhance
+from srkit.adapters.readers.enhance.upscaler import EnhanceUpscaler, Tiling, card_of_file
 from srkit.card import ModelCard
 from srkit.errors import WeightsError
 
@@ -94,7 +94,7 @@ def open_pickle(
     Raises
     ------
     UnsafeFileError, CorruptFileError, WeightsError
-        See `srkit.adapters.enhance.files.read_weights`.
+        See `srkit.adapters.readers.enhance.files.read_weights`.
     OptionError
         If the file is for another scale, or an option makes no sense.
     """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from srkit.adapters.enhance.files import packed_weights
-from srkit.adapters.graphdef.writing import network_graph
-from srkit.adapters.luma_weights import looks_like_espcn, scale_of_weights
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.enhance import build_enhance
 from srkit.adapters.pytorch.luma import build_espcn, build_fsrcnn
 from srkit.adapters.pytorch.nets.enhance import to_layers
+from srkit.adapters.readers.enhance.files import packed_weights
+from srkit.adapters.readers.graphdef.writing import network_graph
+from srkit.adapters.readers.luma_weights import looks_like_espcn, scale_of_weights
 from srkit.errors import OptionError, SrkitError
 
 

@@ -12,16 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from srkit.adapters.enhance.tensors import looks_like_enhance
-from srkit.adapters.enhance.upscaler import Tiling
-from srkit.adapters.graphdef.frozen import Colour, choose
-from srkit.adapters.graphdef.portable import ARCHITECTURE, OPERATIONS, unpacked
-from srkit.adapters.luma_weights import (
-    espcn_scale,
-    looks_like_espcn,
-    looks_like_fsrcnn,
-    stated_scale,
-)
 from srkit.adapters.pytorch.architectures.compact import NAME as COMPACT
 from srkit.adapters.pytorch.architectures.compact import (
     CompactUpscaler,
@@ -38,6 +28,16 @@ from srkit.adapters.pytorch.srresnet import SRResNetUpscaler, looks_like_srresne
 from srkit.adapters.pytorch.unet import NAME as UNET
 from srkit.adapters.pytorch.unet import UNetUpscaler, looks_like_unet
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.readers.enhance.tensors import looks_like_enhance
+from srkit.adapters.readers.enhance.upscaler import Tiling
+from srkit.adapters.readers.graphdef.frozen import Colour, choose
+from srkit.adapters.readers.graphdef.portable import ARCHITECTURE, OPERATIONS, unpacked
+from srkit.adapters.readers.luma_weights import (
+    espcn_scale,
+    looks_like_espcn,
+    looks_like_fsrcnn,
+    stated_scale,
+)
 from srkit.card import ModelCard
 from srkit.errors import MissingDependencyError, OptionError, WeightsError
 from srkit.extras import install_line, missing_packages

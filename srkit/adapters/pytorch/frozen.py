@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from srkit.adapters.graphdef.frozen import Colour, Frozen, open_frozen
 from srkit.adapters.pytorch.graph import rebuild
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.readers.graphdef.frozen import Colour, Frozen, open_frozen
 
 
 def open_graph(

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from srkit.adapters.graphdef.attributes import dilation
-from srkit.adapters.graphdef.graph import Array, Node
-from srkit.adapters.graphdef.program import Program
 from srkit.adapters.pytorch.generated import graph_module
+from srkit.adapters.readers.graphdef.attributes import dilation
+from srkit.adapters.readers.graphdef.graph import Array, Node
+from srkit.adapters.readers.graphdef.program import Program
 from srkit.errors import WeightsError
 
 
@@ -23,7 +23,7 @@ def rebuild(program: Program, output: str) -> fx.GraphModule:
     Parameters
     ----------
     program
-        From `srkit.adapters.graphdef.program.understand`.
+        From `srkit.adapters.readers.graphdef.program.understand`.
     output
         One of its outputs.
 

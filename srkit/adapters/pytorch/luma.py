@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from srkit.adapters.luma_weights import espcn_scale, looks_like_espcn, looks_like_fsrcnn
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.network import Network
 from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.readers.luma_weights import espcn_scale, looks_like_espcn, looks_like_fsrcnn
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 from srkit.extras import missing_packages

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.adapters.graphdef.frozen import Colour, Frozen, open_frozen
-from srkit.adapters.graphdef.judged import INPUT, OUTPUT, judged_graph
+from srkit.adapters.readers.graphdef.frozen import Colour, Frozen, open_frozen
+from srkit.adapters.readers.graphdef.judged import INPUT, OUTPUT, judged_graph
 from srkit.adapters.tensorflow.quiet import tensorflow
 from srkit.errors import OptionError
 from srkit.upscaler import Upscaler

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from srkit.adapters.graphdef.frozen import RULES, Frozen
-from srkit.adapters.graphdef.graph import parse_graph
-from srkit.adapters.graphdef.program import understand
-from srkit.adapters.graphdef.writing import Floats, network_graph
-from srkit.adapters.luma_weights import scale_of_weights
+from srkit.adapters.readers.graphdef.frozen import RULES, Frozen
+from srkit.adapters.readers.graphdef.graph import parse_graph
+from srkit.adapters.readers.graphdef.program import understand
+from srkit.adapters.readers.graphdef.writing import Floats, network_graph
+from srkit.adapters.readers.luma_weights import scale_of_weights
 from srkit.adapters.tensorflow.frozen import TensorFlowGraph
 from srkit.card import ModelCard
 from srkit.contents import check_header

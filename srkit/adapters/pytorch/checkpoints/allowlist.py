@@ -14,9 +14,9 @@ import re
 
 import torch
 
-from srkit.adapters.pickles.records import Label, Rebuild, StandIn, shown
 from srkit.adapters.pytorch.checkpoints import rebuild
 from srkit.adapters.pytorch.checkpoints.records import StorageType
+from srkit.adapters.readers.pickles.records import Label, Rebuild, StandIn, shown
 from srkit.errors import UnsafeFileError
 
 _STORAGES = {

@@ -14,10 +14,10 @@ from typing import IO, cast
 import torch
 from torch import Tensor
 
-from srkit.adapters.pickles.machine import MAX_BYTES, PickleSource
 from srkit.adapters.pytorch.checkpoints.allowlist import find_global
 from srkit.adapters.pytorch.checkpoints.records import Storage
 from srkit.adapters.pytorch.checkpoints.storages import StorageTable, fill
+from srkit.adapters.readers.pickles.machine import MAX_BYTES, PickleSource
 from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError
 
 # torch stores without compression; a checkpoint zipped anew shrinks little.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
-from srkit.adapters.pickles.records import Instance, Members, shown
 from srkit.adapters.pytorch.checkpoints.records import LazyTensor
+from srkit.adapters.readers.pickles.records import Instance, Members, shown
 from srkit.errors import CorruptFileError, WeightsError
 
 # First match wins: of a GAN the generator, of two versions the averaged one.

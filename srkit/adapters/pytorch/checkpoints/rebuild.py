@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from srkit.adapters.pickles.records import Label, Members, Opaque, Rebuild
 from srkit.adapters.pytorch.checkpoints.records import LazyTensor, Storage
+from srkit.adapters.readers.pickles.records import Label, Members, Opaque, Rebuild
 from srkit.errors import CorruptFileError, WeightsError
 
 MAX_DIMENSIONS = 64

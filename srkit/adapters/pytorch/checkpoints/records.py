@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from srkit.adapters.pickles.records import Record
+from srkit.adapters.readers.pickles.records import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import IO, Protocol
 import torch
 from torch import Tensor
 
-from srkit.adapters.pickles.records import StandIn
 from srkit.adapters.pytorch.checkpoints.records import LazyTensor, Storage, StorageType
+from srkit.adapters.readers.pickles.records import StandIn
 from srkit.errors import CorruptFileError, UnsafeFileError, WeightsError
 
 CHUNK = 1 << 20

@@ -13,10 +13,10 @@ from typing import IO
 import torch
 from torch import Tensor
 
-from srkit.adapters.pickles.machine import PickleSource
 from srkit.adapters.pytorch.checkpoints.allowlist import find_global
 from srkit.adapters.pytorch.checkpoints.records import Storage
 from srkit.adapters.pytorch.checkpoints.storages import StorageTable, fill
+from srkit.adapters.readers.pickles.machine import PickleSource
 from srkit.errors import CorruptFileError
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C

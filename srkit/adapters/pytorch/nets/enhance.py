@@ -12,9 +12,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from srkit.adapters.enhance.config import Config, Stage
-from srkit.adapters.enhance.files import EnhanceWeights
-from srkit.adapters.enhance.tensors import layers_of, tensors_of
+from srkit.adapters.readers.enhance.config import Config, Stage
+from srkit.adapters.readers.enhance.files import EnhanceWeights
+from srkit.adapters.readers.enhance.tensors import layers_of, tensors_of
 
 
 class EnhanceStage(nn.Module):

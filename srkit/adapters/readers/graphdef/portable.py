@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from srkit.adapters.graphdef.graph import MOST_NODES, Array, Attribute, Graph, Node
-from srkit.adapters.graphdef.program import Program
+from srkit.adapters.readers.graphdef.graph import MOST_NODES, Array, Attribute, Graph, Node
+from srkit.adapters.readers.graphdef.program import Program
 from srkit.errors import CorruptFileError, WeightsError
 
 # What the header of such a file names as its architecture, and where its operations stand.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.adapters.enhance.config import Config
+from srkit.adapters.readers.enhance.config import Config
 from srkit.errors import ImageError, OptionError
 
 Floats = NDArray[np.float32]

@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from srkit.adapters.graphdef.attributes import dilation, few_integers, layout, shown
-from srkit.adapters.graphdef.graph import MOST_NUMBERS, Array, Graph, Node
+from srkit.adapters.readers.graphdef.attributes import dilation, few_integers, layout, shown
+from srkit.adapters.readers.graphdef.graph import MOST_NUMBERS, Array, Graph, Node
 from srkit.errors import CorruptFileError, OptionError, SrkitError, UnsafeFileError, WeightsError
 
 # Operations that only compute. Whatever else a graph names is refused: among the others

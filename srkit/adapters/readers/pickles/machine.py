@@ -23,7 +23,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
-from srkit.adapters.pickles.records import (
+from srkit.adapters.readers.pickles.records import (
     Fillable,
     Instance,
     Label,

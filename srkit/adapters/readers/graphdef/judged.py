@@ -11,10 +11,19 @@ from typing import cast
 
 import numpy as np
 
-from srkit.adapters.graphdef.attributes import dilation, layout
-from srkit.adapters.graphdef.encoding import INT32, TYPE, integers, node, number, real, tensor, text
-from srkit.adapters.graphdef.graph import Node
-from srkit.adapters.graphdef.program import Program
+from srkit.adapters.readers.graphdef.attributes import dilation, layout
+from srkit.adapters.readers.graphdef.encoding import (
+    INT32,
+    TYPE,
+    integers,
+    node,
+    number,
+    real,
+    tensor,
+    text,
+)
+from srkit.adapters.readers.graphdef.graph import Node
+from srkit.adapters.readers.graphdef.program import Program
 
 INPUT, OUTPUT = "image", "made"
 

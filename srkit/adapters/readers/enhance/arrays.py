@@ -12,8 +12,8 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.adapters.pickles.machine import PickleSource
-from srkit.adapters.pickles.records import Fillable, Label, Rebuild, shown
+from srkit.adapters.readers.pickles.machine import PickleSource
+from srkit.adapters.readers.pickles.records import Fillable, Label, Rebuild, shown
 from srkit.errors import CorruptFileError, UnsafeFileError
 from srkit.guard import reading
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.adapters.graphdef.encoding import (
+from srkit.adapters.readers.graphdef.encoding import (
     INT32,
     TYPE,
     block,
@@ -21,7 +21,7 @@ from srkit.adapters.graphdef.encoding import (
     tensor,
     text,
 )
-from srkit.adapters.luma_weights import looks_like_espcn
+from srkit.adapters.readers.luma_weights import looks_like_espcn
 from srkit.errors import WeightsError
 
 Floats = NDArray[np.float32]

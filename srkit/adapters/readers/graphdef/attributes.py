@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from srkit.adapters.graphdef.graph import MOST_SIDES, Array, Attribute, Node
+from srkit.adapters.readers.graphdef.graph import MOST_SIDES, Array, Attribute, Node
 from srkit.errors import WeightsError
 
 MOST_DILATION = 64

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from srkit import engine
-from srkit.adapters.enhance.config import Config
-from srkit.adapters.enhance.original import OriginalTiling
+from srkit.adapters.readers.enhance.config import Config
+from srkit.adapters.readers.enhance.original import OriginalTiling
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 from srkit.imaging.planes import Planes, read_planes

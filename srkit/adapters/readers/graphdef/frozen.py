@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from srkit.adapters.graphdef.graph import Graph, read_graph
-from srkit.adapters.graphdef.program import Program, understand
+from srkit.adapters.readers.graphdef.graph import Graph, read_graph
+from srkit.adapters.readers.graphdef.program import Program, understand
 from srkit.card import ModelCard
 from srkit.contents import Contents, TensorFacts
 from srkit.errors import OptionError

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.adapters.enhance.arrays import ArrayRecord, read_pickle
-from srkit.adapters.enhance.config import Config
+from srkit.adapters.readers.enhance.arrays import ArrayRecord, read_pickle
+from srkit.adapters.readers.enhance.config import Config
 from srkit.contents import Contents, TensorFacts
 from srkit.errors import WeightsError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from srkit.adapters.graphdef.wire import BYTES, MOST_PACKED, Field, fields, packed_varints
+from srkit.adapters.readers.graphdef.wire import BYTES, MOST_PACKED, Field, fields, packed_varints
 from srkit.errors import CorruptFileError, UnsafeFileError, WeightsError
 from srkit.guard import reading
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from srkit.adapters.enhance.config import Config
-from srkit.adapters.enhance.files import EnhanceWeights, Floats
-from srkit.adapters.luma_weights import Tensor
+from srkit.adapters.readers.enhance.config import Config
+from srkit.adapters.readers.enhance.files import EnhanceWeights, Floats
+from srkit.adapters.readers.luma_weights import Tensor
 from srkit.errors import WeightsError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from srkit.adapters.enhance.arrays import ArrayRecord, read_pickle
-from srkit.adapters.enhance.files import Floats
+from srkit.adapters.readers.enhance.arrays import ArrayRecord, read_pickle
+from srkit.adapters.readers.enhance.files import Floats
 from srkit.errors import WeightsError
 
 # Kernel and bias by the layer's name.
