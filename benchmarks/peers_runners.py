@@ -108,9 +108,9 @@ def plain_torch(grad: bool) -> Callable[[Setup], Picture]:
         import torch
 
         import srkit
+        from srkit.adapters.pytorch.architectures.luma import build_espcn
+        from srkit.adapters.pytorch.architectures.srresnet import UnitRange, build_srresnet
         from srkit.adapters.pytorch.checkpoints import read_checkpoint
-        from srkit.adapters.pytorch.luma import build_espcn
-        from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
         from srkit.weights import weights_path
 
         torch.set_num_threads(setup.threads)

@@ -54,7 +54,7 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     import numpy as np
 
     import srkit
-    from srkit.adapters.pytorch.upscaler import TorchUpscaler
+    from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 
     if args.way == "tiles":
         TorchUpscaler.streams = False  # type: ignore[assignment, method-assign]

@@ -105,8 +105,8 @@ def _trained(
     )
 
 
-_SRRESNET = "srkit.adapters.pytorch.srresnet:SRResNetUpscaler"
-_LUMA = "srkit.adapters.pytorch.luma:LumaUpscaler"
+_SRRESNET = "srkit.adapters.pytorch.architectures.srresnet:SRResNetUpscaler"
+_LUMA = "srkit.adapters.pytorch.architectures.luma:LumaUpscaler"
 _LUMA_OTHERS = {"tensorflow": "srkit.adapters.tensorflow.luma:load_model"}
 
 SRRESNET = _trained(
@@ -126,7 +126,7 @@ SRRESNET = _trained(
 SRGAN = _trained(
     "srgan",
     "SRResNet trained on against a discriminator: sharp textures, invented detail.",
-    "srkit.adapters.pytorch.srresnet:SRGANUpscaler",
+    "srkit.adapters.pytorch.architectures.srresnet:SRGANUpscaler",
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
         4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
@@ -195,7 +195,7 @@ FSRCNN = _trained(
     halves=(2, 3, 4),
 )
 
-_ENHANCE = "srkit.adapters.pytorch.enhance:TorchEnhance"
+_ENHANCE = "srkit.adapters.pytorch.architectures.enhance:TorchEnhance"
 _ENHANCE_OTHERS = {"theano": "srkit.adapters.lasagne.enhance:LasagneEnhance"}
 _ENHANCE_PAPER = "Champandard, github.com/alexjc/neural-enhance, 2016"
 
@@ -227,7 +227,7 @@ NEURAL_ENHANCE_REPAIR = _trained(
     colour_shift={1: 2},
 )
 
-_UNET = "srkit.adapters.pytorch.unet:UNetUpscaler"
+_UNET = "srkit.adapters.pytorch.architectures.unet:UNetUpscaler"
 _UNET_PAPER = "Howard and others, fastai 1.0, lesson 7, 2019"
 
 UNET = _trained(
@@ -257,7 +257,7 @@ UNET_REPAIR = _trained(
     brains=(1,),
 )
 
-_AVSR = "srkit.adapters.pytorch.avsr:AVSRUpscaler"
+_AVSR = "srkit.adapters.pytorch.architectures.avsr:AVSRUpscaler"
 _AVSR_PAPER = "López-Tapia et al., Digital Signal Processing 2020, arXiv:1907.01399"
 
 VSR = _trained(
@@ -285,7 +285,7 @@ TORCH_CHECKPOINT = FileFormat(
     name="PyTorch checkpoint",
     suffixes=(".pth", ".pth.tar", ".pt", ".ckpt"),
     sniff=is_torch_checkpoint,
-    adapter="srkit.adapters.pytorch.files:open_checkpoint",
+    adapter="srkit.adapters.pytorch.opening:open_checkpoint",
     framework="torch",
     contents="srkit.adapters.pytorch.checkpoints:contents",
 )
@@ -293,7 +293,7 @@ FROZEN_GRAPH = FileFormat(
     name="frozen TensorFlow graph",
     suffixes=(".pb",),
     sniff=is_graph,
-    adapter="srkit.adapters.pytorch.frozen:open_graph",
+    adapter="srkit.adapters.pytorch.graphs.opening:open_graph",
     framework="torch",
     others={"tensorflow": "srkit.adapters.tensorflow.frozen:open_graph"},
     contents="srkit.adapters.readers.graphdef.frozen:contents",
@@ -302,7 +302,7 @@ ENHANCE_PICKLE = FileFormat(
     name="neural-enhance file",
     suffixes=(".pkl.bz2",),
     sniff=is_bzip2,
-    adapter="srkit.adapters.pytorch.enhance:open_pickle",
+    adapter="srkit.adapters.pytorch.architectures.enhance:open_pickle",
     framework="torch",
     others={"theano": "srkit.adapters.lasagne.enhance:open_weights"},
     contents="srkit.adapters.readers.enhance.files:contents",
@@ -311,7 +311,7 @@ SAFETENSORS = FileFormat(
     name="safetensors file",
     suffixes=(".safetensors",),
     sniff=is_safetensors,
-    adapter="srkit.adapters.pytorch.files:open_checkpoint",
+    adapter="srkit.adapters.pytorch.opening:open_checkpoint",
     framework="torch",
     others={
         "tensorflow": "srkit.adapters.tensorflow.luma:open_weights",

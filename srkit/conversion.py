@@ -84,7 +84,7 @@ def _kind(path: Path) -> str:
 
 
 def _graph_of_network(path: Path, scale: int | None) -> bytes:
-    from srkit.adapters.pytorch.exporting import frozen_graph
+    from srkit.adapters.pytorch.graphs.exporting import frozen_graph
 
     return frozen_graph(path, scale)
 
@@ -119,7 +119,7 @@ def _enhance_tensors(path: Path, scale: int | None) -> bytes:
 
 
 def _enhance_file(path: Path, scale: int | None) -> bytes:
-    from srkit.adapters.pytorch.exporting import enhance_file
+    from srkit.adapters.pytorch.graphs.exporting import enhance_file
 
     return enhance_file(path, scale)
 

@@ -199,7 +199,7 @@ def _devices(extras: tuple[Extra, ...], problems: list[str]) -> tuple[str, ...]:
     if any(extra.name == "torch" and extra.state == "missing" for extra in extras):
         return ()
     try:
-        from srkit.adapters.pytorch.device import describe_devices
+        from srkit.adapters.pytorch.runtime.device import describe_devices
     except Exception as error:  # noqa: BLE001 a broken torch fails in ways of its own
         problems.append(f"torch cannot be imported: {type(error).__name__}: {error}")
         return ()

@@ -71,8 +71,8 @@ def card_of(name):
 )
 def test_srresnet_of_random_weights_conforms(check):
     torch = pytest.importorskip("torch", reason="torch is not installed")
+    from srkit.adapters.pytorch.architectures.srresnet import SRResNetUpscaler
     from srkit.adapters.pytorch.nets.srresnet import SRResNet
-    from srkit.adapters.pytorch.srresnet import SRResNetUpscaler
 
     torch.manual_seed(0)
     weights = SRResNet(4, channels=8, blocks=2).state_dict()
@@ -86,9 +86,9 @@ def test_srresnet_of_random_weights_conforms(check):
 )
 def test_a_unet_of_random_weights_conforms(check):
     torch = pytest.importorskip("torch", reason="torch is not installed")
+    from srkit.adapters.pytorch.architectures.unet import UNetUpscaler
     from srkit.adapters.pytorch.nets.resnet import Form
     from srkit.adapters.pytorch.nets.unet import UNet
-    from srkit.adapters.pytorch.unet import UNetUpscaler
 
     torch.manual_seed(0)
     weights = UNet(2, Form((8, 12), (1, 1))).state_dict()
@@ -109,7 +109,7 @@ def test_a_unet_of_random_weights_conforms(check):
 )
 def test_a_network_on_windows_of_random_weights_conforms(check):
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    from srkit.adapters.pytorch.avsr import AVSRUpscaler
+    from srkit.adapters.pytorch.architectures.avsr import AVSRUpscaler
     from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 
     torch.manual_seed(0)

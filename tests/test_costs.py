@@ -56,10 +56,10 @@ def test_srresnet_has_the_published_size():
 
 def test_multiplications_of_a_transposed_convolution_are_those_of_each_input_pixel():
     pytest.importorskip("torch", reason="torch is not installed")
-    from srkit.adapters.pytorch.complexity import multiply_adds
     from srkit.adapters.pytorch.nets.espcn import ESPCN
     from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
-    from srkit.adapters.pytorch.tracing import trace
+    from srkit.adapters.pytorch.runtime.complexity import multiply_adds
+    from srkit.adapters.pytorch.runtime.tracing import trace
 
     # 5x5x56 + 56x12 + 4 x 9x12x12 + 12x56 + 81x56, whatever the scale.
     for scale in (2, 3, 4):

@@ -11,12 +11,14 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from srkit.adapters.pytorch.architectures.avsr import NAME as AVSR_NAME
+from srkit.adapters.pytorch.architectures.avsr import build_avsr
 from srkit.adapters.pytorch.architectures.compact import NAME as COMPACT_NAME
 from srkit.adapters.pytorch.architectures.compact import build_compact
-from srkit.adapters.pytorch.avsr import NAME as AVSR_NAME
-from srkit.adapters.pytorch.avsr import build_avsr
-from srkit.adapters.pytorch.enhance import build_enhance
-from srkit.adapters.pytorch.luma import build_espcn, build_fsrcnn
+from srkit.adapters.pytorch.architectures.enhance import build_enhance
+from srkit.adapters.pytorch.architectures.luma import build_espcn, build_fsrcnn
+from srkit.adapters.pytorch.architectures.srresnet import UnitRange, build_srresnet
+from srkit.adapters.pytorch.architectures.unet import NAME, Interpolated, build_unet, multiple_of
 from srkit.adapters.pytorch.nets import compact
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 from srkit.adapters.pytorch.nets.compact import Compact
@@ -25,8 +27,6 @@ from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.nets.unet import add_weight_norm
-from srkit.adapters.pytorch.srresnet import UnitRange, build_srresnet
-from srkit.adapters.pytorch.unet import NAME, Interpolated, build_unet, multiple_of
 from srkit.adapters.readers.enhance.config import Config
 from srkit.training.bicubic_start import start_bicubic
 from srkit.training.compact_start import deepen_compact, halve_compact, start_compact

@@ -13,8 +13,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from srkit.adapters.pytorch.architectures.srresnet import build_srresnet
 from srkit.adapters.pytorch.nets.srresnet import SRResNet, SubPixelBlock
-from srkit.adapters.pytorch.srresnet import build_srresnet
 from srkit.training.bicubic_start import HINGES, phases, start_bicubic
 
 # What lies behind the trunk, and differs in shape or meaning between scales.

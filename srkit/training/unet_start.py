@@ -9,8 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from srkit.adapters.pytorch.architectures.fitting import fitted
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.resnet import RESNET34, Form, ResNet, form_of
 from srkit.adapters.pytorch.nets.unet import UNet
 from srkit.errors import OptionError

@@ -143,7 +143,7 @@ def test_little_in_a_file_never_becomes_much(name):
 
 def test_a_chain_of_as_many_nodes_as_are_allowed_is_read_in_seconds():
     pytest.importorskip("torch")
-    from srkit.adapters.pytorch.graph import rebuild
+    from srkit.adapters.pytorch.graphs.graphdef import rebuild
 
     links = [f"n{n}" for n in range(MOST_NODES - 10)]
     chain = [const("one", np.ones(1, np.float32)), node("n0", "Add", "image", "one")]

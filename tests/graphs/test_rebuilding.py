@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import srkit
 from srkit import OptionError
-from srkit.adapters.pytorch.graph import rebuild
+from srkit.adapters.pytorch.graphs.graphdef import rebuild
 from srkit.adapters.readers.graphdef.graph import parse_graph
 from srkit.adapters.readers.graphdef.program import understand
 

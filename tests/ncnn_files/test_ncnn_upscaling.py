@@ -26,7 +26,7 @@ import srkit
 from srkit import OptionError, SrkitError, WeightsError, testing
 from srkit.adapters.pytorch.graphs.ncnn import NcnnModel
 from srkit.adapters.pytorch.graphs.rebuilding import rebuild
-from srkit.adapters.pytorch.receptive import receptive_radius
+from srkit.adapters.pytorch.runtime.receptive import receptive_radius
 from srkit.adapters.readers.ncnn.network import understand
 
 # --- whole, by strips and by tiles --------------------------------------------------------------

@@ -21,7 +21,7 @@ from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.resnet import Form
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.nets.unet import UNet
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.graphdef.writing import network_graph
 from srkit.cli import main
 

@@ -14,7 +14,7 @@ import srkit
 from srkit import OptionError, engine, testing
 from srkit.adapters.openvino import network as openvino_network
 from srkit.adapters.openvino.network import OpenVINONetwork
-from srkit.adapters.pytorch import luma
+from srkit.adapters.pytorch.architectures import luma
 from srkit.errors import WeightsError
 
 PHOTO = np.random.default_rng(0).random((150, 61), np.float32)

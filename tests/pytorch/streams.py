@@ -6,9 +6,9 @@ import itertools
 
 import torch
 
-from srkit.adapters.pytorch.streaming import plan
-from srkit.adapters.pytorch.streaming.memory import held_bytes
-from srkit.adapters.pytorch.tracing import trace
+from srkit.adapters.pytorch.runtime.streaming import plan
+from srkit.adapters.pytorch.runtime.streaming.memory import held_bytes
+from srkit.adapters.pytorch.runtime.tracing import trace
 
 CHANNELS, WIDTH = 4, 9
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 import srkit
 from srkit import WeightsError
-from srkit.adapters.pytorch.avsr import INVERSE_REACH, AVSRUpscaler, build_avsr
+from srkit.adapters.pytorch.architectures.avsr import INVERSE_REACH, AVSRUpscaler, build_avsr
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 from srkit.imaging.observation import Observation
 
@@ -32,9 +32,9 @@ def test_the_network_has_as_many_parameters_as_its_paper_implies(scale, channels
 
 
 def test_the_small_form_costs_less_than_a_tenth():
-    from srkit.adapters.pytorch.avsr import Packed
-    from srkit.adapters.pytorch.complexity import multiply_adds
-    from srkit.adapters.pytorch.tracing import trace
+    from srkit.adapters.pytorch.architectures.avsr import Packed
+    from srkit.adapters.pytorch.runtime.complexity import multiply_adds
+    from srkit.adapters.pytorch.runtime.tracing import trace
     from srkit.training.families import FAMILIES
 
     large, small = (

@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn import functional
 
 import srkit
+from srkit.adapters.pytorch.architectures.srresnet import SRResNetUpscaler
 from srkit.adapters.pytorch.colours import RADIUS, EvenColours
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
-from srkit.adapters.pytorch.receptive import receptive_radius
-from srkit.adapters.pytorch.srresnet import SRResNetUpscaler
-from srkit.adapters.pytorch.tracing import trace
+from srkit.adapters.pytorch.runtime.receptive import receptive_radius
+from srkit.adapters.pytorch.runtime.tracing import trace
 from srkit.testing import check_even_colours, colour_shift
 
 SCALE = 4

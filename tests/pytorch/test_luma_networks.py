@@ -10,8 +10,8 @@ from torch.nn.functional import conv2d, interpolate
 import srkit
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
-from srkit.adapters.pytorch.receptive import receptive_radius
-from srkit.adapters.pytorch.tracing import trace
+from srkit.adapters.pytorch.runtime.receptive import receptive_radius
+from srkit.adapters.pytorch.runtime.tracing import trace
 from srkit.errors import OptionError, WeightsError
 
 NETS = {"espcn": ESPCN, "fsrcnn": FSRCNN}

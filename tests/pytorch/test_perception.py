@@ -6,7 +6,7 @@ import torch
 from skimage import data
 
 import srkit
-from srkit.adapters.pytorch.interpolation import interpolate
+from srkit.adapters.pytorch.architectures.interpolation import interpolate
 from srkit.errors import OptionError, WeightsError
 
 PHOTO = data.astronaut()[100:116, 200:218]

@@ -11,10 +11,10 @@ from skimage import data
 from torch import nn
 
 import srkit
-from srkit.adapters.pytorch import device as devices
-from srkit.adapters.pytorch.device import exact_kernels, faster_than_float32, pick_precision
-from srkit.adapters.pytorch.network import Network
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime import device as devices
+from srkit.adapters.pytorch.runtime.device import exact_kernels, faster_than_float32, pick_precision
+from srkit.adapters.pytorch.runtime.network import Network
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 
@@ -25,7 +25,7 @@ def wrapped(net, precision="float32", **facts):
     card = ModelCard(
         name="net",
         summary="A network for tests.",
-        adapter="srkit.adapters.pytorch.upscaler:TorchUpscaler",
+        adapter="srkit.adapters.pytorch.runtime.upscaler:TorchUpscaler",
         framework="torch",
         scales=(2,),
         default_scale=2,

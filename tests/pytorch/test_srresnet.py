@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from torch.nn.functional import conv2d
 
 import srkit
+from srkit.adapters.pytorch.architectures.srresnet import SRResNetUpscaler
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
-from srkit.adapters.pytorch.srresnet import SRResNetUpscaler
 from srkit.errors import MissingDependencyError, OptionError, WeightsError
 
 # specs/srgan.md, section 1.4.

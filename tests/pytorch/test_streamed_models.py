@@ -18,13 +18,13 @@ from torch import nn
 from torch.nn import functional
 
 import srkit
+from srkit.adapters.pytorch.architectures.unet import Interpolated
 from srkit.adapters.pytorch.nets.resnet import Form
 from srkit.adapters.pytorch.nets.unet import UNet
-from srkit.adapters.pytorch.streaming import cost_of, plan
-from srkit.adapters.pytorch.streaming.memory import held_bytes
-from srkit.adapters.pytorch.tracing import trace
-from srkit.adapters.pytorch.unet import Interpolated
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.streaming import cost_of, plan
+from srkit.adapters.pytorch.runtime.streaming.memory import held_bytes
+from srkit.adapters.pytorch.runtime.tracing import trace
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 
 # --- memory -------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def card(**facts):
     return ModelCard(
         name="net",
         summary="A network for tests.",
-        adapter="srkit.adapters.pytorch.upscaler:TorchUpscaler",
+        adapter="srkit.adapters.pytorch.runtime.upscaler:TorchUpscaler",
         framework="torch",
         scales=(2,),
         default_scale=2,

@@ -14,9 +14,9 @@ from streams import CHANNELS, WIDTH, check_equal, picture, streamed, whole_numbe
 from torch import nn
 from torch.nn import functional
 
-from srkit.adapters.pytorch.graph import Reorder
-from srkit.adapters.pytorch.streaming import CannotStream, plan
-from srkit.adapters.pytorch.tracing import trace
+from srkit.adapters.pytorch.graphs.graphdef import Reorder
+from srkit.adapters.pytorch.runtime.streaming import CannotStream, plan
+from srkit.adapters.pytorch.runtime.tracing import trace
 
 # --- every layer by itself ----------------------------------------------------------------
 

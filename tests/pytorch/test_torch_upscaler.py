@@ -12,13 +12,13 @@ from torch import nn
 from torch.nn import functional
 
 import srkit
-from srkit.adapters.pytorch.device import (
+from srkit.adapters.pytorch.runtime.device import (
     memory_errors,
     pick_device,
 )
-from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
-from srkit.adapters.pytorch.tracing import trace
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.receptive import fold_batch_norm, receptive_radius
+from srkit.adapters.pytorch.runtime.tracing import trace
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 
@@ -29,7 +29,7 @@ def card(**facts):
     return ModelCard(
         name="net",
         summary="A network for tests.",
-        adapter="srkit.adapters.pytorch.upscaler:TorchUpscaler",
+        adapter="srkit.adapters.pytorch.runtime.upscaler:TorchUpscaler",
         framework="torch",
         scales=(1, 2),
         default_scale=2,
@@ -239,7 +239,7 @@ import threading, time
 import numpy, torch
 import srkit
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
-from srkit.adapters.pytorch.srresnet import SRResNetUpscaler
+from srkit.adapters.pytorch.architectures.srresnet import SRResNetUpscaler
 
 def anonymous():
     with open("/proc/self/status") as lines:

@@ -12,10 +12,10 @@ from torch.nn import functional
 
 import srkit
 from srkit import OptionError
+from srkit.adapters.pytorch.architectures.unet import Interpolated
 from srkit.adapters.pytorch.nets.resnet import RESNET34, Form, ResNet
 from srkit.adapters.pytorch.nets.unet import ShuffleUp, UNet, add_weight_norm
-from srkit.adapters.pytorch.unet import Interpolated
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 
 TINY = Form((8, 12), (1, 2))
 

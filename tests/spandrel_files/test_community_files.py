@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 import srkit
 from srkit import OptionError, UnsafeFileError, WeightsError, testing
 from srkit.adapters.pytorch.architectures.compact import CompactUpscaler
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.spandrel import reading
 from srkit.adapters.spandrel.upscaler import SpandrelUpscaler
 from srkit.cli import main

@@ -11,11 +11,11 @@ pytest.importorskip("lightning_fabric", reason="training needs it: pip install '
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
 from srkit import OptionError, imresize
+from srkit.adapters.pytorch.architectures.srresnet import UnitRange
 from srkit.adapters.pytorch.nets.enhance import EnhanceNet
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
-from srkit.adapters.pytorch.srresnet import UnitRange
 from srkit.adapters.readers.enhance.config import Config
 from srkit.training import enhance_start, luma_start
 from srkit.training.bicubic_start import start_bicubic

@@ -11,9 +11,9 @@ pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[tr
 
 import srkit
 from srkit import OptionError, WeightsError
+from srkit.adapters.pytorch.architectures.unet import Interpolated
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.nets.resnet import Form, ResNet, form_of
-from srkit.adapters.pytorch.unet import Interpolated
 from srkit.training import RECIPES
 from srkit.training.families import FAMILIES
 from srkit.training.photos import PATCH

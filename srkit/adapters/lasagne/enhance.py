@@ -70,7 +70,7 @@ class LasagneEnhance(EnhanceUpscaler):
     weights
         What a file holds, or a safetensors file in torch's layout.
     tiling, tile, overlap, match_histograms
-        See `srkit.adapters.pytorch.enhance.TorchEnhance`.
+        See `srkit.adapters.pytorch.architectures.enhance.TorchEnhance`.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ def open_weights(
     Parameters
     ----------
     path, scale, tiling, tile, overlap, match_histograms
-        See `srkit.adapters.pytorch.enhance.open_pickle`. Nothing in the file is run.
+        See `srkit.adapters.pytorch.architectures.enhance.open_pickle`. Nothing in the file is run.
 
     Raises
     ------

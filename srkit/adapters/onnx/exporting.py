@@ -10,8 +10,8 @@ import numpy as np
 from srkit.adapters.onnx.facts import Facts
 from srkit.adapters.onnx.files import open_network
 from srkit.adapters.onnx.writing import network
-from srkit.adapters.pytorch.tracing import trace
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.tracing import trace
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.graphdef.frozen import RULES
 from srkit.adapters.spandrel.upscaler import SpandrelUpscaler
 from srkit.errors import OptionError, SrkitError, WeightsError

@@ -20,7 +20,7 @@ from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.passes.shape_prop import ShapeProp
 
-from srkit.adapters.pytorch.graph import Reorder
+from srkit.adapters.pytorch.graphs.graphdef import Reorder
 from srkit.errors import WeightsError
 
 INPUT, OUTPUT = "image", "upscaled"

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from srkit.adapters.onnx.writing import network
-from srkit.adapters.pytorch.network import Network
-from srkit.adapters.pytorch.receptive import receptive_radius
-from srkit.adapters.pytorch.streaming import Cost
+from srkit.adapters.pytorch.runtime.network import Network
+from srkit.adapters.pytorch.runtime.receptive import receptive_radius
+from srkit.adapters.pytorch.runtime.streaming import Cost
 from srkit.errors import SrkitError
 
 log = logging.getLogger(__name__)

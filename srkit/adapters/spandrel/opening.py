@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.spandrel.reading import read_model
 from srkit.adapters.spandrel.upscaler import HALO, SpandrelUpscaler, own_call
 from srkit.card import ModelCard
@@ -103,7 +103,7 @@ def _card(path: Path, model: Any) -> ModelCard:
     return ModelCard(
         name=path.name.split(".")[0],
         summary=f"{name} weights from {path.name}, by spandrel.",
-        adapter="srkit.adapters.pytorch.files:open_checkpoint",
+        adapter="srkit.adapters.pytorch.opening:open_checkpoint",
         framework="torch",
         scales=(model.scale,),
         default_scale=model.scale,

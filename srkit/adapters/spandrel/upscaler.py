@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srkit.adapters.pytorch.device import (
+from srkit.adapters.pytorch.runtime.device import (
     exact_kernels,
     free_on,
     memory_errors,
     pick_device,
     pick_precision,
 )
-from srkit.adapters.pytorch.footprint import HEADROOM
+from srkit.adapters.pytorch.runtime.footprint import HEADROOM
 from srkit.adapters.spandrel.allocations import Allocations
 from srkit.card import ModelCard
 from srkit.errors import OptionError

@@ -96,7 +96,7 @@ def open_graph(
     Parameters
     ----------
     path, scale, color, output
-        See `srkit.adapters.pytorch.frozen.open_graph`.
+        See `srkit.adapters.pytorch.graphs.opening.open_graph`.
     device
         See `TensorFlowGraph`.
 

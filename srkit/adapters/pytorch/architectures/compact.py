@@ -9,11 +9,11 @@ from pathlib import Path
 
 from torch import Tensor
 
+from srkit.adapters.pytorch.architectures.fitting import fitted
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.colours import even_colours
-from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.compact import MOST_UNSHUFFLE, Compact, Size
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import WeightsError
 

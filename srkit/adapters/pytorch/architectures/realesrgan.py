@@ -8,8 +8,8 @@ from numbers import Real
 from pathlib import Path
 
 from srkit.adapters.pytorch.architectures.compact import CompactUpscaler
+from srkit.adapters.pytorch.architectures.interpolation import interpolate
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.interpolation import interpolate
 from srkit.card import ModelCard
 from srkit.decisions import AUTO, Findings, automatic_denoise
 from srkit.errors import OptionError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from srkit.adapters.pytorch.graphs.rebuilding import rebuild
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.ncnn.files import read_network
 from srkit.adapters.readers.ncnn.network import Network
 from srkit.card import ModelCard

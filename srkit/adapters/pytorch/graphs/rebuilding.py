@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from srkit.adapters.pytorch.generated import graph_module
-from srkit.adapters.pytorch.graph import Reorder, inner_order
+from srkit.adapters.pytorch.graphs.graphdef import Reorder, inner_order
 from srkit.adapters.readers.ncnn import operations as ncnn
 from srkit.adapters.readers.ncnn.network import Network, Step
 from srkit.adapters.readers.ncnn.resampling import phases

@@ -136,7 +136,7 @@ def card_of_file(path: Path, config: Config, scale: int | None, framework: str) 
     return ModelCard(
         name=path.name.removesuffix(".pkl.bz2").removesuffix(".safetensors"),
         summary=f"neural-enhance weights from {path.name}.",
-        adapter="srkit.adapters.pytorch.enhance:open_pickle",
+        adapter="srkit.adapters.pytorch.architectures.enhance:open_pickle",
         framework=framework,
         scales=(config.scale,),
         default_scale=config.scale,

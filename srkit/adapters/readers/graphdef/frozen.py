@@ -92,7 +92,7 @@ def choose(
     card = ModelCard(
         name=path.name.split(".")[0],
         summary=f"Frozen graph {path.name}.",
-        adapter="srkit.adapters.pytorch.frozen:open_graph",
+        adapter="srkit.adapters.pytorch.graphs.opening:open_graph",
         framework=framework,
         scales=(found,),
         default_scale=found,

@@ -12,7 +12,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from srkit.adapters.pytorch.graph import Reorder
+from srkit.adapters.pytorch.graphs.graphdef import Reorder
 from srkit.errors import WeightsError
 
 # Layers that look at one pixel at a time.
@@ -47,7 +47,7 @@ def receptive_radius(traced: fx.GraphModule) -> int:
 
     Examples
     --------
-    >>> from srkit.adapters.pytorch.tracing import trace
+    >>> from srkit.adapters.pytorch.runtime.tracing import trace
     >>> net = nn.Sequential(nn.Conv2d(1, 4, 5, padding=2), nn.PixelShuffle(2))
     >>> receptive_radius(trace(net))
     2

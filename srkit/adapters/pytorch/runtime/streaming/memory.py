@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import fx
 
-from srkit.adapters.pytorch.footprint import HEADROOM
-from srkit.adapters.pytorch.streaming.plan import Plan, Stream, plan
-from srkit.adapters.pytorch.streaming.rows import Rows
+from srkit.adapters.pytorch.runtime.footprint import HEADROOM
+from srkit.adapters.pytorch.runtime.streaming.plan import Plan, Stream, plan
+from srkit.adapters.pytorch.runtime.streaming.rows import Rows
 
 # Rows of the strips that are run, and how wide they are: narrow, since the figure is one a column.
 FEW, MANY, WIDTH = 8, 64, 4

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from srkit.adapters.pytorch.architectures.fitting import fitted
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.resnet import Form, form_of
 from srkit.adapters.pytorch.nets.srresnet import IMAGENET_MEAN, IMAGENET_STD
 from srkit.adapters.pytorch.nets.unet import UNet
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.luma_weights import stated_scale
 from srkit.card import ModelCard
 from srkit.errors import WeightsError

@@ -12,15 +12,15 @@ from typing import Any
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
 
-from srkit.adapters.pytorch.receptive import POINTWISE_FUNCTIONS
-from srkit.adapters.pytorch.streaming.layers import (
+from srkit.adapters.pytorch.runtime.receptive import POINTWISE_FUNCTIONS
+from srkit.adapters.pytorch.runtime.streaming.layers import (
     FUNCTIONS,
     CannotStream,
     Stage,
     each,
     stages_of,
 )
-from srkit.adapters.pytorch.streaming.rows import Join, Machine, Rows
+from srkit.adapters.pytorch.runtime.streaming.rows import Join, Machine, Rows
 
 # In-place operators, and the same without writing to what others may hold.
 _WRITERS: dict[Any, Callable[..., Any]] = {
@@ -67,7 +67,7 @@ class Plan:
     Examples
     --------
     >>> import torch
-    >>> from srkit.adapters.pytorch.tracing import trace
+    >>> from srkit.adapters.pytorch.runtime.tracing import trace
     >>> net = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.PixelShuffle(2))
     >>> stream, strip = plan(trace(net)).start(), torch.zeros(1, 1, 8, 5)
     >>> [stream.push(strip).shape[2] for _ in range(2)]

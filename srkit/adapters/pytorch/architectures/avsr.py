@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from srkit.adapters.pytorch.architectures.fitting import fitted
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import WeightsError
 from srkit.imaging.observation import Observation

@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from srkit.adapters.pytorch.complexity import multiply_adds
-from srkit.adapters.pytorch.device import free_on, pick_device, pick_precision
-from srkit.adapters.pytorch.network import Network, Overflow, Trail
-from srkit.adapters.pytorch.receptive import fold_batch_norm, receptive_radius
-from srkit.adapters.pytorch.streaming import CannotStream
+from srkit.adapters.pytorch.runtime.complexity import multiply_adds
+from srkit.adapters.pytorch.runtime.device import free_on, pick_device, pick_precision
+from srkit.adapters.pytorch.runtime.network import Network, Overflow, Trail
+from srkit.adapters.pytorch.runtime.receptive import fold_batch_norm, receptive_radius
+from srkit.adapters.pytorch.runtime.streaming import CannotStream
 from srkit.card import ModelCard
 from srkit.upscaler import Upscaler
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from srkit.adapters.pytorch.architectures.fitting import fitted
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
-from srkit.adapters.pytorch.network import Network
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.network import Network
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.luma_weights import espcn_scale, looks_like_espcn, looks_like_fsrcnn
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError

@@ -12,19 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
-from srkit.adapters.pytorch.device import (
+from srkit.adapters.pytorch.generated import forget_source
+from srkit.adapters.pytorch.runtime.device import (
     KEPT_BYTES,
     bound_kernels,
     exact_kernels,
     keep_freed_memory,
     memory_errors,
 )
-from srkit.adapters.pytorch.footprint import bytes_per_pixel
-from srkit.adapters.pytorch.generated import forget_source
-from srkit.adapters.pytorch.mixed import keep_in_float32
-from srkit.adapters.pytorch.streaming import Cost, Plan, Stream, cost_of, plan
-from srkit.adapters.pytorch.streaming.rows import Pad, Rows
-from srkit.adapters.pytorch.tracing import trace
+from srkit.adapters.pytorch.runtime.footprint import bytes_per_pixel
+from srkit.adapters.pytorch.runtime.mixed import keep_in_float32
+from srkit.adapters.pytorch.runtime.streaming import Cost, Plan, Stream, cost_of, plan
+from srkit.adapters.pytorch.runtime.streaming.rows import Pad, Rows
+from srkit.adapters.pytorch.runtime.tracing import trace
 
 Floats = NDArray[np.float32]
 

@@ -6,8 +6,8 @@ so, `Stream` does it, `cost_of` says in how much memory.
 
 from __future__ import annotations
 
-from srkit.adapters.pytorch.streaming.layers import CannotStream
-from srkit.adapters.pytorch.streaming.memory import Cost, cost_of
-from srkit.adapters.pytorch.streaming.plan import Plan, Stream, plan
+from srkit.adapters.pytorch.runtime.streaming.layers import CannotStream
+from srkit.adapters.pytorch.runtime.streaming.memory import Cost, cost_of
+from srkit.adapters.pytorch.runtime.streaming.plan import Plan, Stream, plan
 
 __all__ = ["CannotStream", "Cost", "Plan", "Stream", "cost_of", "plan"]

@@ -12,22 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from srkit.adapters.pytorch.architectures.avsr import NAME as AVSR
+from srkit.adapters.pytorch.architectures.avsr import AVSRUpscaler, avsr_scale, looks_like_avsr
 from srkit.adapters.pytorch.architectures.compact import NAME as COMPACT
 from srkit.adapters.pytorch.architectures.compact import (
     CompactUpscaler,
     compact_scale,
     looks_like_compact,
 )
-from srkit.adapters.pytorch.avsr import NAME as AVSR
-from srkit.adapters.pytorch.avsr import AVSRUpscaler, avsr_scale, looks_like_avsr
+from srkit.adapters.pytorch.architectures.enhance import TorchEnhance, enhance_scale
+from srkit.adapters.pytorch.architectures.luma import LumaUpscaler
+from srkit.adapters.pytorch.architectures.srresnet import (
+    SRResNetUpscaler,
+    looks_like_srresnet,
+    scale_of,
+)
+from srkit.adapters.pytorch.architectures.unet import NAME as UNET
+from srkit.adapters.pytorch.architectures.unet import UNetUpscaler, looks_like_unet
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.enhance import TorchEnhance, enhance_scale
-from srkit.adapters.pytorch.frozen import run_frozen
-from srkit.adapters.pytorch.luma import LumaUpscaler
-from srkit.adapters.pytorch.srresnet import SRResNetUpscaler, looks_like_srresnet, scale_of
-from srkit.adapters.pytorch.unet import NAME as UNET
-from srkit.adapters.pytorch.unet import UNetUpscaler, looks_like_unet
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.graphs.opening import run_frozen
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.enhance.tensors import looks_like_enhance
 from srkit.adapters.readers.enhance.upscaler import Tiling
 from srkit.adapters.readers.graphdef.frozen import Colour, choose
@@ -101,9 +105,9 @@ def open_checkpoint(
     scale
         The factor expected; by default the one the weights are for.
     color, output
-        Of frozen graphs that were converted; see `srkit.adapters.pytorch.frozen.open_graph`.
+        Of frozen graphs that were converted; see `srkit.adapters.pytorch.graphs.opening.open_graph`.
     tiling, tile, overlap, match_histograms
-        Of neural-enhance's network; see `srkit.adapters.pytorch.enhance.TorchEnhance`.
+        Of neural-enhance's network; see `srkit.adapters.pytorch.architectures.enhance.TorchEnhance`.
     device, precision
         See `TorchUpscaler`.
 
@@ -205,7 +209,7 @@ def _card(
     return ModelCard(
         name=path.name.split(".")[0],
         summary=f"{kind.name} weights from {path.name}.",
-        adapter="srkit.adapters.pytorch.files:open_checkpoint",
+        adapter="srkit.adapters.pytorch.opening:open_checkpoint",
         framework="torch",
         scales=(scale,),
         default_scale=scale,

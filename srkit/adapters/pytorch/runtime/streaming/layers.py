@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.utils import _pair as pair
 
-from srkit.adapters.pytorch.receptive import POINTWISE
-from srkit.adapters.pytorch.streaming.rows import Crop, Each, Machine, Pad, Spread, Window
+from srkit.adapters.pytorch.runtime.receptive import POINTWISE
+from srkit.adapters.pytorch.runtime.streaming.rows import Crop, Each, Machine, Pad, Spread, Window
 
 # Rows that an interpolated row depends on, above and below the one that it lies in.
 REACH = {"bilinear": 1, "bicubic": 2}

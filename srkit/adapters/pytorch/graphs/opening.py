@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from srkit.adapters.pytorch.graph import rebuild
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.graphs.graphdef import rebuild
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.graphdef.frozen import Colour, Frozen, open_frozen
 
 

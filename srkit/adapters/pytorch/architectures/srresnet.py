@@ -9,17 +9,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from srkit.adapters.pytorch.architectures.fitting import fitted
+from srkit.adapters.pytorch.architectures.interpolation import interpolate
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.colours import even_colours
-from srkit.adapters.pytorch.fitting import fitted
-from srkit.adapters.pytorch.interpolation import interpolate
 from srkit.adapters.pytorch.nets.srresnet import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     SRResNet,
     denormalise,
 )
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.cards import SRRESNET
 from srkit.errors import OptionError, WeightsError

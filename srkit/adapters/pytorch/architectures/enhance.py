@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
+from srkit.adapters.pytorch.architectures.fitting import fitted
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.fitting import fitted
 from srkit.adapters.pytorch.nets.enhance import EnhanceNet, from_layers
-from srkit.adapters.pytorch.upscaler import TorchUpscaler
+from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.enhance.files import read_weights
 from srkit.adapters.readers.enhance.tensors import config_of, looks_like_enhance
 from srkit.adapters.readers.enhance.upscaler import EnhanceUpscaler, Tiling, card_of_file

@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from srkit.adapters.pytorch.colours import Fixed
 from srkit.adapters.pytorch.generated import graph_module
-from srkit.adapters.pytorch.graph import Reorder
+from srkit.adapters.pytorch.graphs.graphdef import Reorder
 
 # torch.fx patches `nn.Module` for the whole process while it traces.
 _LOCK = threading.Lock()

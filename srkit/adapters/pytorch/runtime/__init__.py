@@ -1,0 +1,1 @@
+"""How networks run on torch: devices, precision, memory, and rows in strips."""
