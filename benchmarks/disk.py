@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.imaging.files.by_rows import placed, writer
 from srkit.imaging.image import Metadata
-from srkit.imaging.row_files import placed, writer
 
 DTYPE = np.dtype(np.uint8)
 

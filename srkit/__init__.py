@@ -35,7 +35,7 @@ from srkit.errors import (
     VideoError,
     WeightsError,
 )
-from srkit.imaging.files import read_image
+from srkit.imaging.files.writing import read_image
 from srkit.imaging.image import Image
 from srkit.imaging.resize import imresize
 from srkit.inspection import FileReport

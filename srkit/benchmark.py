@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from srkit.costs import Costs, Stopwatch
 from srkit.dataset import Pair, open_dataset
 from srkit.errors import ImageError, OptionError
-from srkit.imaging.files import read_image
+from srkit.imaging.files.writing import read_image
 from srkit.metrics import PROTOCOLS, Protocol, mod_crop
 from srkit.scores import HEADINGS, Score, mean, ready, score
 from srkit.tables import markdown_table, text_table

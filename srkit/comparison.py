@@ -17,7 +17,7 @@ from srkit import viewer
 from srkit.errors import ImageError, OptionError
 from srkit.imaging import pil
 from srkit.imaging.atomic import replacing
-from srkit.imaging.files import read_image, save_image
+from srkit.imaging.files.writing import read_image, save_image
 from srkit.imaging.image import Image
 from srkit.imaging.planes import read_planes
 from srkit.metrics import STANDARD, Protocol, mod_crop

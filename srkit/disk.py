@@ -14,9 +14,10 @@ from srkit.canvas import Canvas
 from srkit.decisions import decided
 from srkit.engine import Job
 from srkit.errors import NotByRowsError, OptionError
-from srkit.imaging import notes, row_files
+from srkit.imaging import notes
+from srkit.imaging.files import by_rows as row_files
+from srkit.imaging.files.rows import Rows
 from srkit.imaging.fitting import fit
-from srkit.imaging.rows import Rows
 from srkit.meter import Meter
 from srkit.tiling import Region, reach
 

@@ -10,7 +10,7 @@ import srkit
 from srkit import CorruptFileError, ImageError, OptionError, WeightsError
 from srkit.cli import main
 from srkit.guard import reading, refuse_pipes
-from srkit.imaging.row_files import open_rows
+from srkit.imaging.files.by_rows import open_rows
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 

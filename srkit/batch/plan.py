@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srkit.errors import OptionError
-from srkit.imaging import folders, heif, zarrs
-from srkit.imaging.files import SUFFIXES
+from srkit.imaging import folders
+from srkit.imaging.files import heif
+from srkit.imaging.files import zarr as zarrs
+from srkit.imaging.files.writing import SUFFIXES
 
 # Endings of files that are read, and of what is written for them.
 KEPT = {

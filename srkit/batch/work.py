@@ -8,9 +8,10 @@ from pathlib import Path
 
 from srkit.batch.plan import KEPT, Failure, Task
 from srkit.errors import ImageError, NotByRowsError, OptionError, SrkitError
-from srkit.imaging import folders, row_files
+from srkit.imaging import folders
 from srkit.imaging.atomic import check_place
-from srkit.imaging.files import (
+from srkit.imaging.files import by_rows as row_files
+from srkit.imaging.files.writing import (
     MAX_PIXELS,
     SUFFIXES,
     check_fits,
@@ -124,7 +125,7 @@ def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progres
 
 
 def _check_fits(task: Task, image: Image, shape: tuple[int, int]) -> None:
-    """As `srkit.imaging.files.check_fits`, with advice for a user of the command."""
+    """As `srkit.imaging.files.writing.check_fits`, with advice for a user of the command."""
     if (told := why_unfit(image, task.target, shape)) is None:
         check_fits(image, task.target, shape)
         return

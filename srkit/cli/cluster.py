@@ -14,7 +14,7 @@ from srkit.cli.console import write
 from srkit.cli.upscale import facts, options_of, request_of, summary
 from srkit.dask.stores import absolute
 from srkit.errors import CorruptFileError, ImageError, OptionError, UnsafeFileError
-from srkit.imaging import zarrs
+from srkit.imaging.files import zarr as zarrs
 
 
 def run(args: argparse.Namespace) -> int:

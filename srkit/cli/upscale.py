@@ -29,8 +29,9 @@ from srkit.cli.console import (
 )
 from srkit.cli.escaping import one_line
 from srkit.errors import OptionError
-from srkit.imaging import folders, notes, zarrs
-from srkit.imaging.files import MAX_PIXELS, SUFFIXES
+from srkit.imaging import folders, notes
+from srkit.imaging.files import zarr as zarrs
+from srkit.imaging.files.writing import MAX_PIXELS, SUFFIXES
 from srkit.upscaler import LONGEST_SIDE, Progress, Upscaler
 
 FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)

@@ -22,7 +22,7 @@ from srkit.dask.tasks import bounded, cluster, resources_for
 from srkit.decisions import decided
 from srkit.errors import ImageError, OptionError
 from srkit.identity import changed
-from srkit.imaging import zarrs
+from srkit.imaging.files import zarr as zarrs
 from srkit.imaging.planes import top_of
 from srkit.meter import Meter
 from srkit.regions import around, check, upscale_part

@@ -22,7 +22,7 @@ from srkit.dask.stores import Pair, absolute, filesystem, is_url, local, plan
 from srkit.dask.tasks import Done, bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError, SrkitError
 from srkit.imaging import notes
-from srkit.imaging.files import SUFFIXES
+from srkit.imaging.files.writing import SUFFIXES
 from srkit.meter import Meter
 from srkit.upscaler import Progress
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from srkit.errors import ImageError, NotByRowsError
 from srkit.identity import fingerprint
-from srkit.imaging import notes, rows_tiff, tiff, tiff_directories, zarrs
-from srkit.imaging.decode import naming
+from srkit.imaging import notes
+from srkit.imaging.files import rows_tiff, tiff, tiff_directories
+from srkit.imaging.files import zarr as zarrs
+from srkit.imaging.files.pillow import naming
 from srkit.imaging.fitting import fit
 from srkit.regions import Part
 from srkit.tiling import Region

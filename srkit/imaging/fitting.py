@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from srkit.errors import ImageError
-from srkit.imaging import color_tags, exif, iptc, tiff_exif, xmp
+from srkit.imaging.files import color_tags, exif, iptc, tiff_exif, xmp
 from srkit.imaging.image import COMMENT, Metadata
 from srkit.imaging.notes import tell
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from srkit.imaging import zarrs
+from srkit.imaging.files import zarr as zarrs
 
 PIPE = "a pipe or device cannot be read; save it as a file"
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import ImageError
-from srkit.imaging import color_tags, pil
-from srkit.imaging.color_tags import ColorTags
-from srkit.imaging.geo import GeoTags
+from srkit.imaging import pil
+from srkit.imaging.files import color_tags
+from srkit.imaging.files.color_tags import ColorTags
+from srkit.imaging.files.geo import GeoTags
 from srkit.imaging.pil import Mode
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Metadata:
         Where it lies on the earth, by GeoTIFF's tags.
     jpeg_quality
         Of the JPEG that the pixels were read from, by its quantisation tables; see
-        `srkit.imaging.jpeg_quality.quality_of`.
+        `srkit.imaging.files.jpeg_quality.quality_of`.
     decided
         What a model decided for the picture, of which these pixels are the result: names of options
         and their values, such as ``("denoise", 0.35)``.
@@ -175,7 +176,7 @@ class Image:
     def save(self, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
         """Write a file, in the place of an older one of that name.
 
-        The file appears whole or not at all. See `srkit.imaging.files.save_image`.
+        The file appears whole or not at all. See `srkit.imaging.files.writing.save_image`.
 
         Parameters
         ----------
@@ -184,7 +185,7 @@ class Image:
         quality
             1 to 100, for JPEG, WebP and AVIF.
         """
-        from srkit.imaging.files import save_image  # files needs this module
+        from srkit.imaging.files.writing import save_image  # files needs this module
 
         save_image(self, path, quality=quality)
 

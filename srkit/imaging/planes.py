@@ -18,9 +18,9 @@ from PIL import Image as PILImage
 from srkit.errors import ImageError
 from srkit.imaging import pil, tensors
 from srkit.imaging.alpha import bleed
-from srkit.imaging.files import read_image
+from srkit.imaging.files.jpeg_quality import quality_of
+from srkit.imaging.files.writing import read_image
 from srkit.imaging.image import Image
-from srkit.imaging.jpeg_quality import quality_of
 
 Layout = Literal["grey", "rgb", "cmyk"]
 Rebuild = Callable[[NDArray[Any], NDArray[Any] | None], Any]

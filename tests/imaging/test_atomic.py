@@ -14,7 +14,7 @@ import pytest
 
 from srkit.imaging import atomic
 from srkit.imaging.atomic import replacing, replacing_folder
-from srkit.imaging.files import read_image, save_image
+from srkit.imaging.files.writing import read_image, save_image
 from srkit.imaging.image import Image
 
 posix = pytest.mark.skipif(os.name != "posix", reason="limits and locks are POSIX's")

@@ -13,9 +13,9 @@ import tifffile
 from PIL import Image as PILImage
 
 from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, OptionError, SrkitError
-from srkit.imaging import files
 from srkit.imaging.atomic import replacing
-from srkit.imaging.files import read_image, save_image
+from srkit.imaging.files import writing as files
+from srkit.imaging.files.writing import read_image, save_image
 from srkit.imaging.image import Image
 
 RNG = np.random.default_rng(0)
@@ -193,7 +193,7 @@ def test_a_failing_save_leaves_nothing_and_spares_the_old_file(tmp_path, monkeyp
 
     path = tmp_path / {"png.encode": "a.png", "tiff.write": "a.tif"}.get(writer, "a.jpg")
     path.write_bytes(b"old")
-    monkeypatch.setattr(f"srkit.imaging.files.{writer}", fail)
+    monkeypatch.setattr(f"srkit.imaging.files.writing.{writer}", fail)
     with pytest.raises(OSError, match="No space"):
         save_image(Image(PIXELS), path)
     assert path.read_bytes() == b"old"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image as PILImage
 
 from srkit.errors import ImageError, OptionError
-from srkit.imaging.files import read_image, save_image
+from srkit.imaging.files.writing import read_image, save_image
 from srkit.imaging.image import Image, Metadata
 
 CHANNELS = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,), "CMYK": (4,)}

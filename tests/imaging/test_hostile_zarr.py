@@ -14,7 +14,7 @@ import pytest
 
 import srkit
 from srkit.errors import CorruptFileError, ImageError, SrkitError, UnsafeFileError
-from srkit.imaging.row_files import open_rows
+from srkit.imaging.files.by_rows import open_rows
 
 zarr = pytest.importorskip("zarr")
 numcodecs = pytest.importorskip("numcodecs")

@@ -11,8 +11,9 @@ from kept import PIXELS, doubled
 from PIL import Image as PILImage
 from PIL import IptcImagePlugin, PngImagePlugin
 
-from srkit.imaging import iptc, notes, xmp
-from srkit.imaging.files import read_image
+from srkit.imaging import notes
+from srkit.imaging.files import iptc, xmp
+from srkit.imaging.files.writing import read_image
 from srkit.imaging.image import Image, Metadata
 
 

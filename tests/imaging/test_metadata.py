@@ -13,8 +13,8 @@ from PIL import Image as PILImage
 from PIL import ImageCms, ImageOps
 
 from srkit.errors import ImageError
-from srkit.imaging import exif, xmp
-from srkit.imaging.files import read_image, save_image
+from srkit.imaging.files import exif, xmp
+from srkit.imaging.files.writing import read_image, save_image
 from srkit.imaging.image import Image, Metadata
 
 MAKER_NOTE = b"Maker\0\0\0whose offsets nobody knows"

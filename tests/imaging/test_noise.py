@@ -8,7 +8,7 @@ from PIL import Image as PILImage
 from skimage import data
 
 from srkit import imresize, read_image
-from srkit.imaging.jpeg_quality import quality_of
+from srkit.imaging.files.jpeg_quality import quality_of
 from srkit.imaging.noise import estimate_noise
 
 # Photos that have little noise of their own, of scikit-image.

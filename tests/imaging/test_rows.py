@@ -13,7 +13,7 @@ from PIL import Image as PILImage
 import srkit
 from srkit.cli import main
 from srkit.errors import CorruptFileError, ImageError, NotByRowsError, OptionError
-from srkit.imaging import rows_tiff, tiff
+from srkit.imaging.files import rows_tiff, tiff
 
 STRIPS = {"compression": "zlib", "predictor": True, "rowsperstrip": 7}
 LAYOUTS = {

@@ -16,7 +16,8 @@ from PIL import PngImagePlugin
 import srkit
 from srkit.cli import main
 from srkit.errors import CorruptFileError, NotByRowsError
-from srkit.imaging import png, row_files, rows_png
+from srkit.imaging.files import by_rows as row_files
+from srkit.imaging.files import png, rows_png
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from srkit.errors import (
     OptionError,
     UnsafeFileError,
 )
-from srkit.imaging import rows_zarr, zarrs
+from srkit.imaging.files import rows_zarr
+from srkit.imaging.files import zarr as zarrs
 
 zarr = pytest.importorskip("zarr")
 

@@ -27,7 +27,7 @@ def _read(path: Path) -> object:
 
 
 def _by_rows(path: Path) -> object:
-    from srkit.imaging.row_files import open_rows
+    from srkit.imaging.files.by_rows import open_rows
 
     with open_rows(path) as rows:
         return rows[0 : min(9, rows.shape[0]), 0 : min(9, rows.shape[1])]
@@ -85,7 +85,7 @@ def heif() -> dict[str, Parser]:
 
 def png() -> dict[str, Parser]:
     """PNG, whole and by rows, with and without mended checksums."""
-    from srkit.imaging.files import save_image
+    from srkit.imaging.files.writing import save_image
 
     seeds = [
         _saved(PILImage.fromarray(_levels(12, 10)).quantize(5), "PNG", transparency=1),
@@ -136,7 +136,7 @@ def tiff() -> dict[str, Parser]:
 
 def metadata() -> dict[str, Parser]:
     """Blocks of metadata alone: whatever they hold, nothing may be raised."""
-    from srkit.imaging import descriptions, exif, iptc, xmp
+    from srkit.imaging.files import descriptions, exif, iptc, xmp
 
     described = _described()
     block = described["exif"].tobytes()  # type: ignore[attr-defined]

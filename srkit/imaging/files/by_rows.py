@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, ImageError, NotByRowsError
 from srkit.guard import refuse_pipes
-from srkit.imaging import png, png_chunks, rows_png, rows_tiff, rows_zarr, tiff, zarrs
 from srkit.imaging.atomic import replacing, replacing_folder
+from srkit.imaging.files import png, png_chunks, rows_png, rows_tiff, rows_zarr, tiff
+from srkit.imaging.files import zarr as zarrs
+from srkit.imaging.files.rows import Rows
 from srkit.imaging.image import Metadata
-from srkit.imaging.rows import Rows
 
 _KINDS = {".tif": "TIFF", ".tiff": "TIFF", ".png": "PNG", zarrs.SUFFIX: "ZARR"}
 # Endings of files that are written by rows.

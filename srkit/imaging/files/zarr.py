@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, ImageError, MissingDependencyError, UnsafeFileError
-from srkit.imaging import decode
+from srkit.imaging.files import pillow as decode
 from srkit.imaging.image import Image, Metadata
 from srkit.imaging.pil import Mode
 
@@ -77,7 +77,7 @@ def open_array(path: Path) -> zarr.Array[Any]:
         If zarr is not installed.
     """
     require()
-    from srkit.imaging import zarr_codecs  # zarr is an extra, and slow to import
+    from srkit.imaging.files import zarr_codecs
 
     stated = _stated(path)
     _check_codecs(stated)

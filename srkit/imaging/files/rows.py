@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import ImageError
-from srkit.imaging.decode import naming
+from srkit.imaging.files.pillow import naming
 from srkit.imaging.image import Metadata
 from srkit.imaging.planes import check_range
 

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.imaging import color_tags, exif, iptc
+from srkit.imaging.files import color_tags, exif, iptc
+from srkit.imaging.files.png_chunks import GREY, RGB, SIGNATURE, Header, chunk
 from srkit.imaging.image import Metadata
-from srkit.imaging.png_chunks import GREY, RGB, SIGNATURE, Header, chunk
 
 _UP = 2  # filter type: what a byte differs by from the one above it
 _AFTER_HEADER = 33  # signature (8 bytes) and IHDR (25 bytes)

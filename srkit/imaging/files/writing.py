@@ -15,22 +15,12 @@ from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, ImageError, OptionError, SrkitError
 from srkit.guard import refuse_pipes
-from srkit.imaging import (
-    color_tags,
-    decode,
-    exif,
-    folders,
-    heif,
-    iptc,
-    notes,
-    pil,
-    png,
-    tiff,
-    xmp,
-    zarrs,
-)
+from srkit.imaging import folders, notes, pil
 from srkit.imaging.atomic import replacing, replacing_folder
-from srkit.imaging.decode import naming
+from srkit.imaging.files import color_tags, exif, heif, iptc, png, tiff, xmp
+from srkit.imaging.files import pillow as decode
+from srkit.imaging.files import zarr as zarrs
+from srkit.imaging.files.pillow import naming
 from srkit.imaging.fitting import fit
 from srkit.imaging.image import Image, Metadata
 

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import NotByRowsError
-from srkit.imaging import decode
-from srkit.imaging.decode import naming
-from srkit.imaging.image import Metadata
-from srkit.imaging.png_chunks import (
+from srkit.imaging.files import pillow as decode
+from srkit.imaging.files.pillow import naming
+from srkit.imaging.files.png_chunks import (
     CHANNELS,
     GREY,
     RGB,
@@ -28,7 +27,8 @@ from srkit.imaging.png_chunks import (
     read_chunks,
     read_header,
 )
-from srkit.imaging.rows import Rows
+from srkit.imaging.files.rows import Rows
+from srkit.imaging.image import Metadata
 
 
 class PngRows(Rows):

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, NotByRowsError
-from srkit.imaging import tiff, tiff_directories
-from srkit.imaging.decode import naming
+from srkit.imaging.files import tiff, tiff_directories
+from srkit.imaging.files.pillow import naming
+from srkit.imaging.files.rows import Rows
 from srkit.imaging.image import Metadata
-from srkit.imaging.rows import Rows
 
 if TYPE_CHECKING:
     import tifffile

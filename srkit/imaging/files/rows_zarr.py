@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import NotByRowsError
-from srkit.imaging import zarrs
-from srkit.imaging.decode import naming
-from srkit.imaging.rows import Rows
+from srkit.imaging.files import zarr as zarrs
+from srkit.imaging.files.pillow import naming
+from srkit.imaging.files.rows import Rows
 
 
 class ZarrRows(Rows):
@@ -24,7 +24,7 @@ class ZarrRows(Rows):
     NotByRowsError
         If it is transparent, and has to be read whole.
     ImageError, UnsafeFileError, CorruptFileError, MissingDependencyError
-        As `srkit.imaging.zarrs.open_array`.
+        As `srkit.imaging.files.zarr.open_array`.
     """
 
     def __init__(self, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from PIL import Image as PILImage
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from srkit.imaging import descriptions, exif
+from srkit.imaging.files import descriptions, exif
 from srkit.imaging.notes import tell
 
 _INTEROP, _MAKER_NOTE, _GPS = 0xA005, 0x927C, 0x8825

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from srkit.imaging.png_chunks import Chunk
+from srkit.imaging.files.png_chunks import Chunk
 from srkit.imaging.profiles import Curve, Primaries, gamma, parametric, profile
 
 # Rec. ITU-T H.273, table 2: white, red, green and blue by x and y.

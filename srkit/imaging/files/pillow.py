@@ -24,10 +24,11 @@ from PIL import (
 from PIL import Image as PILImage
 
 from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, SrkitError
-from srkit.imaging import color_tags, exif, iptc, jpeg, pil, png_chunks, xmp
-from srkit.imaging.color_tags import ColorTags
+from srkit.imaging import pil
+from srkit.imaging.files import color_tags, exif, iptc, jpeg, png_chunks, xmp
+from srkit.imaging.files.color_tags import ColorTags
+from srkit.imaging.files.jpeg_quality import quality_of
 from srkit.imaging.image import COMMENT, Metadata
-from srkit.imaging.jpeg_quality import quality_of
 from srkit.imaging.notes import tell
 from srkit.imaging.pil import Mode
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import ImageError, MissingDependencyError
-from srkit.imaging import exif
-from srkit.imaging.color_tags import ColorTags, from_cicp
-from srkit.imaging.decode import Decoded, check_size
+from srkit.imaging.files import exif
+from srkit.imaging.files.color_tags import ColorTags, from_cicp
+from srkit.imaging.files.pillow import Decoded, check_size
 from srkit.imaging.image import Metadata
 from srkit.imaging.notes import tell
 from srkit.imaging.pil import Mode

@@ -1,0 +1,1 @@
+"""Image files: reading and writing them, whole and by rows, one module a format."""
