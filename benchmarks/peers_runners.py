@@ -111,7 +111,7 @@ def plain_torch(grad: bool) -> Callable[[Setup], Picture]:
         from srkit.adapters.pytorch.architectures.luma import build_espcn
         from srkit.adapters.pytorch.architectures.srresnet import UnitRange, build_srresnet
         from srkit.adapters.pytorch.checkpoints import read_checkpoint
-        from srkit.weights import weights_path
+        from srkit.models.weights import weights_path
 
         torch.set_num_threads(setup.threads)
         weights = srkit.card(setup.model).weights[setup.scale]

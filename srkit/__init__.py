@@ -13,7 +13,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srkit import inspection, metrics
+from srkit import metrics
 from srkit.benchmark import Scores, evaluate
 from srkit.calls import export, train, upscale_video
 from srkit.card import ModelCard, WeightsFile
@@ -38,8 +38,9 @@ from srkit.errors import (
 from srkit.imaging.files.writing import read_image
 from srkit.imaging.image import Image
 from srkit.imaging.resize import imresize
-from srkit.inspection import FileReport
-from srkit.registry import FileFormat, Registry
+from srkit.models import inspection
+from srkit.models.inspection import FileReport
+from srkit.models.registry import FileFormat, Registry
 from srkit.upscaler import Upscaler
 from srkit.video.upscaler import VideoUpscaler
 
@@ -198,7 +199,7 @@ def inspect(path: str | Path, *, scale: int | None = None) -> FileReport:
 
     Examples
     --------
-    >>> from srkit.weights import PACKAGED
+    >>> from srkit.models.weights import PACKAGED
     >>> report = inspect(PACKAGED / "espcn_x3.safetensors")
     >>> report.format, report.size
     ('safetensors file', 92300)

@@ -11,7 +11,7 @@ from srkit.adapters.readers.graphdef.frozen import open_frozen
 from srkit.adapters.readers.graphdef.portable import ARCHITECTURE, OPERATIONS, packed
 from srkit.errors import MissingDependencyError, OptionError
 from srkit.imaging.atomic import replacing
-from srkit.weights import sha256
+from srkit.models.weights import sha256
 
 
 def convert(source: str | Path, target: str | Path, *, scale: int | None = None) -> Path:

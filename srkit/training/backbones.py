@@ -15,7 +15,7 @@ from srkit.adapters.pytorch.nets.srresnet import normalise
 from srkit.adapters.pytorch.stlpips import StLpips
 from srkit.adapters.readers.enhance.vgg import LAYERS, MEANS, VggWeights, read_vgg
 from srkit.errors import MissingDependencyError, OptionError
-from srkit.weights import sha256
+from srkit.models.weights import sha256
 
 # Features of the first so many blocks of RGB planes in [0, 1], each after its last rectified
 # layer: `extract(rgb, last)`.

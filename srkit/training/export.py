@@ -11,8 +11,8 @@ import torch
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.errors import WeightsError
+from srkit.models.weights import sha256
 from srkit.training.origin import write_weights
-from srkit.weights import sha256
 
 # Networks with no more numbers stay in single precision: they take under 200 KB.
 SMALL = 50_000

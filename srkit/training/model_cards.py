@@ -16,8 +16,8 @@ from safetensors import safe_open
 
 import srkit
 from srkit.imaging.atomic import replacing
+from srkit.models.weights import weights_path
 from srkit.tables import markdown_table
-from srkit.weights import weights_path
 
 HEAD = """# Shipped models
 

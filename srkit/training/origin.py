@@ -16,8 +16,8 @@ from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.readers.luma_weights import stated_scale
 from srkit.errors import OptionError, WeightsError
 from srkit.imaging.atomic import replacing
+from srkit.models.weights import sha256, weights_path
 from srkit.training.families import Family
-from srkit.weights import sha256, weights_path
 
 log = logging.getLogger(__name__)
 

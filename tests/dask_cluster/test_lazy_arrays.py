@@ -10,7 +10,7 @@ from skimage import data
 import srkit
 import srkit.dask
 from srkit.errors import ImageError, OptionError, UnknownModelError
-from srkit.weights import are_here
+from srkit.models.weights import are_here
 
 CAT = data.cat()[:150, :130]
 

@@ -230,7 +230,7 @@ def test_conversion_both_ways(tmp_path, capsys):
     capsys.readouterr()
     assert main(["convert", str(tensors), str(tmp_path / "other.pkl.bz2"), "--scale", "4"]) == 2
     assert "for x2, not x4" in capsys.readouterr().err
-    packaged = srkit.weights.PACKAGED / "espcn_x2.safetensors"
+    packaged = srkit.models.weights.PACKAGED / "espcn_x2.safetensors"
     with pytest.raises(WeightsError, match="no weights of neural-enhance"):
         srkit.convert(packaged, tmp_path / "other.pkl.bz2")
     assert not (tmp_path / "other.pkl.bz2").exists()

@@ -19,7 +19,7 @@ from srkit.adapters.readers.graphdef.graph import read_graph
 from srkit.adapters.readers.graphdef.writing import at_low_resolution, network_graph
 from srkit.cli import main
 from srkit.conversion import convert
-from srkit.weights import weights_path
+from srkit.models.weights import weights_path
 
 IMAGE = np.random.default_rng(0).random((1, 13, 17, 1), np.float32)
 

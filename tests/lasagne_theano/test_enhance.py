@@ -112,7 +112,7 @@ def test_safetensors_of_this_network_run_too(tmp_path):
     tiles = np.random.default_rng(1).random((1, 12, 16, 3), np.float32)
     made = [srkit.load(p, runtime="theano").run(tiles) for p in (path, tensors)]
     np.testing.assert_array_equal(*made)
-    packaged = srkit.weights.PACKAGED / "espcn_x2.safetensors"
+    packaged = srkit.models.weights.PACKAGED / "espcn_x2.safetensors"
     with pytest.raises(srkit.WeightsError, match="on Theano: these are no weights of neural-enh"):
         srkit.load(packaged, runtime="theano")
 

@@ -13,7 +13,7 @@ import srkit
 from srkit import CorruptFileError, SrkitError, UnsafeFileError, WeightsError
 from srkit.adapters.readers.ncnn.files import contents, read_network
 from srkit.adapters.readers.ncnn.network import understand
-from srkit.registry import Registry
+from srkit.models.registry import Registry
 
 ESCAPE = "\x1b[31m"
 

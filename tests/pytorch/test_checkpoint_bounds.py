@@ -13,7 +13,7 @@ from hand_made_pickles import as_stream, as_zip, pickled
 from srkit import CorruptFileError, SrkitError
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.checkpoints.network import MAX_NAME
-from srkit.contents import safetensors_contents
+from srkit.models.contents import safetensors_contents
 
 
 def refused(path, kind=CorruptFileError, match=None):

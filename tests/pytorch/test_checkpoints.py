@@ -22,7 +22,7 @@ from srkit.adapters.pytorch.checkpoints import (
 )
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.errors import CorruptFileError, UnsafeFileError, WeightsError
-from srkit.formats import is_safetensors, is_torch_checkpoint
+from srkit.models.formats import is_safetensors, is_torch_checkpoint
 
 FORMATS = pytest.mark.parametrize("stream", [False, True], ids=["zip", "stream"])
 STATE = {"conv.weight": torch.arange(6.0).reshape(2, 3), "conv.bias": torch.tensor([1.0, -2.0])}

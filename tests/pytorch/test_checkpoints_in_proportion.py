@@ -13,7 +13,7 @@ from hand_made_pickles import as_stream, as_zip, pickled, text
 
 from srkit import CorruptFileError, UnsafeFileError
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.contents import MOST_HEADER, safetensors_contents
+from srkit.models.contents import MOST_HEADER, safetensors_contents
 
 TRUE, ONE = b"\x88", b"K\x01"
 

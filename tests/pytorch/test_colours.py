@@ -109,7 +109,7 @@ def test_in_reduced_precision_what_is_put_back_is_not_rounded(precision):
 
 
 def test_users_own_checkpoints_are_not_changed(tmp_path):
-    from srkit.weights import PACKAGED
+    from srkit.models.weights import PACKAGED
 
     own = srkit.load(PACKAGED / "srgan_x4.safetensors", precision="float32")
     assert not own.card.even_colours

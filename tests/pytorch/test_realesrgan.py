@@ -5,7 +5,7 @@ import pytest
 from skimage import data
 
 import srkit
-from srkit.weights import are_here, weights_path
+from srkit.models.weights import are_here, weights_path
 
 MODELS = [
     (name, scale)

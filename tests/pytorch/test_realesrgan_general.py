@@ -17,7 +17,7 @@ from srkit import OptionError, WeightsError, WeightsFile, decisions, regions
 from srkit.adapters.pytorch.architectures.realesrgan import GeneralUpscaler
 from srkit.cli import main
 from srkit.imaging.noise import estimate_noise
-from srkit.weights import sha256
+from srkit.models.weights import sha256
 
 TEACHERS = {"takes": "RealESRGAN_General_x4_v3.bin", "keeps": "RealESRGAN_General_WDN_x4_v3.bin"}
 FEATURES, LAYERS = 64, 32

@@ -119,7 +119,7 @@ def metrics(rng: random.Random, _: Path) -> None:
 
 def weights(rng: random.Random, folder: Path) -> None:
     """Files of weights: told of, loaded, and damaged."""
-    from srkit.weights import PACKAGED
+    from srkit.models.weights import PACKAGED
 
     path = rng.choice(sorted(PACKAGED.glob("*espcn*")) + sorted(PACKAGED.glob("*fsrcnn*")))
     srkit.inspect(path)

@@ -73,7 +73,7 @@ def checkpoints() -> dict[str, Parser]:
     from safetensors.torch import save
 
     from srkit.adapters.pytorch.checkpoints.reader import read_checkpoint
-    from srkit.contents import safetensors_contents
+    from srkit.models.contents import safetensors_contents
 
     state = {"w": torch.arange(16.0).reshape(4, 4), "b": torch.ones(4)}
     run = {"epoch": 3, "state_dict": state, "optimizer": {"lr": [1e-4, 2], "betas": (0.9, 0.99)}}

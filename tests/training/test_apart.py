@@ -209,7 +209,7 @@ def test_a_target_is_told_by_name_and_known_again_wherever_its_file_lies(
     place, moved = tmp_path / "here" / "mine.safetensors", tmp_path / "there" / "mine.safetensors"
     for file in (place, moved):
         file.parent.mkdir()
-        shutil.copy(srkit.weights.weights_path(srkit.card("espcn").weights[4]), file)
+        shutil.copy(srkit.models.weights.weights_path(srkit.card("espcn").weights[4]), file)
 
     def train(teacher: Path, steps: int) -> Path:
         return srkit.train(

@@ -13,10 +13,10 @@ import srkit
 from srkit.adapters.pytorch.nets import compact
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 from srkit.errors import OptionError
+from srkit.models.weights import sha256
 from srkit.training import families
 from srkit.training.compact_start import deepen_compact
 from srkit.training.growing import grow_avsr
-from srkit.weights import sha256
 
 SMALL, LARGE = Size(width=6, encoder=4, low=2, high=1), Size(width=10, encoder=6, low=4, high=3)
 

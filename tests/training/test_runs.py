@@ -25,10 +25,10 @@ from srkit.adapters.pytorch.nets.discriminator import Discriminator
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
+from srkit.models.weights import weights_path
 from srkit.training import RECIPES
 from srkit.training.bicubic_start import start_bicubic
 from srkit.training.motion import start_avsr
-from srkit.weights import weights_path
 
 LR = data.rocket()[100:112, 300:314]
 
@@ -258,7 +258,7 @@ def test_weights_of_others_programs_are_learned_from_not_started_from(
     photos, tmp_path, cache, tiny, monkeypatch
 ):
     # Whether their package is installed or not.
-    monkeypatch.setattr("srkit.weights._installed", lambda name: None)
+    monkeypatch.setattr("srkit.models.weights._installed", lambda name: None)
     options = {"scale": 4, "cache": cache, **tiny, "crop": 16}
     message = "weights of realesrgan are another's, .* give --teacher realesrgan .* of init"
     refused(WeightsError, message, "compact", photos, tmp_path / "r", init="realesrgan", **options)

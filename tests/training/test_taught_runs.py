@@ -131,7 +131,7 @@ def test_every_network_of_pictures_can_be_taught(
 def test_a_run_with_another_teacher_does_not_go_on(
     tmp_path: Path, photos: Path, cache: Path
 ) -> None:
-    tensors = load_file(srkit.weights.weights_path(srkit.card("espcn").weights[4]))
+    tensors = load_file(srkit.models.weights.weights_path(srkit.card("espcn").weights[4]))
     teacher, moved = tmp_path / "teacher.safetensors", tmp_path / "moved.safetensors"
     save_file(tensors, teacher)
     train("espcn", photos, tmp_path / "run", cache, teacher=str(teacher))

@@ -69,7 +69,7 @@ def test_a_teacher_without_a_fitting_scale_is_refused() -> None:
 
 
 def test_answers_belong_to_the_teachers_weights(tmp_path: Path) -> None:
-    weights = srkit.weights.weights_path(srkit.card("espcn").weights[4])
+    weights = srkit.models.weights.weights_path(srkit.card("espcn").weights[4])
     shutil.copy(weights, tmp_path / "mine.safetensors")
     mine = Teacher(str(tmp_path / "mine.safetensors"))
     before = mine.digest(4)
@@ -77,7 +77,8 @@ def test_answers_belong_to_the_teachers_weights(tmp_path: Path) -> None:
     assert replace(mine, precision="float32").digest(4) != before
     assert replace(mine, weight=0.5).digest(4) == before
     shutil.copy(
-        srkit.weights.weights_path(srkit.card("fsrcnn").weights[4]), tmp_path / "mine.safetensors"
+        srkit.models.weights.weights_path(srkit.card("fsrcnn").weights[4]),
+        tmp_path / "mine.safetensors",
     )
     assert mine.digest(4) != before
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from srkit.adapters.lasagne import without_compiler
 from srkit.adapters.lasagne.standins import mended_source, standins
-from srkit.weights import cache_folder
+from srkit.models.weights import cache_folder
 
 PACKAGES = ("theano", "lasagne")
 # A module that Theano dropped and Lasagne 0.1 still imports.

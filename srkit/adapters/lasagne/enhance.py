@@ -19,9 +19,9 @@ from srkit.adapters.readers.enhance.files import EnhanceWeights, Floats, read_we
 from srkit.adapters.readers.enhance.tensors import layers_of
 from srkit.adapters.readers.enhance.upscaler import EnhanceUpscaler, Tiling, card_of_file
 from srkit.card import ModelCard
-from srkit.contents import check_header
 from srkit.errors import CorruptFileError, OptionError, WeightsError
-from srkit.formats import is_bzip2
+from srkit.models.contents import check_header
+from srkit.models.formats import is_bzip2
 
 # Working memory against the widest layer's output. Peak memory of whole processes was 3.3
 # times it for x2 (400x400), 2.9 for x4 (300x300), and 6.6 for repair (600x600).

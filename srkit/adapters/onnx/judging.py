@@ -19,9 +19,9 @@ from google.protobuf.message import DecodeError, Message
 
 from srkit.adapters.onnx.session import OUT_OF_MEMORY
 from srkit.adapters.onnx.trial import attempt
-from srkit.contents import Contents, TensorFacts
 from srkit.errors import CorruptFileError, UnsafeFileError, WeightsError
 from srkit.guard import reading
+from srkit.models.contents import Contents, TensorFacts
 
 MOST_BYTES = 1 << 29
 MOST_NODES = 20_000

@@ -104,7 +104,7 @@ def even_colours(net: nn.Module, card: ModelCard, scale: int) -> nn.Module:
 
     Examples
     --------
-    >>> from srkit.cards import ESPCN, PHOTO
+    >>> from srkit.models.builtin import ESPCN, PHOTO
     >>> type(even_colours(nn.Identity(), PHOTO, 4)).__name__
     'EvenColours'
     """

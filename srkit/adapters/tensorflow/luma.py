@@ -14,8 +14,8 @@ from srkit.adapters.readers.graphdef.writing import Floats, network_graph
 from srkit.adapters.readers.luma_weights import scale_of_weights
 from srkit.adapters.tensorflow.frozen import TensorFlowGraph
 from srkit.card import ModelCard
-from srkit.contents import check_header
 from srkit.errors import CorruptFileError, SrkitError, WeightsError
+from srkit.models.contents import check_header
 
 
 def load_model(

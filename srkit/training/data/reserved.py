@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srkit.errors import CorruptFileError, OptionError
-from srkit.weights import sha256
+from srkit.models.weights import sha256
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ import srkit
 from srkit.errors import OptionError
 from srkit.imaging.color import rgb_to_ycbcr
 from srkit.imaging.resize import imresize
+from srkit.models.weights import sha256
 from srkit.upscaler import Upscaler
-from srkit.weights import sha256
 
 Pixels = NDArray[np.uint8]
 

@@ -13,8 +13,8 @@ from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.card import ModelCard
 from srkit.decisions import AUTO, Findings, automatic_denoise
 from srkit.errors import OptionError
+from srkit.models.weights import weights_path
 from srkit.upscaler import Upscaler
-from srkit.weights import weights_path
 
 # Of the dial, for what is asked of the model apart from a picture, such as its memory.
 MIDDLE = 0.5

@@ -21,9 +21,9 @@ from srkit.adapters.pytorch.nets.srresnet import (
 )
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
-from srkit.cards import SRRESNET
 from srkit.errors import OptionError, WeightsError
-from srkit.weights import weights_path
+from srkit.models.builtin import SRRESNET
+from srkit.models.weights import weights_path
 
 
 class UnitRange(nn.Module):

@@ -15,10 +15,10 @@ from srkit.adapters.pytorch.checkpoints.archive import ZipCheckpoint
 from srkit.adapters.pytorch.checkpoints.network import find_network, strip_prefixes
 from srkit.adapters.pytorch.checkpoints.storages import Container, read_tensors
 from srkit.adapters.pytorch.checkpoints.stream import StreamCheckpoint
-from srkit.contents import Contents, TensorFacts, check_header
 from srkit.errors import CorruptFileError, WeightsError
-from srkit.formats import ZIP, is_oldest_torch, is_safetensors, is_tar
 from srkit.guard import reading, refuse_pipes
+from srkit.models.contents import Contents, TensorFacts, check_header
+from srkit.models.formats import ZIP, is_oldest_torch, is_safetensors, is_tar
 
 HEAD = 512
 

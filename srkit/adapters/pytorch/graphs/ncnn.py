@@ -10,7 +10,7 @@ from srkit.adapters.readers.ncnn.files import read_network
 from srkit.adapters.readers.ncnn.network import Network
 from srkit.card import ModelCard
 from srkit.errors import OptionError, SrkitError, WeightsError
-from srkit.formats import ncnn_pair
+from srkit.models.formats import ncnn_pair
 from srkit.upscaler import Upscaler
 
 # LR pixels that a blended tile sees beyond where it counts alone, for networks that see much

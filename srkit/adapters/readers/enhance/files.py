@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from srkit.adapters.readers.enhance.arrays import ArrayRecord, read_pickle
 from srkit.adapters.readers.enhance.config import Config
-from srkit.contents import Contents, TensorFacts
 from srkit.errors import WeightsError
+from srkit.models.contents import Contents, TensorFacts
 
 Floats = NDArray[np.float32]
 

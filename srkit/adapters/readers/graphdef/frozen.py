@@ -10,10 +10,10 @@ from typing import Literal
 from srkit.adapters.readers.graphdef.graph import Graph, read_graph
 from srkit.adapters.readers.graphdef.program import Program, understand
 from srkit.card import ModelCard
-from srkit.contents import Contents, TensorFacts
 from srkit.errors import OptionError
 from srkit.guard import reading
 from srkit.imaging.luma import BicubicChroma, LumaRule, OpenCVColour
+from srkit.models.contents import Contents, TensorFacts
 
 Colour = Literal["opencv", "float"]
 RULES: dict[str, LumaRule] = {"opencv": OpenCVColour(), "float": BicubicChroma()}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from srkit.adapters.readers.ncnn.network import Network, understand
 from srkit.adapters.readers.ncnn.operations import numbers_of
-from srkit.contents import Contents, TensorFacts
 from srkit.errors import SrkitError, UnsafeFileError, WeightsError
-from srkit.formats import ncnn_pair
+from srkit.models.contents import Contents, TensorFacts
+from srkit.models.formats import ncnn_pair
 
 # No network is larger.
 MOST_TEXT, MOST_BYTES = 1 << 24, 1 << 30

@@ -20,7 +20,7 @@ from srkit.extras import missing_packages
 
 log = logging.getLogger(__name__)
 
-PACKAGED = Path(__file__).parent / "pretrained"
+PACKAGED = Path(__file__).parents[1] / "pretrained"
 
 
 def cache_folder() -> Path:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srkit.contents import Contents
 from srkit.errors import SrkitError, UnsafeFileError
 from srkit.guard import reading
-from srkit.registry import Registry
+from srkit.models.contents import Contents
+from srkit.models.registry import Registry
+from srkit.models.weights import sha256
 from srkit.upscaler import Upscaler
-from srkit.weights import sha256
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from srkit.card import ModelCard
-from srkit.contents import Contents
 from srkit.errors import (
     BrokenPluginError,
     DuplicateModelError,
@@ -25,8 +24,9 @@ from srkit.errors import (
 )
 from srkit.extras import import_adapter, missing_packages, require
 from srkit.guard import reading, refuse_pipes
+from srkit.models.contents import Contents
+from srkit.models.weights import missing_distributions, weights_path
 from srkit.upscaler import Upscaler
-from srkit.weights import missing_distributions, weights_path
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class FileFormat:
     others
         Other frameworks that such files run on, and the adapter for each.
     contents
-        ``"module:callable"``, called with a path; returns `srkit.contents.Contents`, and
+        ``"module:callable"``, called with a path; returns `srkit.models.contents.Contents`, and
         raises what the adapter raises of a file that it refuses. For `srkit.inspect`;
         empty where the format has none.
     """

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from srkit.card import ModelCard, WeightsFile
-from srkit.formats import (
+from srkit.models.formats import (
     is_bzip2,
     is_graph,
     is_ncnn,
@@ -15,7 +15,7 @@ from srkit.formats import (
     is_safetensors,
     is_torch_checkpoint,
 )
-from srkit.registry import FileFormat
+from srkit.models.registry import FileFormat
 
 ANY_SCALE = tuple(range(2, 17))
 
@@ -317,7 +317,7 @@ SAFETENSORS = FileFormat(
         "tensorflow": "srkit.adapters.tensorflow.luma:open_weights",
         "theano": "srkit.adapters.lasagne.enhance:open_weights",
     },
-    contents="srkit.contents:safetensors_contents",
+    contents="srkit.models.contents:safetensors_contents",
 )
 ONNX = FileFormat(
     name="ONNX network",
