@@ -54,7 +54,7 @@ def streaming_runner(args: argparse.Namespace) -> Run:
     import torch
 
     import srkit
-    from srkit.engine import STRIP_ROWS
+    from srkit.upscaling.engine import STRIP_ROWS
 
     torch.set_num_threads(args.threads)
     model = srkit.load(args.model, scale=args.scale, **TORCH)

@@ -41,11 +41,11 @@ from srkit.imaging.resize import imresize
 from srkit.models import inspection
 from srkit.models.inspection import FileReport
 from srkit.models.registry import FileFormat, Registry
-from srkit.upscaler import Upscaler
-from srkit.video.upscaler import VideoUpscaler
+from srkit.upscaling.upscaler import Upscaler
+from srkit.upscaling.video import VideoUpscaler
 
 if TYPE_CHECKING:
-    from srkit.video.conversion import VideoReport
+    from srkit.video.upscaling import VideoReport
 
 __version__ = "0.1.0"
 __all__ = [
@@ -229,7 +229,7 @@ def register(card: ModelCard, *, replace: bool = False) -> None:
 def __getattr__(name: str) -> Any:
     """`VideoReport`, imported when it is asked for, since it comes with PyAV."""
     if name == "VideoReport":
-        from srkit.video.conversion import VideoReport
+        from srkit.video.upscaling import VideoReport
 
         return VideoReport
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

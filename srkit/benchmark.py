@@ -21,7 +21,7 @@ from srkit.imaging.files.writing import read_image
 from srkit.metrics import PROTOCOLS, Protocol, mod_crop
 from srkit.scores import HEADINGS, Score, mean, ready, score
 from srkit.tables import markdown_table, text_table
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 _COLUMNS = (
     *("model", "dataset", "scale", "protocol", "image", "psnr", "ssim", "st_lpips"),

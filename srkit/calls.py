@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from srkit.errors import MissingDependencyError, OptionError
 from srkit.extras import missing_packages
-from srkit.upscaler import Progress, Upscaler
+from srkit.upscaling.upscaler import Progress, Upscaler
 
 if TYPE_CHECKING:
     from srkit.adapters.onnx.exporting import Exported
     from srkit.training import Recipe, Teacher
-    from srkit.video.conversion import VideoReport
+    from srkit.video.upscaling import VideoReport
 
 
 def train(
@@ -200,7 +200,7 @@ def upscale_video(
         raise MissingDependencyError(
             'video files need av (PyAV), which is not installed: pip install "srkit[video]"'
         )
-    from srkit.video import conversion
+    from srkit.video import upscaling as conversion
 
     return conversion.upscale_video(
         src,

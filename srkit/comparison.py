@@ -24,7 +24,7 @@ from srkit.metrics import STANDARD, Protocol, mod_crop
 from srkit.scores import HEADINGS, Score, ready, score
 from srkit.sheet import Layout, Panel, draw, lay_out, richest
 from srkit.tables import text_table
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 HEADINGS = ("s/MP", "peak MB", "params", "GMAC")
 # Multiplications are counted for a result of this many pixels, as in most papers.

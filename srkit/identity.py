@@ -9,7 +9,7 @@ from typing import Any
 
 from srkit.models.formats import files_of
 from srkit.models.weights import sha256
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 # A fingerprint reads this many pieces of a file, spread evenly, and not all of a large one.
 PIECES, PIECE = 16, 1 << 18

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import srkit
 from srkit.errors import ImageError, MissingDependencyError, OptionError
 from srkit.metrics import Protocol, psnr, ssim, st_lpips
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 HEADINGS = ("PSNR", "SSIM", "ST-LPIPS")
 

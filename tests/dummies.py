@@ -4,7 +4,7 @@ import numpy as np
 
 import srkit
 from srkit.card import ModelCard
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 TOPS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 

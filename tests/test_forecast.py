@@ -8,8 +8,8 @@ from dummies import Nearest, card
 from PIL import Image as PILImage
 
 import srkit
-from srkit import forecast
 from srkit.cli import main
+from srkit.upscaling import forecast
 
 
 class Clock:

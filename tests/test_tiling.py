@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from srkit.tiling import SMALLEST_CORE, Grid, Region, border_index, plan, shrinking
+from srkit.upscaling.tiling import SMALLEST_CORE, Grid, Region, border_index, plan, shrinking
 
 BORDERS = ["reflect", "mirror", "edge", "zero"]
 

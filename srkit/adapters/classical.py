@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from srkit.card import ModelCard
 from srkit.imaging.resize import keys_cubic
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 

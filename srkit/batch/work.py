@@ -20,7 +20,7 @@ from srkit.imaging.files.writing import (
     why_unfit,
 )
 from srkit.imaging.image import Image
-from srkit.upscaler import Progress, Upscaler
+from srkit.upscaling.upscaler import Progress, Upscaler
 
 LOSSY = (".jpg", ".jpeg", ".webp", ".avif")
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 import srkit
-from srkit import decisions, forecast
 from srkit.batch.plan import Failure, Task, assign, find, is_picture
 from srkit.batch.work import Request, attempt
 from srkit.cli.console import (
@@ -32,7 +31,8 @@ from srkit.errors import OptionError
 from srkit.imaging import folders, notes
 from srkit.imaging.files import zarr as zarrs
 from srkit.imaging.files.writing import MAX_PIXELS, SUFFIXES
-from srkit.upscaler import LONGEST_SIDE, Progress, Upscaler
+from srkit.upscaling import decisions, forecast
+from srkit.upscaling.upscaler import LONGEST_SIDE, Progress, Upscaler
 
 FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
 

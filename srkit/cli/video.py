@@ -15,7 +15,7 @@ from srkit.cli.console import Commands, byte_count, examples, positive, write
 from srkit.errors import OptionError
 
 if TYPE_CHECKING:
-    from srkit.video.conversion import VideoReport
+    from srkit.video.upscaling import VideoReport
 
 
 def add(commands: Commands) -> None:

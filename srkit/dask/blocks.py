@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.sources import BlockSource, left_out, opened, source_digest
 from srkit.dask.tasks import bounded, cluster, resources_for
-from srkit.decisions import decided
 from srkit.errors import ImageError, OptionError
 from srkit.identity import changed
 from srkit.imaging.files import zarr as zarrs
 from srkit.imaging.planes import top_of
 from srkit.meter import Meter
-from srkit.regions import around, check, upscale_part
-from srkit.tiling import Region
-from srkit.upscaler import Progress, Upscaler
+from srkit.upscaling.decisions import decided
+from srkit.upscaling.parts import around, check, upscale_part
+from srkit.upscaling.tiling import Region
+from srkit.upscaling.upscaler import Progress, Upscaler
 
 if TYPE_CHECKING:
     import zarr

@@ -12,7 +12,6 @@ from typing import Any
 
 from distributed import Client, get_worker
 
-from srkit import decisions
 from srkit.batch.plan import Failure, is_picture
 from srkit.batch.work import Request, attempt
 from srkit.dask.manifest import check_manifest, write_manifest
@@ -24,7 +23,8 @@ from srkit.errors import ImageError, OptionError, SrkitError
 from srkit.imaging import notes
 from srkit.imaging.files.writing import SUFFIXES
 from srkit.meter import Meter
-from srkit.upscaler import Progress
+from srkit.upscaling import decisions
+from srkit.upscaling.upscaler import Progress
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import srkit
 from srkit.errors import OptionError, WeightsError
 from srkit.identity import FREE_OPTIONS, weights_digest
 from srkit.memory import keep_freed
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 # Dask pauses a worker at 80 % of its limit: images and work stay below this share together.
 SHARE = 0.7

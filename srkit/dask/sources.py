@@ -18,8 +18,8 @@ from srkit.imaging.files import rows_tiff, tiff, tiff_directories
 from srkit.imaging.files import zarr as zarrs
 from srkit.imaging.files.pillow import naming
 from srkit.imaging.fitting import fit
-from srkit.regions import Part
-from srkit.tiling import Region
+from srkit.upscaling.parts import Part
+from srkit.upscaling.tiling import Region
 
 if TYPE_CHECKING:
     import tifffile

@@ -24,15 +24,7 @@ from srkit.guard import reading
 from srkit.identity import changed
 from srkit.imaging.atomic import replacing
 from srkit.meter import Meter
-from srkit.upscaler import Progress
-from srkit.video.conversion import (
-    VideoReport,
-    check_paths,
-    decided_for_clip,
-    settings_of,
-    spare_frames,
-    upscaled,
-)
+from srkit.upscaling.upscaler import Progress
 from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.joining import join
@@ -40,6 +32,14 @@ from srkit.video.lock import clear, work_folder
 from srkit.video.packets import Coded, Written, read_packets, with_decoding_times, write_packets
 from srkit.video.reading import Frame, Source, url_of
 from srkit.video.rehearsal import Kept, check_streams
+from srkit.video.upscaling import (
+    VideoReport,
+    check_paths,
+    decided_for_clip,
+    settings_of,
+    spare_frames,
+    upscaled,
+)
 from srkit.video.work import MANIFEST, VERSION
 
 # A segment begins with a key frame of the source, and has at least so many frames.

@@ -12,7 +12,7 @@ from srkit.guard import reading
 from srkit.models.contents import Contents
 from srkit.models.registry import Registry
 from srkit.models.weights import sha256
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 
 @dataclass(frozen=True)

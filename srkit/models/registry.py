@@ -26,7 +26,7 @@ from srkit.extras import import_adapter, missing_packages, require
 from srkit.guard import reading, refuse_pipes
 from srkit.models.contents import Contents
 from srkit.models.weights import missing_distributions, weights_path
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 

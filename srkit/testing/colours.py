@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.testing.harness import Factory, check, require, rim_of
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from srkit.canvas import grid_of
-from srkit.upscaler import Upscaler
-from srkit.video.upscaler import VideoUpscaler
+from srkit.upscaling.canvas import grid_of
+from srkit.upscaling.upscaler import Upscaler
+from srkit.upscaling.video import VideoUpscaler
 
 Factory = Callable[[], Upscaler]
 Check = Callable[[Factory], None]

@@ -14,7 +14,7 @@ from PIL import Image as PILImage
 from srkit.errors import ImageError
 from srkit.imaging.image import Image
 from srkit.testing.harness import Factory, check, noise, require, require_raises, require_same
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 # Odd, tiny and lopsided, as (height, width).
 SIZES = ((1, 1), (1, 2), (2, 1), (1, 50), (50, 1), (3, 5), (8, 8), (17, 11))

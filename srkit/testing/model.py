@@ -17,7 +17,7 @@ from srkit.testing.harness import (
     require_same,
     shape_of,
 )
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 # Rounding noise between two runs on tiles of one size, in floats of [0, 1].
 STILL = 1e-6

@@ -7,8 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from srkit.blending import Blend
-from srkit.canvas import grid_of
 from srkit.testing.harness import (
     Factory,
     Floats,
@@ -24,6 +22,8 @@ from srkit.testing.harness import (
     require_raises,
     require_same,
 )
+from srkit.upscaling.blending import Blend
+from srkit.upscaling.canvas import grid_of
 
 # Bytes in which every image here is one tile.
 PLENTY = 1 << 40

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from srkit.testing.harness import Factory, Floats, check, noise, require, require_same
-from srkit.video.upscaler import VideoUpscaler
+from srkit.upscaling.video import VideoUpscaler
 
 
 @check

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from srkit.adapters.pytorch.stlpips import StLpips
-from srkit.engine import RIM
 from srkit.errors import MissingDependencyError
 from srkit.imaging.resize import imresize
 from srkit.training.crops import Pair, to_pixels
 from srkit.training.degradations import Degradation, degrade
 from srkit.training.families import Family
 from srkit.training.photos import Patches, Pixels, spread
+from srkit.upscaling.engine import RIM
 
 # Patches that are checked on, and HR pixels at their borders that are left out.
 COUNT, BORDER = 24, 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 
 class Meter:

@@ -8,8 +8,9 @@ from dummies import Nearest, card
 
 import srkit
 import srkit.dask
-from srkit import decisions, regions
-from srkit.decisions import Findings
+from srkit.upscaling import decisions
+from srkit.upscaling import parts as regions
+from srkit.upscaling.decisions import Findings
 
 NAME = "dims-noise"
 

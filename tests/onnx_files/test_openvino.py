@@ -11,11 +11,12 @@ pytest.importorskip("onnx", reason="needs pip install 'srkit[openvino]'")
 pytest.importorskip("torch", reason="needs pip install 'srkit[openvino]'")
 
 import srkit
-from srkit import OptionError, engine, testing
+from srkit import OptionError, testing
 from srkit.adapters.openvino import network as openvino_network
 from srkit.adapters.openvino.network import OpenVINONetwork
 from srkit.adapters.pytorch.architectures import luma
 from srkit.errors import WeightsError
+from srkit.upscaling import engine
 
 PHOTO = np.random.default_rng(0).random((150, 61), np.float32)
 

@@ -13,11 +13,13 @@ from skimage import data as scikit_data
 from torch.nn import functional
 
 import srkit
-from srkit import OptionError, WeightsError, WeightsFile, decisions, regions
+from srkit import OptionError, WeightsError, WeightsFile
 from srkit.adapters.pytorch.architectures.realesrgan import GeneralUpscaler
 from srkit.cli import main
 from srkit.imaging.noise import estimate_noise
 from srkit.models.weights import sha256
+from srkit.upscaling import decisions
+from srkit.upscaling import parts as regions
 
 TEACHERS = {"takes": "RealESRGAN_General_x4_v3.bin", "keeps": "RealESRGAN_General_WDN_x4_v3.bin"}
 FEATURES, LAYERS = 64, 32
@@ -187,7 +189,7 @@ def test_each_picture_is_upscaled_by_the_network_for_its_noise(files, auto):
 
 def test_tiles_paths_and_rows_are_decided_as_the_whole_array_is(auto, tmp_path, caplog):
     image = noisy(6)
-    with decisions.collecting() as told, caplog.at_level("INFO", "srkit.decisions"):
+    with decisions.collecting() as told, caplog.at_level("INFO", "srkit.upscaling.decisions"):
         whole = auto.upscale(image)
         tiled = auto.upscale(image, memory=auto.bytes_per_pixel * 80**2)
         pil = np.asarray(auto.upscale(PILImage.fromarray(image)))

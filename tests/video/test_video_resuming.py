@@ -20,7 +20,7 @@ from clips import (
 )
 
 from srkit.errors import VideoError
-from srkit.video import conversion
+from srkit.video import upscaling as conversion
 
 # --- going on after a kill -----------------------------------------------------------------------
 

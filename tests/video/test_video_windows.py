@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import srkit
 from srkit import testing
 from srkit.errors import ImageError, MissingDependencyError, OptionError
-from srkit.video.scenes import mark_scenes, thumbnail
-from srkit.video.windows import windows
+from srkit.upscaling.scenes import mark_scenes, thumbnail
+from srkit.upscaling.windows import windows
 
 
 class Middle(srkit.VideoUpscaler):

@@ -16,7 +16,7 @@ from srkit.adapters.readers.graphdef.frozen import RULES
 from srkit.adapters.spandrel.upscaler import SpandrelUpscaler
 from srkit.errors import OptionError, SrkitError, WeightsError
 from srkit.imaging.atomic import replacing
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 # What ONNX Runtime may differ by from torch, in floats of [0, 1].
 TOLERANCE = 1e-5

@@ -9,13 +9,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from srkit import engine
 from srkit.adapters.onnx.facts import Facts
 from srkit.adapters.onnx.footprint import bytes_per_pixel
 from srkit.adapters.onnx.session import run_session
 from srkit.adapters.readers.graphdef.frozen import RULES
 from srkit.card import ModelCard
-from srkit.upscaler import Upscaler
+from srkit.upscaling import engine
+from srkit.upscaling.upscaler import Upscaler
 
 
 class OnnxUpscaler(Upscaler):

@@ -45,7 +45,7 @@ from srkit.adapters.readers.luma_weights import (
 from srkit.card import ModelCard
 from srkit.errors import MissingDependencyError, OptionError, WeightsError
 from srkit.extras import install_line, missing_packages
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 Tensors = Mapping[str, Tensor]
 MOST = 16  # the largest scale

@@ -16,7 +16,7 @@ from srkit.adapters.spandrel.reading import read_model
 from srkit.adapters.spandrel.upscaler import HALO, SpandrelUpscaler, own_call
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 

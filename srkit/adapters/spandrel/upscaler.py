@@ -21,7 +21,7 @@ from srkit.adapters.pytorch.runtime.footprint import HEADROOM
 from srkit.adapters.spandrel.allocations import Allocations
 from srkit.card import ModelCard
 from srkit.errors import OptionError
-from srkit.upscaler import LONGEST_SIDE, Upscaler
+from srkit.upscaling.upscaler import LONGEST_SIDE, Upscaler
 
 Floats = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from srkit.adapters.readers.graphdef.frozen import Colour, Frozen, open_frozen
 from srkit.adapters.readers.graphdef.judged import INPUT, OUTPUT, judged_graph
 from srkit.adapters.tensorflow.quiet import tensorflow
 from srkit.errors import OptionError
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 # Working memory of TensorFlow against the widest layer's output, by peak memory of
 # whole processes.

@@ -21,13 +21,13 @@ import numpy as np
 from tqdm import tqdm
 
 from srkit.errors import OptionError
-from srkit.forecast import in_words
 from srkit.imaging.atomic import replacing
 from srkit.training.crops import Pair, plain
 from srkit.training.data.teachers import EVEN, Pixels, Teacher, answer, answers
 from srkit.training.degradations import Degradation, degrade
 from srkit.training.photos import PATCH, Patches
-from srkit.upscaler import Upscaler
+from srkit.upscaling.forecast import in_words
+from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from srkit.errors import OptionError
 from srkit.imaging.color import rgb_to_ycbcr
 from srkit.imaging.resize import imresize
 from srkit.models.weights import sha256
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 Pixels = NDArray[np.uint8]
 

@@ -18,7 +18,7 @@ from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import WeightsError
 from srkit.imaging.observation import Observation
-from srkit.video.upscaler import VideoUpscaler
+from srkit.upscaling.video import VideoUpscaler
 
 NAME = "AVSR"
 # LR pixels beyond which the pseudo-inverse of bicubic shrinking has less than 1e-5 of a value.

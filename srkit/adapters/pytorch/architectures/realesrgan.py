@@ -11,10 +11,10 @@ from srkit.adapters.pytorch.architectures.compact import CompactUpscaler
 from srkit.adapters.pytorch.architectures.interpolation import interpolate
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.card import ModelCard
-from srkit.decisions import AUTO, Findings, automatic_denoise
 from srkit.errors import OptionError
 from srkit.models.weights import weights_path
-from srkit.upscaler import Upscaler
+from srkit.upscaling.decisions import AUTO, Findings, automatic_denoise
+from srkit.upscaling.upscaler import Upscaler
 
 # Of the dial, for what is asked of the model apart from a picture, such as its memory.
 MIDDLE = 0.5
@@ -34,7 +34,7 @@ class GeneralUpscaler(CompactUpscaler):
     denoise
         0 keeps noise and grain, 1 takes them away. Weights are mixed as Real-ESRGAN's program
         does for ``-dn``, whose default this is. ``"auto"`` decides for each picture, by its noise
-        and the quality of its JPEG file; see `srkit.decisions.automatic_denoise`.
+        and the quality of its JPEG file; see `srkit.upscaling.decisions.automatic_denoise`.
     device, precision
         See `TorchUpscaler`.
 

@@ -11,7 +11,7 @@ from srkit.adapters.readers.ncnn.network import Network
 from srkit.card import ModelCard
 from srkit.errors import OptionError, SrkitError, WeightsError
 from srkit.models.formats import ncnn_pair
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 # LR pixels that a blended tile sees beyond where it counts alone, for networks that see much
 # farther: where strips do not fit, exact tiles would be little but halo.

@@ -20,7 +20,7 @@ from srkit.adapters.pytorch.runtime.network import Network, Overflow, Trail
 from srkit.adapters.pytorch.runtime.receptive import fold_batch_norm, receptive_radius
 from srkit.adapters.pytorch.runtime.streaming import CannotStream
 from srkit.card import ModelCard
-from srkit.upscaler import Upscaler
+from srkit.upscaling.upscaler import Upscaler
 
 T = TypeVar("T")
 

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from srkit import engine
 from srkit.adapters.readers.enhance.config import Config
 from srkit.adapters.readers.enhance.original import OriginalTiling
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 from srkit.imaging.planes import Planes, read_planes
 from srkit.meter import Meter
-from srkit.upscaler import Progress, Upscaler
+from srkit.upscaling import engine
+from srkit.upscaling.upscaler import Progress, Upscaler
 
 Tiling = Literal["exact", "original"]
 # The original pads so many pixels by reflection.

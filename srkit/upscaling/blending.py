@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.tiling import SMALLEST_CORE, Grid, Region, reach
+from srkit.upscaling.tiling import SMALLEST_CORE, Grid, Region, reach
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from srkit.imaging.noise import Sliceable, estimate_noise
 from srkit.imaging.planes import Planes
 
 if TYPE_CHECKING:
-    from srkit.upscaler import Upscaler
+    from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,13 @@ import av
 from av.video.frame import VideoFrame
 
 import srkit
-from srkit.decisions import decided
 from srkit.errors import OptionError, VideoError
 from srkit.identity import FREE_OPTIONS, fingerprint, weights_digest
 from srkit.imaging.planes import Planes, read_planes
-from srkit.upscaler import Upscaler
+from srkit.upscaling.decisions import decided
+from srkit.upscaling.scenes import MEMORY
+from srkit.upscaling.upscaler import Upscaler
+from srkit.upscaling.video import scene_windows, upscale_window
 from srkit.video.colour import FromRGB, ToRGB
 from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors
@@ -29,8 +31,6 @@ from srkit.video.meter import Meter
 from srkit.video.packets import with_decoding_times
 from srkit.video.reading import Frame, Source, url_of
 from srkit.video.rehearsal import Kept, check_streams
-from srkit.video.scenes import MEMORY
-from srkit.video.upscaler import scene_windows, upscale_window
 from srkit.video.work import Work
 
 Progress = bool | Callable[[int, int], None]

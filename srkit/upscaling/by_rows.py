@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.canvas import Canvas
-from srkit.decisions import decided
-from srkit.engine import Job
 from srkit.errors import NotByRowsError, OptionError
 from srkit.imaging import notes
 from srkit.imaging.files import by_rows as row_files
 from srkit.imaging.files.rows import Rows
 from srkit.imaging.fitting import fit
 from srkit.meter import Meter
-from srkit.tiling import Region, reach
+from srkit.upscaling.canvas import Canvas
+from srkit.upscaling.decisions import decided
+from srkit.upscaling.engine import Job
+from srkit.upscaling.tiling import Region, reach
 
 if TYPE_CHECKING:
-    from srkit.upscaler import Upscaler
+    from srkit.upscaling.upscaler import Upscaler
 
 
 class RowCanvas(Canvas):

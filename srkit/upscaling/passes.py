@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from srkit import engine
 from srkit.errors import OptionError
 from srkit.imaging.planes import Planes
 from srkit.imaging.projection import back_project
+from srkit.upscaling import engine
 
 if TYPE_CHECKING:
-    from srkit.upscaler import Upscaler
+    from srkit.upscaling.upscaler import Upscaler
 
 
 @dataclass(frozen=True)

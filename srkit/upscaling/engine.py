@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from srkit.blending import Blend
-from srkit.canvas import Canvas, PlaneCanvas, Run, grid_of
-from srkit.forecast import foretell
 from srkit.imaging.planes import Layout, Planes
 from srkit.imaging.resize import resample
 from srkit.meter import Meter
-from srkit.tiling import SMALLEST_CORE, Grid, Region, plan, reach, shrinking
+from srkit.upscaling.blending import Blend
+from srkit.upscaling.canvas import Canvas, PlaneCanvas, Run, grid_of
+from srkit.upscaling.forecast import foretell
+from srkit.upscaling.tiling import SMALLEST_CORE, Grid, Region, plan, reach, shrinking
 
 if TYPE_CHECKING:
-    from srkit.upscaler import Upscaler
+    from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ def windows(frames: Iterable[tuple[Frame, bool]], size: int) -> Iterator[tuple[F
     Parameters
     ----------
     frames
-        Each with whether a scene begins with it, as of `srkit.video.scenes.mark_scenes`.
+        Each with whether a scene begins with it, as of `srkit.upscaling.scenes.mark_scenes`.
     size
         An odd number. No more frames than that are held at a time.
 

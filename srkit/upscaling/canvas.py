@@ -13,10 +13,10 @@ from srkit.errors import BrokenPluginError, WeightsError
 from srkit.imaging.luma import luma_of
 from srkit.imaging.planes import Layout
 from srkit.imaging.resize import Pixels
-from srkit.tiling import Grid, Region
+from srkit.upscaling.tiling import Grid, Region
 
 if TYPE_CHECKING:
-    from srkit.upscaler import Upscaler
+    from srkit.upscaling.upscaler import Upscaler
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

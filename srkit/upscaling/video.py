@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit import engine
-from srkit.decisions import decided
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.planes import Planes, read_planes
-from srkit.upscaler import Upscaler
-from srkit.video.scenes import mark_scenes, thumbnail
-from srkit.video.windows import windows
+from srkit.upscaling import engine
+from srkit.upscaling.decisions import decided
+from srkit.upscaling.scenes import mark_scenes, thumbnail
+from srkit.upscaling.upscaler import Upscaler
+from srkit.upscaling.windows import windows
 
 
 class VideoUpscaler(Upscaler):
@@ -54,7 +54,7 @@ class VideoUpscaler(Upscaler):
     ) -> Iterator[Any]:
         """Upscale the frames of a video: one in, one out, in order.
 
-        At the ends of the video and of each scene (see `srkit.video.scenes`) the first or
+        At the ends of the video and of each scene (see `srkit.upscaling.scenes`) the first or
         last frame is repeated, so that no frame is made from two scenes. `window` // 2 + 1
         frames are read ahead; memory does not grow with the length of the video.
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit import engine
 from srkit.card import ModelCard
-from srkit.decisions import Findings, decided, each_decided
 from srkit.errors import OptionError
 from srkit.imaging.luma import BicubicChroma, LumaRule
 from srkit.imaging.planes import read_planes
 from srkit.memory import free_memory, give_back
-from srkit.passes import Asked
+from srkit.upscaling import engine
+from srkit.upscaling.decisions import Findings, decided, each_decided
+from srkit.upscaling.passes import Asked
 
 Progress = bool | Callable[[int, int], None]
 
@@ -324,7 +324,7 @@ class Upscaler(ABC):
         OptionError, MemoryError
             As `upscale`.
         """
-        from srkit import disk  # it needs tifffile and what most calls do not
+        from srkit.upscaling import by_rows as disk
 
         _check(None, memory)
         disk.upscale_file(

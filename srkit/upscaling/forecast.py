@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from srkit.upscaler import Upscaler
+    from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.canvas import Canvas, grid_of
-from srkit.engine import Job
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.planes import check_range, top_of
-from srkit.tiling import Axis, Region
+from srkit.upscaling.canvas import Canvas, grid_of
+from srkit.upscaling.engine import Job
+from srkit.upscaling.tiling import Axis, Region
 
 if TYPE_CHECKING:
-    from srkit.upscaler import Upscaler
+    from srkit.upscaling.upscaler import Upscaler
 
 # Chroma of models that see luma alone is interpolated from so many pixels around.
 CHROMA = 4
