@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 import srkit
-from srkit.dataset import open_dataset
+from srkit.evaluation.dataset import open_dataset
 from srkit.metrics import PROTOCOLS, mod_crop, psnr
 
 Upscale = Callable[[np.ndarray], np.ndarray]

@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srkit import metrics
-from srkit.benchmark import Scores, evaluate
 from srkit.calls import export, train, upscale_video
 from srkit.card import ModelCard, WeightsFile
-from srkit.comparison import Comparison, compare
 from srkit.conversion import convert
 from srkit.errors import (
     BrokenPluginError,
@@ -35,6 +33,8 @@ from srkit.errors import (
     VideoError,
     WeightsError,
 )
+from srkit.evaluation.benchmark import Scores, evaluate
+from srkit.evaluation.comparison import Comparison, compare
 from srkit.imaging.files.writing import read_image
 from srkit.imaging.image import Image
 from srkit.imaging.resize import imresize

@@ -23,8 +23,8 @@ from tempfile import TemporaryDirectory
 import gradio as gr
 
 import srkit
-from srkit.comparison import compare
 from srkit.errors import OptionError, SrkitError
+from srkit.evaluation.comparison import compare
 from srkit.models.weights import missing_for
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""`srkit.benchmark.evaluate` and ``srkit bench``: figures on datasets."""
+"""`srkit.evaluation.benchmark.evaluate` and ``srkit bench``: figures on datasets."""
 
 import csv
 import io
@@ -12,12 +12,13 @@ from PIL import Image as PILImage
 from skimage import data
 
 import srkit
-from srkit import ImageError, MissingDependencyError, OptionError, UnknownModelError, scores
-from srkit.benchmark import Scores, evaluate
+from srkit import ImageError, MissingDependencyError, OptionError, UnknownModelError
 from srkit.cli import main
+from srkit.evaluation import scores
+from srkit.evaluation.benchmark import Scores, evaluate
+from srkit.evaluation.scores import Score, mean
 from srkit.imaging.resize import imresize
 from srkit.metrics import STANDARD, psnr, rounded_luma, ssim
-from srkit.scores import Score, mean
 
 COLOUR = data.astronaut()[:101, 160:262]
 GREY = data.camera()[100:180, 200:280]

@@ -1,4 +1,4 @@
-"""`srkit.comparison.compare` and ``srkit compare``: versions, figures, and the sheet."""
+"""`srkit.evaluation.comparison.compare` and ``srkit compare``: versions, figures, and the sheet."""
 
 import json
 from importlib.util import find_spec
@@ -9,11 +9,12 @@ from PIL import Image as PILImage
 from skimage import data
 
 import srkit
-from srkit import ImageError, MissingDependencyError, OptionError, UnknownModelError, scores
+from srkit import ImageError, MissingDependencyError, OptionError, UnknownModelError
 from srkit.cli import main
-from srkit.comparison import compare, flat
+from srkit.evaluation import scores
+from srkit.evaluation.comparison import compare, flat
+from srkit.evaluation.sheet import MAX_HEIGHT, MAX_WIDTH, Panel, draw, lay_out, richest
 from srkit.metrics import STANDARD, mod_crop, psnr, rounded_luma, ssim
-from srkit.sheet import MAX_HEIGHT, MAX_WIDTH, Panel, draw, lay_out, richest
 
 HR = data.astronaut()[:120, 160:320]
 LR = STANDARD.low_resolution(HR, 4)

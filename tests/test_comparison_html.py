@@ -12,9 +12,9 @@ from PIL import Image as PILImage
 from skimage import data
 
 from srkit.cli import main
-from srkit.comparison import Comparison, compare
-from srkit.scores import Score
-from srkit.viewer import NOTEBOOK_BYTES
+from srkit.evaluation.comparison import Comparison, compare
+from srkit.evaluation.scores import Score
+from srkit.evaluation.viewer import NOTEBOOK_BYTES
 
 PHOTO = data.astronaut()
 EMBEDDED = re.compile(r'url\("data:image/webp;base64,([^"]+)"\)')

@@ -9,8 +9,8 @@ from dummies import Nearest
 from PIL import Image as PILImage
 
 import srkit
-from srkit.benchmark import evaluate
-from srkit.costs import Stopwatch
+from srkit.evaluation.benchmark import evaluate
+from srkit.evaluation.costs import Stopwatch
 
 
 def test_time_is_counted_for_a_megapixel_of_results(tmp_path):

@@ -6,8 +6,8 @@ from PIL import Image as PILImage
 from skimage import data
 
 from srkit import ImageError, OptionError
-from srkit.benchmark import evaluate
-from srkit.dataset import open_dataset
+from srkit.evaluation.benchmark import evaluate
+from srkit.evaluation.dataset import open_dataset
 from srkit.metrics import STANDARD
 
 HR = data.astronaut()[:96, 160:256]

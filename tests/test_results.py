@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import srkit
-from srkit.scores import Score
+from srkit.evaluation.scores import Score
 from srkit.testing.harness import in_tiles
 
 pytest.importorskip("torch", reason="the networks need PyTorch: pip install 'srkit[torch]'")

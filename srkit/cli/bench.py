@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from srkit import costs
-from srkit.benchmark import Scores, as_csv, evaluate
 from srkit.cli.console import TRIO, Commands, examples, positive, write
-from srkit.scores import HEADINGS, ready
-from srkit.tables import markdown_table, text_table
+from srkit.evaluation import costs
+from srkit.evaluation.benchmark import Scores, as_csv, evaluate
+from srkit.evaluation.scores import HEADINGS, ready
+from srkit.evaluation.tables import markdown_table, text_table
 
 
 def add(commands: Commands) -> None:

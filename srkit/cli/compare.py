@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from srkit.cli.console import TRIO, Commands, examples, positive, write
-from srkit.comparison import Comparison, compare, flat
 from srkit.errors import ImageError, OptionError
+from srkit.evaluation.comparison import Comparison, compare, flat
 from srkit.imaging.files.writing import read_image
 from srkit.metrics import STANDARD, mod_crop
 

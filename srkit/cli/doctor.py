@@ -8,7 +8,7 @@ import json
 import srkit
 from srkit.cli.console import Commands, examples, write
 from srkit.diagnosis import Diagnosis, diagnose
-from srkit.tables import text_table
+from srkit.evaluation.tables import text_table
 
 
 def add(commands: Commands) -> None:

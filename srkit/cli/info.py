@@ -13,10 +13,10 @@ from srkit.card import ModelCard
 from srkit.cli.console import Commands, examples, positive, write
 from srkit.cli.escaping import one_line
 from srkit.cli.models import absent_facts
+from srkit.evaluation.tables import text_table
 from srkit.models.contents import Contents
 from srkit.models.inspection import FileReport
 from srkit.models.weights import absent, how_to_get, with_companions
-from srkit.tables import text_table
 
 _SHOWN = 12  # tensors
 _WIDTH = 100  # characters of a text from a file

@@ -10,9 +10,9 @@ import srkit
 from srkit.card import ModelCard, WeightsFile
 from srkit.cli.console import Commands, examples, write
 from srkit.errors import SrkitError, UnknownModelError
+from srkit.evaluation.tables import text_table
 from srkit.extras import install_line, missing_packages
 from srkit.models.weights import absent, how_to_get, missing_distributions, missing_for
-from srkit.tables import text_table
 
 
 def add(commands: Commands) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 from safetensors import safe_open
 
 import srkit
+from srkit.evaluation.tables import markdown_table
 from srkit.imaging.atomic import replacing
 from srkit.models.weights import weights_path
-from srkit.tables import markdown_table
 
 HEAD = """# Shipped models
 

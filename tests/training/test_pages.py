@@ -16,7 +16,7 @@ from safetensors import safe_open
 import srkit
 from srkit import OptionError
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.dataset import open_dataset
+from srkit.evaluation.dataset import open_dataset
 from srkit.models.weights import sha256, weights_path
 from srkit.training import RECIPES, Recipe
 from srkit.training.degradations import Downsample, Jpeg

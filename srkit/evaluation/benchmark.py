@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.costs import Costs, Stopwatch
-from srkit.dataset import Pair, open_dataset
 from srkit.errors import ImageError, OptionError
+from srkit.evaluation.costs import Costs, Stopwatch
+from srkit.evaluation.dataset import Pair, open_dataset
+from srkit.evaluation.scores import HEADINGS, Score, mean, ready, score
+from srkit.evaluation.tables import markdown_table, text_table
 from srkit.imaging.files.writing import read_image
 from srkit.metrics import PROTOCOLS, Protocol, mod_crop
-from srkit.scores import HEADINGS, Score, mean, ready, score
-from srkit.tables import markdown_table, text_table
 from srkit.upscaling.upscaler import Upscaler
 
 _COLUMNS = (
@@ -133,7 +133,7 @@ def evaluate(
         A name or weights file, as `srkit.load` takes it, or a loaded model.
     dataset
         A folder of images, or of pairs in ``HR`` and ``LR``, or a list of paths; see
-        `srkit.dataset.open_dataset`. Grey images are scored as grey.
+        `srkit.evaluation.dataset.open_dataset`. Grey images are scored as grey.
     scale
         Factor of both sides.
     protocol

@@ -13,7 +13,7 @@ from importlib import resources
 
 from PIL import Image as PILImage
 
-from srkit.sheet import Panel
+from srkit.evaluation.sheet import Panel
 
 NOTEBOOK_BYTES = 300_000  # of HTML that a notebook keeps for one comparison
 PAGE_PIXELS = 4_000_000  # of one picture on a page of its own; larger ones are shrunk
@@ -159,7 +159,7 @@ def _unstyled(panels: Sequence[Panel], side: int) -> str:
 
 
 def _style() -> str:
-    return resources.files("srkit").joinpath("viewer.css").read_text(encoding="utf-8")
+    return resources.files("srkit.evaluation").joinpath("viewer.css").read_text(encoding="utf-8")
 
 
 def _rules(name: str, pictures: Sequence[bytes], size: tuple[int, int]) -> str:

@@ -1,0 +1,1 @@
+"""Models measured and shown beside each other: data, scores, costs, tables, sheets."""
