@@ -135,7 +135,7 @@ def test_results_behind_a_link_are_not_upscaled_again(tmp_path):
 
 @posix
 def test_training_finds_the_same_and_tells_what_it_leaves_out(tmp_path, caplog):
-    photos = pytest.importorskip("srkit.training.photos")
+    photos = pytest.importorskip("srkit.training.data.photos")
     for name in ("p/a.png", "p/b.png", "real/c.png"):
         photo(tmp_path / name)
     (tmp_path / "p" / "link").symlink_to("../real")

@@ -99,7 +99,7 @@ def test_recipes_that_are_no_toml(tmp_path, text):
 def test_a_list_of_patches_that_is_damaged(tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("lightning_fabric")
-    from srkit.training.photos import INDEX, _open
+    from srkit.training.data.photos import INDEX, _open
 
     for text in ("{", "[]", "[" * 100_000, '{"skipped": 0, "scale": 2, "detail": [1, 2]}'):
         (tmp_path / INDEX).write_text(text)

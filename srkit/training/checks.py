@@ -15,10 +15,10 @@ from torch.nn import functional
 from srkit.adapters.pytorch.stlpips import StLpips
 from srkit.errors import MissingDependencyError
 from srkit.imaging.resize import imresize
-from srkit.training.crops import Pair, to_pixels
-from srkit.training.degradations import Degradation, degrade
+from srkit.training.data.crops import Pair, to_pixels
+from srkit.training.data.degradations import Degradation, degrade
+from srkit.training.data.photos import Patches, Pixels, spread
 from srkit.training.families import Family
-from srkit.training.photos import Patches, Pixels, spread
 from srkit.upscaling.engine import RIM
 
 # Patches that are checked on, and HR pixels at their borders that are left out.

@@ -28,15 +28,15 @@ from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.nets.unet import add_weight_norm
 from srkit.adapters.readers.enhance.config import Config
-from srkit.training.bicubic_start import start_bicubic
-from srkit.training.compact_start import deepen_compact, halve_compact, start_compact
-from srkit.training.crops import to_luma, to_planes
-from srkit.training.enhance_start import start_enhance
-from srkit.training.growing import grow_avsr
-from srkit.training.luma_start import start_espcn, start_fsrcnn
-from srkit.training.motion import Projected, start_avsr
-from srkit.training.rescaling import halve_scale
-from srkit.training.unet_start import new_unet, start_unet
+from srkit.training.data.crops import to_luma, to_planes
+from srkit.training.data.motion import Projected, start_avsr
+from srkit.training.starts.compact import deepen_compact, halve_compact, start_compact
+from srkit.training.starts.enhance import start_enhance
+from srkit.training.starts.growing import grow_avsr
+from srkit.training.starts.luma import start_espcn, start_fsrcnn
+from srkit.training.starts.rescaling import halve_scale
+from srkit.training.starts.srresnet import start_bicubic
+from srkit.training.starts.unet import new_unet, start_unet
 
 
 @dataclass(frozen=True)

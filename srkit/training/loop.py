@@ -18,19 +18,19 @@ from torch import Tensor, nn
 import srkit
 from srkit.errors import CorruptFileError, OptionError
 from srkit.imaging.atomic import replacing
-from srkit.training.backbones import digest, is_file
 from srkit.training.checks import Check
-from srkit.training.crops import Batch, batches
+from srkit.training.data.crops import Batch, batches
+from srkit.training.data.degradations import check_shrinking
 from srkit.training.data.material import check_shared, crops_of, pairs_of, store_of
+from srkit.training.data.photos import Pixels, find_photos, fingerprint, pack, split
 from srkit.training.data.store import answers_to
-from srkit.training.degradations import check_shrinking
-from srkit.training.expansion import expand
 from srkit.training.families import FAMILIES, Family
-from srkit.training.losses import Adversary, FeatureLoss, Features
-from srkit.training.methods import Duel, Minimise
-from srkit.training.optimising import Average
+from srkit.training.learning.backbones import digest, is_file
+from srkit.training.learning.expansion import expand
+from srkit.training.learning.losses import Adversary, FeatureLoss, Features
+from srkit.training.learning.methods import Duel, Minimise
+from srkit.training.learning.optimising import Average
 from srkit.training.origin import network, write_weights
-from srkit.training.photos import Pixels, find_photos, fingerprint, pack, split
 from srkit.training.recipe import Recipe
 from srkit.training.report import Report
 from srkit.training.stages import pace_at, stretches

@@ -17,9 +17,7 @@ from PIL import Image as PILImage
 
 from srkit.errors import OptionError
 from srkit.imaging.atomic import replacing
-from srkit.training.data.reserved import find_reserved
-from srkit.training.data.two_stage import TWO_STAGE
-from srkit.training.degradations import (
+from srkit.training.data.degradations import (
     Blur,
     Degradation,
     Downsample,
@@ -29,7 +27,9 @@ from srkit.training.degradations import (
     check_shrinking,
     degrade,
 )
-from srkit.training.photos import Pixels, decode, find_photos, split
+from srkit.training.data.photos import Pixels, decode, find_photos, split
+from srkit.training.data.reserved import find_reserved
+from srkit.training.data.two_stage import TWO_STAGE
 from srkit.training.recipe import Recipe, read_recipe
 from srkit.training.recipes import recipe_named
 

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from srkit.errors import MissingDependencyError, OptionError
 from srkit.guard import refuse_pipes
-from srkit.training import degradations as degrading
-from srkit.training import losses as losing
 from srkit.training import stages as staging
+from srkit.training.data import degradations as degrading
 from srkit.training.data import teachers as teaching
+from srkit.training.data.degradations import Degradation
 from srkit.training.data.teachers import Teacher
-from srkit.training.degradations import Degradation
-from srkit.training.losses import (
+from srkit.training.learning import losses as losing
+from srkit.training.learning.losses import (
     Adversary,
     FeatureLoss,
     Loss,
@@ -58,7 +58,7 @@ class Recipe:
         Optimizer steps; crops a step and process; side of a crop in LR pixels.
     optimizer
         ``"adamw"``, or ``"muon"``, with which compact networks learn in two thirds of the steps:
-        see `srkit.training.optimising.Muon`.
+        see `srkit.training.learning.optimising.Muon`.
     rate, betas
         The highest learning rate, and AdamW's decays.
     weight_decay
@@ -77,7 +77,7 @@ class Recipe:
         Bound of the gradient's norm; 0 for none.
     expand
         Inner size, in output channels, of the products as which convolutions are trained;
-        0 trains them as they are. See `srkit.training.expansion`.
+        0 trains them as they are. See `srkit.training.learning.expansion`.
     weight_norm
         Whether a U-Net's decoder is trained as directions and lengths of its kernels.
     ema
@@ -90,7 +90,7 @@ class Recipe:
         How LR is made of HR; none for MATLAB's bicubic of whole photos.
     teachers
         Models whose results are learned from: losses compare with them, see
-        `srkit.training.losses.Pixel.target`.
+        `srkit.training.learning.losses.Pixel.target`.
     versions, answers
         How many fixed versions of each patch, degraded by different draws, teachers answer; and
         how many in all at most, 0 for no limit.

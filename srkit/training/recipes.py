@@ -7,9 +7,9 @@ import difflib
 from collections.abc import Mapping
 
 from srkit.errors import OptionError
+from srkit.training.data.degradations import Blur, Jpeg, Noise, Shuffled
 from srkit.training.data.two_stage import EVERYDAY, POOR_PHOTO
-from srkit.training.degradations import Blur, Jpeg, Noise, Shuffled
-from srkit.training.losses import (
+from srkit.training.learning.losses import (
     NORMALISED,
     Adversary,
     FeatureLoss,

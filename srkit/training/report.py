@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from srkit.imaging.atomic import replacing
-from srkit.training.photos import Pixels
+from srkit.training.data.photos import Pixels
 
 log = logging.getLogger(__name__)
 

@@ -75,7 +75,7 @@ def test_networks_trained_here_run_in_opencv_and_tensorflow(tmp_path, name, scal
     from srkit.adapters.pytorch.nets.espcn import ESPCN
     from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
     from srkit.conversion import convert
-    from srkit.training.luma_start import start_espcn, start_fsrcnn
+    from srkit.training.starts.luma import start_espcn, start_fsrcnn
 
     torch.manual_seed(0)
     net = ESPCN(scale) if name == "ESPCN" else FSRCNN(scale)

@@ -26,7 +26,7 @@ from srkit.adapters.lasagne.vgg import vgg
 from srkit.adapters.readers.enhance.config import Config
 from srkit.adapters.readers.enhance.files import packed_weights, read_weights
 from srkit.adapters.readers.enhance.vgg import vgg_shapes
-from srkit.training.backbones import vgg19
+from srkit.training.learning.backbones import vgg19
 
 CONFIG = Config(1, 0, 2, (6,))
 WIDTH = 4

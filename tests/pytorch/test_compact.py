@@ -15,7 +15,7 @@ import srkit
 from srkit.adapters.pytorch.architectures.compact import build_compact
 from srkit.adapters.pytorch.nets.compact import Compact, Size
 from srkit.errors import OptionError, WeightsError
-from srkit.training.compact_start import halve_compact, start_compact
+from srkit.training.starts.compact import halve_compact, start_compact
 
 SIZES = [Size(32, 3), Size(32, 2, unshuffle=2)]
 

@@ -183,7 +183,7 @@ def onnx() -> dict[str, Parser]:
 def texts() -> dict[str, Parser]:
     """Recipes, manifests, records and lists, all in TOML or JSON."""
     from srkit.dask.record import Record
-    from srkit.training.photos import _open
+    from srkit.training.data.photos import _open
     from srkit.training.recipe import read_recipe
     from srkit.training.recipes import recipe_named
     from srkit.video.packets import read_packets

@@ -12,7 +12,7 @@ from short_runs import TINY
 from skimage import data
 
 if TYPE_CHECKING:
-    from srkit.training.photos import Patches
+    from srkit.training.data.photos import Patches
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def patches(photos: Path, cache: Path) -> Patches:
     """Patches of the photos, to ask teachers of."""
     # Here, since this file is also read where torch is not installed.
-    from srkit.training.photos import find_photos, pack
+    from srkit.training.data.photos import find_photos, pack
 
     return pack(find_photos(photos), cache / "taught", 4)
 

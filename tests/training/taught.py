@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from srkit.training.data.degradations import Downsample, Jpeg, Noise
+from srkit.training.data.photos import Patches
 from srkit.training.data.store import Questions, Store
 from srkit.training.data.teachers import Teacher
-from srkit.training.degradations import Downsample, Jpeg, Noise
-from srkit.training.photos import Patches
 
 POOR = (Downsample(), Noise(sigma=(2.0, 8.0)), Jpeg(quality=(40.0, 90.0)))
 

@@ -24,12 +24,12 @@ from srkit.adapters.pytorch.nets.discriminator import UNetDiscriminator
 from srkit.errors import OptionError
 from srkit.training import RECIPES
 from srkit.training.data.lessons import Lessons
+from srkit.training.data.photos import find_photos, pack
 from srkit.training.data.store import Questions, Store
 from srkit.training.data.teachers import Teacher, answer
 from srkit.training.families import FAMILIES
-from srkit.training.losses import judge_loss
-from srkit.training.methods import Duel
-from srkit.training.photos import find_photos, pack
+from srkit.training.learning.losses import judge_loss
+from srkit.training.learning.methods import Duel
 from srkit.training.stages import Pace
 
 TEACHERS = [{"model": "nearest"}, {"model": "bicubic", "weight": 3.0}]

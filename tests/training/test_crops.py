@@ -10,9 +10,9 @@ pytest.importorskip("lightning_fabric", reason="training needs it: pip install '
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
 from srkit import OptionError
-from srkit.training.crops import Crops, batches, to_luma, to_pixels, to_planes
-from srkit.training.degradations import Downsample
-from srkit.training.photos import Patches
+from srkit.training.data.crops import Crops, batches, to_luma, to_pixels, to_planes
+from srkit.training.data.degradations import Downsample
+from srkit.training.data.photos import Patches
 
 FORKS = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 

@@ -15,7 +15,7 @@ pytest.importorskip("lightning_fabric", reason="training needs it: pip install '
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
 from srkit import OptionError, imresize
-from srkit.training.degradations import (
+from srkit.training.data.degradations import (
     Blur,
     Downsample,
     Jpeg,

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'srkit[train]'")
 from torch import nn
 
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
-from srkit.training.expansion import collapsed, expand
+from srkit.training.learning.expansion import collapsed, expand
 
 
 def network():

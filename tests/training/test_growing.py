@@ -15,8 +15,8 @@ from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 from srkit.errors import OptionError
 from srkit.models.weights import sha256
 from srkit.training import families
-from srkit.training.compact_start import deepen_compact
-from srkit.training.growing import grow_avsr
+from srkit.training.starts.compact import deepen_compact
+from srkit.training.starts.growing import grow_avsr
 
 SMALL, LARGE = Size(width=6, encoder=4, low=2, high=1), Size(width=10, encoder=6, low=4, high=3)
 

@@ -20,8 +20,8 @@ from torch.nn import functional
 from srkit import MissingDependencyError, OptionError
 from srkit.adapters.pytorch.stlpips import StLpips
 from srkit.adapters.readers.enhance.vgg import vgg_shapes
-from srkit.training import backbones
-from srkit.training.losses import (
+from srkit.training.learning import backbones
+from srkit.training.learning.losses import (
     NORMALISED,
     Adversary,
     FeatureLoss,

@@ -13,11 +13,11 @@ from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDisc
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.readers.enhance.vgg import vgg_shapes
 from srkit.training import RECIPES
-from srkit.training.backbones import vgg19
 from srkit.training.families import FAMILIES
+from srkit.training.learning.backbones import vgg19
+from srkit.training.learning.losses import Perceptual, judge_loss
+from srkit.training.learning.methods import Minimise, _Both, shift_of, shifted
 from srkit.training.learning.sharpening import sharpened
-from srkit.training.losses import Perceptual, judge_loss
-from srkit.training.methods import Minimise, _Both, shift_of, shifted
 from srkit.training.report import Report
 
 

@@ -13,9 +13,9 @@ import srkit
 from srkit import OptionError
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 from srkit.imaging.observation import Observation
+from srkit.training.data.motion import Motion, Projected, Windows, moved, start_avsr
+from srkit.training.data.photos import PATCH, Patches
 from srkit.training.families import FAMILIES
-from srkit.training.motion import Motion, Projected, Windows, moved, start_avsr
-from srkit.training.photos import PATCH, Patches
 
 STILL = Motion(pan=0, zoom=0, turn=0, local=0, exposure=0, still=0, ends=0)
 

@@ -17,9 +17,9 @@ from srkit.adapters.pytorch.nets.resnet import Form
 from srkit.adapters.pytorch.nets.unet import UNet
 from srkit.training import RECIPES, Recipe
 from srkit.training.families import FAMILIES
-from srkit.training.losses import Pixel
-from srkit.training.methods import Minimise
-from srkit.training.optimising import Average, Muon, freeze_norms, orthogonal
+from srkit.training.learning.losses import Pixel
+from srkit.training.learning.methods import Minimise
+from srkit.training.learning.optimising import Average, Muon, freeze_norms, orthogonal
 from srkit.training.stages import Pace
 
 

@@ -19,11 +19,11 @@ from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.evaluation.dataset import open_dataset
 from srkit.models.weights import sha256, weights_path
 from srkit.training import RECIPES, Recipe
-from srkit.training.degradations import Downsample, Jpeg
+from srkit.training.data.degradations import Downsample, Jpeg
+from srkit.training.data.photos import find_photos, split
 from srkit.training.export import export
 from srkit.training.model_cards import model_cards
 from srkit.training.pairs import write_pairs
-from srkit.training.photos import find_photos, split
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -9,8 +9,8 @@ pytest.importorskip("lightning_fabric", reason="training needs it: pip install '
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
 from srkit import OptionError
+from srkit.training.learning.losses import check
 from srkit.training.learning.phases import Phases
-from srkit.training.losses import check
 
 
 def dots(height: int, width: int) -> torch.Tensor:

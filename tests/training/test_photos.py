@@ -17,7 +17,7 @@ pytest.importorskip("lightning_fabric", reason="training needs it: pip install '
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
 from srkit import OptionError, imresize
-from srkit.training.photos import Patches, find_photos, pack, split, spread
+from srkit.training.data.photos import Patches, find_photos, pack, split, spread
 
 SIDE = 240
 PATCH_BYTES = SIDE * SIDE * 3

@@ -14,9 +14,7 @@ pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[tr
 
 from srkit import OptionError
 from srkit.training import RECIPES, Recipe, read_recipe, recipe_named
-from srkit.training.data.steps import KernelBlur, Poisson, Resize, Sinc
-from srkit.training.data.two_stage import MIXED, TWO_STAGE
-from srkit.training.degradations import (
+from srkit.training.data.degradations import (
     Blur,
     Downsample,
     Jpeg,
@@ -25,8 +23,10 @@ from srkit.training.degradations import (
     Shuffled,
     check_shrinking,
 )
+from srkit.training.data.steps import KernelBlur, Poisson, Resize, Sinc
+from srkit.training.data.two_stage import MIXED, TWO_STAGE
 from srkit.training.families import FAMILIES
-from srkit.training.losses import (
+from srkit.training.learning.losses import (
     Adversary,
     Features,
     Perceptual,

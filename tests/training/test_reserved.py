@@ -19,9 +19,9 @@ import srkit
 from srkit import CorruptFileError, OptionError
 from srkit.training import RECIPES, pairs
 from srkit.training.data import reserved
+from srkit.training.data.photos import find_photos
 from srkit.training.data.reserved import RESERVED, Photo, find_reserved, is_reserved
 from srkit.training.pairs import SETS, write_pairs, write_set
-from srkit.training.photos import find_photos
 
 # The first 16 digits of SHA-256 of the decoded LR pictures; of poor-2026 as the recipe `photo`
 # degraded them when the figures of `photo` were measured first.

@@ -17,8 +17,8 @@ import srkit
 from srkit import OptionError
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.cli import main
-from srkit.training.bicubic_start import start_bicubic
-from srkit.training.methods import Duel, Minimise
+from srkit.training.learning.methods import Duel, Minimise
+from srkit.training.starts.srresnet import start_bicubic
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -27,8 +27,8 @@ from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.models.weights import weights_path
 from srkit.training import RECIPES
-from srkit.training.bicubic_start import start_bicubic
-from srkit.training.motion import start_avsr
+from srkit.training.data.motion import start_avsr
+from srkit.training.starts.srresnet import start_bicubic
 
 LR = data.rocket()[100:112, 300:314]
 

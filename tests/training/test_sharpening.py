@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch", reason="training needs it: pip install 'srk
 from scipy import ndimage
 from skimage import data
 
+from srkit.training.learning.losses import Features, Pixel
 from srkit.training.learning.sharpening import sharpened
-from srkit.training.losses import Features, Pixel
 
 
 def unsharp(photo):

@@ -16,7 +16,7 @@ pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[tr
 import srkit
 from srkit import OptionError
 from srkit.training import Recipe, read_recipe, recipe_named
-from srkit.training.methods import Minimise
+from srkit.training.learning.methods import Minimise
 from srkit.training.stages import Stage, pace_at
 
 

@@ -17,10 +17,11 @@ from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.readers.enhance.config import Config
-from srkit.training import enhance_start, luma_start
-from srkit.training.bicubic_start import start_bicubic
-from srkit.training.luma_start import start_espcn, start_fsrcnn
-from srkit.training.rescaling import halve_scale
+from srkit.training.starts import enhance as enhance_start
+from srkit.training.starts import luma as luma_start
+from srkit.training.starts.luma import start_espcn, start_fsrcnn
+from srkit.training.starts.rescaling import halve_scale
+from srkit.training.starts.srresnet import start_bicubic
 
 STARTS = {"espcn": (ESPCN, start_espcn), "fsrcnn": (FSRCNN, start_fsrcnn)}
 # FSRCNN's last kernel is narrower than bicubic's support at x4.

@@ -24,9 +24,9 @@ import srkit
 from srkit.errors import OptionError
 from srkit.training.data import store as stores
 from srkit.training.data.lessons import Lessons
+from srkit.training.data.photos import Patches
 from srkit.training.data.store import BLOCK, Questions, Store
 from srkit.training.data.teachers import Teacher, answer, answers
-from srkit.training.photos import Patches
 
 
 def contents(store: Store) -> dict[str, bytes]:

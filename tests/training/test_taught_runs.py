@@ -25,8 +25,8 @@ from srkit.training import RECIPES
 from srkit.training.data.store import BLOCK
 from srkit.training.data.teachers import Teacher
 from srkit.training.families import FAMILIES
-from srkit.training.losses import Features, Pixel, TotalVariation, target_of
-from srkit.training.methods import Minimise
+from srkit.training.learning.losses import Features, Pixel, TotalVariation, target_of
+from srkit.training.learning.methods import Minimise
 
 # --- losses and recipes -----------------------------------------------------------------------
 

@@ -23,13 +23,13 @@ from srkit.cli import main
 from srkit.errors import OptionError
 from srkit.imaging.observation import Observation
 from srkit.training.data import store as stores
+from srkit.training.data.degradations import Downsample, Jpeg
 from srkit.training.data.lessons import Lessons
+from srkit.training.data.motion import Motion, middle_of, window_of, window_pairs
+from srkit.training.data.photos import PATCH, Patches
 from srkit.training.data.store import BLOCK, Questions, Store, answers_to
 from srkit.training.data.teachers import Teacher, answer, answers, with_colours_of
 from srkit.training.data.windows import WindowQuestions
-from srkit.training.degradations import Downsample, Jpeg
-from srkit.training.motion import Motion, middle_of, window_of, window_pairs
-from srkit.training.photos import PATCH, Patches
 
 Pixels = NDArray[np.uint8]
 # Nothing moves in any window.

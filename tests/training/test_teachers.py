@@ -17,9 +17,9 @@ from taught import POOR, plain_patches
 
 import srkit
 from srkit.errors import OptionError
+from srkit.training.data.photos import Patches
 from srkit.training.data.store import Questions
 from srkit.training.data.teachers import Teacher, answer, with_colours_of
-from srkit.training.photos import Patches
 
 # --- answers ----------------------------------------------------------------------------------
 

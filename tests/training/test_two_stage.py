@@ -11,9 +11,7 @@ from poor import PHOTO, apply, rng
 pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
 
 from srkit import OptionError
-from srkit.training.data.steps import KernelBlur, Poisson, Resize, Sinc
-from srkit.training.data.two_stage import LIGHT, MIXED, TWO_STAGE
-from srkit.training.degradations import (
+from srkit.training.data.degradations import (
     Blur,
     Downsample,
     Jpeg,
@@ -24,6 +22,8 @@ from srkit.training.degradations import (
     check_shrinking,
     degrade,
 )
+from srkit.training.data.steps import KernelBlur, Poisson, Resize, Sinc
+from srkit.training.data.two_stage import LIGHT, MIXED, TWO_STAGE
 
 # --- lists ------------------------------------------------------------------------------------
 

@@ -15,10 +15,10 @@ from srkit.adapters.pytorch.architectures.unet import Interpolated
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.nets.resnet import Form, ResNet, form_of
 from srkit.training import RECIPES
+from srkit.training.data.photos import PATCH
 from srkit.training.families import FAMILIES
-from srkit.training.photos import PATCH
 from srkit.training.stages import stretches
-from srkit.training.unet_start import new_unet, read_encoder, start_unet
+from srkit.training.starts.unet import new_unet, read_encoder, start_unet
 
 TINY_FORM = Form((8, 12), (1, 2))
 

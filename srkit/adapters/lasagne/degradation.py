@@ -1,6 +1,6 @@
 """How neural-enhance makes its LR pictures, step for step.
 
-For other ways, any order of steps among them, see `srkit.training.degradations`.
+For other ways, any order of steps among them, see `srkit.training.data.degradations`.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from srkit.errors import OptionError
-from srkit.training.crops import turned
+from srkit.training.data.crops import turned
+from srkit.training.data.photos import Pixels
 from srkit.training.data.store import Store
-from srkit.training.photos import Pixels
 
 Lesson = tuple[Pixels, ...]
 

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from srkit.errors import OptionError
 from srkit.training.checks import COUNT, held_out_pairs
-from srkit.training.crops import Crops, Pair
+from srkit.training.data.crops import Crops, Pair
 from srkit.training.data.lessons import Lessons
+from srkit.training.data.motion import Windows, window_pairs
+from srkit.training.data.photos import Patches, spread
 from srkit.training.data.store import Questions, Store
 from srkit.training.data.windows import WindowQuestions
-from srkit.training.motion import Windows, window_pairs
-from srkit.training.photos import Patches, spread
 from srkit.training.recipe import Recipe
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Degradations of Real-ESRGAN: blur by many kernels, resizing by chance, shot noise.
 
 Wang et al., "Real-ESRGAN", 2021 (arXiv:2107.10833), Section 3. As in
-`srkit.training.degradations`, fields are ranges, and each picture draws its own strengths.
+`srkit.training.data.degradations`, fields are ranges, and each picture draws its own strengths.
 """
 
 from __future__ import annotations

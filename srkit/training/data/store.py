@@ -22,10 +22,10 @@ from tqdm import tqdm
 
 from srkit.errors import OptionError
 from srkit.imaging.atomic import replacing
-from srkit.training.crops import Pair, plain
+from srkit.training.data.crops import Pair, plain
+from srkit.training.data.degradations import Degradation, degrade
+from srkit.training.data.photos import PATCH, Patches
 from srkit.training.data.teachers import EVEN, Pixels, Teacher, answer, answers
-from srkit.training.degradations import Degradation, degrade
-from srkit.training.photos import PATCH, Patches
 from srkit.upscaling.forecast import in_words
 from srkit.upscaling.upscaler import Upscaler
 

@@ -11,9 +11,17 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from srkit.training.data.degradations import (
+    Blur,
+    Degradation,
+    Downsample,
+    Jpeg,
+    Noise,
+    OneOf,
+    Shuffled,
+)
 from srkit.training.data.ranges import Range
 from srkit.training.data.steps import KernelBlur, Poisson, Resize, Sinc
-from srkit.training.degradations import Blur, Degradation, Downsample, Jpeg, Noise, OneOf, Shuffled
 
 # --- parts ------------------------------------------------------------------------------------
 

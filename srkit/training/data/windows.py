@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from srkit.training.crops import Pair
-from srkit.training.data.store import Questions
-from srkit.training.motion import (
+from srkit.training.data.crops import Pair
+from srkit.training.data.motion import (
     GRID,
     MARGIN,
     Motion,
@@ -17,7 +16,8 @@ from srkit.training.motion import (
     most_at,
     window_of,
 )
-from srkit.training.photos import Pixels
+from srkit.training.data.photos import Pixels
+from srkit.training.data.store import Questions
 
 
 @dataclass(frozen=True)

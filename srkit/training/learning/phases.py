@@ -35,7 +35,7 @@ class Phases:
         Squares a side that are averaged over. Detail of the picture itself, which is not what is
         meant, averages out over more of them.
     target
-        See `srkit.training.losses.Pixel`.
+        See `srkit.training.learning.losses.Pixel`.
     """
 
     kind: Literal["phases"] = "phases"

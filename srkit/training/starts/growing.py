@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from srkit.adapters.pytorch.nets.avsr import AVSR, Residual, Size
-from srkit.training.motion import start_avsr
+from srkit.training.data.motion import start_avsr
 
 
 @torch.no_grad()

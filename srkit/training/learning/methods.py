@@ -17,9 +17,9 @@ from srkit.adapters.pytorch.nets.discriminator import (
     UNetDiscriminator,
 )
 from srkit.errors import OptionError
-from srkit.training import backbones
 from srkit.training.families import Family
-from srkit.training.losses import (
+from srkit.training.learning import backbones
+from srkit.training.learning.losses import (
     Adversary,
     FeatureLoss,
     Features,
@@ -28,7 +28,7 @@ from srkit.training.losses import (
     judge_loss,
     target_of,
 )
-from srkit.training.optimising import Muon, freeze_norms
+from srkit.training.learning.optimising import Muon, freeze_norms
 from srkit.training.recipe import Recipe
 from srkit.training.stages import Pace
 

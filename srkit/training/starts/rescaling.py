@@ -15,7 +15,7 @@ from torch import Tensor
 
 from srkit.adapters.pytorch.architectures.srresnet import build_srresnet
 from srkit.adapters.pytorch.nets.srresnet import SRResNet, SubPixelBlock
-from srkit.training.bicubic_start import HINGES, phases, start_bicubic
+from srkit.training.starts.srresnet import HINGES, phases, start_bicubic
 
 # What lies behind the trunk, and differs in shape or meaning between scales.
 _TAIL = ("subpixel_convolutional_blocks.", "conv_block3.")

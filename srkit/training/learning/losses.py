@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from srkit.errors import OptionError
-from srkit.training import backbones
+from srkit.training.learning import backbones
 from srkit.training.learning.phases import Phases
 from srkit.training.learning.sharpening import sharpened
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from srkit.training.expansion import collapsed
+from srkit.training.learning.expansion import collapsed
 
 
 def freeze_norms(net: nn.Module) -> None:

@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from srkit.errors import OptionError
-from srkit.training.degradations import Degradation, degrade
-from srkit.training.photos import PATCH, Patches, Pixels
+from srkit.training.data.degradations import Degradation, degrade
+from srkit.training.data.photos import PATCH, Patches, Pixels
 
 Pair = tuple[Pixels, Pixels]
 # LR and HR, and what teachers make of LR where there are any.

@@ -24,7 +24,7 @@ from srkit.adapters.pytorch.nets.unet import icnr
 from srkit.errors import OptionError
 from srkit.imaging.color import KB, KG, KR
 from srkit.imaging.observation import Observation
-from srkit.training.photos import PATCH, Patches, Pixels
+from srkit.training.data.photos import PATCH, Patches, Pixels
 
 Floats = NDArray[np.float32]
 # HR pixels around a crop, at least, that are computed with it and cut off, since shrinking mirrors
