@@ -117,7 +117,7 @@ def use_plugin(session: nox.Session) -> None:
 def web(session: nox.Session) -> None:
     """The page of ``srkit serve``, by HTTP."""
     install(session, "-e", ".[web,test]")
-    session.run("pytest", "tests/web", "srkit/web.py", *session.posargs)
+    session.run("pytest", "tests/web", "srkit/web/page.py", *session.posargs)
 
 
 @nox.session

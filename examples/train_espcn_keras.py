@@ -22,7 +22,7 @@ from PIL import Image
 
 import srkit
 from srkit.adapters.readers.graphdef.writing import espcn_graph
-from srkit.imaging.atomic import replacing
+from srkit.atomic import replacing
 from srkit.imaging.color import rgb_to_ycbcr
 
 SIDE = 17  # of an LR tile: Shi et al., CVPR 2016, Section 3.2

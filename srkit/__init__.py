@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srkit import metrics
+from srkit.adapters.conversion import convert
 from srkit.calls import export, train, upscale_video
 from srkit.card import ModelCard, WeightsFile
-from srkit.conversion import convert
 from srkit.errors import (
     BrokenPluginError,
     ClusterError,

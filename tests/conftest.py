@@ -43,7 +43,7 @@ NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 NEED_DASK = ("srkit/dask", "srkit/cli/cluster.py", "tests/dask_cluster")
 NEED_SELENIUM = ("tests/browser",)
 NEED_ZARR = ("srkit/imaging/files/zarr_codecs.py",)
-NEED_GRADIO = ("srkit/web.py", "tests/web")
+NEED_GRADIO = ("srkit/web/page.py", "tests/web")
 NEED_NBCLIENT = ("tests/notebooks",)
 
 

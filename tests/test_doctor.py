@@ -13,8 +13,8 @@ import dummies
 import pytest
 
 import srkit
-from srkit import Registry, diagnosis
-from srkit.cli import main
+from srkit import Registry
+from srkit.cli import diagnosis, main
 from srkit.models.registry import installed
 
 CHECK_SPANDREL = diagnosis._check_spandrel
@@ -227,7 +227,7 @@ def test_the_page_says_what_more_there_is(monkeypatch, capsys):
 
 
 def test_spandrel_that_cannot_be_imported_is_a_problem(monkeypatch):
-    monkeypatch.setattr("srkit.diagnosis.missing_packages", lambda name: [])
+    monkeypatch.setattr("srkit.cli.diagnosis.missing_packages", lambda name: [])
     monkeypatch.setitem(sys.modules, "spandrel", None)
     problems = []
     CHECK_SPANDREL(problems)

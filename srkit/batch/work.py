@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from srkit.atomic import check_place
 from srkit.batch.plan import KEPT, Failure, Task
 from srkit.errors import ImageError, NotByRowsError, OptionError, SrkitError
 from srkit.imaging import folders
-from srkit.imaging.atomic import check_place
 from srkit.imaging.files import by_rows as row_files
 from srkit.imaging.files.writing import (
     MAX_PIXELS,

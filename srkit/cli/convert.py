@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from srkit.adapters.conversion import convert
 from srkit.cli.console import Commands, examples, positive, write
-from srkit.conversion import convert
 from srkit.errors import OptionError
 
 

@@ -7,7 +7,7 @@ import json
 
 import srkit
 from srkit.cli.console import Commands, examples, write
-from srkit.diagnosis import Diagnosis, diagnose
+from srkit.cli.diagnosis import Diagnosis, diagnose
 from srkit.evaluation.tables import text_table
 
 

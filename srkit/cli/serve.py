@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until the process is told to end."""
     try:
-        from srkit.web import serving
+        from srkit.web.page import serving
     except ModuleNotFoundError as error:
         if error.name != "gradio":
             raise

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client
 from numpy.typing import NDArray
 
+from srkit.batch.identity import changed
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.sources import BlockSource, left_out, opened, source_digest
 from srkit.dask.tasks import bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError
-from srkit.identity import changed
 from srkit.imaging.files import zarr as zarrs
 from srkit.imaging.planes import top_of
-from srkit.meter import Meter
+from srkit.progress import Meter
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.parts import around, check, upscale_part
 from srkit.upscaling.tiling import Region

@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from srkit.atomic import replacing
 from srkit.dask.record import Entry
 from srkit.errors import MissingDependencyError, OptionError
-from srkit.imaging.atomic import replacing
 
 COLUMNS = tuple(field.name for field in fields(Entry))
 # Lines of a Parquet row group.

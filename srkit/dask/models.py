@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import srkit
+from srkit.batch.identity import FREE_OPTIONS, weights_digest
 from srkit.errors import OptionError, WeightsError
-from srkit.identity import FREE_OPTIONS, weights_digest
 from srkit.memory import keep_freed
 from srkit.upscaling.upscaler import Upscaler
 

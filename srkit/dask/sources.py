@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.batch.identity import fingerprint
 from srkit.errors import ImageError, NotByRowsError
-from srkit.identity import fingerprint
 from srkit.imaging import notes
 from srkit.imaging.files import rows_tiff, tiff, tiff_directories
 from srkit.imaging.files import zarr as zarrs

@@ -17,13 +17,13 @@ from typing import Any
 from av.video.frame import VideoFrame
 from distributed import Client
 
+from srkit.atomic import replacing
+from srkit.batch.identity import changed
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.tasks import bounded, cluster, resources_for
 from srkit.errors import VideoError
 from srkit.guard import reading
-from srkit.identity import changed
-from srkit.imaging.atomic import replacing
-from srkit.meter import Meter
+from srkit.progress import Meter
 from srkit.upscaling.upscaler import Progress
 from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors

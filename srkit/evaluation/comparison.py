@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
+from srkit.atomic import replacing
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation import viewer
 from srkit.evaluation.scores import HEADINGS, Score, ready, score
 from srkit.evaluation.sheet import Layout, Panel, draw, lay_out, richest
 from srkit.evaluation.tables import text_table
 from srkit.imaging import pil
-from srkit.imaging.atomic import replacing
 from srkit.imaging.files.writing import read_image, save_image
 from srkit.imaging.image import Image
 from srkit.imaging.planes import read_planes

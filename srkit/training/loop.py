@@ -16,8 +16,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 import srkit
+from srkit.atomic import replacing
 from srkit.errors import CorruptFileError, OptionError
-from srkit.imaging.atomic import replacing
 from srkit.training.checks import Check
 from srkit.training.data.crops import Batch, batches
 from srkit.training.data.degradations import check_shrinking

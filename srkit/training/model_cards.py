@@ -15,8 +15,8 @@ from pathlib import Path
 from safetensors import safe_open
 
 import srkit
+from srkit.atomic import replacing
 from srkit.evaluation.tables import markdown_table
-from srkit.imaging.atomic import replacing
 from srkit.models.weights import weights_path
 
 HEAD = """# Shipped models

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 import srkit
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.readers.luma_weights import stated_scale
+from srkit.atomic import replacing
 from srkit.errors import OptionError, WeightsError
-from srkit.imaging.atomic import replacing
 from srkit.models.weights import sha256, weights_path
 from srkit.training.families import Family
 

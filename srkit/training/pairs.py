@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PILImage
 
+from srkit.atomic import replacing
 from srkit.errors import OptionError
-from srkit.imaging.atomic import replacing
 from srkit.training.data.degradations import (
     Blur,
     Degradation,

@@ -16,7 +16,7 @@ from PIL import Image as PILImage
 from torch import Tensor
 from tqdm import tqdm
 
-from srkit.imaging.atomic import replacing
+from srkit.atomic import replacing
 from srkit.training.data.photos import Pixels
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from srkit.imaging import notes
 from srkit.imaging.files import by_rows as row_files
 from srkit.imaging.files.rows import Rows
 from srkit.imaging.fitting import fit
-from srkit.meter import Meter
+from srkit.progress import Meter
 from srkit.upscaling.canvas import Canvas
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.engine import Job

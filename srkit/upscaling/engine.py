@@ -22,7 +22,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from srkit.imaging.planes import Layout, Planes
 from srkit.imaging.resize import resample
-from srkit.meter import Meter
+from srkit.progress import Meter
 from srkit.upscaling.blending import Blend
 from srkit.upscaling.canvas import Canvas, PlaneCanvas, Run, grid_of
 from srkit.upscaling.forecast import foretell

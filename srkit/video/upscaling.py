@@ -15,8 +15,8 @@ import av
 from av.video.frame import VideoFrame
 
 import srkit
+from srkit.batch.identity import FREE_OPTIONS, fingerprint, weights_digest
 from srkit.errors import OptionError, VideoError
-from srkit.identity import FREE_OPTIONS, fingerprint, weights_digest
 from srkit.imaging.planes import Planes, read_planes
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.scenes import MEMORY

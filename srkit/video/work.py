@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from srkit.atomic import replacing
+from srkit.batch.identity import changed
 from srkit.errors import VideoError
-from srkit.identity import changed
-from srkit.imaging.atomic import replacing
 from srkit.video.lock import clear
 from srkit.video.packets import Coded, read_packets, write_packets
 

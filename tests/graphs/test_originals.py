@@ -72,9 +72,9 @@ def test_networks_trained_here_run_in_opencv_and_tensorflow(tmp_path, name, scal
     cv2 = pytest.importorskip("cv2", reason="needs opencv-contrib-python-headless")
     import torch
 
+    from srkit.adapters.conversion import convert
     from srkit.adapters.pytorch.nets.espcn import ESPCN
     from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
-    from srkit.conversion import convert
     from srkit.training.starts.luma import start_espcn, start_fsrcnn
 
     torch.manual_seed(0)

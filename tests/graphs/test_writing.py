@@ -12,13 +12,13 @@ from torch.nn import functional
 
 import srkit
 from srkit import OptionError, WeightsError
+from srkit.adapters.conversion import convert
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.fsrcnn import FSRCNN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.readers.graphdef.graph import read_graph
 from srkit.adapters.readers.graphdef.writing import at_low_resolution, network_graph
 from srkit.cli import main
-from srkit.conversion import convert
 from srkit.models.weights import weights_path
 
 IMAGE = np.random.default_rng(0).random((1, 13, 17, 1), np.float32)

@@ -12,8 +12,8 @@ import threading
 import numpy as np
 import pytest
 
-from srkit.imaging import atomic
-from srkit.imaging.atomic import replacing, replacing_folder
+from srkit import atomic
+from srkit.atomic import replacing, replacing_folder
 from srkit.imaging.files.writing import read_image, save_image
 from srkit.imaging.image import Image
 
@@ -117,7 +117,7 @@ def test_a_file_system_without_fsync_is_no_error(tmp_path, monkeypatch):
 
 def killed(tmp_path, code):
     """Run `code` in a process until it says that it waits, then kill -9 it."""
-    script = "from srkit.imaging.atomic import *\nimport os, sys, time\nfrom pathlib import Path\n"
+    script = "from srkit.atomic import *\nimport os, sys, time\nfrom pathlib import Path\n"
     wait = "\nprint('waits', flush=True); time.sleep(60)"
     command = [sys.executable, "-c", script + textwrap.dedent(code).replace("WAIT", wait.strip())]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:

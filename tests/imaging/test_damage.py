@@ -12,8 +12,8 @@ import pytest
 import tifffile
 from PIL import Image as PILImage
 
+from srkit.atomic import replacing
 from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, OptionError, SrkitError
-from srkit.imaging.atomic import replacing
 from srkit.imaging.files import writing as files
 from srkit.imaging.files.writing import read_image, save_image
 from srkit.imaging.image import Image

@@ -173,7 +173,7 @@ def test_a_card_of_ones_own_has_to_fit_the_network(tmp_path):
 
 
 def test_work_that_is_gone_on_with_knows_both_files(tmp_path):
-    from srkit.identity import weights_digest
+    from srkit.batch.identity import weights_digest
 
     first, second = (compact().save(tmp_path, name) for name in ("a", "b"))
     loaded = srkit.load(first)

@@ -20,7 +20,7 @@ from PIL import Image as PILImage
 from skimage import data
 
 import srkit
-from srkit import web
+from srkit.web import page as web
 
 PHOTO = data.astronaut()[:48, 200:264]
 API = "/gradio_api"

@@ -14,8 +14,8 @@ from srkit.adapters.pytorch.runtime.tracing import trace
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.graphdef.frozen import RULES
 from srkit.adapters.spandrel.upscaler import SpandrelUpscaler
+from srkit.atomic import replacing
 from srkit.errors import OptionError, SrkitError, WeightsError
-from srkit.imaging.atomic import replacing
 from srkit.upscaling.upscaler import Upscaler
 
 # What ONNX Runtime may differ by from torch, in floats of [0, 1].

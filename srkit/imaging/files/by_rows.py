@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.atomic import replacing, replacing_folder
 from srkit.errors import CorruptFileError, ImageError, NotByRowsError
 from srkit.guard import refuse_pipes
-from srkit.imaging.atomic import replacing, replacing_folder
 from srkit.imaging.files import png, png_chunks, rows_png, rows_tiff, rows_zarr, tiff
 from srkit.imaging.files import zarr as zarrs
 from srkit.imaging.files.rows import Rows

@@ -13,10 +13,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.atomic import replacing, replacing_folder
 from srkit.errors import CorruptFileError, ImageError, OptionError, SrkitError
 from srkit.guard import refuse_pipes
 from srkit.imaging import folders, notes, pil
-from srkit.imaging.atomic import replacing, replacing_folder
 from srkit.imaging.files import color_tags, exif, heif, iptc, png, tiff, xmp
 from srkit.imaging.files import pillow as decode
 from srkit.imaging.files import zarr as zarrs

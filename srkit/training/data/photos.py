@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from srkit.atomic import replacing
 from srkit.errors import OptionError, SrkitError
 from srkit.guard import reading
 from srkit.imaging import folders
-from srkit.imaging.atomic import replacing
 from srkit.imaging.files.writing import READ_SUFFIXES, read_image
 from srkit.imaging.pil import as_uint8
 from srkit.imaging.planes import read_planes

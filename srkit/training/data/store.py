@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from srkit.atomic import replacing
 from srkit.errors import OptionError
-from srkit.imaging.atomic import replacing
 from srkit.training.data.crops import Pair, plain
 from srkit.training.data.degradations import Degradation, degrade
 from srkit.training.data.photos import PATCH, Patches

@@ -12,7 +12,7 @@ from srkit.adapters.readers.enhance.original import OriginalTiling
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 from srkit.imaging.planes import Planes, read_planes
-from srkit.meter import Meter
+from srkit.progress import Meter
 from srkit.upscaling import engine
 from srkit.upscaling.upscaler import Progress, Upscaler
 

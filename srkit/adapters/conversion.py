@@ -9,8 +9,8 @@ from srkit.adapters.readers.enhance.files import read_weights
 from srkit.adapters.readers.enhance.tensors import tensors_of
 from srkit.adapters.readers.graphdef.frozen import open_frozen
 from srkit.adapters.readers.graphdef.portable import ARCHITECTURE, OPERATIONS, packed
+from srkit.atomic import replacing
 from srkit.errors import MissingDependencyError, OptionError
-from srkit.imaging.atomic import replacing
 from srkit.models.weights import sha256
 
 
