@@ -1,1 +1,1 @@
-"""How a picture becomes a large one: tiles, strips, rows, parts and clips, and what a model is asked."""
+"""How a picture becomes a large one: tiles, strips, rows, parts, clips; what models are asked."""

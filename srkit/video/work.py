@@ -7,6 +7,7 @@ whatever moment the process is killed, what the manifest says is there.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -21,6 +22,7 @@ from srkit.video.packets import Coded, read_packets, write_packets
 
 VERSION = 1
 MANIFEST = "manifest.json"
+_NAME = re.compile(r"\d{6,}\.packets", re.ASCII)
 
 
 @dataclass
@@ -43,6 +45,15 @@ class Segment:
     first: int
     end: int
     broken: list[int] = field(default_factory=list)
+
+
+def _segment(entry: dict[str, Any]) -> Segment:
+    """An entry of a manifest, which anything may have written."""
+    segment = Segment(**entry)
+    numbers = (segment.frames, segment.delay, segment.first, segment.end, *segment.broken)
+    if not _NAME.fullmatch(segment.file) or not all(type(number) is int for number in numbers):
+        raise ValueError(f"{entry} is no segment")
+    return segment
 
 
 class Work:
@@ -124,7 +135,7 @@ class Work:
         try:
             told = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
             version, settings = told["version"], told["settings"]
-            segments = [Segment(**entry) for entry in told["segments"]]
+            segments = [_segment(entry) for entry in told["segments"]]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise VideoError(f"{self.folder / MANIFEST} is damaged; {advice}") from error
         if version != VERSION:

@@ -28,7 +28,7 @@ import numpy as np
 import srkit
 from pathlib import Path
 from srkit.imaging.image import Image, Metadata
-from srkit.imaging import row_files
+from srkit.imaging.files import by_rows as row_files
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder, suffix, by_rows = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "rows"

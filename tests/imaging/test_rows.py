@@ -302,7 +302,7 @@ def test_the_command_reads_whole_what_it_may(tmp_path, capsys):
 
 GROWTH = """
 import resource, sys, srkit
-from srkit import disk, engine
+from srkit.upscaling import by_rows as disk, engine
 import imagecodecs, tifffile, scipy.sparse, PIL.Image
 model = srkit.load(sys.argv[1], scale=2)
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

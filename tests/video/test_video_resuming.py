@@ -1,5 +1,6 @@
 """Work that is killed or stopped, and goes on."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -21,12 +22,13 @@ from clips import (
 
 from srkit.errors import VideoError
 from srkit.video import upscaling as conversion
+from srkit.video.work import Work
 
 # --- going on after a kill -----------------------------------------------------------------------
 
 SLOW = """
 import sys, time, srkit
-from srkit.video import conversion
+from srkit.video import upscaling as conversion
 conversion.SEGMENT_FRAMES = 4
 class Slow(srkit.VideoUpscaler):
     card = srkit.ModelCard("slow", "", "x:Y", "numpy", (2,), 2, radius=0)
@@ -161,11 +163,12 @@ class Slow(srkit.Upscaler):
         return tiles.repeat(2, axis=1).repeat(2, axis=2)
 """
 COMMAND = """
+import json
 import signal, sys, srkit
 from srkit.cli import main
 # As from a terminal: a shell's background jobs do not hear it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from srkit.video import conversion
+from srkit.video import upscaling as conversion
 conversion.SEGMENT_FRAMES = 4
 srkit.register(srkit.ModelCard("slow", "", "slow_model:Slow", "numpy", (2,), 2, radius=0))
 sys.exit(main(["upscale-video", sys.argv[1], "-m", "slow", "-o", sys.argv[2]]))
@@ -190,3 +193,27 @@ def test_sigterm_ends_the_command_as_ctrl_c_does(tmp_path, monkeypatch, sent):
     assert "frames were done before" in done.stderr
     assert len(times_of(target)) == 22
     assert not folder.exists()
+
+
+# --- a manifest that something else wrote -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"file": "a" * 300 + ".packets"},
+        {"file": "../000000.packets"},
+        {"file": 5},
+        {"frames": "2"},
+        {"broken": [None]},
+        {"broken": 1},
+    ],
+    ids=["too long", "elsewhere", "number", "text", "no times", "no list"],
+)
+def test_a_damaged_manifest_is_told_with_what_to_do(tmp_path, entry):
+    good = {"file": "000000.packets", "frames": 2, "delay": 0, "first": 0, "end": 2, "broken": []}
+    told = {"version": 1, "settings": {}, "segments": [good | entry]}
+    (tmp_path / "manifest.json").write_text(json.dumps(told))
+    (tmp_path / "000000.packets").write_bytes(b"")
+    with pytest.raises(VideoError, match=r"manifest\.json is damaged; .*--fresh"):
+        Work(tmp_path, {}, resume=True)

@@ -105,9 +105,9 @@ def open_checkpoint(
     scale
         The factor expected; by default the one the weights are for.
     color, output
-        Of frozen graphs that were converted; see `srkit.adapters.pytorch.graphs.opening.open_graph`.
+        Of frozen graphs that were converted; see `graphs.opening.open_graph`.
     tiling, tile, overlap, match_histograms
-        Of neural-enhance's network; see `srkit.adapters.pytorch.architectures.enhance.TorchEnhance`.
+        Of neural-enhance's network; see `architectures.enhance.TorchEnhance`.
     device, precision
         See `TorchUpscaler`.
 

@@ -1,1 +1,1 @@
-"""Weights that training starts from: bicubic for each architecture, other scales, deeper networks."""
+"""What training starts from: bicubic for each architecture, other scales, deeper networks."""
