@@ -28,7 +28,7 @@ NEED_TORCH = (
 NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)
 VIDEO = (
-    "colour", "reading", "encoding", "joining", "conversion", "guard", "rehearsal", "siting",
+    "colour", "reading", "encoding", "joining", "upscaling", "guard", "rehearsal", "siting",
     "streams",
 )  # fmt: skip
 NEED_VIDEO = (
