@@ -4,11 +4,11 @@ import io
 
 import numpy as np
 import pytest
+from neural_enhance_original.degradation import Degradation, crops, degrade
 from PIL import Image, ImageFilter
 from skimage import data
 
 from srkit import ImageError, OptionError
-from srkit.adapters.lasagne.degradation import Degradation, crops, degrade
 
 PHOTO = data.astronaut()[:128, 150:278]
 LANCZOS = Image.Resampling.LANCZOS

@@ -18,11 +18,11 @@ import srkit.adapters.lasagne  # noqa: F401 isort:skip makes the next lines work
 
 import theano
 from lasagne.layers import get_output
+from neural_enhance_original.degradation import Degradation, crops, degrade
+from neural_enhance_original.training import Settings, Training, new_generator
+from neural_enhance_original.vgg import vgg
 
 from srkit import ImageError, OptionError
-from srkit.adapters.lasagne.degradation import Degradation, crops, degrade
-from srkit.adapters.lasagne.training import Settings, Training, new_generator
-from srkit.adapters.lasagne.vgg import vgg
 from srkit.adapters.readers.enhance.config import Config
 from srkit.adapters.readers.enhance.files import packed_weights, read_weights
 from srkit.adapters.readers.enhance.vgg import vgg_shapes

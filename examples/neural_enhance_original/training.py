@@ -16,9 +16,9 @@ import theano
 import theano.tensor as T  # noqa: N812 as all of Theano's users write it
 from lasagne.layers import Conv2DLayer, get_output
 
+from neural_enhance_original.vgg import vgg
 from srkit.adapters.lasagne.enhance import generator
 from srkit.adapters.lasagne.layers import ConcatLayer, ParametricRectifierLayer, batch_norm
-from srkit.adapters.lasagne.vgg import vgg
 from srkit.adapters.readers.enhance.config import Config
 from srkit.adapters.readers.enhance.files import EnhanceWeights, Floats
 from srkit.adapters.readers.enhance.vgg import LAYERS, VggWeights
