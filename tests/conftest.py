@@ -24,6 +24,8 @@ NEED_TORCH = (
     "srkit/training",
     "tests/pytorch",
     "tests/training/taught.py",
+    "tools/export_weights.py",
+    "tools/model_cards.py",
 )
 NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)

@@ -11,6 +11,8 @@ from skimage import data
 torch = pytest.importorskip("torch", reason="needs pip install 'srkit[train]'")
 pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
 
+from export_weights import export
+from model_cards import model_cards
 from safetensors import safe_open
 
 import srkit
@@ -21,8 +23,6 @@ from srkit.models.weights import sha256, weights_path
 from srkit.training import RECIPES, Recipe
 from srkit.training.data.degradations import Downsample, Jpeg
 from srkit.training.data.photos import find_photos, split
-from srkit.training.export import export
-from srkit.training.model_cards import model_cards
 from srkit.training.pairs import write_pairs
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -10,15 +10,15 @@ torch = pytest.importorskip("torch", reason="training needs it: pip install 'srk
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
+from export_weights import export
 from safetensors import safe_open
 from safetensors.torch import save_file
+from weights_credits import credits_of
 
 from srkit import WeightsError
 from srkit.adapters.pytorch.nets.discriminator import Discriminator
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
-from srkit.training.credits import credits_of
-from srkit.training.export import export
 
 
 def stored(path):
