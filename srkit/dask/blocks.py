@@ -22,7 +22,7 @@ from srkit.dask.sources import BlockSource, left_out, opened, source_digest
 from srkit.dask.tasks import bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.files import zarr as zarrs
-from srkit.imaging.planes import top_of
+from srkit.imaging.levels import top_of
 from srkit.progress import Meter
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.parts import around, check, upscale_part

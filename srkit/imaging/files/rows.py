@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from srkit.errors import ImageError
 from srkit.imaging.files.pillow import naming
 from srkit.imaging.image import Metadata
-from srkit.imaging.planes import check_range
+from srkit.imaging.levels import check_range
 
 # Rows decoded at a time, at least.
 BAND = 64
