@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from srkit.errors import ImageError
 from srkit.imaging.files import color_tags, exif, iptc, tiff_exif, xmp
-from srkit.imaging.image import COMMENT, Metadata
+from srkit.imaging.metadata import COMMENT, Metadata
 from srkit.imaging.notes import tell
 
 # What formats have a place for, as srkit writes them.

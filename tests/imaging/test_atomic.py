@@ -27,7 +27,8 @@ import resource, signal, sys
 import numpy as np
 import srkit
 from pathlib import Path
-from srkit.imaging.image import Image, Metadata
+from srkit.imaging.image import Image
+from srkit.imaging.metadata import Metadata
 from srkit.imaging.files import by_rows as row_files
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -14,6 +14,7 @@ import srkit
 from srkit.cli import main
 from srkit.errors import CorruptFileError, ImageError, NotByRowsError, OptionError
 from srkit.imaging.files import rows_tiff, tiff
+from srkit.imaging.metadata import Metadata
 
 STRIPS = {"compression": "zlib", "predictor": True, "rowsperstrip": 7}
 LAYOUTS = {
@@ -130,9 +131,7 @@ def test_metadata_is_that_of_reading_it_whole(tmp_path):
     exif.get_ifd(0x8769)[0xA002] = 20
     image = srkit.Image(
         noise((30, 20, 3)),
-        srkit.imaging.image.Metadata(
-            "RGB", icc=b"profile" * 20, exif=exif.tobytes(), xmp=b"<x/>", dpi=(300.0, 150.0)
-        ),
+        Metadata("RGB", icc=b"profile" * 20, exif=exif.tobytes(), xmp=b"<x/>", dpi=(300.0, 150.0)),
     )
     image.save(tmp_path / "a.tif")
     by_rows, whole = both(dummies.Nearest(), tmp_path / "a.tif")
@@ -157,7 +156,7 @@ def test_large_results_become_bigtiff(tmp_path, monkeypatch):
     stated = {}
     monkeypatch.setattr(tifffile, "imwrite", lambda *_, **options: stated.update(options))
     for height in (2**14, 2**17):
-        metadata = srkit.imaging.image.Metadata("L")
+        metadata = Metadata("L")
         tiff.write_rows(None, iter(()), metadata, (height, 2**15), np.dtype("uint8"))
         assert stated["bigtiff"] is (height == 2**17)
 

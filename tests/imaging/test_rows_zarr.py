@@ -21,6 +21,7 @@ from srkit.errors import (
 )
 from srkit.imaging.files import rows_zarr
 from srkit.imaging.files import zarr as zarrs
+from srkit.imaging.metadata import Metadata
 
 zarr = pytest.importorskip("zarr")
 
@@ -113,7 +114,7 @@ def test_files_are_read_and_saved_whole_as_well(tmp_path):
 
 
 def test_what_is_lost_is_told(tmp_path, caplog):
-    metadata = srkit.imaging.image.Metadata("L", dpi=(300.0, 300.0))
+    metadata = Metadata("L", dpi=(300.0, 300.0))
     srkit.Image(noise((3, 4)), metadata).save(tmp_path / "a.zarr")
     assert "resolution" in caplog.text
 

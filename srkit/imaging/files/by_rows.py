@@ -16,7 +16,7 @@ from srkit.guard import refuse_pipes
 from srkit.imaging.files import png, png_chunks, rows_png, rows_tiff, rows_zarr, tiff
 from srkit.imaging.files import zarr as zarrs
 from srkit.imaging.files.rows import Rows
-from srkit.imaging.image import Metadata
+from srkit.imaging.metadata import Metadata
 
 _KINDS = {".tif": "TIFF", ".tiff": "TIFF", ".png": "PNG", zarrs.SUFFIX: "ZARR"}
 # Endings of files that are written by rows.

@@ -11,7 +11,7 @@ from srkit.errors import ImageError, MissingDependencyError
 from srkit.imaging.files import exif
 from srkit.imaging.files.color_tags import ColorTags, from_cicp
 from srkit.imaging.files.pillow import Decoded, check_size
-from srkit.imaging.image import Metadata
+from srkit.imaging.metadata import Metadata
 from srkit.imaging.notes import tell
 from srkit.imaging.pil import Mode
 

@@ -28,7 +28,7 @@ from srkit.imaging import pil
 from srkit.imaging.files import color_tags, exif, iptc, jpeg, png_chunks, xmp
 from srkit.imaging.files.color_tags import ColorTags
 from srkit.imaging.files.jpeg_quality import quality_of
-from srkit.imaging.image import COMMENT, Metadata
+from srkit.imaging.metadata import COMMENT, Metadata
 from srkit.imaging.notes import tell
 from srkit.imaging.pil import Mode
 

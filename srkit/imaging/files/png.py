@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from srkit.imaging.files import color_tags, exif, iptc
 from srkit.imaging.files.png_chunks import GREY, RGB, SIGNATURE, Header, chunk
-from srkit.imaging.image import Metadata
+from srkit.imaging.metadata import Metadata
 
 _UP = 2  # filter type: what a byte differs by from the one above it
 _AFTER_HEADER = 33  # signature (8 bytes) and IHDR (25 bytes)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from srkit.errors import ImageError
 from srkit.imaging.files.pillow import naming
-from srkit.imaging.image import Metadata
 from srkit.imaging.levels import check_range
+from srkit.imaging.metadata import Metadata
 
 # Rows decoded at a time, at least.
 BAND = 64

@@ -28,7 +28,7 @@ from srkit.imaging.files.png_chunks import (
     read_header,
 )
 from srkit.imaging.files.rows import Rows
-from srkit.imaging.image import Metadata
+from srkit.imaging.metadata import Metadata
 
 
 class PngRows(Rows):

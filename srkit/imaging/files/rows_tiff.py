@@ -15,7 +15,7 @@ from srkit.errors import CorruptFileError, NotByRowsError
 from srkit.imaging.files import tiff, tiff_directories
 from srkit.imaging.files.pillow import naming
 from srkit.imaging.files.rows import Rows
-from srkit.imaging.image import Metadata
+from srkit.imaging.metadata import Metadata
 
 if TYPE_CHECKING:
     import tifffile

@@ -14,7 +14,7 @@ from srkit.errors import CorruptFileError, ImageError
 from srkit.imaging.alpha import unpremultiply
 from srkit.imaging.files import descriptions, exif, geo, iptc, tiff_directories, tiff_exif, xmp
 from srkit.imaging.files import pillow as decode
-from srkit.imaging.image import Metadata
+from srkit.imaging.metadata import Metadata
 from srkit.imaging.notes import tell
 from srkit.imaging.pil import Mode
 

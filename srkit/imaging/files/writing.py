@@ -22,7 +22,8 @@ from srkit.imaging.files import pillow as decode
 from srkit.imaging.files import zarr as zarrs
 from srkit.imaging.files.pillow import naming
 from srkit.imaging.fitting import fit
-from srkit.imaging.image import Image, Metadata
+from srkit.imaging.image import Image
+from srkit.imaging.metadata import Metadata
 
 MAX_PIXELS = 2**28  # 268 million: a picture of 16384 x 16384, 805 MB of 8-bit RGB
 

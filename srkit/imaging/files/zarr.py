@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, ImageError, MissingDependencyError, UnsafeFileError
 from srkit.imaging.files import pillow as decode
-from srkit.imaging.image import Image, Metadata
+from srkit.imaging.image import Image
+from srkit.imaging.metadata import Metadata
 from srkit.imaging.pil import Mode
 
 if TYPE_CHECKING:
