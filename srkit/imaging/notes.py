@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -53,3 +53,15 @@ def tell(text: str) -> None:
         told.append(text)
     file = _file.get()
     log.warning("%s", f"{file}: {text}" if file else text)
+
+
+def joined(words: Sequence[str], conjunction: str = "or") -> str:
+    """Words as a sentence lists them.
+
+    Examples
+    --------
+    >>> joined(["EXIF"]), joined(["EXIF", "XMP", "IPTC"])
+    ('EXIF', 'EXIF, XMP or IPTC')
+    """
+    *others, last = words
+    return f"{', '.join(others)} {conjunction} {last}" if others else last

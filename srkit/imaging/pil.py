@@ -164,7 +164,7 @@ def as_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _refuse_frames(image: PILImage.Image) -> None:
     # A phone's JPEG often carries a preview or depth map after the picture
-    # (MPO). The picture is what its owner means; see srkit.imaging.files.writing.
+    # (MPO). The picture is what its owner means; see srkit.imaging.files.reading.
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise ImageError(

@@ -19,7 +19,7 @@ from srkit.errors import ImageError
 from srkit.imaging import pil, tensors
 from srkit.imaging.alpha import bleed
 from srkit.imaging.files.jpeg_quality import quality_of
-from srkit.imaging.files.writing import read_image
+from srkit.imaging.files.reading import read_image
 from srkit.imaging.image import Image
 from srkit.imaging.levels import check_range, top_of
 

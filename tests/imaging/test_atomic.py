@@ -14,7 +14,8 @@ import pytest
 
 from srkit import atomic
 from srkit.atomic import replacing, replacing_folder
-from srkit.imaging.files.writing import read_image, save_image
+from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
 
 posix = pytest.mark.skipif(os.name != "posix", reason="limits and locks are POSIX's")

@@ -13,7 +13,7 @@ from PIL import IptcImagePlugin, PngImagePlugin
 
 from srkit.imaging import notes
 from srkit.imaging.files import iptc, xmp
-from srkit.imaging.files.writing import read_image
+from srkit.imaging.files.reading import read_image
 from srkit.imaging.image import Image
 from srkit.imaging.metadata import Metadata
 

@@ -14,7 +14,8 @@ from PIL import ImageCms, ImageOps
 
 from srkit.errors import ImageError
 from srkit.imaging.files import exif, xmp
-from srkit.imaging.files.writing import read_image, save_image
+from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
 from srkit.imaging.metadata import Metadata
 

@@ -17,7 +17,8 @@ import srkit
 from srkit.cli import main
 from srkit.errors import CorruptFileError, NotByRowsError
 from srkit.imaging.files import by_rows as row_files
-from srkit.imaging.files import png, rows_png
+from srkit.imaging.files import png_writing as png
+from srkit.imaging.files import rows_png
 from srkit.imaging.metadata import Metadata
 
 
