@@ -46,11 +46,11 @@ def collecting() -> Iterator[list[str]]:
 
 def tell(text: str) -> None:
     """Say what was left out, and why where that is not plain."""
-    told = _collected.get()
-    if told is not None:
-        if text in told:
+    texts = _collected.get()
+    if texts is not None:
+        if text in texts:
             return
-        told.append(text)
+        texts.append(text)
     file = _file.get()
     log.warning("%s", f"{file}: {text}" if file else text)
 

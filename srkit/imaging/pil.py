@@ -105,9 +105,9 @@ def _with_level(image: PILImage.Image, bits: int | None) -> PILImage.Image:
         bits = next(fitting, 8)
     stretched = level * steps[bits or 8]
     alpha = image.point([0 if value == stretched else 255 for value in range(256)])
-    made = PILImage.merge("LA", (image, alpha))
-    made.info = {key: value for key, value in image.info.items() if key != "transparency"}
-    return made
+    merged = PILImage.merge("LA", (image, alpha))
+    merged.info = {key: value for key, value in image.info.items() if key != "transparency"}
+    return merged
 
 
 def _between(counts: list[int], step: int) -> bool:

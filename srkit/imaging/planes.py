@@ -195,7 +195,7 @@ def _squeeze(pixels: NDArray[Any]) -> NDArray[Any]:
 
 def check_shape(shape: tuple[int, ...]) -> None:
     """Refuse arrays that are no image and no batch of images."""
-    wanted = "expected (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or a batch (N, H, W, C)"
+    expected = "expected (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or a batch (N, H, W, C)"
     if 0 in shape:
         raise ImageError(f"the image is empty: its shape is {shape}")
     if len(shape) == 2 or (len(shape) in (3, 4) and shape[-1] in (1, 3, 4)):
@@ -208,7 +208,7 @@ def check_shape(shape: tuple[int, ...]) -> None:
         hint = "; for grey with alpha pass srkit.Image(array)"
     elif len(shape) == 3:
         hint = "; for a batch of grey images pass images[..., None]"
-    raise ImageError(f"an array of shape {shape} is not an image: {wanted}{hint}")
+    raise ImageError(f"an array of shape {shape} is not an image: {expected}{hint}")
 
 
 def _wrong_kind(image: object) -> str:

@@ -47,8 +47,8 @@ def size_of(path: Path) -> tuple[int, int, int] | None:
 def stamp_of(path: Path) -> tuple[object, ...]:
     """What changes when a file, or any chunk of a store, is written anew."""
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    told = [(p, p.stat()) for p in files]
-    return tuple((p, s.st_ino, s.st_size, s.st_mtime_ns) for p, s in told)
+    stats = [(p, p.stat()) for p in files]
+    return tuple((p, s.st_ino, s.st_size, s.st_mtime_ns) for p, s in stats)
 
 
 def check_unchanged(path: Path, stamp: tuple[object, ...]) -> None:

@@ -81,10 +81,10 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
 
 def _color(info: dict[str, Any]) -> ColorTags | None:
     """What nclx says, which counts where there is no profile."""
-    told = info.get("nclx_profile")
-    if not told or info.get("icc_profile"):
+    nclx = info.get("nclx_profile")
+    if not nclx or info.get("icc_profile"):
         return None
-    return from_cicp(int(told["color_primaries"]), int(told["transfer_characteristics"]))
+    return from_cicp(int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]))
 
 
 def _full_range(pixels: NDArray[Any], bits: int) -> NDArray[Any]:

@@ -65,8 +65,8 @@ def tell_the_rest(file: BinaryIO) -> None:
         signed |= marker == _JUMBF and b"c2pa" in data[at : at + 256]
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == _STARTS_SCAN:
-            found = _MARK.search(data, at)
-            at = found.start() if found else len(data)
+            match = _MARK.search(data, at)
+            at = match.start() if match else len(data)
     if signed:
         tell("content credentials (C2PA) were left out: they are of the picture as it was")
     behind = data[at + 2 :].strip(b"\0\n\r \xff")

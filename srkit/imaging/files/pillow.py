@@ -139,8 +139,8 @@ def _metadata(image: PILImage.Image, mode: Mode) -> Metadata:
 def _aspect(info: dict[Any, Any]) -> tuple[int, int]:
     """Density across and down where a file states it without a unit, else 1 and 1."""
     density = info.get("jfif_density") if info.get("jfif_unit") == 0 else None
-    told = info.get("aspect") or density or (1, 1)
-    return (int(told[0]), int(told[1])) if min(told) > 0 else (1, 1)
+    ratio = info.get("aspect") or density or (1, 1)
+    return (int(ratio[0]), int(ratio[1])) if min(ratio) > 0 else (1, 1)
 
 
 def _texts(image: PILImage.Image) -> tuple[tuple[str, str], ...]:

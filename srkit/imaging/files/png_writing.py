@@ -98,8 +98,8 @@ def rows_per_strip(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
 
 def _described(metadata: Metadata) -> list[bytes]:
     """Chunks of what is known about the pixels; before these every reader looks for them."""
-    told = color_tags.to_png(metadata.color, with_profile=metadata.icc is not None)
-    chunks = [chunk(name, data) for name, data in told]
+    colour = color_tags.to_png(metadata.color, with_profile=metadata.icc is not None)
+    chunks = [chunk(name, data) for name, data in colour]
     if metadata.icc:
         chunks.append(chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.dpi:

@@ -126,8 +126,8 @@ def _about(texts: dict[int, Any], shape: tuple[int, ...], dtype: np.dtype[Any]) 
         return texts
     channels = shape[2] if len(shape) == 3 else 1
     kind = {"float32": "float"}.get(dtype.name, dtype.name)
-    made = descriptions.refreshed(text, shape[1], shape[0], kind, channels)
-    if made is None:
+    corrected = descriptions.refreshed(text, shape[1], shape[0], kind, channels)
+    if corrected is None:
         tell("the OME description was left out: it tells of more than this picture")
         return {tag: other for tag, other in texts.items() if tag != descriptions.TAG}
-    return texts | {descriptions.TAG: made}
+    return texts | {descriptions.TAG: corrected}

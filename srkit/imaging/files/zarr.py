@@ -162,8 +162,8 @@ def _stated(path: Path) -> dict[str, Any]:
     if kind is None:
         raise CorruptFileError(f"there is no Zarr array: neither {_V3} nor {_V2_ARRAY} is there")
     if kind == "group":
-        found = [os.fspath(inside.relative_to(path)) for inside in _arrays(path)]
-        advice = f"name one of them, such as {path / found[0]}" if found else "without any array"
+        arrays = [os.fspath(inside.relative_to(path)) for inside in _arrays(path)]
+        advice = f"name one of them, such as {path / arrays[0]}" if arrays else "without any array"
         raise ImageError(f"a Zarr group of arrays, not a picture; {advice}")
     stated: dict[str, Any] = _json(path / (_V3 if (path / _V3).is_file() else _V2_ARRAY))
     return stated
