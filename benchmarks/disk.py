@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.imaging.files.by_rows import placed, writer
-from srkit.imaging.image import Metadata
+from srkit.imaging.metadata import Metadata
 
 DTYPE = np.dtype(np.uint8)
 

@@ -30,7 +30,7 @@ from distributed import Client, LocalCluster
 import srkit.dask
 from srkit.cli.console import byte_count
 from srkit.dask.tasks import bounded
-from srkit.imaging.files.writing import SUFFIXES
+from srkit.imaging.files.formats import SUFFIXES
 
 PROCESSES = 8  # workers beyond are threads
 

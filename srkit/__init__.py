@@ -35,7 +35,7 @@ from srkit.errors import (
 )
 from srkit.evaluation.benchmark import Scores, evaluate
 from srkit.evaluation.comparison import Comparison, compare
-from srkit.imaging.files.writing import read_image
+from srkit.imaging.files.reading import read_image
 from srkit.imaging.image import Image
 from srkit.imaging.resize import imresize
 from srkit.models import inspection

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from srkit.imaging.places import Place, claimed, recover, sweep
+from srkit.places import Place, claimed, recover, sweep
 
 
 class _Raw(io.FileIO):

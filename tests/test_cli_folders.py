@@ -170,7 +170,7 @@ def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path, monkeypatch):
 
 def test_pngs_that_are_too_wide_are_refused_before_any_work(tmp_path):
     from srkit.errors import ImageError
-    from srkit.imaging.files.writing import read_image
+    from srkit.imaging.files.reading import read_image
     from srkit.imaging.image import Image
 
     wide = Image(np.zeros((1, 1_000_001), np.uint8))

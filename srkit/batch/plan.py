@@ -11,17 +11,19 @@ from pathlib import Path
 
 from srkit.errors import OptionError
 from srkit.imaging import folders
-from srkit.imaging.files import heif
-from srkit.imaging.files import zarr as zarrs
-from srkit.imaging.files.writing import SUFFIXES
+from srkit.imaging.files import formats
 
+# What is written where the source's format cannot be.
+_INSTEAD = ".png"
 # Endings of files that are read, and of what is written for them.
 KEPT = {
-    **{s: s for s in SUFFIXES},
-    ".jpe": ".jpg",
-    ".jfif": ".jpg",
-    ".gif": ".png",
-    **dict.fromkeys(heif.SUFFIXES, ".png"),
+    **{suffix: suffix for suffix in formats.SUFFIXES},
+    **{
+        suffix: form.suffixes[0] if form.is_written else _INSTEAD
+        for form in formats.FORMATS
+        for suffix in (*form.suffixes, *form.aliases)
+        if suffix not in formats.SUFFIXES
+    },
 }
 
 
@@ -71,10 +73,8 @@ class Task:
 
 def is_picture(output: Path) -> bool:
     """Whether an output is the name of a picture, not of a folder."""
-    suffix = output.suffix.lower()
-    return suffix == zarrs.SUFFIX or (
-        suffix in KEPT and not (folders.exists(output) and output.is_dir())
-    )
+    form = formats.named(output)
+    return form is not None and (form.folder or not (folders.exists(output) and output.is_dir()))
 
 
 def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], list[Failure]]:
@@ -103,7 +103,7 @@ def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], lis
         if not folders.exists(given):
             found = []
             failures.append(Failure(given, _missing(given)))
-        elif given.is_dir() and not zarrs.is_store(given):
+        elif given.is_dir() and not formats.of_folder(given):
             found = [
                 Source(path, path.parent.relative_to(given), named=False)
                 for path in folders.walk(given, tuple(KEPT), unreadable, output)
@@ -177,7 +177,7 @@ def assign(
 def _task(source: Source, stem: str, tag: str, output: Path | None, suffix: str | None) -> Task:
     ending = suffix or _ending(source.path)
     folder = source.path.parent if output is None else output / source.below
-    changed = suffix is None and ending == ".png" != source.path.suffix.lower()
+    changed = suffix is None and ending == _INSTEAD != source.path.suffix.lower()
     return Task(source.path, folder / f"{stem}_{tag}{ending}", changed)
 
 
@@ -223,6 +223,9 @@ def _refuse_collisions(tasks: dict[str, Task]) -> None:
 
 
 def _ending(path: Path) -> str:
-    kept = KEPT.get(path.suffix.lower(), zarrs.SUFFIX if zarrs.is_store(path) else ".png")
+    kept = KEPT.get(path.suffix.lower())
+    if kept is None:  # a folder inside a store, or a file whose name says nothing
+        form = formats.of_folder(path)
+        kept = form.suffixes[0] if form else _INSTEAD
     # As it is written in the name: .JPG stays .JPG.
     return path.suffix if kept == path.suffix.lower() else kept

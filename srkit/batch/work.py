@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from srkit.atomic import check_place
-from srkit.batch.plan import KEPT, Failure, Task
+from srkit.batch.plan import Failure, Task
 from srkit.errors import ImageError, NotByRowsError, OptionError, SrkitError
 from srkit.imaging import folders
 from srkit.imaging.files import by_rows as row_files
-from srkit.imaging.files.writing import (
-    MAX_PIXELS,
-    SUFFIXES,
-    check_fits,
-    kind_named,
-    read_image,
-    why_unfit,
-)
+from srkit.imaging.files import formats
+from srkit.imaging.files.reading import MAX_PIXELS, read_image
+from srkit.imaging.files.writing import check_fits, why_unfit
 from srkit.imaging.image import Image
 from srkit.upscaling.upscaler import Progress, Upscaler
-
-LOSSY = (".jpg", ".jpeg", ".webp", ".avif")
 
 
 @dataclass(frozen=True)
@@ -99,7 +91,7 @@ def attempt(
 def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progress) -> bool:
     """Upscale a file that is too large to be read whole; False if it is not, or has to be."""
     exact = request.width or request.height or request.consistent
-    if exact or task.target.suffix.lower() not in row_files.SUFFIXES:
+    if exact or not row_files.is_written(task.target):
         return False
     if (stated := row_files.size_of(task.source)) is None:
         return False
@@ -126,15 +118,16 @@ def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progres
 
 def _check_fits(task: Task, image: Image, shape: tuple[int, int]) -> None:
     """As `srkit.imaging.files.writing.check_fits`, with advice for a user of the command."""
-    if (told := why_unfit(image, task.target, shape)) is None:
+    if (reasons := why_unfit(image, task.target, shape)) is None:
         check_fits(image, task.target, shape)
         return
-    reason, read = told[0], image.metadata.format
-    named = kind_named(Path(f"a{KEPT.get(task.source.suffix.lower(), '')}"))
-    own = [suffix for suffix in SUFFIXES if kind_named(Path(f"a{suffix}")) == read]
-    if own and named and named != read:
-        reason = f"it is a {read} file, whatever its name, and {reason}"
-    fitting = [s for s in (*own, ".png", ".tif") if not why_unfit(image, f"a{s}", shape)]
+    reason = reasons[0]
+    own = [form for form in formats.WRITTEN if form.name == image.metadata.format]
+    named = formats.named(task.source)
+    if own and named and named not in own:
+        reason = f"it is a {own[0].name} file, whatever its name, and {reason}"
+    suffixes = [suffix for form in (*own, *formats.DEEP) for suffix in form.suffixes]
+    fitting = [suffix for suffix in suffixes if not why_unfit(image, f"a{suffix}", shape)]
     advice = f"; use --format {fitting[0][1:]}" if fitting else ""
     raise ImageError(reason + advice)
 
@@ -154,5 +147,5 @@ def _whole(task: Task, upscaler: Upscaler, request: Request, progress: Progress)
         consistent=request.consistent,
         progress=progress,
     )
-    lossy = task.target.suffix.lower() in LOSSY
-    result.save(task.target, quality=request.quality if lossy else None)
+    form = formats.written_as(task.target)
+    result.save(task.target, quality=request.quality if form and form.quality else None)

@@ -14,7 +14,8 @@ from srkit.cli.console import write
 from srkit.cli.upscale import facts, options_of, request_of, summary
 from srkit.dask.stores import absolute
 from srkit.errors import CorruptFileError, ImageError, OptionError, UnsafeFileError
-from srkit.imaging.files import zarr as zarrs
+from srkit.imaging.files import formats
+from srkit.imaging.files.zarr import ZARR
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,7 +58,7 @@ def _files(args: argparse.Namespace, common: dict[str, Any]) -> int:
 
 
 def _blocks(args: argparse.Namespace, common: dict[str, Any]) -> int:
-    if args.output.suffix.lower() != zarrs.SUFFIX or len(args.inputs) > 1:
+    if formats.written_as(args.output) is not ZARR or len(args.inputs) > 1:
         raise OptionError(
             f"-o {args.output}: with --dask name a folder for files, or a .zarr for one huge "
             "picture"

@@ -12,7 +12,7 @@ from typing import Any
 from srkit.cli.console import TRIO, Commands, examples, positive, write
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation.comparison import Comparison, compare, flat
-from srkit.imaging.files.writing import read_image
+from srkit.imaging.files.reading import read_image
 from srkit.metrics import STANDARD, mod_crop
 
 _PAGES = (".html", ".htm")

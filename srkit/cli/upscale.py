@@ -29,12 +29,14 @@ from srkit.cli.console import (
 from srkit.cli.escaping import one_line
 from srkit.errors import OptionError
 from srkit.imaging import folders, notes
-from srkit.imaging.files import zarr as zarrs
-from srkit.imaging.files.writing import MAX_PIXELS, SUFFIXES
+from srkit.imaging.files import formats
+from srkit.imaging.files.formats import SUFFIXES
+from srkit.imaging.files.reading import MAX_PIXELS
 from srkit.upscaling import decisions, forecast
 from srkit.upscaling.upscaler import LONGEST_SIDE, Progress, Upscaler
 
 FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
+_LOSSY = formats.listed([form for form in formats.WRITTEN if form.quality], "and")
 
 
 def add(commands: Commands) -> None:
@@ -139,7 +141,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--quality",
         type=percent,
         metavar="1-100",
-        help="of JPEG, WebP and AVIF (default: 95, and lossless WebP)",
+        help=f"of {_LOSSY} (default: 95, and lossless WebP)",
     )
     group.add_argument(
         "--json",
@@ -299,7 +301,7 @@ def _check_single(output: Path, args: argparse.Namespace) -> None:
 
 
 def _is_folder(given: Path) -> bool:
-    return given.is_dir() and not zarrs.is_store(given)
+    return given.is_dir() and not formats.of_folder(given)
 
 
 def _upscale_all(

@@ -21,8 +21,9 @@ from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.sources import BlockSource, left_out, opened, source_digest
 from srkit.dask.tasks import bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError
+from srkit.imaging.files import formats
 from srkit.imaging.files import zarr as zarrs
-from srkit.imaging.planes import top_of
+from srkit.imaging.levels import top_of
 from srkit.progress import Meter
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.parts import around, check, upscale_part
@@ -197,7 +198,7 @@ def _check(source: Path, target: Path, block: int, *, overwrite: bool) -> None:
     zarrs.require()
     if not source.exists():
         raise FileNotFoundError(2, os.strerror(2), str(source))
-    if target.suffix.lower() != zarrs.SUFFIX:
+    if formats.written_as(target) is not zarrs.ZARR:
         raise OptionError(f"{target.name}: blocks are written as Zarr; name a .zarr folder")
     if not target.parent.is_dir():
         raise FileNotFoundError(2, os.strerror(2), str(target.parent))

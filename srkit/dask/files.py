@@ -21,7 +21,7 @@ from srkit.dask.stores import Pair, absolute, filesystem, is_url, local, plan
 from srkit.dask.tasks import Done, bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError, SrkitError
 from srkit.imaging import notes
-from srkit.imaging.files.writing import SUFFIXES
+from srkit.imaging.files.formats import SUFFIXES
 from srkit.progress import Meter
 from srkit.upscaling import decisions
 from srkit.upscaling.upscaler import Progress

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 import srkit
 from srkit.dask.models import Recipe, budget, model_of, recipe_for, recipe_of
 from srkit.errors import ImageError, OptionError
+from srkit.imaging.levels import top_of
 from srkit.imaging.noise import looked_at
-from srkit.imaging.planes import check_shape, top_of
+from srkit.imaging.planes import check_shape
 from srkit.models.registry import check_scale
 from srkit.upscaling.decisions import AUTO, decided
 from srkit.upscaling.parts import CHROMA, Part, check, upscale_part

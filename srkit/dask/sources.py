@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from srkit.batch.identity import fingerprint
 from srkit.errors import ImageError, NotByRowsError
 from srkit.imaging import notes
-from srkit.imaging.files import rows_tiff, tiff, tiff_directories
+from srkit.imaging.files import tiff_directories, tiff_reading
 from srkit.imaging.files import zarr as zarrs
-from srkit.imaging.files.pillow import naming
+from srkit.imaging.files.decoding import naming
 from srkit.imaging.fitting import fit
 from srkit.upscaling.parts import Part
 from srkit.upscaling.tiling import Region
@@ -110,7 +110,8 @@ def left_out(path: Path) -> tuple[str, ...]:
     ):
         page = _only_series(picture).keyframe
         # Of any size and mode: the store has no place for what depends on them.
-        fit(tiff.read_metadata(page, file, "RGB"), "ZARR", page.imagewidth, page.imagelength)
+        metadata = tiff_reading.read_metadata(page, file, "RGB")
+        fit(metadata, zarrs.ZARR, page.imagewidth, page.imagelength)
     return tuple(told)
 
 
@@ -127,7 +128,7 @@ def _open(path: Path) -> tuple[Any, Callable[[], None]]:
         return zarrs.open_array(path), lambda: None
     with path.open("rb") as file:
         head = file.read(4)
-    if head not in rows_tiff.HEADERS:
+    if head not in tiff_reading.HEADERS:
         raise ImageError("only Zarr and TIFF are upscaled in blocks")
     return _open_tiff(path)
 

@@ -19,7 +19,7 @@ from srkit.evaluation.costs import Costs, Stopwatch
 from srkit.evaluation.dataset import Pair, open_dataset
 from srkit.evaluation.scores import HEADINGS, Score, mean, ready, score
 from srkit.evaluation.tables import markdown_table, text_table
-from srkit.imaging.files.writing import read_image
+from srkit.imaging.files.reading import read_image
 from srkit.metrics import PROTOCOLS, Protocol, mod_crop
 from srkit.upscaling.upscaler import Upscaler
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srkit.errors import OptionError
-from srkit.imaging.files.writing import READ_SUFFIXES
+from srkit.imaging.files.formats import READ_SUFFIXES
 
 
 @dataclass(frozen=True)

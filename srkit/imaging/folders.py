@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from srkit.imaging.files import zarr as zarrs
+from srkit.imaging.files import formats
 
 PIPE = "a pipe or device cannot be read; save it as a file"
 
@@ -18,7 +18,7 @@ def walk(
     unreadable: Callable[[OSError], None],
     avoid: Path | None = None,
 ) -> Iterator[Path]:
-    """Files and Zarr stores below a folder whose names have one of these suffixes.
+    """Files below a folder whose names have one of these suffixes, and folders that are pictures.
 
     Folder by folder, in each in the order of names. A folder that is reached by a link comes
     after all others, and no folder comes twice, however many links lead to it.
@@ -60,7 +60,7 @@ def walk(
         seen.add(identity(start))
         for place, folders, files in os.walk(start, onerror=unreadable):
             here = Path(place)
-            stores = [name for name in folders if zarrs.is_store(here / name)]
+            stores = [name for name in folders if formats.of_folder(here / name)]
             folders[:] = [n for n in sorted(folders) if n not in stores and into(here, n)]
             named = [name for name in files if Path(name).suffix.lower() in suffixes]
             for name in sorted(named + stores):

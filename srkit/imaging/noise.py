@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.imaging.planes import top_of
+from srkit.imaging.levels import top_of
 
 # Windows along each axis, and pixels along a window: at most a megapixel is looked at.
 WINDOWS, SIDE = 32, 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -46,10 +46,22 @@ def collecting() -> Iterator[list[str]]:
 
 def tell(text: str) -> None:
     """Say what was left out, and why where that is not plain."""
-    told = _collected.get()
-    if told is not None:
-        if text in told:
+    texts = _collected.get()
+    if texts is not None:
+        if text in texts:
             return
-        told.append(text)
+        texts.append(text)
     file = _file.get()
     log.warning("%s", f"{file}: {text}" if file else text)
+
+
+def joined(words: Sequence[str], conjunction: str = "or") -> str:
+    """Words as a sentence lists them.
+
+    Examples
+    --------
+    >>> joined(["EXIF"]), joined(["EXIF", "XMP", "IPTC"])
+    ('EXIF', 'EXIF, XMP or IPTC')
+    """
+    *others, last = words
+    return f"{', '.join(others)} {conjunction} {last}" if others else last

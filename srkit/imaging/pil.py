@@ -105,9 +105,9 @@ def _with_level(image: PILImage.Image, bits: int | None) -> PILImage.Image:
         bits = next(fitting, 8)
     stretched = level * steps[bits or 8]
     alpha = image.point([0 if value == stretched else 255 for value in range(256)])
-    made = PILImage.merge("LA", (image, alpha))
-    made.info = {key: value for key, value in image.info.items() if key != "transparency"}
-    return made
+    merged = PILImage.merge("LA", (image, alpha))
+    merged.info = {key: value for key, value in image.info.items() if key != "transparency"}
+    return merged
 
 
 def _between(counts: list[int], step: int) -> bool:
@@ -164,7 +164,7 @@ def as_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _refuse_frames(image: PILImage.Image) -> None:
     # A phone's JPEG often carries a preview or depth map after the picture
-    # (MPO). The picture is what its owner means; see srkit.imaging.files.writing.
+    # (MPO). The picture is what its owner means; see srkit.imaging.files.reading.
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise ImageError(

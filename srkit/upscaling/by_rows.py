@@ -109,7 +109,7 @@ def upscale_file(
             raise OptionError(f"{told}, and memory={memory}")
         height, width, channels = canvas.shape
         with notes.about(target):
-            metadata = fit(picture.metadata, row_files.kind_of(target), width, height)
+            metadata = fit(picture.metadata, row_files.format_of(target), width, height)
         shape = (height, width, channels) if channels > 1 else (height, width)
         label = f"{upscaler.card.name} x{upscaler.scale}"
         pixels = picture.shape[0] * picture.shape[1]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import ImageError, OptionError
-from srkit.imaging.planes import check_range, top_of
+from srkit.imaging.levels import check_range, top_of
 from srkit.upscaling.canvas import Canvas, grid_of
 from srkit.upscaling.engine import Job
 from srkit.upscaling.tiling import Axis, Region

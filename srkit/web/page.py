@@ -25,6 +25,7 @@ import gradio as gr
 import srkit
 from srkit.errors import OptionError, SrkitError
 from srkit.evaluation.comparison import compare
+from srkit.imaging.files.formats import DEEP
 from srkit.models.weights import missing_for
 
 log = logging.getLogger(__name__)
@@ -212,8 +213,8 @@ def _made(photo: Path, models: list[str], scale: int, folder: Path) -> list[Path
     """Each model's result as a file, and the comparison as a page."""
     image = srkit.read_image(photo, max_pixels=MAX_PIXELS)
     comparison = compare(image, models, scale=scale)
-    # PNG holds all but CMYK.
-    suffix = ".tif" if image.metadata.mode == "CMYK" else ".png"
+    # PNG, but for CMYK.
+    suffix = next(form.suffixes[0] for form in DEEP if image.metadata.mode in form.modes)
     files = []
     for name, result in comparison.results.items():
         files.append(folder / f"{photo.stem}_{name}_x{scale}{suffix}")

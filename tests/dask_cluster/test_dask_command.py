@@ -19,7 +19,7 @@ from skimage import data
 
 import srkit
 from srkit.cli import main
-from srkit.imaging.files.writing import read_image
+from srkit.imaging.files.reading import read_image
 
 
 def command(*arguments):

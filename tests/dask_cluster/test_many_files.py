@@ -16,7 +16,7 @@ import srkit
 import srkit.dask
 from srkit.batch.work import Request
 from srkit.errors import ClusterError, OptionError
-from srkit.imaging.files.writing import read_image
+from srkit.imaging.files.reading import read_image
 
 
 def results(folder):

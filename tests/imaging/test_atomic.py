@@ -14,7 +14,8 @@ import pytest
 
 from srkit import atomic
 from srkit.atomic import replacing, replacing_folder
-from srkit.imaging.files.writing import read_image, save_image
+from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
 
 posix = pytest.mark.skipif(os.name != "posix", reason="limits and locks are POSIX's")
@@ -27,7 +28,8 @@ import resource, signal, sys
 import numpy as np
 import srkit
 from pathlib import Path
-from srkit.imaging.image import Image, Metadata
+from srkit.imaging.image import Image
+from srkit.imaging.metadata import Metadata
 from srkit.imaging.files import by_rows as row_files
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -13,7 +13,8 @@ from PIL import ImageCms
 import srkit
 from srkit.imaging import notes
 from srkit.imaging.files.color_tags import ColorTags, to_profile
-from srkit.imaging.files.writing import read_image, save_image
+from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.writing import save_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
 P3_CHRM = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)

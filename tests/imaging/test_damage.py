@@ -14,8 +14,9 @@ from PIL import Image as PILImage
 
 from srkit.atomic import replacing
 from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, OptionError, SrkitError
-from srkit.imaging.files import writing as files
-from srkit.imaging.files.writing import read_image, save_image
+from srkit.imaging.files import pillow
+from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
 
 RNG = np.random.default_rng(0)
@@ -186,14 +187,21 @@ def test_senseless_limits_are_refused(tmp_path, limit):
         read_image(tmp_path / "a.png", max_pixels=limit)
 
 
-@pytest.mark.parametrize("writer", ["png.encode", "tiff.write", "_write_by_pillow"])
-def test_a_failing_save_leaves_nothing_and_spares_the_old_file(tmp_path, monkeypatch, writer):
-    def fail(*_):
+@pytest.mark.parametrize(
+    ("name", "writer"),
+    [
+        ("a.png", "png_writing.encode"),
+        ("a.tif", "tiff_writing._write"),
+        ("a.jpg", "pillow.encode"),
+    ],
+)
+def test_a_failing_save_leaves_nothing_and_spares_the_old_file(tmp_path, monkeypatch, name, writer):
+    def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
-    path = tmp_path / {"png.encode": "a.png", "tiff.write": "a.tif"}.get(writer, "a.jpg")
+    path = tmp_path / name
     path.write_bytes(b"old")
-    monkeypatch.setattr(f"srkit.imaging.files.writing.{writer}", fail)
+    monkeypatch.setattr(f"srkit.imaging.files.{writer}", fail)
     with pytest.raises(OSError, match="No space"):
         save_image(Image(PIXELS), path)
     assert path.read_bytes() == b"old"
@@ -260,6 +268,6 @@ def test_memory_errors_pass_through(tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(files.decode, "read", fail)
+    monkeypatch.setattr(pillow, "open_one", fail)
     with pytest.raises(MemoryError):
         read_image(tmp_path / "a.png")

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image as PILImage
 
 from srkit.errors import ImageError, OptionError
-from srkit.imaging.files.writing import read_image, save_image
-from srkit.imaging.image import Image, Metadata
+from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.writing import save_image
+from srkit.imaging.image import Image
+from srkit.imaging.metadata import Metadata
 
 CHANNELS = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,), "CMYK": (4,)}
 

@@ -10,8 +10,8 @@ import tifffile
 
 from srkit.errors import CorruptFileError, ImageError, SrkitError
 from srkit.imaging.files.by_rows import open_rows, size_of
+from srkit.imaging.files.reading import read_image
 from srkit.imaging.files.tiff_directories import MOST_DIRECTORIES
-from srkit.imaging.files.writing import read_image
 
 PIXELS = np.arange(20 * 24 * 3, dtype=np.uint8).reshape(24, 20, 3)
 WIDTH, LENGTH, TILE_WIDTH, TILE_LENGTH, DEPTH = 256, 257, 322, 323, 32997

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image as PILImage
 
 from srkit.errors import ImageError
-from srkit.imaging.image import Image, Metadata
+from srkit.imaging.image import Image
+from srkit.imaging.metadata import Metadata
 
 
 @pytest.mark.parametrize(

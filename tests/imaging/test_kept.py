@@ -13,8 +13,9 @@ from PIL import IptcImagePlugin, PngImagePlugin
 
 from srkit.imaging import notes
 from srkit.imaging.files import iptc, xmp
-from srkit.imaging.files.writing import read_image
-from srkit.imaging.image import Image, Metadata
+from srkit.imaging.files.reading import read_image
+from srkit.imaging.image import Image
+from srkit.imaging.metadata import Metadata
 
 
 def record(number, value):

@@ -8,7 +8,7 @@ from PIL import Image as PILImage
 
 import srkit
 from srkit.imaging import notes
-from srkit.imaging.files.writing import read_image
+from srkit.imaging.files.reading import read_image
 from srkit.imaging.image import Image
 
 

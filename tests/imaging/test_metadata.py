@@ -14,8 +14,10 @@ from PIL import ImageCms, ImageOps
 
 from srkit.errors import ImageError
 from srkit.imaging.files import exif, xmp
-from srkit.imaging.files.writing import read_image, save_image
-from srkit.imaging.image import Image, Metadata
+from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.writing import save_image
+from srkit.imaging.image import Image
+from srkit.imaging.metadata import Metadata
 
 MAKER_NOTE = b"Maker\0\0\0whose offsets nobody knows"
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

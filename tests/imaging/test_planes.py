@@ -10,7 +10,8 @@ from PIL import Image as PILImage
 
 from srkit.errors import CorruptFileError, ImageError
 from srkit.imaging.alpha import bleed, unpremultiply
-from srkit.imaging.image import Image, Metadata
+from srkit.imaging.image import Image
+from srkit.imaging.metadata import Metadata
 from srkit.imaging.planes import read_planes
 
 DTYPES = ["uint8", "uint16", "float32", "float64"]

@@ -12,7 +12,7 @@ import srkit
 from srkit.errors import CorruptFileError
 from srkit.imaging import pil
 from srkit.imaging.files import png_chunks
-from srkit.imaging.files.writing import read_image
+from srkit.imaging.files.reading import read_image
 from srkit.imaging.image import Image
 
 RNG = np.random.default_rng(0)

@@ -13,7 +13,8 @@ from PIL import Image as PILImage
 import srkit
 from srkit.cli import main
 from srkit.errors import CorruptFileError, ImageError, NotByRowsError, OptionError
-from srkit.imaging.files import rows_tiff, tiff
+from srkit.imaging.files import rows_tiff, tiff_writing
+from srkit.imaging.metadata import Metadata
 
 STRIPS = {"compression": "zlib", "predictor": True, "rowsperstrip": 7}
 LAYOUTS = {
@@ -130,9 +131,7 @@ def test_metadata_is_that_of_reading_it_whole(tmp_path):
     exif.get_ifd(0x8769)[0xA002] = 20
     image = srkit.Image(
         noise((30, 20, 3)),
-        srkit.imaging.image.Metadata(
-            "RGB", icc=b"profile" * 20, exif=exif.tobytes(), xmp=b"<x/>", dpi=(300.0, 150.0)
-        ),
+        Metadata("RGB", icc=b"profile" * 20, exif=exif.tobytes(), xmp=b"<x/>", dpi=(300.0, 150.0)),
     )
     image.save(tmp_path / "a.tif")
     by_rows, whole = both(dummies.Nearest(), tmp_path / "a.tif")
@@ -157,8 +156,8 @@ def test_large_results_become_bigtiff(tmp_path, monkeypatch):
     stated = {}
     monkeypatch.setattr(tifffile, "imwrite", lambda *_, **options: stated.update(options))
     for height in (2**14, 2**17):
-        metadata = srkit.imaging.image.Metadata("L")
-        tiff.write_rows(None, iter(()), metadata, (height, 2**15), np.dtype("uint8"))
+        metadata = Metadata("L")
+        tiff_writing.write_rows(None, iter(()), metadata, (height, 2**15), np.dtype("uint8"))
         assert stated["bigtiff"] is (height == 2**17)
 
 
@@ -247,7 +246,7 @@ def test_floats_beyond_their_range_are_refused(tmp_path):
 def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     source = written(tmp_path / "a.tif", noise((300, 50)))
     (tmp_path / "b.tif").write_bytes(b"before")
-    packed, done = tiff._packed, []
+    packed, done = tiff_writing._packed, []
 
     def full(strip):
         done.append(strip)
@@ -255,8 +254,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
         return packed(strip)
 
-    monkeypatch.setattr(tiff, "_packed", full)
-    monkeypatch.setattr(tiff, "rows_per_strip", lambda *_: 16)
+    monkeypatch.setattr(tiff_writing, "_packed", full)
+    monkeypatch.setattr(tiff_writing, "rows_per_strip", lambda *_: 16)
     with pytest.raises(OSError, match="No space"):
         dummies.Blur().upscale_file(source, tmp_path / "b.tif")
     assert (tmp_path / "b.tif").read_bytes() == b"before"

@@ -17,7 +17,9 @@ import srkit
 from srkit.cli import main
 from srkit.errors import CorruptFileError, NotByRowsError
 from srkit.imaging.files import by_rows as row_files
-from srkit.imaging.files import png, rows_png
+from srkit.imaging.files import png_writing as png
+from srkit.imaging.files import rows_png
+from srkit.imaging.metadata import Metadata
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def noise(shape, dtype="uint8"):
 
 
 def written(path, pixels, metadata=None):
-    metadata = metadata or srkit.imaging.image.Metadata("RGB" if pixels.ndim == 3 else "L")
+    metadata = metadata or Metadata("RGB" if pixels.ndim == 3 else "L")
     srkit.Image(pixels, metadata).save(path)
     return path
 
@@ -117,7 +119,7 @@ def test_metadata_is_that_of_reading_it_whole(tmp_path):
     exif[0x010F], exif[0x0131] = "Maker", "A scanner"
     exif.get_ifd(0x8769)[0xA002] = 20
     profile = PILImage.new("L", (1, 1)).info.get("icc_profile") or b"profile" * 20
-    metadata = srkit.imaging.image.Metadata(
+    metadata = Metadata(
         "RGB", icc=profile, exif=b"Exif\0\0" + exif.tobytes(), xmp=b"<x/>", dpi=(300.0, 150.0)
     )
     source = written(tmp_path / "a.png", noise((30, 20, 3)), metadata)
@@ -280,7 +282,7 @@ def test_other_programs_see_the_profile(tmp_path):
     from PIL import ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    metadata = srkit.imaging.image.Metadata("RGB", icc=profile)
+    metadata = Metadata("RGB", icc=profile)
     srkit.Image(noise((30, 20, 3)), metadata).save(tmp_path / "a.tif")
     dummies.Nearest().upscale_file(tmp_path / "a.tif", tmp_path / "b.png")
     with PngImagePlugin.PngImageFile(tmp_path / "b.png") as image:

@@ -19,8 +19,9 @@ from srkit.errors import (
     OptionError,
     UnsafeFileError,
 )
-from srkit.imaging.files import rows_zarr
 from srkit.imaging.files import zarr as zarrs
+from srkit.imaging.files import zarr_writing
+from srkit.imaging.metadata import Metadata
 
 zarr = pytest.importorskip("zarr")
 
@@ -94,7 +95,7 @@ def test_tiff_becomes_zarr(tmp_path):
 
 
 def test_chunks_are_the_strips(tmp_path, monkeypatch):
-    monkeypatch.setattr(zarrs, "_STRIP_BYTES", 120 * 2 * 50)
+    monkeypatch.setattr(zarr_writing, "_STRIP_BYTES", 120 * 2 * 50)
     stored(tmp_path / "a.zarr", noise((171, 60)))
     dummies.Blur().upscale_file(tmp_path / "a.zarr", tmp_path / "b.zarr")
     assert zarr.open_array(tmp_path / "b.zarr").chunks == (50, 120)
@@ -113,7 +114,7 @@ def test_files_are_read_and_saved_whole_as_well(tmp_path):
 
 
 def test_what_is_lost_is_told(tmp_path, caplog):
-    metadata = srkit.imaging.image.Metadata("L", dpi=(300.0, 300.0))
+    metadata = Metadata("L", dpi=(300.0, 300.0))
     srkit.Image(noise((3, 4)), metadata).save(tmp_path / "a.zarr")
     assert "resolution" in caplog.text
 
@@ -210,8 +211,8 @@ def upscale(*arguments):
 
 
 def test_the_command_reads_by_rows_what_has_too_many_pixels(tmp_path, monkeypatch, capsys):
-    pixels, opened, seen = noise((60, 50, 3)), rows_zarr.ZarrRows.open, []
-    monkeypatch.setattr(rows_zarr.ZarrRows, "open", lambda path: seen.append(path) or opened(path))
+    pixels, opened, seen = noise((60, 50, 3)), zarrs.ZarrRows.open, []
+    monkeypatch.setattr(zarrs.ZarrRows, "open", lambda path: seen.append(path) or opened(path))
     source = stored(tmp_path / "a.zarr", pixels)
     assert upscale(source, "-o", tmp_path / "whole.zarr") == 0
     assert not seen

@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image as PILImage
 
 from srkit.errors import CorruptFileError, ImageError
-from srkit.imaging.files.writing import read_image
+from srkit.imaging.files.reading import read_image
 
 
 def noise(shape, dtype="uint16", seed=0):

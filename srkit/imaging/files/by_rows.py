@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from srkit.atomic import replacing, replacing_folder
 from srkit.errors import CorruptFileError, ImageError, NotByRowsError
 from srkit.guard import refuse_pipes
-from srkit.imaging.files import png, png_chunks, rows_png, rows_tiff, rows_zarr, tiff
-from srkit.imaging.files import zarr as zarrs
+from srkit.imaging import notes
+from srkit.imaging.files import formats
+from srkit.imaging.files.formats import BY_ROWS, listed
+from srkit.imaging.files.image_format import ImageFormat, RowWriter
 from srkit.imaging.files.rows import Rows
-from srkit.imaging.image import Metadata
-
-_KINDS = {".tif": "TIFF", ".tiff": "TIFF", ".png": "PNG", zarrs.SUFFIX: "ZARR"}
-# Endings of files that are written by rows.
-SUFFIXES = tuple(_KINDS)
-
-
-class Writer(Protocol):
-    """A module that writes a format; the file is a folder for Zarr."""
-
-    def rows_per_strip(self, shape: tuple[int, ...], dtype: np.dtype[Any], /) -> int:
-        """Rows that a strip has best."""
-
-    def write_rows(
-        self,
-        file: Any,
-        strips: Iterator[NDArray[Any]],
-        metadata: Metadata,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        /,
-    ) -> None:
-        """Write a picture of strips of so many rows."""
-
-
-_SIZES: dict[str, Callable[[Path], tuple[int, int, int]]] = {
-    "TIFF": rows_tiff.size_of,
-    "PNG": rows_png.size_of,
-    "ZARR": zarrs.size_of,
-}
-_WRITERS: dict[str, Writer] = {"TIFF": tiff, "PNG": png, "ZARR": zarrs}
 
 
 def open_rows(path: Path) -> AbstractContextManager[Rows]:
@@ -59,23 +28,18 @@ def open_rows(path: Path) -> AbstractContextManager[Rows]:
     ImageError, CorruptFileError, OSError
         As `read_image`.
     """
-    kind = _kind_of(path)
-    if kind == "TIFF":
-        return rows_tiff.TiffRows.open(path)
-    if kind == "PNG":
-        return rows_png.PngRows.open(path)
-    if kind == "ZARR":
-        return rows_zarr.ZarrRows.open(path)
+    if reader := _reader_of(path):
+        return reader.open(path)
     raise NotByRowsError(
-        f"{path}: only TIFF, PNG and Zarr are read by rows, all else has to be read whole"
+        f"{path}: only {listed(BY_ROWS, 'and')} are read by rows, all else has to be read whole"
     )
 
 
 def size_of(path: Path) -> tuple[int, int, int] | None:
     """Height, width and bytes a pixel that a file states; None for what is not read by rows."""
     try:
-        kind = _kind_of(path)
-        return _SIZES[kind](path) if kind else None
+        reader = _reader_of(path)
+        return reader.size_of(path) if reader else None
     except Exception:  # noqa: BLE001  # reading it whole tells what is wrong
         return None
 
@@ -83,8 +47,8 @@ def size_of(path: Path) -> tuple[int, int, int] | None:
 def stamp_of(path: Path) -> tuple[object, ...]:
     """What changes when a file, or any chunk of a store, is written anew."""
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    told = [(p, p.stat()) for p in files]
-    return tuple((p, s.st_ino, s.st_size, s.st_mtime_ns) for p, s in told)
+    stats = [(p, p.stat()) for p in files]
+    return tuple((p, s.st_ino, s.st_size, s.st_mtime_ns) for p, s in stats)
 
 
 def check_unchanged(path: Path, stamp: tuple[object, ...]) -> None:
@@ -100,41 +64,48 @@ def check_unchanged(path: Path, stamp: tuple[object, ...]) -> None:
         )
 
 
-def writer(path: Path, dtype: np.dtype[Any]) -> Writer:
+def writer(path: Path, dtype: np.dtype[Any]) -> RowWriter:
     """What writes a file, by its suffix, or a `NotByRowsError`."""
-    kind = _KINDS.get(path.suffix.lower())
-    if kind is None:
-        raise NotByRowsError(
-            f"{path}: only TIFF, PNG and Zarr are written by rows; name a .tif, .png or .zarr file"
-        )
-    if kind == "PNG" and dtype.kind == "f":
-        raise NotByRowsError(f"{path}: floats become PNG where they are read whole")
-    return _WRITERS[kind]
+    form, row_writer = _written(path)
+    if dtype.kind == "f" and "float32" not in form.dtypes:
+        raise NotByRowsError(f"{path}: floats become {form.title} where they are read whole")
+    return row_writer
 
 
-def kind_of(path: Path) -> str:
-    """The format that a suffix, one of `SUFFIXES`, names."""
-    return _KINDS[path.suffix.lower()]
+def format_of(path: Path) -> ImageFormat:
+    """The format that a file is written in, by its suffix, or a `NotByRowsError`."""
+    return _written(path)[0]
+
+
+def is_written(path: Path) -> bool:
+    """Whether a file of this name can be written by rows."""
+    return formats.written_as(path) in BY_ROWS
 
 
 @contextmanager
 def placed(path: Path) -> Iterator[Any]:
     """A file, or for Zarr a folder, that appears under its name at the end, if all goes well."""
-    if kind_of(path) == "ZARR":
-        zarrs.check_target(path)
-        with replacing_folder(path) as folder:
-            yield folder
-    else:
-        with replacing(path) as file:
-            yield file
+    form = format_of(path)
+    form.check_target(path)
+    with form.placed(path) as target:
+        yield target
 
 
-def _kind_of(path: Path) -> str | None:
+def _written(path: Path) -> tuple[ImageFormat, RowWriter]:
+    form = formats.written_as(path)
+    if form is None or form.row_writer is None:
+        usual = notes.joined([form.suffixes[0] for form in BY_ROWS])
+        raise NotByRowsError(
+            f"{path}: only {listed(BY_ROWS, 'and')} are written by rows; name a {usual} file"
+        )
+    return form, form.row_writer
+
+
+def _reader_of(path: Path) -> type[Rows] | None:
+    """What reads a file by rows; the content decides."""
     refuse_pipes(path, ImageError)
-    if zarrs.is_store(path):
-        return "ZARR"
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head[:4] in rows_tiff.HEADERS:
-        return "TIFF"
-    return "PNG" if head == png_chunks.SIGNATURE else None
+    form = formats.of_folder(path)
+    if form is None:
+        with path.open("rb") as file:
+            form = formats.of_file(file.read(formats.HEAD), path)
+    return form.rows if form else None

@@ -82,8 +82,8 @@ def from_cicp(primaries: int, transfer: int) -> ColorTags | None:
 
 def from_png(chunks: Iterable[Chunk]) -> ColorTags | None:
     """What the chunks of a PNG file say (PNG specification, 11.3.2); damaged ones say nothing."""
-    found = dict(reversed([*chunks]))
-    cicp, srgb, gama, chrm = (found.get(n, b"") for n in (b"cICP", b"sRGB", b"gAMA", b"cHRM"))
+    contents = dict(reversed([*chunks]))
+    cicp, srgb, gama, chrm = (contents.get(n, b"") for n in (b"cICP", b"sRGB", b"gAMA", b"cHRM"))
     tags = ColorTags(
         cicp=(cicp[0], cicp[1]) if len(cicp) == 4 and cicp[2:] == b"\0\1" else None,
         intent=srgb[0] if len(srgb) == 1 and srgb[0] < 4 else None,
@@ -117,10 +117,10 @@ def to_profile(tags: ColorTags | None, *, grey: bool) -> bytes | None:
         return None
     points, curve = _PRIMARIES[1], None
     if tags.cicp:
-        found = _PRIMARIES.get(tags.cicp[0])
-        if found is None and not grey:
+        primaries = _PRIMARIES.get(tags.cicp[0])
+        if primaries is None and not grey:
             return None
-        points, curve = found or points, _CURVES.get(tags.cicp[1])
+        points, curve = primaries or points, _CURVES.get(tags.cicp[1])
     elif tags.intent is not None:
         curve = _SRGB
     elif tags.gamma:

@@ -69,11 +69,11 @@ def refreshed(text: str, width: int, height: int, dtype: str, channels: int) -> 
                 changes[key] = f"{float(stated[key]) / factor:.12g}"
     except (KeyError, ValueError, ZeroDivisionError, OverflowError):
         return None
-    made = tag
+    corrected = tag
     for key, value in changes.items():
-        made = re.sub(rf"""(\s{key}\s*=\s*["'])[^"'<>]*""", _after(value), made)
-    return text.replace(tag, made)
+        corrected = re.sub(rf"""(\s{key}\s*=\s*["'])[^"'<>]*""", _after(value), corrected)
+    return text.replace(tag, corrected)
 
 
 def _after(value: str) -> Callable[[re.Match[str]], str]:
-    return lambda found: found[1] + value
+    return lambda match: match[1] + value

@@ -28,32 +28,32 @@ class GeoTags:
             return self
         # Points lie in the middle of pixels, areas at their corner (GeoTIFF 1.1, B.5).
         half = 0.5 if self._are_points() else 0.0
-        made = tuple((tag, _scaled(tag, value, across, down, half)) for tag, value in self.tags)
-        return replace(self, width=width, height=height, tags=made)
+        tags = tuple((tag, _scaled(tag, value, across, down, half)) for tag, value in self.tags)
+        return replace(self, width=width, height=height, tags=tags)
 
     def extratags(self) -> list[tuple[int, int, int, object, bool]]:
         """As `tifffile.imwrite` takes them."""
-        made: list[tuple[int, int, int, object, bool]] = []
+        extra: list[tuple[int, int, int, object, bool]] = []
         for tag, value in self.tags:
             if isinstance(value, str):
                 text = value.encode("latin-1", "replace") + b"\0"
-                made.append((tag, _ASCII, len(text), text, True))
+                extra.append((tag, _ASCII, len(text), text, True))
             else:
-                made.append((tag, _SHORT if tag == _KEYS else _DOUBLE, len(value), value, True))
-        return made
+                extra.append((tag, _SHORT if tag == _KEYS else _DOUBLE, len(value), value, True))
+        return extra
 
     def _are_points(self) -> bool:
         keys = dict(self.tags).get(_KEYS, ())
-        found = zip(keys[4::4], keys[5::4], keys[7::4], strict=False)
-        return any(key == (_RASTER_TYPE, 0, _POINTS) for key in found)
+        entries = zip(keys[4::4], keys[5::4], keys[7::4], strict=False)
+        return any(key == (_RASTER_TYPE, 0, _POINTS) for key in entries)
 
 
-def of_tags(width: int, height: int, found: dict[int, object]) -> GeoTags | None:
+def of_tags(width: int, height: int, stated: dict[int, object]) -> GeoTags | None:
     """What a file says; None if that is not where it lies."""
-    if not {_KEYS, _PIXEL_SCALE, _TRANSFORMATION, _TIEPOINTS} & set(found):
+    if not {_KEYS, _PIXEL_SCALE, _TRANSFORMATION, _TIEPOINTS} & set(stated):
         return None
     tags: list[tuple[int, Values]] = []
-    for tag, value in sorted(found.items()):
+    for tag, value in sorted(stated.items()):
         if isinstance(value, str) or (
             isinstance(value, tuple) and all(isinstance(number, int | float) for number in value)
         ):

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from srkit.errors import ImageError, MissingDependencyError
 from srkit.imaging.files import exif
 from srkit.imaging.files.color_tags import ColorTags, from_cicp
-from srkit.imaging.files.pillow import Decoded, check_size
-from srkit.imaging.image import Metadata
+from srkit.imaging.files.decoding import Decoded, check_size
+from srkit.imaging.files.image_format import ImageFormat
+from srkit.imaging.files.isobmff import has_brand
+from srkit.imaging.metadata import Metadata
 from srkit.imaging.notes import tell
 from srkit.imaging.pil import Mode
 
 # Brands of ISO/IEC 23008-12 whose pictures are packed as HEVC, and those of any packing.
-BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-SUFFIXES = (".heic", ".heif", ".hif")
+_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _MODES = ("L", "LA", "RGB", "RGBA")
 
 
@@ -75,15 +76,15 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
         xmp=packet or None,
         color=_color(picture.info),
     )
-    return Decoded(pixels, metadata, orientation=1)
+    return Decoded(pixels, metadata)
 
 
 def _color(info: dict[str, Any]) -> ColorTags | None:
     """What nclx says, which counts where there is no profile."""
-    told = info.get("nclx_profile")
-    if not told or info.get("icc_profile"):
+    nclx = info.get("nclx_profile")
+    if not nclx or info.get("icc_profile"):
         return None
-    return from_cicp(int(told["color_primaries"]), int(told["transfer_characteristics"]))
+    return from_cicp(int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]))
 
 
 def _full_range(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -94,3 +95,13 @@ def _full_range(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
     table = np.rint(np.arange(top + 1) * (65535 / top)).astype(np.uint16)
     stretched: NDArray[np.uint16] = table[pixels >> (16 - bits)]
     return stretched
+
+
+HEIF = ImageFormat(
+    "HEIF",
+    (".heic", ".heif", ".hif"),
+    # AVIF is of brands among these, too, and is looked for first.
+    sniff=lambda head, _: has_brand(head, *_BRANDS),
+    read=read,
+    title="HEIC",
+)

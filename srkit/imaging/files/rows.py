@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import ImageError
-from srkit.imaging.files.pillow import naming
-from srkit.imaging.image import Metadata
-from srkit.imaging.planes import check_range
+from srkit.imaging.files.decoding import naming
+from srkit.imaging.levels import check_range
+from srkit.imaging.metadata import Metadata
 
 # Rows decoded at a time, at least.
 BAND = 64
@@ -78,6 +79,16 @@ class Rows(ABC):
         self.kept = 0
         self._bands: OrderedDict[int, NDArray[Any]] = OrderedDict()
 
+    @classmethod
+    @abstractmethod
+    def open(cls, path: Path) -> AbstractContextManager[Self]:
+        """Open a file; errors name it."""
+
+    @classmethod
+    @abstractmethod
+    def size_of(cls, path: Path) -> tuple[int, int, int]:
+        """Height, width and bytes a pixel that a file states; raises anything at all."""
+
     @abstractmethod
     def decode(self, first: int, last: int) -> NDArray[Any]:
         """Rows of a band, ``(h, W, C)``, of `dtype`; raises anything at all on damage."""
@@ -92,16 +103,16 @@ class Rows(ABC):
         """Bytes of one row."""
         return self.shape[1] * self.shape[2] * self.dtype.itemsize
 
-    def __getitem__(self, part: tuple[slice, slice], /) -> NDArray[Any]:
+    def __getitem__(self, place: tuple[slice, slice], /) -> NDArray[Any]:
         """Some rows and columns, ``(h, w, C)``, as a copy; both slices have ends."""
-        rows, columns = part
+        rows, columns = place
         size = rows.stop - rows.start, columns.stop - columns.start, self.shape[2]
-        made = np.empty(size, self.dtype)
+        part = np.empty(size, self.dtype)
         for number in range(rows.start // self.band, math.ceil(rows.stop / self.band)):
             band, top = self._band(number), number * self.band
             first, last = max(rows.start, top), min(rows.stop, top + len(band))
-            made[first - rows.start : last - rows.start] = band[first - top : last - top, columns]
-        return made
+            part[first - rows.start : last - rows.start] = band[first - top : last - top, columns]
+        return part
 
     def _band(self, number: int) -> NDArray[Any]:
         if number in self._bands:

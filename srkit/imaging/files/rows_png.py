@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import NotByRowsError
-from srkit.imaging.files import pillow as decode
-from srkit.imaging.files.pillow import naming
+from srkit.imaging.files import png_reading
+from srkit.imaging.files.decoding import naming
 from srkit.imaging.files.png_chunks import (
     CHANNELS,
     GREY,
@@ -28,7 +28,7 @@ from srkit.imaging.files.png_chunks import (
     read_header,
 )
 from srkit.imaging.files.rows import Rows
-from srkit.imaging.image import Metadata
+from srkit.imaging.metadata import Metadata
 
 
 class PngRows(Rows):
@@ -78,6 +78,14 @@ class PngRows(Rows):
         finally:
             picture.close()
 
+    @classmethod
+    def size_of(cls, path: Path) -> tuple[int, int, int]:
+        """See `Rows.size_of`."""
+        with path.open("rb") as file:
+            header = read_header(file)
+        depth = math.ceil(header.depth * CHANNELS[header.colour] / 8)
+        return header.height, header.width, depth
+
     def decode(self, first: int, last: int) -> NDArray[Any]:
         """See `Rows.decode`."""
         if self._region is None or first < self._next:
@@ -96,14 +104,6 @@ class PngRows(Rows):
         picture = pyvips.Image.pngload(str(self._path), access="sequential", fail_on="error")
         self._region = pyvips.Region.new(picture)
         self.starts += 1
-
-
-def size_of(path: Path) -> tuple[int, int, int]:
-    """Height, width and bytes a pixel that a PNG file states; raises anything at all."""
-    with path.open("rb") as file:
-        header = read_header(file)
-    depth = math.ceil(header.depth * CHANNELS[header.colour] / 8)
-    return header.height, header.width, depth
 
 
 def _refuse_whole(header: Header, chunks: list[Chunk]) -> None:
@@ -128,7 +128,7 @@ def _metadata(header: Header, chunks: list[Chunk]) -> Metadata:
     pixel = bytes(1 + CHANNELS[header.colour] * header.depth // 8)
     parts = [(b"IHDR", one.packed()), *chunks, (b"IDAT", zlib.compress(pixel)), (b"IEND", b"")]
     small = SIGNATURE + b"".join(chunk(name, data) for name, data in parts)
-    decoded = decode.read(io.BytesIO(small), "PNG", 1)
+    decoded = png_reading.read(io.BytesIO(small), 1)
     if decoded.orientation != 1:
         raise NotByRowsError(
             f"a picture that is stored turned ({decoded.orientation}) has to be read whole"

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import CorruptFileError, NotByRowsError
-from srkit.imaging.files import tiff, tiff_directories
-from srkit.imaging.files.pillow import naming
+from srkit.imaging.files import tiff_directories, tiff_reading
+from srkit.imaging.files.decoding import naming
 from srkit.imaging.files.rows import Rows
-from srkit.imaging.image import Metadata
+from srkit.imaging.metadata import Metadata
 
 if TYPE_CHECKING:
     import tifffile
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _PACKED = 6, 7, 33007, 34892  # kinds of JPEG, which need tables of the whole file
 # Bytes of rows decoded at a time, where they are not in proportion to the file.
 LARGEST_BAND, MOST_INFLATION = 1 << 29, 4096
-HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 class TiffRows(Rows):
@@ -43,10 +42,10 @@ class TiffRows(Rows):
         self._file = file
         tiff_directories.check(file)
         opened = tifffile.TiffFile(file)
-        self._page = page = tiff.only_page(opened)
+        self._page = page = tiff_reading.only_page(opened)
         _refuse_whole(page)
-        mode = tiff.check_kind(page, opened.filehandle.size)
-        metadata = _upright(page, tiff.read_metadata(page, file, mode))
+        mode = tiff_reading.check_kind(page, opened.filehandle.size)
+        metadata = _upright(page, tiff_reading.read_metadata(page, file, mode))
         shape = page.imagelength, page.imagewidth, page.samplesperpixel
         stored = np.dtype(page.dtype)
         self._stored = stored.newbyteorder(opened.byteorder)
@@ -68,12 +67,23 @@ class TiffRows(Rows):
                 picture = cls(file, path)
             yield picture
 
+    @classmethod
+    def size_of(cls, path: Path) -> tuple[int, int, int]:
+        """See `Rows.size_of`."""
+        import tifffile
+
+        with path.open("rb") as file:
+            tiff_directories.check(file)
+            page = tifffile.TiffFile(file).pages.first
+            depth = np.dtype(page.dtype).itemsize * int(page.samplesperpixel)
+            return int(page.imagelength), int(page.imagewidth), depth
+
     def decode(self, first: int, last: int) -> NDArray[Any]:
         """See `Rows.decode`."""
         stored = np.empty((last - first, *self.shape[1:]), self.dtype)
         fill = self._fill_plainly if self._plain else self._fill_by_pieces
         fill(stored, first)
-        return tiff.straight(self._page, stored)
+        return tiff_reading.straight(self._page, stored)
 
     def _fill_plainly(self, band: NDArray[Any], first: int) -> None:
         """Read rows that lie one behind the other."""
@@ -118,17 +128,6 @@ class TiffRows(Rows):
         return data
 
 
-def size_of(path: Path) -> tuple[int, int, int]:
-    """Height, width and bytes a pixel that a TIFF file states; raises anything at all."""
-    import tifffile
-
-    with path.open("rb") as file:
-        tiff_directories.check(file)
-        page = tifffile.TiffFile(file).pages.first
-        depth = np.dtype(page.dtype).itemsize * int(page.samplesperpixel)
-        return int(page.imagelength), int(page.imagewidth), depth
-
-
 def _refuse_whole(page: tifffile.TiffPage) -> None:
     """Refuse what only reading whole can do."""
     reason = None
@@ -137,7 +136,7 @@ def _refuse_whole(page: tifffile.TiffPage) -> None:
         reason = "transparency"
     elif page.photometric == 5:
         reason = "CMYK, whose channels are upscaled one after the other,"
-    elif tiff.is_for_pillow(page) or page.compression in _PACKED:
+    elif tiff_reading.is_for_pillow(page) or page.compression in _PACKED:
         reason = "a palette, packed bits, YCbCr or JPEG inside TIFF"
     elif page.imagedepth != 1:
         reason = "depth"
@@ -146,6 +145,6 @@ def _refuse_whole(page: tifffile.TiffPage) -> None:
 
 
 def _upright(page: tifffile.TiffPage, metadata: Metadata) -> Metadata:
-    if (turned := tiff.orientation(page, metadata)) != 1:
+    if (turned := tiff_reading.orientation(page, metadata)) != 1:
         raise NotByRowsError(f"a picture that is stored turned ({turned}) has to be read whole")
     return metadata

@@ -27,8 +27,8 @@ _CLAIMS = (
 
 def orientation(packet: bytes | None) -> int | None:
     """Tell the ``tiff:Orientation`` of a packet, 1 to 8, or None."""
-    found = re.search(_property("tiff:Orientation"), packet or b"")
-    value = int(found[2]) if found else 0
+    match = re.search(_property("tiff:Orientation"), packet or b"")
+    value = int(match[2]) if match else 0
     return value if 1 <= value <= 8 else None
 
 

@@ -6,21 +6,31 @@ import json
 import math
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import CorruptFileError, ImageError, MissingDependencyError, UnsafeFileError
-from srkit.imaging.files import pillow as decode
-from srkit.imaging.image import Image, Metadata
+from srkit.errors import (
+    CorruptFileError,
+    ImageError,
+    MissingDependencyError,
+    NotByRowsError,
+    UnsafeFileError,
+)
+from srkit.imaging.files import zarr_writing
+from srkit.imaging.files.decoding import Decoded, check_size, naming
+from srkit.imaging.files.image_format import ImageFormat
+from srkit.imaging.files.rows import Rows
+from srkit.imaging.metadata import Metadata
 from srkit.imaging.pil import Mode
 
 if TYPE_CHECKING:
     import zarr
 
-SUFFIX = ".zarr"
+_SUFFIX = ".zarr"
 # Files that make a folder an array or a group: of version 3, then of version 2.
 _V3, _V2_ARRAY, _V2_GROUP = "zarr.json", ".zarray", ".zgroup"
 _MODES: dict[int, Mode] = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -28,7 +38,6 @@ _LARGEST_CHUNK = 2**29  # bytes, where that is more than there are
 # Chunks that no picture has too many of, and pixels that one has else.
 _MANY_CHUNKS, _SMALL_CHUNK = 2**16, 2**10
 _LARGEST_METADATA = 2**24
-_STRIP_BYTES = 2**20
 # What packs bytes and changes numbers. Others, such as pickle, run code, or hold no numbers.
 _CODECS = {
     *("bytes", "transpose", "sharding_indexed", "crc32c", "blosc", "gzip", "zlib", "zstd"),
@@ -43,7 +52,7 @@ def is_store(path: Path) -> bool:
     """Whether a path is that of a Zarr store, or of an array or a group inside one."""
     markers = (_V3, _V2_ARRAY, _V2_GROUP)
     return path.is_dir() and (
-        path.suffix.lower() == SUFFIX or any((path / name).is_file() for name in markers)
+        path.suffix.lower() == _SUFFIX or any((path / name).is_file() for name in markers)
     )
 
 
@@ -110,31 +119,26 @@ def _check_chunks(
         raise ImageError(f"chunks of {inner} are far too many for a picture of {shape}")
 
 
-def size_of(path: Path) -> tuple[int, int, int]:
-    """Height, width and bytes a pixel that a store states; raises anything at all."""
-    array = open_array(path)
-    height, width = array.shape[:2]
-    return height, width, math.prod(array.shape[2:]) * np.dtype(array.dtype).itemsize
-
-
 def metadata_of(array: zarr.Array[Any]) -> Metadata:
     """What the shape says; stores say nothing more that srkit knows of."""
     return Metadata(_MODES[array.shape[2] if array.ndim == 3 else 1], format="ZARR")
 
 
-def read(path: Path, max_pixels: int) -> Image:
-    """Read a picture whole; see `read_image`.
+def read(path: Path, max_pixels: int) -> Decoded:
+    """Read a picture whole; see `read_image`. Errors name the store.
 
     Raises
     ------
     ImageTooLargeError
         If it has more than `max_pixels`.
     """
-    array = open_array(path)
-    height, width = array.shape[:2]
-    decode.check_size(width, height, max_pixels)
-    pixels = plain(array[:])
-    return Image(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels, metadata_of(array))
+    with naming(path, "Zarr"):
+        array = open_array(path)
+        height, width = array.shape[:2]
+        check_size(width, height, max_pixels)
+        pixels = plain(array[:])
+        flat = pixels[..., 0] if pixels.shape[2:] == (1,) else pixels
+        return Decoded(flat, metadata_of(array))
 
 
 def plain(pixels: Any) -> NDArray[Any]:
@@ -143,51 +147,6 @@ def plain(pixels: Any) -> NDArray[Any]:
     if pixels.dtype.kind == "f":
         return np.ascontiguousarray(pixels, np.float32)
     return np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
-
-
-def write_rows(
-    folder: Path,
-    strips: Iterator[NDArray[Any]],
-    metadata: Metadata,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-) -> None:
-    """Write an array into an empty folder, of strips that come one by one.
-
-    Of the version and the packing that zarr is configured for: by default 3 and Zstandard.
-
-    Parameters
-    ----------
-    strips
-        `rows_per_strip` rows ``(h, W, C)`` each, from top to bottom; fewer in the last. A
-        strip becomes a chunk.
-    metadata
-        Of which a store holds nothing.
-    shape, dtype
-        Of the whole picture: ``(H, W)`` or ``(H, W, C)``.
-    """
-    import zarr
-
-    rows = rows_per_strip(shape, dtype)
-    array = zarr.create_array(
-        store=folder, shape=shape, chunks=(rows, *shape[1:]), dtype=dtype, overwrite=True
-    )
-    at = 0
-    for strip in strips:
-        array[at : at + len(strip)] = strip.reshape(len(strip), *shape[1:])
-        at += len(strip)
-
-
-def write(folder: Path, pixels: NDArray[Any], metadata: Metadata) -> None:
-    """Write a picture ``(H, W)`` or ``(H, W, C)`` into an empty folder, as `write_rows`."""
-    rows = rows_per_strip(pixels.shape, pixels.dtype)
-    strips = (pixels[first : first + rows] for first in range(0, len(pixels), rows))
-    write_rows(folder, strips, metadata, pixels.shape, pixels.dtype)
-
-
-def rows_per_strip(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
-    """Rows that take some megabyte: fewer chunks than TIFF has strips, as each is a file."""
-    return min(shape[0], max(1, _STRIP_BYTES // (math.prod(shape[1:]) * dtype.itemsize)))
 
 
 def check_target(path: Path) -> None:
@@ -203,8 +162,8 @@ def _stated(path: Path) -> dict[str, Any]:
     if kind is None:
         raise CorruptFileError(f"there is no Zarr array: neither {_V3} nor {_V2_ARRAY} is there")
     if kind == "group":
-        found = [os.fspath(inside.relative_to(path)) for inside in _arrays(path)]
-        advice = f"name one of them, such as {path / found[0]}" if found else "without any array"
+        arrays = [os.fspath(inside.relative_to(path)) for inside in _arrays(path)]
+        advice = f"name one of them, such as {path / arrays[0]}" if arrays else "without any array"
         raise ImageError(f"a Zarr group of arrays, not a picture; {advice}")
     stated: dict[str, Any] = _json(path / (_V3 if (path / _V3).is_file() else _V2_ARRAY))
     return stated
@@ -254,3 +213,61 @@ def _codecs(stated: dict[str, Any]) -> Iterator[str]:
                 if key == "index_codecs" and codec["name"] not in _INDEX_CODECS:
                     raise UnsafeFileError(f"an index is packed by {str(codec['name'])!r}")
                 yield from _codecs(codec.get("configuration") or {})
+
+
+class ZarrRows(Rows):
+    """The picture of a Zarr store.
+
+    Raises
+    ------
+    NotByRowsError
+        If it is transparent, and has to be read whole.
+    ImageError, UnsafeFileError, CorruptFileError, MissingDependencyError
+        As `open_array`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._array = array = open_array(path)
+        metadata = metadata_of(array)
+        if metadata.mode == "RGBA":
+            # Colour under transparent pixels comes from visible ones, however far away.
+            raise NotByRowsError("a picture with transparency has to be read whole")
+        height, width = array.shape[:2]
+        shape = height, width, array.shape[2] if array.ndim == 3 else 1
+        stored, tall = np.dtype(array.dtype), min(array.chunks[0], height)
+        super().__init__(path, "Zarr", shape, stored, metadata, tall)
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        """Open a store; errors name it."""
+        with naming(path, "Zarr"):
+            picture = cls(path)
+        yield picture
+
+    def decode(self, first: int, last: int) -> NDArray[Any]:
+        """See `Rows.decode`."""
+        return plain(self._array[first:last]).reshape(last - first, *self.shape[1:])
+
+    @classmethod
+    def size_of(cls, path: Path) -> tuple[int, int, int]:
+        """See `Rows.size_of`."""
+        array = open_array(path)
+        height, width = array.shape[:2]
+        return height, width, math.prod(array.shape[2:]) * np.dtype(array.dtype).itemsize
+
+
+ZARR = ImageFormat(
+    "ZARR",
+    (_SUFFIX,),
+    sniff=lambda _, path: is_store(path),
+    read=read,
+    write=zarr_writing.write,
+    title="Zarr",
+    folder=True,
+    check_target=check_target,
+    rows=ZarrRows,
+    row_writer=zarr_writing,
+    modes=("L", "RGB", "RGBA"),
+    dtypes=("uint8", "uint16", "float32"),
+)

@@ -22,7 +22,8 @@ from srkit.atomic import replacing
 from srkit.errors import OptionError, SrkitError
 from srkit.guard import reading
 from srkit.imaging import folders
-from srkit.imaging.files.writing import READ_SUFFIXES, read_image
+from srkit.imaging.files.formats import READ_SUFFIXES
+from srkit.imaging.files.reading import read_image
 from srkit.imaging.pil import as_uint8
 from srkit.imaging.planes import read_planes
 from srkit.imaging.resize import imresize

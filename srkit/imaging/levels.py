@@ -1,0 +1,71 @@
+"""What values of pixels stand for: the level of white by dtype, and floats that have another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.errors import ImageError
+
+# How far rounding may carry a float beyond [0, 1]; such values are later clipped.
+_TOLERANCE = 1e-5
+# Between these, values are light of which 1 is white; below noise, and beyond levels.
+_LEAST_LIGHT, _MOST_LIGHT = 1.1, 32.0
+_TOPS = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0, "float64": 1.0}
+_ADVICE = {
+    "float16": "image.astype(numpy.float32)",
+    "bool": "image.astype(numpy.uint8) * 255",
+}
+
+
+def top_of(dtype: np.dtype[Any]) -> float:
+    """The value that stands for 1.0 in an array of a dtype.
+
+    Raises
+    ------
+    ImageError
+        If images have no such dtype.
+    """
+    if (top := _TOPS.get(dtype.name)) is None:
+        advice = _ADVICE.get(
+            dtype.name,
+            "scale it to 0-255 as numpy.uint8, to 0-65535 as numpy.uint16, "
+            "or to [0, 1] as numpy.float32",
+        )
+        raise ImageError(
+            f"an array must be uint8, uint16, float32 or float64, not {dtype}; convert it: {advice}"
+        )
+    return top
+
+
+def check_range(pixels: NDArray[Any], top: float) -> None:
+    """Refuse floats that are not finite, or beyond [0, `top`]."""
+    low, high = float(pixels.min()), float(pixels.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ImageError(
+            "the image holds NaN or infinity; replace them first, e.g. with numpy.nan_to_num"
+        )
+    slack = _TOLERANCE * top
+    if low >= -slack and high <= top + slack:
+        return
+    if top != 1.0:
+        raise ImageError(
+            f"a Pillow image of mode 'F' must be within 0-{top:g}, but this one spans "
+            f"{low:g} to {high:g}; rescale it"
+        )
+    advice = "rescale it, or clip it with numpy.clip(image, 0, 1)"
+    if low >= -slack:
+        white = 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
+        advice = f"divide by {white:g} if that is its white, or clip it"
+        if _LEAST_LIGHT < high <= _MOST_LIGHT:
+            advice = (
+                "what is above 1 is brighter than white (HDR): tone-map it, or divide it by its "
+                f"peak, {high:g}, where it was made, or clip it"
+            )
+    elif low >= -1 - slack and high <= 1 + slack:
+        advice = "bring [-1, 1] to it with (image + 1) / 2, or clip it"
+    raise ImageError(
+        f"a float image must be within [0, 1], but this one spans {low:g} to {high:g}; {advice}"
+    )
