@@ -64,18 +64,18 @@ def _trained(
     others: Mapping[str, str] | None = None,
     multiple: int = 1,
     radius: int | Mapping[int, int] | None = None,
-    halves: tuple[int, ...] = (),
-    brains: tuple[int, ...] = (),
+    float16: tuple[int, ...] = (),
+    bfloat16: tuple[int, ...] = (),
     version: str = "2025",
     even_colours: bool = True,
     colour_shift: Mapping[int, int] | None = None,
 ) -> ModelCard:
     """A card of weights that come with srkit; `digests` are SHA-256 by scale.
 
-    `halves` and `brains` are the scales at which benchmarks/precision.py found float16 and
-    bfloat16 good enough.
+    `float16` and `bfloat16` are the scales at which benchmarks/precision.py found these precisions
+    good enough.
     """
-    proven = {"float16": halves, "bfloat16": brains}
+    proven = {"float16": float16, "bfloat16": bfloat16}
     return ModelCard(
         name=name,
         summary=summary,
@@ -120,8 +120,8 @@ SRRESNET = _trained(
     },
     radius=48,
     version="2026",
-    halves=(2, 4),
-    brains=(2, 4),
+    float16=(2, 4),
+    bfloat16=(2, 4),
 )
 SRGAN = _trained(
     "srgan",
@@ -133,8 +133,8 @@ SRGAN = _trained(
     },
     radius=48,
     version="2026",
-    halves=(4,),
-    brains=(4,),
+    float16=(4,),
+    bfloat16=(4,),
 )
 PHOTO_2025 = _trained(
     "photo-2025",
@@ -146,8 +146,8 @@ PHOTO_2025 = _trained(
         4: "1ee03eb8ee41709c9303f5af3a4a8814acbcce313cee48e1ad9ada09d5b6bc92",
     },
     radius=40,
-    halves=(2, 4),
-    brains=(2, 4),
+    float16=(2, 4),
+    bfloat16=(2, 4),
     even_colours=False,
     colour_shift={2: 8, 4: 13},
 )
@@ -176,7 +176,7 @@ ESPCN = _trained(
     colour="luma",
     others={"openvino": _LUMA, **_LUMA_OTHERS},
     radius=4,
-    halves=(2, 3, 4),
+    float16=(2, 3, 4),
 )
 FSRCNN = _trained(
     "fsrcnn",
@@ -192,7 +192,7 @@ FSRCNN = _trained(
     colour="luma",
     others=_LUMA_OTHERS,
     radius={2: 8, 3: 8, 4: 7},
-    halves=(2, 3, 4),
+    float16=(2, 3, 4),
 )
 
 _ENHANCE = "srkit.adapters.pytorch.architectures.enhance:TorchEnhance"
@@ -209,8 +209,8 @@ NEURAL_ENHANCE = _trained(
     },
     others=_ENHANCE_OTHERS,
     radius=10,
-    halves=(2,),
-    brains=(2,),
+    float16=(2,),
+    bfloat16=(2,),
 )
 NEURAL_ENHANCE_REPAIR = _trained(
     "neural-enhance-repair",
@@ -222,7 +222,7 @@ NEURAL_ENHANCE_REPAIR = _trained(
     },
     others=_ENHANCE_OTHERS,
     radius=12,
-    halves=(1,),
+    float16=(1,),
     even_colours=False,
     colour_shift={1: 2},
 )
@@ -240,8 +240,8 @@ UNET = _trained(
         4: "a1e107671b1ac275c622eab727b4a06dec73ef66f82b8a88bede78ce3d874596",
     },
     multiple=16,
-    halves=(2, 4),
-    brains=(2, 4),
+    float16=(2, 4),
+    bfloat16=(2, 4),
 )
 
 UNET_REPAIR = _trained(
@@ -253,8 +253,8 @@ UNET_REPAIR = _trained(
         1: "82be6915a7ec283c6abbc570b5d5b73459d79d7b517da13608605361b8345350",
     },
     multiple=32,
-    halves=(1,),
-    brains=(1,),
+    float16=(1,),
+    bfloat16=(1,),
 )
 
 _AVSR = "srkit.adapters.pytorch.architectures.avsr:AVSRUpscaler"
