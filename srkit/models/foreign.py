@@ -53,7 +53,8 @@ def _realesrgan(
         training_data=training_data,
         weights=weights,
         precisions={
-            scale: ("float16", "bfloat16") if scale in bfloat16 else ("float16",) for scale in weights
+            scale: ("float16", "bfloat16") if scale in bfloat16 else ("float16",)
+            for scale in weights
         },
         install='pip install "srkit[realesrgan]"',
         colour_shift=colour_shift or {},
@@ -123,7 +124,7 @@ _KEEPS_NOISE = WeightsFile(
 REALESRGAN_GENERAL = ModelCard(
     name="realesrgan-general",
     summary="Real-ESRGAN's general-x4v3, for poor photos: small, denoise=0 to 1; downloads 10 MB.",
-    adapter="srkit.adapters.pytorch.architectures.realesrgan:GeneralUpscaler",
+    adapter="srkit.adapters.pytorch.architectures.loading:load_network",
     framework="torch",
     scales=(4,),
     default_scale=4,
@@ -143,4 +144,5 @@ REALESRGAN_GENERAL = ModelCard(
         )
     },
     precisions={4: ("float16",)},  # at 0, 0.5 and 1 of the dial
+    defaults={"denoise": 0.5},  # as of Real-ESRGAN's program
 )
