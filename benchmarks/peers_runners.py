@@ -108,7 +108,7 @@ def plain_torch(grad: bool) -> Callable[[Setup], Picture]:
         import torch
 
         import srkit
-        from srkit.adapters.pytorch.architectures.luma import build_espcn
+        from srkit.adapters.pytorch.architectures.espcn import build_espcn
         from srkit.adapters.pytorch.architectures.srresnet import UnitRange, build_srresnet
         from srkit.adapters.pytorch.checkpoints import read_checkpoint
         from srkit.models.weights import weights_path

@@ -114,6 +114,9 @@ class ModelCard:
     colour_shift
         Where `even_colours` is not stated: at each scale, by how many levels of 255 an even colour
         was measured to change at most, by `srkit.testing.colour_shift`. Empty where nobody did.
+    defaults
+        Of options that the adapter leaves to the card, such as ``{"denoise": "auto"}``. An "auto"
+        that is decided for each picture has to stand here: it is asked for before loading.
 
     Examples
     --------
@@ -145,6 +148,7 @@ class ModelCard:
     install: str | None = None
     even_colours: bool = False
     colour_shift: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    defaults: Mapping[str, float | str] = field(default_factory=lambda: MappingProxyType({}))
 
     def as_dict(self) -> dict[str, Any]:
         """The card in types that JSON has: scales are keys as texts.

@@ -71,12 +71,12 @@ def card_of(name):
 )
 def test_srresnet_of_random_weights_conforms(check):
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    from srkit.adapters.pytorch.architectures.srresnet import SRResNetUpscaler
+    from srkit.adapters.pytorch.architectures.loading import load_network
     from srkit.adapters.pytorch.nets.srresnet import SRResNet
 
     torch.manual_seed(0)
     weights = SRResNet(4, channels=8, blocks=2).state_dict()
-    check(lambda: SRResNetUpscaler(card_of("srresnet"), 4, weights))
+    check(lambda: load_network(card_of("srresnet"), 4, weights))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_srresnet_of_random_weights_conforms(check):
 )
 def test_a_unet_of_random_weights_conforms(check):
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    from srkit.adapters.pytorch.architectures.unet import UNetUpscaler
+    from srkit.adapters.pytorch.architectures.loading import load_network
     from srkit.adapters.pytorch.nets.resnet import Form
     from srkit.adapters.pytorch.nets.unet import UNet
 
@@ -94,7 +94,7 @@ def test_a_unet_of_random_weights_conforms(check):
     weights = UNet(2, Form((8, 12), (1, 1))).state_dict()
 
     def factory():
-        upscaler = UNetUpscaler(card_of("srresnet"), 2, weights)
+        upscaler = load_network(card_of("srresnet"), 2, weights)
         # Less than what it sees.
         upscaler.short_halo = upscaler.radius * 2 // 3
         return upscaler
@@ -109,12 +109,12 @@ def test_a_unet_of_random_weights_conforms(check):
 )
 def test_a_network_on_windows_of_random_weights_conforms(check):
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    from srkit.adapters.pytorch.architectures.avsr import AVSRUpscaler
+    from srkit.adapters.pytorch.architectures.loading import load_network
     from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 
     torch.manual_seed(0)
     weights = AVSR(4, window=3, size=Size(8, 4, 1, 1)).state_dict()
-    check(lambda: AVSRUpscaler(card_of("espcn"), 4, weights))
+    check(lambda: load_network(card_of("espcn"), 4, weights))
 
 
 # --- the kit itself: what is wrong is caught, by the check that is for it -----------------

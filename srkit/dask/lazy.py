@@ -26,6 +26,8 @@ from srkit.upscaling.parts import CHROMA, Part, check, upscale_part
 from srkit.upscaling.tiling import Region
 
 _WHOLE = ("size", "consistent")
+# Options that choose between cards, which loading does.
+_AMONG_CARDS = {"weights", "dist"}
 
 
 def upscale(
@@ -114,7 +116,7 @@ def _settled(
 ) -> dict[str, Any]:
     """Options without those that take the whole picture, and with what is decided by a sample."""
     given = {name: value for name, value in options.items() if name not in _WHOLE}
-    if AUTO not in (value for value in given.values() if isinstance(value, str)):
+    if not _may_decide(model, given):
         return given
     _, upscaler = recipe_for(model, scale, given)
     if not upscaler.decides:
@@ -126,6 +128,17 @@ def _settled(
         )
     sample = _Sampled(image, looked_at(image.shape))
     return given | dict(decided(upscaler, sample, top_of(image.dtype)).decided)
+
+
+def _may_decide(model: str | Path, options: dict[str, Any]) -> bool:
+    """Whether a model may decide something for a picture; told without loading it where it can."""
+    named = not isinstance(model, Path) and model in srkit.list_models()
+    if named and not options.keys() & _AMONG_CARDS:
+        options = {**srkit.card(str(model)).defaults, **options}
+    elif named:
+        # Which card it is, and so what its defaults are, is told by loading.
+        return True
+    return AUTO in (value for value in options.values() if isinstance(value, str))
 
 
 class _Sampled:
@@ -164,8 +177,7 @@ def _check(image: Any) -> None:
 
 def _plan(model: str | Path, scale: int | None, options: dict[str, Any]) -> tuple[Recipe, int]:
     """What workers load, and how many pixels around a chunk it sees."""
-    # Those choose between cards, which loading does.
-    chosen_among = options.keys() & {"weights", "dist"}
+    chosen_among = options.keys() & _AMONG_CARDS
     if not (isinstance(model, Path) or chosen_among) and model in srkit.list_models():
         card = srkit.card(model)
         chosen = check_scale(card, scale)

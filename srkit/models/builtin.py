@@ -52,30 +52,34 @@ LANCZOS = _classical(
 )
 
 
+# Of all of them: it tells by the weights which network they are of.
+_NETWORK = "srkit.adapters.pytorch.architectures.loading:load_network"
+
+
 def _trained(
     name: str,
     summary: str,
-    adapter: str,
     paper: str,
     digests: Mapping[int, str],
     *,
+    adapter: str = _NETWORK,
     default_scale: int | None = None,
     colour: Literal["rgb", "luma"] = "rgb",
     others: Mapping[str, str] | None = None,
     multiple: int = 1,
     radius: int | Mapping[int, int] | None = None,
-    halves: tuple[int, ...] = (),
-    brains: tuple[int, ...] = (),
+    float16: tuple[int, ...] = (),
+    bfloat16: tuple[int, ...] = (),
     version: str = "2025",
     even_colours: bool = True,
     colour_shift: Mapping[int, int] | None = None,
 ) -> ModelCard:
     """A card of weights that come with srkit; `digests` are SHA-256 by scale.
 
-    `halves` and `brains` are the scales at which benchmarks/precision.py found float16 and
-    bfloat16 good enough.
+    `float16` and `bfloat16` are the scales at which benchmarks/precision.py found these precisions
+    good enough.
     """
-    proven = {"float16": halves, "bfloat16": brains}
+    proven = {"float16": float16, "bfloat16": bfloat16}
     return ModelCard(
         name=name,
         summary=summary,
@@ -105,14 +109,11 @@ def _trained(
     )
 
 
-_SRRESNET = "srkit.adapters.pytorch.architectures.srresnet:SRResNetUpscaler"
-_LUMA = "srkit.adapters.pytorch.architectures.luma:LumaUpscaler"
 _LUMA_OTHERS = {"tensorflow": "srkit.adapters.tensorflow.luma:load_model"}
 
 SRRESNET = _trained(
     "srresnet",
     "Residual network trained for fidelity: the highest PSNR, smooth textures.",
-    _SRRESNET,
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
         2: "33013729ed092a5abe54ed57285561df69c35a5f1d5c713fb7911f6cf648a48f",
@@ -120,34 +121,33 @@ SRRESNET = _trained(
     },
     radius=48,
     version="2026",
-    halves=(2, 4),
-    brains=(2, 4),
+    float16=(2, 4),
+    bfloat16=(2, 4),
 )
 SRGAN = _trained(
     "srgan",
     "SRResNet trained on against a discriminator: sharp textures, invented detail.",
-    "srkit.adapters.pytorch.architectures.srresnet:SRGANUpscaler",
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
         4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
     },
+    adapter="srkit.adapters.pytorch.architectures.dials:load_srgan",
     radius=48,
     version="2026",
-    halves=(4,),
-    brains=(4,),
+    float16=(4,),
+    bfloat16=(4,),
 )
 PHOTO_2025 = _trained(
     "photo-2025",
     "What photo was in 2025, pixel by pixel: even colours shift.",
-    _SRRESNET,
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
         2: "6186a61130a3ec9e9fa60c6cb60732e9e124de9750766969c0d99fe7a672357f",
         4: "1ee03eb8ee41709c9303f5af3a4a8814acbcce313cee48e1ad9ada09d5b6bc92",
     },
     radius=40,
-    halves=(2, 4),
-    brains=(2, 4),
+    float16=(2, 4),
+    bfloat16=(2, 4),
     even_colours=False,
     colour_shift={2: 8, 4: 13},
 )
@@ -165,7 +165,6 @@ PHOTO = replace(
 ESPCN = _trained(
     "espcn",
     "Three convolutions on luma: tiny and fast.",
-    _LUMA,
     "Shi et al., CVPR 2016, arXiv:1609.05158",
     {
         2: "b13f4f3bab061ebb749172b4bfd91d301b71da20554e68666d874c41dac2a83e",
@@ -174,14 +173,13 @@ ESPCN = _trained(
     },
     default_scale=2,
     colour="luma",
-    others={"openvino": _LUMA, **_LUMA_OTHERS},
+    others={"openvino": _NETWORK, **_LUMA_OTHERS},
     radius=4,
-    halves=(2, 3, 4),
+    float16=(2, 3, 4),
 )
 FSRCNN = _trained(
     "fsrcnn",
     "Eight thin layers on luma: half the size of espcn, about as good, slower on a CPU.",
-    _LUMA,
     "Dong et al., ECCV 2016, arXiv:1608.00367",
     {
         2: "8fbf31a83bee93c2179e8ee95e22b81cfa5b9ebc2f9d641a9eb09c3b4e65c4bb",
@@ -192,78 +190,70 @@ FSRCNN = _trained(
     colour="luma",
     others=_LUMA_OTHERS,
     radius={2: 8, 3: 8, 4: 7},
-    halves=(2, 3, 4),
+    float16=(2, 3, 4),
 )
 
-_ENHANCE = "srkit.adapters.pytorch.architectures.enhance:TorchEnhance"
 _ENHANCE_OTHERS = {"theano": "srkit.adapters.lasagne.enhance:LasagneEnhance"}
 _ENHANCE_PAPER = "Champandard, github.com/alexjc/neural-enhance, 2016"
 
 NEURAL_ENHANCE = _trained(
     "neural-enhance",
     "neural-enhance's network, for fidelity: 3.5 times as fast as srresnet, half a dB below.",
-    _ENHANCE,
     _ENHANCE_PAPER,
     {
         2: "049fecb4cce28b5b7e876e6ae2c6a19f6c2a69f73f21e887bfbae6461f3454fe",
     },
     others=_ENHANCE_OTHERS,
     radius=10,
-    halves=(2,),
-    brains=(2,),
+    float16=(2,),
+    bfloat16=(2,),
 )
 NEURAL_ENHANCE_REPAIR = _trained(
     "neural-enhance-repair",
     "neural-enhance's network at the same size: takes JPEG's blocks away.",
-    _ENHANCE,
     _ENHANCE_PAPER,
     {
         1: "05fb473c31c39fa2345b7084f3e0855980dd30281a03edd88f0bb734689e45aa",
     },
     others=_ENHANCE_OTHERS,
     radius=12,
-    halves=(1,),
+    float16=(1,),
     even_colours=False,
     colour_shift={1: 2},
 )
 
-_UNET = "srkit.adapters.pytorch.architectures.unet:UNetUpscaler"
 _UNET_PAPER = "Howard and others, fastai 1.0, lesson 7, 2019"
 
 UNET = _trained(
     "unet",
     "U-Net trained on a classifier's features: crisper edges than srresnet, truer than srgan.",
-    _UNET,
     _UNET_PAPER,
     {
         2: "77d42bf46a65bba7fd3c4634cc07c20751bf33f57b3fdd34ae7144be7c7c6f40",
         4: "a1e107671b1ac275c622eab727b4a06dec73ef66f82b8a88bede78ce3d874596",
     },
     multiple=16,
-    halves=(2, 4),
-    brains=(2, 4),
+    float16=(2, 4),
+    bfloat16=(2, 4),
 )
 
 UNET_REPAIR = _trained(
     "unet-repair",
     "U-Net at the same size: takes JPEG's blocks, noise and blur away.",
-    _UNET,
     _UNET_PAPER,
     {
         1: "82be6915a7ec283c6abbc570b5d5b73459d79d7b517da13608605361b8345350",
     },
     multiple=32,
-    halves=(1,),
-    brains=(1,),
+    float16=(1,),
+    bfloat16=(1,),
 )
 
-_AVSR = "srkit.adapters.pytorch.architectures.avsr:AVSRUpscaler"
 _AVSR_PAPER = "López-Tapia et al., Digital Signal Processing 2020, arXiv:1907.01399"
 
 VSR = _trained(
     "vsr",
     "MD-AVSR, for video: each frame from five, on luma; flickers least.",
-    _AVSR,
     _AVSR_PAPER,
     {
         4: "e5962d6f8df7108c70df424829c54c0faf199d0fcff54d5755d4b1e60704d62a",
@@ -273,7 +263,6 @@ VSR = _trained(
 VSR_SMALL = _trained(
     "vsr-small",
     "MD-AVSR, narrow: a twentieth of the work of vsr, on luma.",
-    _AVSR,
     _AVSR_PAPER,
     {
         4: "7ac54c2b3395fec043ca7a31f8f57d47d727556efc9ae7b03b919b2ad4384044",

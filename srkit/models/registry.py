@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from numbers import Integral
@@ -181,7 +181,8 @@ class Registry:
         told = f"{card.name} runs on {' and '.join(runtimes)}"
         framework = _runtime(runtime, runtimes, told)
         adapter = import_adapter(runtimes[framework], framework, card.install)
-        check_options(adapter, options, card.name)
+        if options:  # an adapter may have to look at the weights to name them
+            check_options(option_names(adapter, card, chosen), options, card.name)
         # Before weights are fetched, which may be a download, an adapter may refuse values.
         if check_values := getattr(adapter, "check_values", None):
             check_values(**options)
@@ -262,7 +263,7 @@ class Registry:
         runtimes = {kind.framework: kind.adapter, **kind.others}
         framework = _runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
         opener = import_adapter(runtimes[framework], framework, None)
-        check_options(opener, options, kind.name)
+        check_options(option_names(opener), options, kind.name)
         with reading(path, kind.name):
             return _checked(opener(path, scale=scale, **options), runtimes[framework])
 
@@ -278,18 +279,37 @@ def _runtime(runtime: str, runtimes: Mapping[str, str], told: str) -> str:
     return runtime
 
 
-def check_options(adapter: Callable[..., Any], options: dict[str, Any], name: str) -> None:
-    """Refuse options that are not keywords of the adapter, with near misses.
+def option_names(adapter: Callable[..., Any], *model: Any) -> list[str]:
+    """Options that an adapter takes: its keywords, or what its ``option_names(*model)`` gives.
+
+    Parameters
+    ----------
+    model
+        Card and scale; nothing for what opens files.
+
+    Examples
+    --------
+    >>> def opened(path, *, scale=None, device="auto"): ...
+    >>> option_names(opened)
+    ['device']
+    """
+    # For adapters whose options depend on the model, as one has whose models are many networks.
+    if names := getattr(adapter, "option_names", None):
+        return list(names(*model))
+    return [
+        p.name
+        for p in inspect.signature(adapter).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.name not in ("scale", "runtime")
+    ]
+
+
+def check_options(known: Sequence[str], options: Mapping[str, Any], name: str) -> None:
+    """Refuse options that are not known, with near misses.
 
     Raises
     ------
     OptionError
     """
-    known = [
-        p.name
-        for p in inspect.signature(adapter).parameters.values()
-        if p.kind is p.KEYWORD_ONLY and p.name not in ("scale", "runtime")
-    ]
     for option in options:
         if option not in known:
             near = difflib.get_close_matches(option, known, 1)

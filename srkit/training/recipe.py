@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from srkit.errors import MissingDependencyError, OptionError
 from srkit.guard import refuse_pipes
@@ -17,6 +17,7 @@ from srkit.training.data import degradations as degrading
 from srkit.training.data import teachers as teaching
 from srkit.training.data.degradations import Degradation
 from srkit.training.data.teachers import Teacher
+from srkit.training.families import FAMILIES
 from srkit.training.learning import losses as losing
 from srkit.training.learning.losses import (
     Adversary,
@@ -34,6 +35,12 @@ _COUNTS = (
 # Fields that a new network's size depends on.
 SIZES = ("features", "layers", "unshuffle")
 
+if TYPE_CHECKING:
+    Model = str
+else:
+    # pydantic names them where a file states another one.
+    Model = Literal[tuple(FAMILIES)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -42,8 +49,8 @@ class Recipe:
     Attributes
     ----------
     model
-        The network: ``"srresnet"``, ``"espcn"``, ``"fsrcnn"``, ``"neural-enhance"``,
-        ``"unet"``, ``"vsr"``, ``"vsr-small"`` or ``"compact"``.
+        The network, by its name in `srkit.training.families.FAMILIES`: ``"srresnet"``,
+        ``"unet"``, ``"vsr"``, ``"compact"`` and others.
     encoder
         Of a new U-Net: ``"small"`` or ``"resnet34"``, which start at random, or the path
         of a state dict of torchvision's resnet34; "" for the small one.
@@ -117,9 +124,7 @@ class Recipe:
     # Understood by pydantic, which reads recipes from files.
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
 
-    model: Literal[
-        "srresnet", "espcn", "fsrcnn", "neural-enhance", "unet", "vsr", "vsr-small", "compact"
-    ]
+    model: Model
     encoder: str = ""
     features: int = 0
     layers: int = 0

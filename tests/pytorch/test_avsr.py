@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 import srkit
 from srkit import WeightsError
 from srkit.adapters.pytorch.architectures.avsr import INVERSE_REACH, AVSRUpscaler, build_avsr
+from srkit.adapters.pytorch.architectures.loading import load_network
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
 from srkit.imaging.observation import Observation
 
@@ -126,7 +127,7 @@ def test_the_pseudo_inverse_reaches_no_farther_than_is_said():
 def test_weights_for_another_scale_or_network_are_refused(weights):
     card = dataclasses.replace(srkit.card("espcn"), name="vsr")
     with pytest.raises(WeightsError, match="for x4, not x2"):
-        AVSRUpscaler(card, 2, weights)
+        load_network(card, 2, weights)
     with pytest.raises(WeightsError, match="no weights of AVSR"):
         build_avsr({"frames.weight": torch.zeros(1)})
 
@@ -141,6 +142,6 @@ def test_colours_are_kept_though_what_the_network_makes_has_no_brightness_of_its
             value.zero_()
         net.out.bias.fill_(-0.9)
     card = srkit.load("vsr-small").card
-    made = AVSRUpscaler(card, 4, net.state_dict()).upscale(picture).astype(int)
+    made = load_network(card, 4, net.state_dict()).upscale(picture).astype(int)
     for y, x in ((12, 12), (48, 48), (84, 84)):
         assert np.abs(made[y, x] - picture[y // 4, x // 4]).max() <= 3

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 import srkit
-from srkit.adapters.pytorch.architectures.srresnet import SRResNetUpscaler
+from srkit.adapters.pytorch.architectures.loading import load_network
 from srkit.adapters.pytorch.colours import RADIUS, EvenColours
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.pytorch.runtime.receptive import receptive_radius
@@ -87,7 +87,7 @@ def random_srresnet(precision="float32", **facts):
     torch.manual_seed(0)
     weights = SRResNet(4, channels=8, blocks=2).state_dict()
     card = dataclasses.replace(srkit.card("srresnet"), radius=None, **facts)
-    return SRResNetUpscaler(card, 4, weights, device="cpu", precision=precision)
+    return load_network(card, 4, weights, device="cpu", precision=precision)
 
 
 def test_a_card_that_does_not_promise_it_leaves_the_network_as_it_is():

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 import srkit
 from srkit import OptionError, WeightsError, WeightsFile
-from srkit.adapters.pytorch.architectures.realesrgan import GeneralUpscaler
+from srkit.adapters.pytorch.architectures.loading import load_network
 from srkit.cli import main
 from srkit.imaging.noise import estimate_noise
 from srkit.models.weights import sha256
@@ -87,7 +87,7 @@ def load(files, **options):
     )
     weights = {4: dataclasses.replace(takes, companions=(keeps,))}
     card = dataclasses.replace(srkit.card("realesrgan-general"), weights=weights)
-    return GeneralUpscaler(card, 4, files["takes"], precision="float32", **options)
+    return load_network(card, 4, files["takes"], precision="float32", **options)
 
 
 @pytest.mark.parametrize("denoise", [0, 0.25, 1])
@@ -123,7 +123,7 @@ def test_the_card_is_true_of_the_network(files):
 @pytest.mark.parametrize("denoise", [-0.1, 1.5, "0.5", None])
 def test_a_dial_beyond_its_ends_is_refused(denoise):
     with pytest.raises(OptionError, match=r"denoise is from 0 .* to 1 .*, or 'auto', not"):
-        GeneralUpscaler(srkit.card("realesrgan-general"), 4, Path("x.pth"), denoise=denoise)
+        load_network(srkit.card("realesrgan-general"), 4, Path("x.pth"), denoise=denoise)
 
 
 @pytest.mark.parametrize("denoise", [2, "x"])
@@ -143,7 +143,7 @@ def test_a_file_that_is_not_upstreams_is_refused(files):
     model = load(files)
     files["keeps"].write_bytes(files["keeps"].read_bytes()[:-1] + b"!")
     with pytest.raises(WeightsError, match="SHA-256"):
-        GeneralUpscaler(model.card, 4, files["takes"])
+        load_network(model.card, 4, files["takes"])
 
 
 def test_both_files_are_of_the_release_and_of_its_size():

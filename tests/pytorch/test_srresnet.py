@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import conv2d
 
 import srkit
-from srkit.adapters.pytorch.architectures.srresnet import SRResNetUpscaler
+from srkit.adapters.pytorch.architectures.loading import load_network
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.errors import MissingDependencyError, OptionError, WeightsError
 
@@ -37,7 +37,7 @@ def weights(scale=4, channels=8, blocks=3, seed=0):
 def upscaler(tensors, scale=4):
     # The network alone: what keeps even colours is test_colours.py's.
     card = dataclasses.replace(srkit.card("srresnet"), even_colours=False)
-    return SRResNetUpscaler(card, scale, tensors, device="cpu")
+    return load_network(card, scale, tensors, device="cpu")
 
 
 # --- the network --------------------------------------------------------------------------

@@ -239,14 +239,14 @@ import threading, time
 import numpy, torch
 import srkit
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
-from srkit.adapters.pytorch.architectures.srresnet import SRResNetUpscaler
+from srkit.adapters.pytorch.architectures.loading import load_network
 
 def anonymous():
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
 
 weights = SRResNet(4, blocks=1).state_dict()
-model = SRResNetUpscaler(srkit.card("srresnet"), 4, weights, device="cpu")
+model = load_network(srkit.card("srresnet"), 4, weights, device="cpu")
 stated = model.bytes_per_pixel
 model.run(numpy.zeros((1, 64, 64, 3), numpy.float32))
 before = most = anonymous()

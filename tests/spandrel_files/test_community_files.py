@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 import srkit
 from srkit import OptionError, UnsafeFileError, WeightsError, testing
-from srkit.adapters.pytorch.architectures.compact import CompactUpscaler
+from srkit.adapters.pytorch.architectures.base import NetworkUpscaler
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.spandrel import reading
 from srkit.adapters.spandrel.upscaler import SpandrelUpscaler
@@ -29,7 +29,7 @@ from srkit.cli import main
 # (1/4 each): 18.25, up to whole pixels; those with attention, and FDnCNN, are run as they are.
 NETWORKS = {
     # srkit has this one itself.
-    "compact": (networks.compact, CompactUpscaler, 4, 4),
+    "compact": (networks.compact, NetworkUpscaler, 4, 4),
     "esrgan": (networks.esrgan, TorchUpscaler, 4, 19),
     "shuffled": (networks.esrgan_of_shuffled_pixels, TorchUpscaler, 2, None),
     "span": (networks.span, SpandrelUpscaler, 2, None),

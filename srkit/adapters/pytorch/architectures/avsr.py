@@ -1,20 +1,19 @@
-"""The models vsr and vsr-small, and users' own weights of the network."""
+"""MD-AVSR, which sees several frames of a video."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from srkit.adapters.pytorch.architectures.base import Architecture, NetworkUpscaler
 from srkit.adapters.pytorch.architectures.fitting import fitted
-from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.architectures.training import Training, last_apart, later
 from srkit.adapters.pytorch.nets.avsr import AVSR, Size
-from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import WeightsError
 from srkit.imaging.observation import Observation
@@ -43,34 +42,30 @@ class Packed(nn.Module):
         return cast(Tensor, self.net(packed[:, : self.frames], inverse))
 
 
-class AVSRUpscaler(VideoUpscaler, TorchUpscaler):
+class AVSRUpscaler(VideoUpscaler, NetworkUpscaler):
     """MD-AVSR on luma: a network on several frames, and a projection on what is known.
 
     Parameters
     ----------
-    card, scale
-        The model and its factor.
-    weights
-        A checkpoint or a ``.safetensors`` file, or its tensors.
-    device, precision
-        See `TorchUpscaler`.
+    card, scale, architecture, net, device, precision, runtime
+        See `NetworkUpscaler`.
     """
 
     def __init__(
         self,
         card: ModelCard,
         scale: int,
-        weights: Path | Mapping[str, Tensor],
+        architecture: Architecture,
+        net: AVSR,
         *,
         device: str = "auto",
         precision: str = "auto",
+        runtime: str = "auto",
     ) -> None:
-        tensors = read_checkpoint(weights).tensors if isinstance(weights, Path) else weights
-        net = build_avsr(tensors)
-        if net.scale != scale:
-            raise WeightsError(f"the weights of {card.name} are for x{net.scale}, not x{scale}")
         self.window = net.window
-        super().__init__(card, scale, Packed(net), device=device, precision=precision)
+        super().__init__(
+            card, scale, architecture, net, device=device, precision=precision, runtime=runtime
+        )
 
     @property
     def radius(self) -> int:
@@ -168,3 +163,31 @@ def _form(tensors: Mapping[str, Tensor]) -> tuple[int, int, int, Size]:
 def _blocks(tensors: Mapping[str, Tensor], part: str) -> int:
     found = (re.match(rf"{part}\.(\d+)\.", name) for name in tensors)
     return len({match[1] for match in found if match})
+
+
+def _training(size: Size) -> Training:
+    grow_avsr = later("srkit.training.starts.growing:grow_avsr")
+    return Training(
+        scales=(2, 3, 4),
+        build=lambda scale: AVSR(scale, size=size),
+        start=later("srkit.training.data.motion:start_avsr"),
+        groups=last_apart(lambda net: net.out),
+        planes=later("srkit.training.data.motion:Projected"),
+        window=5,
+        grow=lambda net, stated: grow_avsr(net, size),
+    )
+
+
+ARCHITECTURE = Architecture(
+    name=NAME,
+    fits=looks_like_avsr,
+    scale=avsr_scale,
+    build=lambda tensors, scale: build_avsr(tensors),
+    planes=Packed,
+    colour="luma",
+    upscaler=AVSRUpscaler,
+    training={
+        "vsr": _training(Size()),
+        "vsr-small": _training(Size(width=24, encoder=16, low=8, high=1)),
+    },
+)

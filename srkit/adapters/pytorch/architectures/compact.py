@@ -5,56 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 from torch import Tensor
 
+from srkit.adapters.pytorch.architectures.base import Architecture
 from srkit.adapters.pytorch.architectures.fitting import fitted
-from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.colours import even_colours
+from srkit.adapters.pytorch.architectures.training import Training, last_apart, later
 from srkit.adapters.pytorch.nets.compact import MOST_UNSHUFFLE, Compact, Size
-from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
-from srkit.card import ModelCard
 from srkit.errors import WeightsError
 
 NAME = "Compact"
-
-
-class CompactUpscaler(TorchUpscaler):
-    """A compact network.
-
-    Parameters
-    ----------
-    card, scale
-        The model and its factor.
-    weights
-        A checkpoint or a ``.safetensors`` file, or its tensors.
-    device, precision
-        See `TorchUpscaler`.
-
-    Raises
-    ------
-    WeightsError
-        If the weights are of another network or scale.
-    """
-
-    def __init__(
-        self,
-        card: ModelCard,
-        scale: int,
-        weights: Path | Mapping[str, Tensor],
-        *,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        tensors = read_checkpoint(weights).tensors if isinstance(weights, Path) else weights
-        net = build_compact(tensors)
-        if net.scale != scale:
-            raise WeightsError(f"the weights of {card.name} are for x{net.scale}, not x{scale}")
-        # Of users' files only the network tells which sides it takes.
-        card = dataclasses.replace(card, multiple=math.lcm(card.multiple, net.size.unshuffle))
-        kept = even_colours(net, card, scale)
-        super().__init__(card, scale, kept, device=device, precision=precision)
 
 
 def looks_like_compact(tensors: Mapping[str, Tensor]) -> bool:
@@ -118,3 +78,31 @@ def _root(channels: int) -> int:
     """Side of the square of RGB pixels that so many channels are; 0 if they are none."""
     side = math.isqrt(channels // 3)
     return side if channels == 3 * side**2 else 0
+
+
+_deepen = later("srkit.training.starts.compact:deepen_compact")
+
+ARCHITECTURE = Architecture(
+    name=NAME,
+    fits=looks_like_compact,
+    scale=compact_scale,
+    build=lambda tensors, scale: build_compact(tensors),
+    least=1,
+    foreign_border="zero",
+    multiple=lambda net: net.size.unshuffle,
+    restores_colours=True,
+    training={
+        "compact": Training(
+            scales=(1, 2, 3, 4),
+            build=Compact,
+            start=later("srkit.training.starts.compact:start_compact"),
+            groups=last_apart(lambda net: net.last),
+            shares=(1.0, 1.0),
+            rescale=dict.fromkeys(
+                [(4, 2), (2, 1)], later("srkit.training.starts.compact:halve_compact")
+            ),
+            sized=lambda scale, stated: Compact(scale, Size(**stated)),
+            grow=lambda net, stated: _deepen(net, dataclasses.replace(net.size, **stated)),
+        )
+    },
+)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from srkit.adapters.pytorch.architectures.base import Architecture, NetworkUpscaler
 from srkit.adapters.pytorch.architectures.fitting import fitted
-from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.architectures.training import Training, last_apart, later
 from srkit.adapters.pytorch.nets.enhance import EnhanceNet, from_layers
-from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
+from srkit.adapters.readers.enhance.config import Config
 from srkit.adapters.readers.enhance.files import read_weights
 from srkit.adapters.readers.enhance.tensors import config_of, looks_like_enhance
 from srkit.adapters.readers.enhance.upscaler import EnhanceUpscaler, Tiling, card_of_file
@@ -20,30 +20,27 @@ from srkit.card import ModelCard
 from srkit.errors import WeightsError
 
 
-class TorchEnhance(EnhanceUpscaler, TorchUpscaler):
+class TorchEnhance(EnhanceUpscaler, NetworkUpscaler):
     """neural-enhance's generator.
 
     Parameters
     ----------
-    card, scale
-        The model and its factor.
-    weights
-        A ``.safetensors`` file or a checkpoint, its tensors, or a network.
+    card, scale, architecture, net, device, precision, runtime
+        See `NetworkUpscaler`.
     tiling
         ``"exact"``: srkit's own tiles, without seams, and nothing is cropped.
         ``"original"``: as the original program cuts images, to the pixel.
     tile, overlap, match_histograms
         Of the original: its options rendering-tile, rendering-overlap and
         rendering-histogram.
-    device, precision
-        See `TorchUpscaler`.
     """
 
     def __init__(
         self,
         card: ModelCard,
         scale: int,
-        weights: Path | Mapping[str, Tensor] | EnhanceNet,
+        architecture: Architecture,
+        net: EnhanceNet,
         *,
         tiling: Tiling = "exact",
         tile: int = 80,
@@ -51,17 +48,13 @@ class TorchEnhance(EnhanceUpscaler, TorchUpscaler):
         match_histograms: bool = False,
         device: str = "auto",
         precision: str = "auto",
+        runtime: str = "auto",
     ) -> None:
-        if isinstance(weights, Path):
-            weights = read_checkpoint(weights).tensors
-        net = weights if isinstance(weights, EnhanceNet) else build_enhance(weights)
-        if net.scale != scale:
-            raise WeightsError(f"the weights of {card.name} are for x{net.scale}, not x{scale}")
         self.config = net.config
         self.choose_tiling(tiling, tile, overlap, match_histograms=match_histograms)
-        # Of users' files only the network tells which sides it takes.
-        card = dataclasses.replace(card, multiple=net.config.multiple)
-        TorchUpscaler.__init__(self, card, scale, net, device=device, precision=precision)
+        super().__init__(
+            card, scale, architecture, net, device=device, precision=precision, runtime=runtime
+        )
 
     @property
     def streams(self) -> bool:
@@ -107,7 +100,9 @@ def open_pickle(
     }
     card = card_of_file(path, weights.config, scale, "torch")
     net = from_layers(weights)
-    return TorchEnhance(card, net.scale, net, **options, device=device, precision=precision)
+    return TorchEnhance(
+        card, net.scale, ARCHITECTURE, net, **options, device=device, precision=precision
+    )
 
 
 def enhance_scale(tensors: Mapping[str, Tensor]) -> int:
@@ -127,3 +122,30 @@ def build_enhance(tensors: Mapping[str, Tensor]) -> EnhanceNet:
         raise WeightsError("these are no weights of neural-enhance: its layers are not among them")
     config = config_of(tensors)
     return fitted("neural-enhance", lambda: EnhanceNet(config), tensors)
+
+
+# The original's default size. At x1 the original halves the sides twice, so that its image takes
+# 48 of the channels along; to leave them whole learns faster.
+CONFIGS = {
+    1: Config(upscale=0, downscale=0, blocks=6, filters=(32,)),
+    2: Config(upscale=1, downscale=0, blocks=4, filters=(64,)),
+    4: Config(upscale=2, downscale=0, blocks=4, filters=(64,)),
+}
+
+ARCHITECTURE = Architecture(
+    name="neural-enhance",
+    fits=looks_like_enhance,
+    scale=enhance_scale,
+    build=lambda tensors, scale: build_enhance(tensors),
+    least=1,
+    multiple=lambda net: net.config.multiple,
+    upscaler=TorchEnhance,
+    training={
+        "neural-enhance": Training(
+            scales=tuple(CONFIGS),
+            build=lambda scale: EnhanceNet(CONFIGS[scale]),
+            start=later("srkit.training.starts.enhance:start_enhance"),
+            groups=last_apart(lambda net: net.out),
+        )
+    },
+)

@@ -1,25 +1,23 @@
-"""The models unet and unet-repair, and users' own weights of the network."""
+"""U-Net on a ResNet encoder."""
 
 from __future__ import annotations
 
-import dataclasses
+import functools
+import itertools
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from srkit.adapters.pytorch.architectures.base import Architecture
 from srkit.adapters.pytorch.architectures.fitting import fitted
-from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.architectures.training import Training, later
 from srkit.adapters.pytorch.nets.resnet import Form, form_of
 from srkit.adapters.pytorch.nets.srresnet import IMAGENET_MEAN, IMAGENET_STD
-from srkit.adapters.pytorch.nets.unet import UNet
-from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
-from srkit.adapters.readers.luma_weights import stated_scale
-from srkit.card import ModelCard
+from srkit.adapters.pytorch.nets.unet import UNet, add_weight_norm
 from srkit.errors import WeightsError
 from srkit.imaging.resize import phase_kernels
 
@@ -64,43 +62,6 @@ def _phases(scale: int) -> nn.Conv2d:
     return conv
 
 
-class UNetUpscaler(TorchUpscaler):
-    """U-Net on a ResNet encoder.
-
-    Parameters
-    ----------
-    card, scale
-        The model and its factor.
-    weights
-        A checkpoint or a ``.safetensors`` file, or its tensors.
-    device, precision
-        See `TorchUpscaler`.
-    """
-
-    def __init__(
-        self,
-        card: ModelCard,
-        scale: int,
-        weights: Path | Mapping[str, Tensor],
-        *,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        if isinstance(weights, Path):
-            checkpoint = read_checkpoint(weights)
-            weights = checkpoint.tensors
-            if (found := stated_scale(checkpoint.metadata, least=1)) not in (None, scale):
-                raise WeightsError(f"the weights of {card.name} are for x{found}, not x{scale}")
-        net = build_unet(weights, scale)
-        # Of users' files only the network tells which sides it takes.
-        multiple = math.lcm(card.multiple, multiple_of(net.form, scale))
-        card = dataclasses.replace(card, multiple=multiple)
-        super().__init__(card, scale, Interpolated(net), device=device, precision=precision)
-        # A small form may see no farther than that.
-        if SHORT_HALO // scale < self.radius:
-            self.short_halo = SHORT_HALO // scale
-
-
 def multiple_of(form: Form, scale: int) -> int:
     """LR pixels of which sides are multiples, since the network halves HR sides."""
     return form.multiple // math.gcd(form.multiple, scale)
@@ -123,3 +84,34 @@ def build_unet(tensors: Mapping[str, Tensor], scale: int) -> UNet:
         raise WeightsError("these are no weights of U-Net: its layers are not among them")
     form = form_of(tensors, "encoder.")
     return fitted(NAME, lambda: UNet(scale, form), tensors)
+
+
+_new_unet = later("srkit.training.starts.unet:new_unet")
+
+ARCHITECTURE = Architecture(
+    name=NAME,
+    fits=looks_like_unet,
+    scale=None,
+    build=build_unet,
+    planes=Interpolated,
+    least=1,
+    multiple=lambda net: multiple_of(net.form, net.scale),
+    short_halo=SHORT_HALO,
+    training={
+        "unet": Training(
+            scales=(1, 2, 4),
+            build=_new_unet,
+            start=later("srkit.training.starts.unet:start_unet"),
+            groups=lambda net: net.groups,
+            shares=(0.1, 0.1, 1.0),
+            # The network keeps sizes: its weights know of no scale.
+            rescale={
+                (old, new): functools.partial(build_unet, scale=new)
+                for old, new in itertools.permutations((1, 2, 4), 2)
+            },
+            encoded=_new_unet,
+            tells_scale=False,
+            weight_norm=add_weight_norm,
+        )
+    },
+)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from srkit.adapters.pytorch.architectures.enhance import build_enhance
-from srkit.adapters.pytorch.architectures.luma import build_espcn, build_fsrcnn
+from srkit.adapters.pytorch.architectures.espcn import build_espcn
+from srkit.adapters.pytorch.architectures.fsrcnn import build_fsrcnn
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.pytorch.nets.enhance import to_layers
 from srkit.adapters.readers.enhance.files import packed_weights
