@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,8 @@ from srkit.progress import Meter
 from srkit.upscaling.canvas import Canvas
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.engine import Job
+from srkit.upscaling.model import Model
 from srkit.upscaling.tiling import Region, reach
-
-if TYPE_CHECKING:
-    from srkit.upscaling.upscaler import Upscaler
 
 
 class RowCanvas(Canvas):
@@ -30,15 +28,15 @@ class RowCanvas(Canvas):
 
     Parameters
     ----------
-    upscaler
+    model
         What upscales it.
     picture
         The file.
     """
 
-    def __init__(self, upscaler: Upscaler, picture: Rows) -> None:
+    def __init__(self, model: Model, picture: Rows) -> None:
         height, width, channels = picture.shape
-        super().__init__(upscaler, 1, (height, width), picture.top, picture.dtype, picture.top)
+        super().__init__(model, 1, (height, width), picture.top, picture.dtype, picture.top)
         self.picture = picture
         self.shape = height * self.scale, width * self.scale, channels
         # Result rows from `_first` on.
@@ -84,7 +82,7 @@ class RowCanvas(Canvas):
 
 
 def upscale_file(
-    upscaler: Upscaler,
+    model: Model,
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
@@ -93,15 +91,15 @@ def upscale_file(
     progress: bool | Callable[[int, int], None],
 ) -> None:
     """See `Upscaler.upscale_file`."""
-    _check(upscaler)
+    _check(model)
     source, target = Path(source), Path(target)
     stamp = row_files.stamp_of(source)
     with notes.about(source), row_files.open_rows(source) as picture:
         writer = row_files.writer(target, picture.dtype)
-        upscaler = decided(upscaler, picture, picture.top)
-        canvas = RowCanvas(upscaler, picture)
-        given = upscaler.available_memory() if memory is None else memory
-        job = Job(upscaler, memory=given, ensemble=ensemble, progress=progress)
+        model = decided(model, picture, picture.top)
+        canvas = RowCanvas(model, picture)
+        given = model.available_memory() if memory is None else memory
+        job = Job(model, memory=given, ensemble=ensemble, progress=progress)
         if given < (least := job.least_by_rows(canvas, canvas.held)):
             told = f"{source}: rows of {picture.shape[1]} pixels take at least {least:.0f} bytes"
             if memory is None:
@@ -111,7 +109,7 @@ def upscale_file(
         with notes.about(target):
             metadata = fit(picture.metadata, row_files.kind_of(target), width, height)
         shape = (height, width, channels) if channels > 1 else (height, width)
-        label = f"{upscaler.card.name} x{upscaler.scale}"
+        label = f"{model.card.name} x{model.scale}"
         pixels = picture.shape[0] * picture.shape[1]
         job.foretell(pixels, picture.shape[:2])
         meter = Meter(progress, pixels, label)
@@ -140,9 +138,9 @@ def _strips(
         done, at = row, max(at, stop)
 
 
-def _check(upscaler: Upscaler) -> None:
+def _check(model: Model) -> None:
     """Refuse models whose results are not made by rows."""
-    if upscaler.refines or upscaler.window > 1:
+    if model.refines or model.window > 1:
         raise NotByRowsError(
-            f"{upscaler.card.name} looks at whole pictures: the file has to be read whole"
+            f"{model.card.name} looks at whole pictures: the file has to be read whole"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,8 @@ from srkit.errors import BrokenPluginError, WeightsError
 from srkit.imaging.luma import luma_of
 from srkit.imaging.planes import Layout
 from srkit.imaging.resize import Pixels
+from srkit.upscaling.model import Model
 from srkit.upscaling.tiling import Grid, Region
-
-if TYPE_CHECKING:
-    from srkit.upscaling.upscaler import Upscaler
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -31,19 +29,19 @@ class Canvas(ABC):
 
     def __init__(
         self,
-        upscaler: Upscaler,
+        model: Model,
         units: int,
         shape: tuple[int, int],
         top: float,
         dtype: np.dtype[Any],
         out_top: float,
     ) -> None:
-        self.upscaler = upscaler
-        self.scale = upscaler.scale
-        self.luma = upscaler.card.colour == "luma"
+        self.model = model
+        self.scale = model.scale
+        self.luma = model.card.colour == "luma"
         self.units, self.dtype = units, dtype
         self.top, self.out_top = top, out_top
-        self.grid = grid_of(upscaler, *shape)
+        self.grid = grid_of(model, *shape)
 
     @abstractmethod
     def pick(self, units: range, window: Region) -> NDArray[Any]:
@@ -65,25 +63,24 @@ class Canvas(ABC):
         np.clip(tiles, 0, 1, out=tiles)
         if self.luma:
             grey = tiles.shape[-1] == 1
-            return tiles if grey else self.upscaler.luma_rule.luma(tiles, self.top)
+            return tiles if grey else self.model.luma_rule.luma(tiles, self.top)
         return tiles if tiles.shape[-1] == 3 else tiles.repeat(3, axis=-1)
 
     def write(self, unit: int, rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
         """Put the network's output for a part of the result into its place."""
         if not np.isfinite(values).all():
             raise WeightsError(
-                f"{self.upscaler.card.name} gave values that are not numbers: its "
-                "weights are damaged"
+                f"{self.model.card.name} gave values that are not numbers: its weights are damaged"
             )
         source = self.given(unit)
         if source.shape[-1] == 1:
             values = luma_of(values)
         elif self.luma:
             size = self.grid.rows.length * self.scale, self.grid.columns.length * self.scale
-            rule = self.upscaler.luma_rule
+            rule = self.model.luma_rule
             values = rule.colour(values, source, self.top, size, rows, columns)
         # What is refined has to keep what lies beyond: only then is it right.
-        levels = values if self.upscaler.refines else np.clip(values, 0, 1)
+        levels = values if self.model.refines else np.clip(values, 0, 1)
         if self.out_top != 1:
             levels *= np.float32(self.out_top)
         if np.issubdtype(self.dtype, np.integer):
@@ -124,7 +121,7 @@ class Canvas(ABC):
         n, (h, w, c) = len(tiles), tiles.shape[-3:]
         if made.shape != (n, h * s, w * s, c):
             raise BrokenPluginError(
-                f"run of {self.upscaler.card.name} made {made.shape} of {tiles.shape}; "
+                f"run of {self.model.card.name} made {made.shape} of {tiles.shape}; "
                 f"{(n, h * s, w * s, c)} was expected"
             )
         return made
@@ -147,7 +144,7 @@ class Canvas(ABC):
         inner = slice(indent, indent + (right - left) * s)
         at = -axis.rim * s
         try:
-            for part in self.upscaler.run_rows(strips):
+            for part in self.model.run_rows(strips):
                 self._check_rows(part, last_column - first_column)
                 first, last = max(0, at), min(axis.length * s, at + part.shape[1])
                 if last > first:
@@ -160,7 +157,7 @@ class Canvas(ABC):
             return
         if at != (axis.extended - axis.rim) * s:
             raise BrokenPluginError(
-                f"run_rows of {self.upscaler.card.name} gave {at + axis.rim * s} rows; "
+                f"run_rows of {self.model.card.name} gave {at + axis.rim * s} rows; "
                 f"{axis.extended * s} were expected"
             )
 
@@ -168,7 +165,7 @@ class Canvas(ABC):
         wanted = (1, width * self.scale, 1 if self.luma else 3)
         if part.ndim != 4 or (part.shape[0], *part.shape[2:]) != wanted:
             raise BrokenPluginError(
-                f"run_rows of {self.upscaler.card.name} gave rows of shape {part.shape}; "
+                f"run_rows of {self.model.card.name} gave rows of shape {part.shape}; "
                 f"(1, rows, {wanted[1]}, {wanted[2]}) was expected"
             )
 
@@ -184,25 +181,25 @@ class PlaneCanvas(Canvas):
 
     def __init__(
         self,
-        upscaler: Upscaler,
+        model: Model,
         colour: NDArray[Any],
         top: float,
         layout: Layout,
         dtype: np.dtype[Any],
         out_top: float,
     ) -> None:
-        count, (height, width, channels), s = len(colour), colour.shape[-3:], upscaler.scale
+        count, (height, width, channels), s = len(colour), colour.shape[-3:], model.scale
         self.result = np.empty((count, height * s, width * s, channels), dtype)
         # CMYK channels are run one by one, as grey pictures.
         source = _apart(colour) if layout == "cmyk" else colour
-        if upscaler.window > 1 and source.ndim == 4:
+        if model.window > 1 and source.ndim == 4:
             # A still picture is a video in which nothing moves; no copies are made of it.
             source = np.broadcast_to(
-                source[:, None], (len(source), upscaler.window, *source.shape[1:])
+                source[:, None], (len(source), model.window, *source.shape[1:])
             )
         self._source = source
         self._target = _apart(self.result) if layout == "cmyk" else self.result
-        super().__init__(upscaler, len(source), (height, width), top, dtype, out_top)
+        super().__init__(model, len(source), (height, width), top, dtype, out_top)
 
     def pick(self, units: range, window: Region) -> NDArray[Any]:
         """See `Canvas.pick`."""
@@ -218,15 +215,15 @@ class PlaneCanvas(Canvas):
         self._target[unit][rows, columns] = levels
 
 
-def grid_of(upscaler: Upscaler, height: int, width: int) -> Grid:
+def grid_of(model: Model, height: int, width: int) -> Grid:
     """How a model's tiles may lie on an image."""
     return Grid.of(
         height,
         width,
-        rim=min(upscaler.rim, upscaler.radius),
-        halo=upscaler.radius,
-        multiple=upscaler.card.multiple,
-        border=upscaler.card.border,
+        rim=min(model.rim, model.radius),
+        halo=model.radius,
+        multiple=model.card.multiple,
+        border=model.card.border,
     )
 
 

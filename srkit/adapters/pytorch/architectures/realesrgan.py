@@ -13,7 +13,8 @@ from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.card import ModelCard
 from srkit.errors import OptionError
 from srkit.models.weights import weights_path
-from srkit.upscaling.decisions import AUTO, Findings, automatic_denoise
+from srkit.upscaling.decisions import AUTO, automatic_denoise
+from srkit.upscaling.model import Findings
 from srkit.upscaling.upscaler import Upscaler
 
 # Of the dial, for what is asked of the model apart from a picture, such as its memory.
