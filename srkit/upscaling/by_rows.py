@@ -16,15 +16,15 @@ from srkit.imaging.files import by_rows as row_files
 from srkit.imaging.files.rows import Rows
 from srkit.imaging.fitting import fit
 from srkit.progress import Meter
-from srkit.upscaling.canvas import Canvas
+from srkit.upscaling.canvas import PictureCanvas
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.engine import Job
 from srkit.upscaling.model import Model
-from srkit.upscaling.tiling import Region, reach
+from srkit.upscaling.tiling import reach
 
 
-class RowCanvas(Canvas):
-    """Source rows in a file, and result rows that are kept until they are taken.
+class RowCanvas(PictureCanvas):
+    """Source rows in a file, and result rows that wait here until they are taken.
 
     Parameters
     ----------
@@ -35,42 +35,30 @@ class RowCanvas(Canvas):
     """
 
     def __init__(self, model: Model, picture: Rows) -> None:
+        super().__init__(model, picture, picture.top, picture.dtype)
         height, width, channels = picture.shape
-        super().__init__(model, 1, (height, width), picture.top, picture.dtype, picture.top)
         self.picture = picture
         self.shape = height * self.scale, width * self.scale, channels
         # Result rows from `_first` on.
-        self._first, self._made = 0, np.empty((0, *self.shape[1:]), self.dtype)
-
-    def pick(self, units: range, window: Region) -> NDArray[Any]:
-        """See `Canvas.pick`."""
-        rows = self.grid.rows.source(window.top, window.bottom)
-        columns = self.grid.columns.source(window.left, window.right)
-        top, left = int(rows.min()), int(columns.min())
-        part = self.picture[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
-        return part[None, rows[:, None] - top, columns - left]
-
-    def given(self, unit: int) -> Rows:
-        """See `Canvas.given`."""
-        return self.picture
+        self._first, self._rows = 0, np.empty((0, *self.shape[1:]), self.dtype)
 
     def put(self, unit: int, rows: slice, columns: slice, levels: NDArray[np.float32]) -> None:
         """See `Canvas.put`."""
-        missing = rows.stop - self._first - len(self._made)
+        missing = rows.stop - self._first - len(self._rows)
         if missing > 0:
             more = np.empty((missing, *self.shape[1:]), self.dtype)
-            self._made = np.concatenate([self._made, more])
+            self._rows = np.concatenate([self._rows, more])
         place = slice(rows.start - self._first, rows.stop - self._first)
-        self._made[place, columns] = levels
+        self._rows[place, columns] = levels
 
     def take(self, stop: int) -> NDArray[Any]:
         """Result rows that were not taken yet, up to `stop`; they are let go of."""
         count = stop - self._first
-        taken, self._made = self._made[:count], self._made[count:].copy()
+        taken, self._rows = self._rows[:count], self._rows[count:].copy()
         self._first = stop
         return taken
 
-    def held(self, rows: int) -> float:
+    def rows_bytes(self, rows: int) -> float:
         """Bytes of source and result while so many LR rows are worked on."""
         source = rows + 2 * reach(self.grid.rows) + 2 * self.picture.band
         # A window is copied out of the rows that are kept, and the result grows by copying.
@@ -98,13 +86,13 @@ def upscale_file(
         writer = row_files.writer(target, picture.dtype)
         model = decided(model, picture, picture.top)
         canvas = RowCanvas(model, picture)
-        given = model.available_memory() if memory is None else memory
-        job = Job(model, memory=given, ensemble=ensemble, progress=progress)
-        if given < (least := job.least_by_rows(canvas, canvas.held)):
-            told = f"{source}: rows of {picture.shape[1]} pixels take at least {least:.0f} bytes"
+        available = model.available_memory() if memory is None else memory
+        job = Job(model, memory=available, ensemble=ensemble, progress=progress)
+        if available < (least := job.least_by_rows(canvas, canvas.rows_bytes)):
+            need = f"{source}: rows of {picture.shape[1]} pixels take at least {least:.0f} bytes"
             if memory is None:
-                raise NotByRowsError(f"{told}, but there are {given}: it has to be read whole")
-            raise OptionError(f"{told}, and memory={memory}")
+                raise NotByRowsError(f"{need}, but there are {available}: it has to be read whole")
+            raise OptionError(f"{need}, and memory={memory}")
         height, width, channels = canvas.shape
         with notes.about(target):
             metadata = fit(picture.metadata, row_files.kind_of(target), width, height)
@@ -126,16 +114,16 @@ def _strips(
 ) -> Iterator[NDArray[Any]]:
     """Result rows, `step` at a time, as soon as the model has made them."""
     height, width = canvas.shape[0], canvas.grid.columns.length
-    done = at = 0
-    for row in job.rows(canvas, canvas.held, canvas.keep):
+    done = taken_to = 0
+    for row in job.paint_rows(canvas, canvas.rows_bytes, canvas.keep):
         ready = row * canvas.scale
         stop = ready if ready == height else ready // step * step
-        if stop > at:
+        if stop > taken_to:
             taken = canvas.take(stop)
             yield from (taken[first : first + step] for first in range(0, len(taken), step))
             del taken
         advance((row - done) * width)
-        done, at = row, max(at, stop)
+        done, taken_to = row, max(taken_to, stop)
 
 
 def _check(model: Model) -> None:

@@ -24,7 +24,7 @@ class Canvas(ABC):
 
     A unit is what the network sees as one image: a picture of a batch, one channel of a
     CMYK picture, or for models with a window the frames around one of a video. Where the
-    pixels lie is said by `pick`, `given` and `put`.
+    pixels lie is said by `source_pixels`, `source_picture` and `put`.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class Canvas(ABC):
         self.grid = grid_of(model, *shape)
 
     @abstractmethod
-    def pick(self, units: range, window: Region) -> NDArray[Any]:
+    def source_pixels(self, units: range, window: Region) -> NDArray[Any]:
         """Pixels of a window of some units, ``(N, [T,] h, w, C)``, up to `top`."""
 
     @abstractmethod
-    def given(self, unit: int) -> Pixels:
+    def source_picture(self, unit: int) -> Pixels:
         """The picture ``(H, W, C)`` whose colours a unit has."""
 
     @abstractmethod
@@ -57,7 +57,7 @@ class Canvas(ABC):
 
     def read(self, units: range, window: Region) -> NDArray[np.float32]:
         """A window of some units as the network takes it, ``(N, [T,] h, w, 3 or 1)``."""
-        tiles = np.ascontiguousarray(self.pick(units, window), np.float32)
+        tiles = np.ascontiguousarray(self.source_pixels(units, window), np.float32)
         if self.top != 1:
             tiles /= np.float32(self.top)
         np.clip(tiles, 0, 1, out=tiles)
@@ -72,7 +72,7 @@ class Canvas(ABC):
             raise WeightsError(
                 f"{self.model.card.name} gave values that are not numbers: its weights are damaged"
             )
-        source = self.given(unit)
+        source = self.source_picture(unit)
         if source.shape[-1] == 1:
             values = luma_of(values)
         elif self.luma:
@@ -87,46 +87,45 @@ class Canvas(ABC):
             np.rint(levels, out=levels)
         self.put(unit, rows, columns, levels)
 
-    def written(self, rows: int) -> float:
+    def write_bytes(self, rows: int) -> float:
         """Bytes that `write` works in for so many LR rows of all columns."""
         # Copies of the floats: of finite values, and with luma the colours and their luma.
         copies = 5 if self.luma else 2
         return copies * 4 * 3 * self.scale**2 * rows * self.grid.columns.length
 
-    def tiles(self, run: Run, units: range, core: Region) -> None:
-        """`tile`, with fewer units at a time where memory runs out."""
+    def paint_tile(self, run: Run, units: range, core: Region) -> None:
+        """Compute one core of some units and write it; fewer at a time where memory runs out."""
         try:
-            self.tile(run, units, core)
+            self._paint_together(run, units, core)
             return
         except MemoryError:
             if len(units) == 1:
                 raise
         middle = len(units) // 2
-        self.tiles(run, units[:middle], core)
-        self.tiles(run, units[middle:], core)
+        self.paint_tile(run, units[:middle], core)
+        self.paint_tile(run, units[middle:], core)
 
-    def tile(self, run: Run, units: range, core: Region) -> None:
-        """Compute one core of some units and write it."""
+    def _paint_together(self, run: Run, units: range, core: Region) -> None:
         window, s = self.grid.window(core), self.scale
-        made = self.grid.crop(self.made(run, units, window), core, window, s)
+        tiles = self.grid.crop(self.run_window(run, units, window), core, window, s)
         rows = slice(core.top * s, core.bottom * s)
         columns = slice(core.left * s, core.right * s)
-        for unit, values in zip(units, made, strict=True):
+        for unit, values in zip(units, tiles, strict=True):
             self.write(unit, rows, columns, values)
 
-    def made(self, run: Run, units: range, window: Region) -> NDArray[np.float32]:
+    def run_window(self, run: Run, units: range, window: Region) -> NDArray[np.float32]:
         """What the network makes of a window of some units."""
         tiles, s = self.read(units, window), self.scale
-        made = run(tiles)
+        output = run(tiles)
         n, (h, w, c) = len(tiles), tiles.shape[-3:]
-        if made.shape != (n, h * s, w * s, c):
+        if output.shape != (n, h * s, w * s, c):
             raise BrokenPluginError(
-                f"run of {self.model.card.name} made {made.shape} of {tiles.shape}; "
+                f"run of {self.model.card.name} made {output.shape} of {tiles.shape}; "
                 f"{(n, h * s, w * s, c)} was expected"
             )
-        return made
+        return output
 
-    def stream(self, unit: int, height: int, left: int, right: int) -> Iterator[int]:
+    def paint_strips(self, unit: int, height: int, left: int, right: int) -> Iterator[int]:
         """Feed columns of a unit through `run_rows`, in strips of so many rows.
 
         Yields LR rows done, and ends early out of memory.
@@ -162,11 +161,11 @@ class Canvas(ABC):
             )
 
     def _check_rows(self, part: NDArray[np.float32], width: int) -> None:
-        wanted = (1, width * self.scale, 1 if self.luma else 3)
-        if part.ndim != 4 or (part.shape[0], *part.shape[2:]) != wanted:
+        expected = (1, width * self.scale, 1 if self.luma else 3)
+        if part.ndim != 4 or (part.shape[0], *part.shape[2:]) != expected:
             raise BrokenPluginError(
                 f"run_rows of {self.model.card.name} gave rows of shape {part.shape}; "
-                f"(1, rows, {wanted[1]}, {wanted[2]}) was expected"
+                f"(1, rows, {expected[1]}, {expected[2]}) was expected"
             )
 
 
@@ -201,18 +200,45 @@ class PlaneCanvas(Canvas):
         self._target = _apart(self.result) if layout == "cmyk" else self.result
         super().__init__(model, len(source), (height, width), top, dtype, out_top)
 
-    def pick(self, units: range, window: Region) -> NDArray[Any]:
-        """See `Canvas.pick`."""
+    def source_pixels(self, units: range, window: Region) -> NDArray[Any]:
+        """See `Canvas.source_pixels`."""
         return self.grid.gather(self._source[units.start : units.stop], window)
 
-    def given(self, unit: int) -> NDArray[Any]:
-        """See `Canvas.given`; of frames, the one in the middle."""
+    def source_picture(self, unit: int) -> NDArray[Any]:
+        """See `Canvas.source_picture`; of frames, the one in the middle."""
         source: NDArray[Any] = self._source[unit]
         return source[len(source) // 2] if source.ndim == 4 else source
 
     def put(self, unit: int, rows: slice, columns: slice, levels: NDArray[np.float32]) -> None:
         """See `Canvas.put`."""
         self._target[unit][rows, columns] = levels
+
+
+class PictureCanvas(Canvas):
+    """One picture of which rectangles are read: rows of a file, or a part with its surroundings.
+
+    Parameters
+    ----------
+    picture
+        Grey or RGB, up to `top`; the result is of the same `dtype` and as bright.
+    """
+
+    def __init__(self, model: Model, picture: Pixels, top: float, dtype: np.dtype[Any]) -> None:
+        super().__init__(model, 1, (picture.shape[0], picture.shape[1]), top, dtype, top)
+        self._picture = picture
+
+    def source_pixels(self, units: range, window: Region) -> NDArray[Any]:
+        """See `Canvas.source_pixels`; one rectangle is read, and the rim folded out of it."""
+        rows = self.grid.rows.source(window.top, window.bottom)
+        columns = self.grid.columns.source(window.left, window.right)
+        top, left = int(rows.min()), int(columns.min())
+        pixels = self._picture[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
+        folded: NDArray[Any] = pixels[None, rows[:, None] - top, columns - left]
+        return folded
+
+    def source_picture(self, unit: int) -> Pixels:
+        """See `Canvas.source_picture`."""
+        return self._picture
 
 
 def grid_of(model: Model, height: int, width: int) -> Grid:

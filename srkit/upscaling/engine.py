@@ -22,7 +22,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from srkit.errors import OptionError
 from srkit.imaging.planes import Layout, Planes
-from srkit.imaging.resize import resample
 from srkit.progress import Meter
 from srkit.upscaling.blending import Blend
 from srkit.upscaling.canvas import Canvas, PlaneCanvas, Run, grid_of
@@ -38,8 +37,6 @@ STRIP_ROWS = 64
 LOW_ROWS = 16
 # From file to file, tiles lie in slabs of at most this many rows, or of four halos.
 SLAB_ROWS = 256
-# Rows of a resized plane computed at a time.
-RESIZE_ROWS = 64
 # Models that state a short halo run exactly while tiles of so many halos a side fit in memory:
 # a third of such a tile is kept, along each side.
 EXACT_SIDE = 3
@@ -146,26 +143,26 @@ class Job:
             least = min(least, model.strip_bytes(grid.rows.multiple, narrowest))
         return math.ceil(least)
 
-    def rows(
-        self, canvas: Canvas, held: Callable[[int], float], keep: Callable[[int], None]
+    def paint_rows(
+        self, canvas: Canvas, canvas_bytes: Callable[[int], float], keep: Callable[[int], None]
     ) -> Iterator[int]:
         """Fill a canvas of one picture from top to bottom; yields how many LR rows are done.
 
-        By strips of all columns where they fit, else by slabs of tiles. `held` says what the
-        canvas takes while so many LR rows are worked on, and `keep` tells it how many.
+        By strips of all columns where they fit, else by slabs of tiles. `canvas_bytes` says what
+        the canvas takes while so many LR rows are worked on, and `keep` tells it how many.
         """
         whole, done = canvas.grid.whole, 0
-        if rows := self._strips_by_rows(canvas, held):
+        if rows := self._strips_by_rows(canvas, canvas_bytes):
             keep(rows)
-            for done in canvas.stream(0, rows, 0, whole.right):
+            for done in canvas.paint_strips(0, rows, 0, whole.right):
                 yield done
         if done < whole.bottom and self.model.short_halo is not None:
             raise MemoryError(f"{self.model.card.name}: no strip of rows fits in memory")
         heights = range(SMALLEST_CORE, max(SLAB_ROWS, 4 * reach(canvas.grid.rows)))
         # Half for rows, half for tiles.
-        fitting = bisect.bisect_right(heights, self.memory / 2, key=held)
+        fitting = bisect.bisect_right(heights, self.memory / 2, key=canvas_bytes)
         tall = heights[max(0, fitting - 1)]
-        pixels = max(1, int((self.memory - held(tall)) / self.model.bytes_per_pixel))
+        pixels = max(1, int((self.memory - canvas_bytes(tall)) / self.model.bytes_per_pixel))
         keep(tall)
         while done < whole.bottom:
             slab = whole._replace(top=done, bottom=min(done + tall, whole.bottom))
@@ -174,28 +171,30 @@ class Job:
             done = slab.bottom
             yield done
 
-    def region(self, canvas: Canvas, core: Region) -> None:
+    def paint_region(self, canvas: Canvas, core: Region) -> None:
         """Paint a part of a canvas of one picture, whatever lies around it."""
         pixels = max(1, int(self.memory / self.model.bytes_per_pixel))
         for _ in self._tiles(canvas, range(1), core, pixels, SMALLEST_CORE):
             pass
 
-    def least_by_rows(self, canvas: Canvas, held: Callable[[int], float]) -> float:
-        """Bytes in which `rows` can do its work."""
+    def least_by_rows(self, canvas: Canvas, canvas_bytes: Callable[[int], float]) -> float:
+        """Bytes in which `paint_rows` can do its work."""
         model, grid = self.model, canvas.grid
-        tiles = held(SMALLEST_CORE) + grid.least * model.bytes_per_pixel
+        tiles = canvas_bytes(SMALLEST_CORE) + grid.least * model.bytes_per_pixel
         least = tiles if model.short_halo is None else math.inf
         if self._streams:
             few = grid.rows.multiple
-            strips = model.strip_bytes(few, grid.columns.extended) + canvas.written(few)
-            least = min(least, strips + held(few))
+            strips = model.strip_bytes(few, grid.columns.extended) + canvas.write_bytes(few)
+            least = min(least, strips + canvas_bytes(few))
         return least
 
-    def _strips_by_rows(self, canvas: Canvas, held: Callable[[int], float]) -> int:
+    def _strips_by_rows(self, canvas: Canvas, canvas_bytes: Callable[[int], float]) -> int:
         if not self._streams:
             return 0
         width = canvas.grid.columns.length
-        return self._rows_of(canvas.grid, width, lambda rows: held(rows) + canvas.written(rows))
+        return self._strip_rows(
+            canvas.grid, width, lambda rows: canvas_bytes(rows) + canvas.write_bytes(rows)
+        )
 
     @property
     def _streams(self) -> bool:
@@ -227,7 +226,7 @@ class Job:
             return []
         for across in range(1, math.ceil(whole.right / self._least_width(grid)) + 1):
             width = math.ceil(whole.right / across)
-            if self._rows_of(grid, width):
+            if self._strip_rows(grid, width):
                 starts = range(0, whole.right, width)
                 return [whole._replace(left=x, right=min(x + width, whole.right)) for x in starts]
         return []
@@ -237,7 +236,7 @@ class Job:
         least = SMALLEST_CORE if self.model.short_halo is None else reach(grid.columns)
         return min(grid.columns.length, least)
 
-    def _rows_of(
+    def _strip_rows(
         self, grid: Grid, width: int, beside: Callable[[int], float] = lambda rows: 0.0
     ) -> int:
         """Rows of the strips that a part of so many columns had best have; 0 if none fit.
@@ -264,8 +263,8 @@ class Job:
         """Stream a part of one unit, and what is left by tiles where memory runs out."""
         done, width = 0, band.right - band.left
         # None, if memory ran out for the lowest ones before.
-        rows = self._rows_of(canvas.grid, width)
-        streamed = canvas.stream(unit, rows, band.left, band.right) if rows else ()
+        rows = self._strip_rows(canvas.grid, width)
+        streamed = canvas.paint_strips(unit, rows, band.left, band.right) if rows else ()
         for row in streamed:
             yield (row - done) * width
             done = row
@@ -319,7 +318,8 @@ class Job:
         for unit in range(canvas.units):
 
             def compute(window: Region, unit: int = unit) -> NDArray[np.float32]:
-                return canvas.made(run, range(unit, unit + 1), window)[0]  # type: ignore[no-any-return]
+                tile: NDArray[np.float32] = canvas.run_window(run, range(unit, unit + 1), window)[0]
+                return tile
 
             def write(rows: NDArray[np.float32], top: int, unit: int = unit) -> None:
                 canvas.write(unit, slice(top, top + len(rows)), slice(0, rows.shape[1]), rows)
@@ -340,7 +340,7 @@ class Job:
         together = max(1, pixels // canvas.grid.window(cores[0]).area) if len(cores) == 1 else 1
         for first in range(units.start, units.stop, together):
             group = range(first, min(first + together, units.stop))
-            paint = functools.partial(canvas.tiles, run, group)
+            paint = functools.partial(canvas.paint_tile, run, group)
             for core in shrinking(cores, paint, smallest):
                 yield core.area * len(group)
 
@@ -379,22 +379,9 @@ def ensemble(run: Run) -> Run:
             for flip in (False, True):
                 turned = np.rot90(tiles, turns, axes=(-3, -2))
                 # A copy: numpy calls a turned line contiguous, whose stride is negative still.
-                made = run((turned[..., ::-1, :] if flip else turned).copy())
-                made = np.rot90(made[:, :, ::-1] if flip else made, -turns, axes=(1, 2))
-                total = total + made
+                output = run((turned[..., ::-1, :] if flip else turned).copy())
+                back = np.rot90(output[:, :, ::-1] if flip else output, -turns, axes=(1, 2))
+                total = total + back
         return total / np.float32(8)
 
     return run_all
-
-
-def resize(planes: NDArray[Any], top: float, size: tuple[int, int], like: Planes) -> NDArray[Any]:
-    """Planes ``(N, H, W, C)`` resized (antialiased bicubic) into the dtype of `like`."""
-    dtype = like.colour.dtype
-    result = np.empty((len(planes), *size, planes.shape[-1]), dtype)
-    gain = np.float32(like.top / top)
-    for source, target in zip(planes, result, strict=True):
-        for first in range(0, size[0], RESIZE_ROWS):
-            rows = slice(first, min(first + RESIZE_ROWS, size[0]))
-            part = np.clip(resample(source, size, rows, slice(None)) * gain, 0, like.top)
-            target[rows] = np.rint(part) if np.issubdtype(dtype, np.integer) else part
-    return result

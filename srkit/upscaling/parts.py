@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.planes import check_range, top_of
-from srkit.upscaling.canvas import Canvas, grid_of
+from srkit.upscaling.canvas import PictureCanvas, grid_of
 from srkit.upscaling.engine import Job
 from srkit.upscaling.model import Model
 from srkit.upscaling.tiling import Axis, Region
@@ -159,32 +159,19 @@ def upscale_part(
     if part.pixels.dtype.kind == "f":
         check_range(part.pixels, top)
     canvas = _PartCanvas(model, part, core, top)
-    Job(model, memory=memory, ensemble=ensemble, progress=False).region(canvas, core)
+    Job(model, memory=memory, ensemble=ensemble, progress=False).paint_region(canvas, core)
     return canvas.result
 
 
-class _PartCanvas(Canvas):
+class _PartCanvas(PictureCanvas):
     """Source pixels of a part, and the result of its core."""
 
     def __init__(self, model: Model, part: Part, core: Region, top: float) -> None:
-        dtype = part.pixels.dtype
-        super().__init__(model, 1, part.shape[:2], top, dtype, top)
-        self._part, self._core = part, core
+        super().__init__(model, part, top, part.pixels.dtype)
+        self._core = core
         height, width = core.bottom - core.top, core.right - core.left
         shape = height * self.scale, width * self.scale, part.shape[2]
-        self.result: NDArray[Any] = np.empty(shape, dtype)
-
-    def pick(self, units: range, window: Region) -> NDArray[Any]:
-        """See `Canvas.pick`."""
-        rows = self.grid.rows.source(window.top, window.bottom)
-        columns = self.grid.columns.source(window.left, window.right)
-        top, left = int(rows.min()), int(columns.min())
-        pixels = self._part[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
-        return pixels[None, rows[:, None] - top, columns - left]
-
-    def given(self, unit: int) -> Part:
-        """See `Canvas.given`."""
-        return self._part
+        self.result: NDArray[Any] = np.empty(shape, self.dtype)
 
     def put(self, unit: int, rows: slice, columns: slice, levels: NDArray[np.float32]) -> None:
         """See `Canvas.put`."""

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 from srkit.imaging.planes import Planes
 from srkit.imaging.projection import back_project
-from srkit.upscaling import engine
+from srkit.imaging.resize import resample
+from srkit.upscaling.engine import Job
 from srkit.upscaling.model import Model
+
+# Rows of a resized plane computed at a time.
+RESIZE_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Request:
         size = (self.size[0], self.size[1]) if self.size else (height * scale, width * scale)
         passes = _passes(size, (height, width), scale) if self.size else 1
         reached = (height * scale**passes, width * scale**passes) == size
-        job = engine.Job.within(
+        job = Job.within(
             self.memory, model, planes, ensemble=self.self_ensemble, progress=self.progress
         )
         colour, top, rounded = planes.colour, planes.top, False
@@ -49,7 +53,7 @@ class Request:
 
 
 def run_pass(
-    job: engine.Job,
+    job: Job,
     colour: NDArray[Any],
     top: float,
     planes: Planes,
@@ -91,11 +95,24 @@ def finish(
     `planes`; where it has its size, that is rounding, or a copy that the caller may write to.
     """
     if not rounded:
-        colour = engine.resize(colour, top, size, planes)
+        colour = _resized(colour, top, size, planes)
     alpha = None
     if planes.alpha is not None:
-        alpha = engine.resize(planes.alpha, planes.top, size, planes)
+        alpha = _resized(planes.alpha, planes.top, size, planes)
     return planes.rebuild(colour, alpha)
+
+
+def _resized(planes: NDArray[Any], top: float, size: tuple[int, int], like: Planes) -> NDArray[Any]:
+    """Planes ``(N, H, W, C)``, resized (antialiased bicubic) into the dtype of `like`."""
+    dtype = like.colour.dtype
+    result = np.empty((len(planes), *size, planes.shape[-1]), dtype)
+    gain = np.float32(like.top / top)
+    for source, target in zip(planes, result, strict=True):
+        for first in range(0, size[0], RESIZE_ROWS):
+            rows = slice(first, min(first + RESIZE_ROWS, size[0]))
+            part = np.clip(resample(source, size, rows, slice(None)) * gain, 0, like.top)
+            target[rows] = np.rint(part) if np.issubdtype(dtype, np.integer) else part
+    return result
 
 
 def _passes(size: tuple[int, int], shape: tuple[int, int], scale: int) -> int:
