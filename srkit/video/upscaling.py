@@ -18,6 +18,7 @@ import srkit
 from srkit.batch.identity import FREE_OPTIONS, fingerprint, weights_digest
 from srkit.errors import OptionError, VideoError
 from srkit.imaging.planes import Planes, read_planes
+from srkit.progress import Meter
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.scenes import MEMORY
 from srkit.upscaling.upscaler import Upscaler
@@ -27,7 +28,6 @@ from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.joining import join
 from srkit.video.lock import work_folder
-from srkit.video.meter import Meter
 from srkit.video.packets import with_decoding_times
 from srkit.video.reading import Frame, Source, url_of
 from srkit.video.rehearsal import Kept, check_streams
@@ -114,7 +114,8 @@ def upscale_video(
         work = Work(folder, settings, resume=resume)
         resumed = work.frames
         try:
-            with Meter(progress, source.facts.frames, resumed, upscaler) as advance:
+            label = f"{upscaler.card.name} x{upscaler.scale}"
+            with Meter(progress, source.facts.frames, label, "frame", resumed) as advance:
                 _upscale(source, upscaler, encoding, work, memory, advance)
         except BaseException:
             # Without a finished segment there is nothing to go on with.
@@ -175,7 +176,7 @@ def _upscale(
     encoding: Encoding,
     work: Work,
     memory: int | None,
-    advance: Callable[[], None],
+    advance: Callable[[int], None],
 ) -> None:
     """Make the segments that are not there yet."""
     upscaler = decided_for_clip(upscaler, source)
@@ -192,7 +193,7 @@ def _upscale(
             for picture, frame in chain([first], islice(made, SEGMENT_FRAMES - 1)):
                 if frame.broken:
                     broken.append(frame.pts)
-                advance()
+                advance(1)
                 yield picture, frame.pts, frame.duration
 
         work.add(encode(encoding, frames()), broken)
