@@ -155,7 +155,7 @@ def settings_of(
     upscaler: Upscaler, encoding: Encoding, options: dict[str, Any], source: Path, weights: str
 ) -> dict[str, Any]:
     """All that the pixels and packets of the result depend on."""
-    told = {key: repr(value) for key, value in asdict(encoding).items()}
+    encoded = {key: repr(value) for key, value in asdict(encoding).items()}
     return {
         "srkit": srkit.__version__,
         "ffmpeg": av.ffmpeg_version_info,
@@ -166,7 +166,7 @@ def settings_of(
         "window": upscaler.window,
         "options": {k: repr(v) for k, v in sorted(options.items()) if k not in FREE_OPTIONS},
         "segment_frames": SEGMENT_FRAMES,
-        **told,
+        **encoded,
     }
 
 
@@ -183,14 +183,14 @@ def _upscale(
     # What the windows and cuts of the first frame depend on is read, and not upscaled again.
     spare = spare_frames(upscaler, work.frames)
     frames_left = islice(source.frames(), work.frames - spare, None)
-    made = upscaled(source, frames_left, upscaler, encoding, spare, memory)
-    while (first := next(made, None)) is not None:
+    results = upscaled(source, frames_left, upscaler, encoding, spare, memory)
+    while (first := next(results, None)) is not None:
         broken: list[int] = []
 
         def frames(
             first: tuple[VideoFrame, Frame] = first, broken: list[int] = broken
         ) -> Iterator[tuple[VideoFrame, int, int]]:
-            for picture, frame in chain([first], islice(made, SEGMENT_FRAMES - 1)):
+            for picture, frame in chain([first], islice(results, SEGMENT_FRAMES - 1)):
                 if frame.broken:
                     broken.append(frame.pts)
                 advance(1)
