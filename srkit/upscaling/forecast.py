@@ -34,7 +34,7 @@ def foretell(model: Model, pixels: int, shape: tuple[int, int], *, seamless: boo
     Parameters
     ----------
     model
-        What works.
+        The model that is going to work.
     pixels
         LR pixels that it will be given.
     shape
