@@ -133,15 +133,15 @@ class Kept(Generic[P, R]):
             if key in self._results:
                 self._results.move_to_end(key)
                 return self._results[key]
-        made = self._function(*args, **options)
-        if (size := self._size(made)) <= self._most:
+        result = self._function(*args, **options)
+        if (size := self._size(result)) <= self._most:
             with self._lock:
                 if key not in self._results:
-                    self._results[key] = made
+                    self._results[key] = result
                     self.bytes += size
                 while self.bytes > self._most or len(self._results) > self._count:
                     self.bytes -= self._size(self._results.popitem(last=False)[1])
-        return made
+        return result
 
     def __len__(self) -> int:
         return len(self._results)

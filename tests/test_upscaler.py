@@ -276,7 +276,7 @@ def test_pictures_that_do_not_fit_together_are_run_one_by_one():
 
 @pytest.mark.parametrize(("free", "share"), [(2 << 30, 1 << 30), (100 << 30, 4 << 30)])
 def test_memory_is_by_default_half_of_what_is_free_up_to_4_gib(monkeypatch, free, share):
-    monkeypatch.setattr("srkit.upscaling.upscaler.free_memory", lambda: free)
+    monkeypatch.setattr("srkit.upscaling.model.free_memory", lambda: free)
     assert bicubic().available_memory() == share
 
 

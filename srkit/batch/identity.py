@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 from srkit.models.formats import files_of
 from srkit.models.weights import sha256
@@ -32,26 +30,6 @@ def fingerprint(path: Path) -> str:
             file.seek(max(0, size - PIECE) * number // (PIECES - 1))
             digest.update(file.read(PIECE))
     return digest.hexdigest()
-
-
-def changed(have: Any, want: dict[str, Any]) -> list[str]:
-    """Names of settings in which unfinished work differs from what is wanted.
-
-    Parameters
-    ----------
-    have
-        As JSON gave them back; anything at all where that is damaged.
-    want
-        As they are, before JSON makes lists of tuples.
-
-    Examples
-    --------
-    >>> changed({"scale": 2, "size": [1, 2]}, {"scale": 4, "size": (1, 2)})
-    ['scale']
-    """
-    known = have if isinstance(have, dict) else {}
-    wanted = json.loads(json.dumps(want))
-    return sorted(k for k in known.keys() | wanted.keys() if known.get(k) != wanted.get(k))
 
 
 def weights_digest(model: str | Path | Upscaler, upscaler: Upscaler) -> str:

@@ -71,8 +71,8 @@ def attempt(
     task: Task, upscaler: Upscaler, request: Request, progress: Progress = False
 ) -> Failure | None:
     """Upscale one file, in the place of what may be there; what goes wrong is told, not raised."""
-    if told := folders.why_not(task.source):
-        return Failure(task.source, told)
+    if reason := folders.why_not(task.source):
+        return Failure(task.source, reason)
     try:
         if not _by_rows(task, upscaler, request, progress):
             _whole(task, upscaler, request, progress)

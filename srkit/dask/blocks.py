@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client
 from numpy.typing import NDArray
 
-from srkit.batch.identity import changed
+from srkit.batch.resuming import check_same
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.sources import BlockSource, left_out, opened, source_digest
-from srkit.dask.tasks import bounded, cluster, resources_for
+from srkit.dask.tasks import all_done, cluster, resources_for
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.files import formats
 from srkit.imaging.files import zarr as zarrs
@@ -159,39 +159,28 @@ def upscale_blocks(
     begun = time.monotonic()
     origin, place = Path(source).resolve(), Path(target).resolve()
     _check(origin, place, block, overwrite=overwrite)
-    recipe, upscaler = recipe_for(model, scale, options)
-    chosen = _decided(upscaler, origin) if upscaler.decides else {}
-    if chosen:
-        options |= chosen
-        recipe, upscaler = recipe_for(model, scale, options)
+    recipe, upscaler, chosen = _recipe(model, scale, options, origin)
     check(upscaler)
     folder = place.with_name(f".{place.name}.srkit")
     work = Work(recipe, origin, source_digest(origin), folder, block, memory, self_ensemble)
     result = _result(work, resume=resume)
-    told = left_out(origin)
+    lost = left_out(origin)
     missing = list(_missing(result, folder))
     blocks = math.prod(_counts(result))
     label = f"{upscaler.card.name} x{upscaler.scale}"
     if missing:
         with cluster(client) as workers, Meter(progress, blocks, label, "block") as advance:
             advance(blocks - len(missing))
-            asked = resources_for(workers, resources, options)
-            for done in bounded(
-                workers,
-                functools.partial(_make, work),
-                missing,
-                retries=retries,
-                resources=asked,
-            ):
-                if done.error is not None:
-                    raise done.error
+            needs = resources_for(workers, resources, options)
+            make = functools.partial(_make, work)
+            for _ in all_done(workers, make, missing, retries=retries, resources=needs):
                 advance(1)
     if left := list(itertools.islice(_missing(result, folder), 1)):
         raise ImageError(f"{folder} lacks block {left[0]}, which a worker said it wrote")
     _appear(folder, place)
     shape = tuple(int(n) for n in result.shape)
     seconds = time.monotonic() - begun
-    return BlocksReport(place, shape, blocks, blocks - len(missing), seconds, told, chosen)
+    return BlocksReport(place, shape, blocks, blocks - len(missing), seconds, lost, chosen)
 
 
 def _check(source: Path, target: Path, block: int, *, overwrite: bool) -> None:
@@ -211,13 +200,21 @@ def _check(source: Path, target: Path, block: int, *, overwrite: bool) -> None:
         raise OptionError(f"block is a whole number of pixels, not {block!r}")
 
 
-def _decided(upscaler: Upscaler, source: Path) -> dict[str, float]:
-    """Options for all blocks, by a sample of the whole picture."""
+def _recipe(
+    model: str | Path, scale: int | None, options: dict[str, Any], source: Path
+) -> tuple[Recipe, Upscaler, dict[str, float]]:
+    """What workers load, the model itself, and what it decided by a sample of the whole picture."""
+    recipe, upscaler = recipe_for(model, scale, options)
+    if not upscaler.decides:
+        return recipe, upscaler, {}
     picture = BlockSource(source)
     try:
-        return dict(decided(upscaler, picture, top_of(picture.dtype)).decided)
+        chosen = dict(decided(upscaler, picture, top_of(picture.dtype)).decided)
     finally:
         picture.close()
+    if chosen:
+        recipe, upscaler = recipe_for(model, scale, options | chosen)
+    return recipe, upscaler, chosen
 
 
 def _result(work: Work, *, resume: bool) -> zarr.Array[Any]:
@@ -236,9 +233,9 @@ def _result(work: Work, *, resume: bool) -> zarr.Array[Any]:
     if work.folder.exists() and not resume:
         shutil.rmtree(work.folder)
     if (work.folder / "zarr.json").is_file():
-        found = zarr.open_array(work.folder, mode="r")
-        _compare(found.attrs.get(_SETTINGS), settings, work.folder)
-        return found
+        result = zarr.open_array(work.folder, mode="r")
+        check_same(work.folder, result.attrs.get(_SETTINGS), settings, OptionError)
+        return result
     side = work.block * work.recipe.scale
     shape: tuple[int, ...] = (height * work.recipe.scale, width * work.recipe.scale)
     chunks: tuple[int, ...] = (min(side, shape[0]), min(side, shape[1]))
@@ -253,14 +250,6 @@ def _result(work: Work, *, resume: bool) -> zarr.Array[Any]:
         chunk_key_encoding={"name": "default", "separator": "/"},
         attributes={_SETTINGS: settings},
     )
-
-
-def _compare(have: Any, want: dict[str, Any], folder: Path) -> None:
-    if differing := changed(have, want):
-        raise OptionError(
-            f"{folder} holds unfinished work that differs in {', '.join(differing)}: use the "
-            "same, or call again with resume=False (--fresh), which removes it"
-        )
 
 
 def _counts(result: zarr.Array[Any]) -> tuple[int, int]:
@@ -286,18 +275,18 @@ def _make(work: Work, place: tuple[int, int]) -> None:
     with model_of(work.recipe) as upscaler:
         part = picture.read(around(upscaler, (height, width), core))
         memory = budget(upscaler) if work.memory is None else work.memory
-        made = upscale_part(upscaler, part, core, memory=memory, ensemble=work.ensemble)
-    _write(work, core, made[..., 0] if picture.flat else made)
+        pixels = upscale_part(upscaler, part, core, memory=memory, ensemble=work.ensemble)
+    _write(work, core, pixels[..., 0] if picture.flat else pixels)
 
 
-def _write(work: Work, core: Region, made: NDArray[Any]) -> None:
+def _write(work: Work, core: Region, pixels: NDArray[Any]) -> None:
     import zarr
 
     s = work.recipe.scale
     # Blocks of zeros too, whose files would be left out: a file says that a block is done.
     with zarr.config.set({"array.write_empty_chunks": True}):
         result = zarr.open_array(work.folder, mode="r+")
-        result[core.top * s : core.bottom * s, core.left * s : core.right * s] = made
+        result[core.top * s : core.bottom * s, core.left * s : core.right * s] = pixels
 
 
 def _appear(folder: Path, target: Path) -> None:

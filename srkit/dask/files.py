@@ -151,25 +151,25 @@ def upscale_files(
         report.written, report.failures
     """
     request = request or Request()
-    place, given = absolute(output), [absolute(one) for one in inputs]
+    place, sources = absolute(output), [absolute(one) for one in inputs]
     _check(place, format, manifest)
     recipe, upscaler = recipe_for(model, scale, options)
     tag = request.tag(upscaler.card.name, upscaler.scale)
-    pairs, failures = plan(given, place, tag, f".{format}" if format else None)
+    pairs, failures = plan(sources, place, tag, f".{format}" if format else None)
     work = _Work(recipe, request, place, overwrite=overwrite)
     todo, earlier = work.sort(pairs, failures)
     finished: dict[str, Result] = {}
     if todo:
         with cluster(client) as workers, Meter(progress, len(pairs), tag, "image") as advance:
             advance(len(pairs) - len(todo))
-            asked = resources_for(workers, resources, options)
+            needs = resources_for(workers, resources, options)
             work.record.begin(todo)
-            for entry, made in work.run(workers, todo, retries, asked):
-                if made is None:
+            for entry, result in work.run(workers, todo, retries, needs):
+                if result is None:
                     failures.append(Failure(entry.source, entry.reason))
                 else:
                     finished[entry.target] = Result(
-                        entry.source, entry.target, made.left_out, made.decided
+                        entry.source, entry.target, result.left_out, result.decided
                     )
                 advance(1)
     if manifest is not None:
@@ -195,8 +195,9 @@ class _Work:
     def __init__(self, recipe: Recipe, request: Request, output: str, *, overwrite: bool) -> None:
         self._recipe, self._request, self._overwrite = recipe, request, overwrite
         self._output = output
-        asked = replace(request, memory=None)
-        self._settings = digest_of(recipe.settings(request=repr(asked)))
+        # Memory changes how a file is made, and not what comes of it.
+        lasting = replace(request, memory=None)
+        self._settings = digest_of(recipe.settings(request=repr(lasting)))
         self.record = Record(output)
 
     def sort(self, pairs: list[Pair], failures: list[Failure]) -> tuple[list[Entry], list[Result]]:
@@ -223,8 +224,8 @@ class _Work:
             system.makedirs(root, exist_ok=True)
             return {}
         system.invalidate_cache(root)
-        found: dict[str, dict[str, Any]] = system.find(root, withdirs=True, detail=True)
-        return {path: _size(info) for path, info in found.items() if f"/{FOLDER}/" not in path}
+        files: dict[str, dict[str, Any]] = system.find(root, withdirs=True, detail=True)
+        return {path: _size(info) for path, info in files.items() if f"/{FOLDER}/" not in path}
 
     def run(
         self, client: Client, todo: list[Entry], retries: int, resources: Mapping[str, float]
@@ -245,17 +246,17 @@ class _Work:
 def _entry(begun: Entry, done: Done[tuple[str, str]]) -> Entry:
     """What became of a file, for the record."""
     if done.error is not None:
-        told = "" if isinstance(done.error, SrkitError) else f"{type(done.error).__name__}: "
-        reason = f"{told}{done.error}"
+        kind = "" if isinstance(done.error, SrkitError) else f"{type(done.error).__name__}: "
+        reason = f"{kind}{done.error}"
         return replace(begun, status=FAILED, reason=reason, attempts=done.attempts)
-    made: _Made = done.value
+    result: _Made = done.value
     return replace(
         begun,
         status=DONE,
-        written=made.written,
-        seconds=round(made.seconds, 3),
+        written=result.written,
+        seconds=round(result.seconds, 3),
         attempts=done.attempts,
-        worker=made.worker,
+        worker=result.worker,
     )
 
 
@@ -263,16 +264,15 @@ def _make(recipe: Recipe, request: Request, pair: tuple[str, str]) -> _Made:
     """Make one file, on a worker."""
     begun = time.monotonic()
     with model_of(recipe) as upscaler, local(*pair) as task:
-        asked = request
         if request.memory is None:
-            asked = replace(request, memory=budget(upscaler))
-        with notes.collecting() as told, decisions.collecting() as decided:
-            failure = attempt(task, upscaler, asked)
+            request = replace(request, memory=budget(upscaler))
+        with notes.collecting() as lost, decisions.collecting() as decided:
+            failure = attempt(task, upscaler, request)
         if failure is not None:
             raise ImageError(failure.reason)
         written = task.target.stat().st_size if task.target.is_file() else 0
     seconds, chosen = time.monotonic() - begun, dict(decided[-1] if decided else ())
-    return _Made(written, seconds, get_worker().address, tuple(told), chosen)
+    return _Made(written, seconds, get_worker().address, tuple(lost), chosen)
 
 
 def _same(known: Entry, entry: Entry, size: int) -> bool:

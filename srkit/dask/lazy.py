@@ -231,12 +231,12 @@ def _block(
     with model_of(recipe) as upscaler:
         check(upscaler)
         working = budget(upscaler) if memory is None else memory
-        made = [
+        results = [
             upscale_part(
                 upscaler, Part(picture, top, left, shape), core, memory=working, ensemble=ensemble
             )
             for picture in pictures
         ]
     if block.ndim == 4:
-        return np.stack(made)
-    return made[0][..., 0] if block.ndim == 2 else made[0]
+        return np.stack(results)
+    return results[0][..., 0] if block.ndim == 2 else results[0]

@@ -51,13 +51,13 @@ class Recipe:
 
     def settings(self, **asked: Any) -> dict[str, Any]:
         """All that results depend on, with what is asked beside the model."""
-        told = asdict(self)
-        given = json.loads(self.options)
-        told["options"] = {k: v for k, v in given.items() if k not in FREE_OPTIONS}
+        settings = asdict(self)
+        options = json.loads(self.options)
+        settings["options"] = {k: v for k, v in options.items() if k not in FREE_OPTIONS}
         if Path(self.model).is_absolute():
             # The same file elsewhere has the same digest.
-            told["model"] = Path(self.model).name
-        return {**told, **asked}
+            settings["model"] = Path(self.model).name
+        return {**settings, **asked}
 
 
 def recipe_for(
@@ -82,12 +82,12 @@ def recipe_of(model: str | Path, scale: int, options: Mapping[str, Any], digest:
     named = not isinstance(model, Path) and model in srkit.list_models()
     name = str(model) if named else str(Path(model).resolve())
     try:
-        told = json.dumps(dict(options), sort_keys=True)
+        plain = json.dumps(dict(options), sort_keys=True)
     except TypeError as error:
         raise OptionError(
             f"options that go to workers are numbers, strings or booleans: {error}"
         ) from error
-    return Recipe(name, scale, told, digest, srkit.__version__)
+    return Recipe(name, scale, plain, digest, srkit.__version__)
 
 
 _lock = threading.RLock()
@@ -166,5 +166,5 @@ def digest_of(settings: Mapping[str, Any]) -> str:
     >>> digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
     True
     """
-    told = json.dumps(settings, sort_keys=True).encode()
-    return hashlib.sha256(told).hexdigest()[:16]
+    text = json.dumps(settings, sort_keys=True).encode()
+    return hashlib.sha256(text).hexdigest()[:16]

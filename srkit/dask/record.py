@@ -85,9 +85,9 @@ class Record:
         for part in self._parts:
             with reading(Path(part), "record of a batch"):
                 for line in self._system.cat_file(part).decode().splitlines():
-                    told = json.loads(line)
-                    told["target"] = self._output + told["target"]
-                    self.entries[told["target"]] = Entry(**told)
+                    values = json.loads(line)
+                    values["target"] = self._output + values["target"]
+                    self.entries[values["target"]] = Entry(**values)
 
     def begin(self, entries: Iterable[Entry]) -> None:
         """Write down what is going to be made, and old parts as one."""
@@ -127,5 +127,5 @@ class Record:
 
     def _short(self, entry: Entry) -> dict[str, Any]:
         """What is not as by default; targets by their names in the folder, which may be moved."""
-        told = {key: value for key, value in asdict(entry).items() if value not in ("", 0, 0.0)}
-        return {**told, "target": entry.target.removeprefix(self._output)}
+        values = {key: value for key, value in asdict(entry).items() if value not in ("", 0, 0.0)}
+        return {**values, "target": entry.target.removeprefix(self._output)}

@@ -106,13 +106,13 @@ def left_out(path: Path) -> tuple[str, ...]:
         path.open("rb") as file,
         tifffile.TiffFile(file) as picture,
         notes.about(path),
-        notes.collecting() as told,
+        notes.collecting() as lost,
     ):
         page = _only_series(picture).keyframe
         # Of any size and mode: the store has no place for what depends on them.
         metadata = tiff_reading.read_metadata(page, file, "RGB")
         fit(metadata, zarrs.ZARR, page.imagewidth, page.imagelength)
-    return tuple(told)
+    return tuple(lost)
 
 
 def source_digest(path: Path) -> str:

@@ -52,8 +52,8 @@ def cluster(address: str | Client) -> Iterator[Client]:
     elif address == "local":
         # One thread each: a model works on one picture at a time.
         with (
-            LocalCluster(threads_per_worker=1, dashboard_address=":0") as made,
-            Client(made) as client,
+            LocalCluster(threads_per_worker=1, dashboard_address=":0") as workers,
+            Client(workers) as client,
         ):
             yield _manned(client)
     else:
@@ -86,16 +86,16 @@ def resources_for(
         If no worker has it: tasks would wait for ever.
     """
     on_gpu = str(options.get("device", "")).startswith("cuda")
-    wanted = dict(given) if given is not None else {"GPU": 1.0} if on_gpu else {}
-    if not wanted:
-        return wanted
+    needs = dict(given) if given is not None else {"GPU": 1.0} if on_gpu else {}
+    if not needs:
+        return needs
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    if not any(all(w["resources"].get(k, 0) >= n for k, n in wanted.items()) for w in workers):
-        told = " ".join(f"{name}={number:g}" for name, number in wanted.items())
+    if not any(all(w["resources"].get(k, 0) >= n for k, n in needs.items()) for w in workers):
+        listed = " ".join(f"{name}={number:g}" for name, number in needs.items())
         raise OptionError(
-            f"no worker has {told}; start workers with: dask worker --resources {told!r} ..."
+            f"no worker has {listed}; start workers with: dask worker --resources {listed!r} ..."
         )
-    return wanted
+    return needs
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def bounded(
         If the scheduler is lost; what was yielded stays done.
     """
     run, numbers, coming = uuid4().hex[:8], itertools.count(), iter(items)
-    held: dict[str, tuple[Future[Any], T, int]] = {}
+    running: dict[str, tuple[Future[Any], T, int]] = {}
     pool = as_completed([], loop=client.loop, with_results=True, raise_errors=False)
     room, call = _Room(client), functools.partial(_guarded, function)
 
@@ -162,22 +162,22 @@ def bounded(
         if not tasks:
             return
         keys = [f"srkit-{run}-{next(numbers)}" for _ in tasks]
-        given = [item for item, _ in tasks]
+        batch = [item for item, _ in tasks]
         # At once, since a scheduler has about as much to do for one as for twenty.
-        futures = client.map(call, given, key=keys, pure=False, resources=dict(resources))
+        futures = client.map(call, batch, key=keys, pure=False, resources=dict(resources))
         for key, future, (item, attempt) in zip(keys, futures, tasks, strict=True):
-            held[key] = (future, item, attempt)
+            running[key] = (future, item, attempt)
         pool.update(futures)
 
     def fresh() -> list[tuple[T, int]]:
-        return [(item, 1) for item in itertools.islice(coming, max(0, room.size() - len(held)))]
+        return [(item, 1) for item in itertools.islice(coming, max(0, room.size() - len(running)))]
 
     try:
         submit(fresh())
         for batch in pool.batches():
             ended, again = [], []
             for future, value in batch:
-                _, item, attempt = held.pop(future.key)
+                _, item, attempt = running.pop(future.key)
                 done = _outcome(future, value, item, attempt)
                 if done.error is not None and attempt <= retries:
                     again.append((item, attempt + 1))
@@ -187,7 +187,28 @@ def bounded(
             submit(fresh())
             yield from ended
     finally:
-        _cancel(client, [future for future, _, _ in held.values()])
+        _cancel(client, [future for future, _, _ in running.values()])
+
+
+def all_done(
+    client: Client,
+    function: Callable[[T], Any],
+    items: Iterable[T],
+    *,
+    retries: int,
+    resources: Mapping[str, float],
+) -> Iterator[T]:
+    """As `bounded`, where all items are parts of one result: the first that fails ends the work.
+
+    Yields
+    ------
+    T
+        Each item that is done.
+    """
+    for done in bounded(client, function, items, retries=retries, resources=resources):
+        if done.error is not None:
+            raise done.error
+        yield done.item
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from av.video.frame import VideoFrame
 from distributed import Client
 
 from srkit.atomic import replacing
-from srkit.batch.identity import changed
+from srkit.batch.resuming import check_same
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
-from srkit.dask.tasks import bounded, cluster, resources_for
+from srkit.dask.tasks import all_done, cluster, resources_for
 from srkit.errors import VideoError
 from srkit.guard import reading
 from srkit.progress import Meter
@@ -40,7 +40,7 @@ from srkit.video.upscaling import (
     spare_frames,
     upscaled,
 )
-from srkit.video.work import MANIFEST, VERSION
+from srkit.video.work import MANIFEST, write_manifest
 
 # A segment begins with a key frame of the source, and has at least so many frames.
 LEAST = 48
@@ -94,8 +94,8 @@ class _Work:
     def written(self, number: int) -> tuple[Written, list[int]]:
         """What a finished segment holds, and times of frames that were broken."""
         with reading(self.result(number), "record of a segment"):
-            told = json.loads(self.result(number).read_bytes())
-            return Written(*told["written"]), told["broken"]
+            record = json.loads(self.result(number).read_bytes())
+            return Written(*record["written"]), record["broken"]
 
     def delay(self, segments: list[Segment]) -> int:
         """The largest delay of all segments."""
@@ -174,23 +174,22 @@ def upscale_video(
         )
         kept = check_streams(source, encoding, container)
         segments = list(cut(source.times(), functools.partial(spare_frames, upscaler)))
-        told = settings_of(upscaler, encoding, options, source_path, recipe.weights)
-        told["segment_frames"] = [segment.frames for segment in segments]
-        _open(folder, told, resume=resume)
+        settings = settings_of(upscaler, encoding, options, source_path, recipe.weights)
+        settings["segment_frames"] = [segment.frames for segment in segments]
+        _open(folder, settings, resume=resume)
         work = _Work(recipe, source_path, folder, encoding, memory)
         missing = [s for s in segments if not work.result(s.number).is_file()]
-        frames = sum(segment.frames for segment in segments)
-        with Meter(progress, frames, f"{recipe.model} x{recipe.scale}", "frame") as advance:
-            advance(frames - sum(segment.frames for segment in missing))
+        make, label = functools.partial(_make, work), f"{recipe.model} x{recipe.scale}"
+        with Meter(progress, _count(segments), label, "frame") as advance:
+            advance(_count(segments) - _count(missing))
             if missing:
                 with cluster(client) as workers:
-                    asked = resources_for(workers, resources, options)
-                    _run(workers, work, missing, retries, asked, advance)
-        unfinished = folder / f"joined{target.suffix}"
-        packets = with_decoding_times(_packets(work, segments), work.delay(segments))
-        join(url_of(unfinished), container, source, encoding, kept.streams, packets)
-        _check_count(unfinished, segments)
-        unfinished.replace(target)
+                    needs = resources_for(workers, resources, options)
+                    for segment in all_done(
+                        workers, make, missing, retries=retries, resources=needs
+                    ):
+                        advance(segment.frames)
+        _join(work, segments, source, kept.streams, target, container)
         report = _report(target, source, work, kept, segments, missing, time.monotonic() - begun)
         with suppress(OSError):
             clear(folder)
@@ -236,31 +235,10 @@ def _open(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
     if manifest.is_file():
         with reading(manifest, "manifest"):
             known = json.loads(manifest.read_bytes())["settings"]
-        if differing := changed(known, settings):
-            raise VideoError(
-                f"{folder} holds unfinished work that differs in {', '.join(differing)}: use the "
-                "same, or call again with resume=False (--fresh), which removes it"
-            )
+        check_same(folder, known, settings, VideoError)
         return
-    told = {"version": VERSION, "settings": settings, "segments": []}
-    with replacing(manifest) as file:
-        file.write(json.dumps(told, indent=1).encode())
-
-
-def _run(
-    client: Client,
-    work: _Work,
-    missing: list[Segment],
-    retries: int,
-    resources: Mapping[str, float],
-    advance: Callable[[int], None],
-) -> None:
-    """Make the segments that are not there yet."""
-    make = functools.partial(_make, work)
-    for done in bounded(client, make, missing, retries=retries, resources=resources):
-        if done.error is not None:
-            raise done.error
-        advance(done.item.frames)
+    # Which segments are finished is told by their files: workers write no common one.
+    write_manifest(folder, settings, [])
 
 
 def _make(work: _Work, segment: Segment) -> None:
@@ -274,10 +252,10 @@ def _make(work: _Work, segment: Segment) -> None:
         memory = budget(upscaler) if work.memory is None else work.memory
         frames = _frames(source, segment, upscaler.window // 2 + 1)
         model = decided_for_clip(upscaler, source)
-        made = upscaled(source, frames, model, work.encoding, segment.spare, memory)
+        results = upscaled(source, frames, model, work.encoding, segment.spare, memory)
 
         def pictures() -> Iterator[tuple[VideoFrame, int, int]]:
-            for picture, frame in islice(made, segment.frames):
+            for picture, frame in islice(results, segment.frames):
                 if frame.broken:
                     broken.append(frame.pts)
                 yield picture, frame.pts, frame.duration
@@ -295,11 +273,11 @@ def _frames(source: Source, segment: Segment, ahead: int) -> Iterator[Frame]:
     """The frames of a segment, and some after it, whatever the container makes of seeking."""
     count = len(segment.times)
     for start in dict.fromkeys((segment.start, None)):
-        found = dropwhile(lambda frame: frame.pts < segment.times[0], source.frames(start))
-        first = next(found, None)
+        decoded = dropwhile(lambda frame: frame.pts < segment.times[0], source.frames(start))
+        first = next(decoded, None)
         if first is None or first.pts != segment.times[0]:
             continue
-        for number, frame in enumerate(islice(chain([first], found), count + ahead)):
+        for number, frame in enumerate(islice(chain([first], decoded), count + ahead)):
             if number < count and frame.pts != segment.times[number]:
                 break
             yield frame
@@ -310,6 +288,22 @@ def _frames(source: Source, segment: Segment, ahead: int) -> Iterator[Frame]:
         f"{source.path}: frames from {source.seconds(segment.times[0]):.3f} s on are not at the "
         "times that the file states; use srkit.upscale_video on one machine"
     )
+
+
+def _join(
+    work: _Work,
+    segments: list[Segment],
+    source: Source,
+    streams: list[int],
+    target: Path,
+    container: str,
+) -> None:
+    """Put the segments together; the result gets its name when all frames are in it."""
+    unfinished = work.folder / f"joined{target.suffix}"
+    packets = with_decoding_times(_packets(work, segments), work.delay(segments))
+    join(url_of(unfinished), container, source, work.encoding, streams, packets)
+    _check_count(unfinished, segments)
+    unfinished.replace(target)
 
 
 def _packets(work: _Work, segments: list[Segment]) -> Iterator[Coded]:
@@ -323,12 +317,17 @@ def _packets(work: _Work, segments: list[Segment]) -> Iterator[Coded]:
             raise VideoError(f"segment {segment.number} in {work.folder} has other frames")
 
 
+def _count(segments: list[Segment]) -> int:
+    """Frames that are made in all."""
+    return sum(segment.frames for segment in segments)
+
+
 def _check_count(path: Path, segments: list[Segment]) -> None:
     """Check that all frames arrived."""
-    with Source(path) as made:
-        found = len(made.times())
-    if found != (wanted := sum(segment.frames for segment in segments)):
-        raise VideoError(f"{path} has {found} frames instead of {wanted}")
+    with Source(path) as result:
+        count = len(result.times())
+    if count != (expected := _count(segments)):
+        raise VideoError(f"{path} has {count} frames instead of {expected}")
 
 
 def _report(
@@ -340,12 +339,12 @@ def _report(
     missing: list[Segment],
     seconds: float,
 ) -> VideoReport:
-    frames = sum(segment.frames for segment in segments)
+    frames = _count(segments)
     written = [work.written(segment.number) for segment in segments]
     return VideoReport(
         path=path,
         frames=frames,
-        resumed=frames - sum(segment.frames for segment in missing),
+        resumed=frames - _count(missing),
         broken=tuple(source.seconds(pts) for _, broken in written for pts in broken),
         left_out=tuple(kept.left_out),
         width=work.encoding.width,

@@ -19,7 +19,7 @@ from srkit.training.data.crops import Pair, to_pixels
 from srkit.training.data.degradations import Degradation, degrade
 from srkit.training.data.photos import Patches, Pixels, spread
 from srkit.training.families import Family
-from srkit.upscaling.engine import RIM
+from srkit.upscaling.model import RIM
 
 # Patches that are checked on, and HR pixels at their borders that are left out.
 COUNT, BORDER = 24, 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,63 +16,49 @@ from srkit.imaging.files import by_rows as row_files
 from srkit.imaging.files.rows import Rows
 from srkit.imaging.fitting import fit
 from srkit.progress import Meter
-from srkit.upscaling.canvas import Canvas
+from srkit.upscaling.canvas import PictureCanvas
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.engine import Job
-from srkit.upscaling.tiling import Region, reach
-
-if TYPE_CHECKING:
-    from srkit.upscaling.upscaler import Upscaler
+from srkit.upscaling.model import Model
+from srkit.upscaling.tiling import reach
 
 
-class RowCanvas(Canvas):
-    """Source rows in a file, and result rows that are kept until they are taken.
+class RowCanvas(PictureCanvas):
+    """Source rows in a file, and result rows that wait here until they are taken.
 
     Parameters
     ----------
-    upscaler
+    model
         What upscales it.
     picture
         The file.
     """
 
-    def __init__(self, upscaler: Upscaler, picture: Rows) -> None:
+    def __init__(self, model: Model, picture: Rows) -> None:
+        super().__init__(model, picture, picture.top, picture.dtype)
         height, width, channels = picture.shape
-        super().__init__(upscaler, 1, (height, width), picture.top, picture.dtype, picture.top)
         self.picture = picture
         self.shape = height * self.scale, width * self.scale, channels
         # Result rows from `_first` on.
-        self._first, self._made = 0, np.empty((0, *self.shape[1:]), self.dtype)
-
-    def pick(self, units: range, window: Region) -> NDArray[Any]:
-        """See `Canvas.pick`."""
-        rows = self.grid.rows.source(window.top, window.bottom)
-        columns = self.grid.columns.source(window.left, window.right)
-        top, left = int(rows.min()), int(columns.min())
-        part = self.picture[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
-        return part[None, rows[:, None] - top, columns - left]
-
-    def given(self, unit: int) -> Rows:
-        """See `Canvas.given`."""
-        return self.picture
+        self._first, self._rows = 0, np.empty((0, *self.shape[1:]), self.dtype)
 
     def put(self, unit: int, rows: slice, columns: slice, levels: NDArray[np.float32]) -> None:
         """See `Canvas.put`."""
-        missing = rows.stop - self._first - len(self._made)
+        missing = rows.stop - self._first - len(self._rows)
         if missing > 0:
             more = np.empty((missing, *self.shape[1:]), self.dtype)
-            self._made = np.concatenate([self._made, more])
+            self._rows = np.concatenate([self._rows, more])
         place = slice(rows.start - self._first, rows.stop - self._first)
-        self._made[place, columns] = levels
+        self._rows[place, columns] = levels
 
     def take(self, stop: int) -> NDArray[Any]:
         """Result rows that were not taken yet, up to `stop`; they are let go of."""
         count = stop - self._first
-        taken, self._made = self._made[:count], self._made[count:].copy()
+        taken, self._rows = self._rows[:count], self._rows[count:].copy()
         self._first = stop
         return taken
 
-    def held(self, rows: int) -> float:
+    def rows_bytes(self, rows: int) -> float:
         """Bytes of source and result while so many LR rows are worked on."""
         source = rows + 2 * reach(self.grid.rows) + 2 * self.picture.band
         # A window is copied out of the rows that are kept, and the result grows by copying.
@@ -84,7 +70,7 @@ class RowCanvas(Canvas):
 
 
 def upscale_file(
-    upscaler: Upscaler,
+    model: Model,
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
@@ -93,25 +79,25 @@ def upscale_file(
     progress: bool | Callable[[int, int], None],
 ) -> None:
     """See `Upscaler.upscale_file`."""
-    _check(upscaler)
+    _check(model)
     source, target = Path(source), Path(target)
     stamp = row_files.stamp_of(source)
     with notes.about(source), row_files.open_rows(source) as picture:
         writer = row_files.writer(target, picture.dtype)
-        upscaler = decided(upscaler, picture, picture.top)
-        canvas = RowCanvas(upscaler, picture)
-        given = upscaler.available_memory() if memory is None else memory
-        job = Job(upscaler, memory=given, ensemble=ensemble, progress=progress)
-        if given < (least := job.least_by_rows(canvas, canvas.held)):
-            told = f"{source}: rows of {picture.shape[1]} pixels take at least {least:.0f} bytes"
+        model = decided(model, picture, picture.top)
+        canvas = RowCanvas(model, picture)
+        available = model.available_memory() if memory is None else memory
+        job = Job(model, memory=available, ensemble=ensemble, progress=progress)
+        if available < (least := job.least_by_rows(canvas, canvas.rows_bytes)):
+            need = f"{source}: rows of {picture.shape[1]} pixels take at least {least:.0f} bytes"
             if memory is None:
-                raise NotByRowsError(f"{told}, but there are {given}: it has to be read whole")
-            raise OptionError(f"{told}, and memory={memory}")
+                raise NotByRowsError(f"{need}, but there are {available}: it has to be read whole")
+            raise OptionError(f"{need}, and memory={memory}")
         height, width, channels = canvas.shape
         with notes.about(target):
             metadata = fit(picture.metadata, row_files.format_of(target), width, height)
         shape = (height, width, channels) if channels > 1 else (height, width)
-        label = f"{upscaler.card.name} x{upscaler.scale}"
+        label = f"{model.card.name} x{model.scale}"
         pixels = picture.shape[0] * picture.shape[1]
         job.foretell(pixels, picture.shape[:2])
         meter = Meter(progress, pixels, label)
@@ -128,21 +114,21 @@ def _strips(
 ) -> Iterator[NDArray[Any]]:
     """Result rows, `step` at a time, as soon as the model has made them."""
     height, width = canvas.shape[0], canvas.grid.columns.length
-    done = at = 0
-    for row in job.rows(canvas, canvas.held, canvas.keep):
+    done = taken_to = 0
+    for row in job.paint_rows(canvas, canvas.rows_bytes, canvas.keep):
         ready = row * canvas.scale
         stop = ready if ready == height else ready // step * step
-        if stop > at:
+        if stop > taken_to:
             taken = canvas.take(stop)
             yield from (taken[first : first + step] for first in range(0, len(taken), step))
             del taken
         advance((row - done) * width)
-        done, at = row, max(at, stop)
+        done, taken_to = row, max(taken_to, stop)
 
 
-def _check(upscaler: Upscaler) -> None:
+def _check(model: Model) -> None:
     """Refuse models whose results are not made by rows."""
-    if upscaler.refines or upscaler.window > 1:
+    if model.refines or model.window > 1:
         raise NotByRowsError(
-            f"{upscaler.card.name} looks at whole pictures: the file has to be read whole"
+            f"{model.card.name} looks at whole pictures: the file has to be read whole"
         )

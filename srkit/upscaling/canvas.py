@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,8 @@ from srkit.errors import BrokenPluginError, WeightsError
 from srkit.imaging.luma import luma_of
 from srkit.imaging.planes import Layout
 from srkit.imaging.resize import Pixels
+from srkit.upscaling.model import Model
 from srkit.upscaling.tiling import Grid, Region
-
-if TYPE_CHECKING:
-    from srkit.upscaling.upscaler import Upscaler
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -26,31 +24,31 @@ class Canvas(ABC):
 
     A unit is what the network sees as one image: a picture of a batch, one channel of a
     CMYK picture, or for models with a window the frames around one of a video. Where the
-    pixels lie is said by `pick`, `given` and `put`.
+    pixels lie is said by `source_pixels`, `source_picture` and `put`.
     """
 
     def __init__(
         self,
-        upscaler: Upscaler,
+        model: Model,
         units: int,
         shape: tuple[int, int],
         top: float,
         dtype: np.dtype[Any],
         out_top: float,
     ) -> None:
-        self.upscaler = upscaler
-        self.scale = upscaler.scale
-        self.luma = upscaler.card.colour == "luma"
+        self.model = model
+        self.scale = model.scale
+        self.luma = model.card.colour == "luma"
         self.units, self.dtype = units, dtype
         self.top, self.out_top = top, out_top
-        self.grid = grid_of(upscaler, *shape)
+        self.grid = grid_of(model, *shape)
 
     @abstractmethod
-    def pick(self, units: range, window: Region) -> NDArray[Any]:
+    def source_pixels(self, units: range, window: Region) -> NDArray[Any]:
         """Pixels of a window of some units, ``(N, [T,] h, w, C)``, up to `top`."""
 
     @abstractmethod
-    def given(self, unit: int) -> Pixels:
+    def source_picture(self, unit: int) -> Pixels:
         """The picture ``(H, W, C)`` whose colours a unit has."""
 
     @abstractmethod
@@ -59,77 +57,75 @@ class Canvas(ABC):
 
     def read(self, units: range, window: Region) -> NDArray[np.float32]:
         """A window of some units as the network takes it, ``(N, [T,] h, w, 3 or 1)``."""
-        tiles = np.ascontiguousarray(self.pick(units, window), np.float32)
+        tiles = np.ascontiguousarray(self.source_pixels(units, window), np.float32)
         if self.top != 1:
             tiles /= np.float32(self.top)
         np.clip(tiles, 0, 1, out=tiles)
         if self.luma:
             grey = tiles.shape[-1] == 1
-            return tiles if grey else self.upscaler.luma_rule.luma(tiles, self.top)
+            return tiles if grey else self.model.luma_rule.luma(tiles, self.top)
         return tiles if tiles.shape[-1] == 3 else tiles.repeat(3, axis=-1)
 
     def write(self, unit: int, rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
         """Put the network's output for a part of the result into its place."""
         if not np.isfinite(values).all():
             raise WeightsError(
-                f"{self.upscaler.card.name} gave values that are not numbers: its "
-                "weights are damaged"
+                f"{self.model.card.name} gave values that are not numbers: its weights are damaged"
             )
-        source = self.given(unit)
+        source = self.source_picture(unit)
         if source.shape[-1] == 1:
             values = luma_of(values)
         elif self.luma:
             size = self.grid.rows.length * self.scale, self.grid.columns.length * self.scale
-            rule = self.upscaler.luma_rule
+            rule = self.model.luma_rule
             values = rule.colour(values, source, self.top, size, rows, columns)
         # What is refined has to keep what lies beyond: only then is it right.
-        levels = values if self.upscaler.refines else np.clip(values, 0, 1)
+        levels = values if self.model.refines else np.clip(values, 0, 1)
         if self.out_top != 1:
             levels *= np.float32(self.out_top)
         if np.issubdtype(self.dtype, np.integer):
             np.rint(levels, out=levels)
         self.put(unit, rows, columns, levels)
 
-    def written(self, rows: int) -> float:
+    def write_bytes(self, rows: int) -> float:
         """Bytes that `write` works in for so many LR rows of all columns."""
         # Copies of the floats: of finite values, and with luma the colours and their luma.
         copies = 5 if self.luma else 2
         return copies * 4 * 3 * self.scale**2 * rows * self.grid.columns.length
 
-    def tiles(self, run: Run, units: range, core: Region) -> None:
-        """`tile`, with fewer units at a time where memory runs out."""
+    def paint_tile(self, run: Run, units: range, core: Region) -> None:
+        """Compute one core of some units and write it; fewer at a time where memory runs out."""
         try:
-            self.tile(run, units, core)
+            self._paint_together(run, units, core)
             return
         except MemoryError:
             if len(units) == 1:
                 raise
         middle = len(units) // 2
-        self.tiles(run, units[:middle], core)
-        self.tiles(run, units[middle:], core)
+        self.paint_tile(run, units[:middle], core)
+        self.paint_tile(run, units[middle:], core)
 
-    def tile(self, run: Run, units: range, core: Region) -> None:
-        """Compute one core of some units and write it."""
+    def _paint_together(self, run: Run, units: range, core: Region) -> None:
         window, s = self.grid.window(core), self.scale
-        made = self.grid.crop(self.made(run, units, window), core, window, s)
+        tiles = self.grid.crop(self.run_window(run, units, window), core, window, s)
         rows = slice(core.top * s, core.bottom * s)
         columns = slice(core.left * s, core.right * s)
-        for unit, values in zip(units, made, strict=True):
+        for unit, values in zip(units, tiles, strict=True):
             self.write(unit, rows, columns, values)
 
-    def made(self, run: Run, units: range, window: Region) -> NDArray[np.float32]:
+    def run_window(self, run: Run, units: range, window: Region) -> NDArray[np.float32]:
         """What the network makes of a window of some units."""
         tiles, s = self.read(units, window), self.scale
-        made = run(tiles)
+        output = run(tiles)
         n, (h, w, c) = len(tiles), tiles.shape[-3:]
-        if made.shape != (n, h * s, w * s, c):
+        if output.shape != (n, h * s, w * s, c):
             raise BrokenPluginError(
-                f"run of {self.upscaler.card.name} made {made.shape} of {tiles.shape}; "
+                f"run of {self.model.card.name} made {output.shape} of {tiles.shape}; "
                 f"{(n, h * s, w * s, c)} was expected"
             )
-        return made
+        return output
 
-    def stream(self, unit: int, height: int, left: int, right: int) -> Iterator[int]:
+    def paint_strips(self, unit: int, height: int, left: int, right: int) -> Iterator[int]:
         """Feed columns of a unit through `run_rows`, in strips of so many rows.
 
         Yields LR rows done, and ends early out of memory.
@@ -147,7 +143,7 @@ class Canvas(ABC):
         inner = slice(indent, indent + (right - left) * s)
         at = -axis.rim * s
         try:
-            for part in self.upscaler.run_rows(strips):
+            for part in self.model.run_rows(strips):
                 self._check_rows(part, last_column - first_column)
                 first, last = max(0, at), min(axis.length * s, at + part.shape[1])
                 if last > first:
@@ -160,16 +156,16 @@ class Canvas(ABC):
             return
         if at != (axis.extended - axis.rim) * s:
             raise BrokenPluginError(
-                f"run_rows of {self.upscaler.card.name} gave {at + axis.rim * s} rows; "
+                f"run_rows of {self.model.card.name} gave {at + axis.rim * s} rows; "
                 f"{axis.extended * s} were expected"
             )
 
     def _check_rows(self, part: NDArray[np.float32], width: int) -> None:
-        wanted = (1, width * self.scale, 1 if self.luma else 3)
-        if part.ndim != 4 or (part.shape[0], *part.shape[2:]) != wanted:
+        expected = (1, width * self.scale, 1 if self.luma else 3)
+        if part.ndim != 4 or (part.shape[0], *part.shape[2:]) != expected:
             raise BrokenPluginError(
-                f"run_rows of {self.upscaler.card.name} gave rows of shape {part.shape}; "
-                f"(1, rows, {wanted[1]}, {wanted[2]}) was expected"
+                f"run_rows of {self.model.card.name} gave rows of shape {part.shape}; "
+                f"(1, rows, {expected[1]}, {expected[2]}) was expected"
             )
 
 
@@ -184,32 +180,32 @@ class PlaneCanvas(Canvas):
 
     def __init__(
         self,
-        upscaler: Upscaler,
+        model: Model,
         colour: NDArray[Any],
         top: float,
         layout: Layout,
         dtype: np.dtype[Any],
         out_top: float,
     ) -> None:
-        count, (height, width, channels), s = len(colour), colour.shape[-3:], upscaler.scale
+        count, (height, width, channels), s = len(colour), colour.shape[-3:], model.scale
         self.result = np.empty((count, height * s, width * s, channels), dtype)
         # CMYK channels are run one by one, as grey pictures.
         source = _apart(colour) if layout == "cmyk" else colour
-        if upscaler.window > 1 and source.ndim == 4:
+        if model.window > 1 and source.ndim == 4:
             # A still picture is a video in which nothing moves; no copies are made of it.
             source = np.broadcast_to(
-                source[:, None], (len(source), upscaler.window, *source.shape[1:])
+                source[:, None], (len(source), model.window, *source.shape[1:])
             )
         self._source = source
         self._target = _apart(self.result) if layout == "cmyk" else self.result
-        super().__init__(upscaler, len(source), (height, width), top, dtype, out_top)
+        super().__init__(model, len(source), (height, width), top, dtype, out_top)
 
-    def pick(self, units: range, window: Region) -> NDArray[Any]:
-        """See `Canvas.pick`."""
+    def source_pixels(self, units: range, window: Region) -> NDArray[Any]:
+        """See `Canvas.source_pixels`."""
         return self.grid.gather(self._source[units.start : units.stop], window)
 
-    def given(self, unit: int) -> NDArray[Any]:
-        """See `Canvas.given`; of frames, the one in the middle."""
+    def source_picture(self, unit: int) -> NDArray[Any]:
+        """See `Canvas.source_picture`; of frames, the one in the middle."""
         source: NDArray[Any] = self._source[unit]
         return source[len(source) // 2] if source.ndim == 4 else source
 
@@ -218,15 +214,42 @@ class PlaneCanvas(Canvas):
         self._target[unit][rows, columns] = levels
 
 
-def grid_of(upscaler: Upscaler, height: int, width: int) -> Grid:
+class PictureCanvas(Canvas):
+    """One picture of which rectangles are read: rows of a file, or a part with its surroundings.
+
+    Parameters
+    ----------
+    picture
+        Grey or RGB, up to `top`; the result is of the same `dtype` and as bright.
+    """
+
+    def __init__(self, model: Model, picture: Pixels, top: float, dtype: np.dtype[Any]) -> None:
+        super().__init__(model, 1, (picture.shape[0], picture.shape[1]), top, dtype, top)
+        self._picture = picture
+
+    def source_pixels(self, units: range, window: Region) -> NDArray[Any]:
+        """See `Canvas.source_pixels`; one rectangle is read, and the rim folded out of it."""
+        rows = self.grid.rows.source(window.top, window.bottom)
+        columns = self.grid.columns.source(window.left, window.right)
+        top, left = int(rows.min()), int(columns.min())
+        pixels = self._picture[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
+        folded: NDArray[Any] = pixels[None, rows[:, None] - top, columns - left]
+        return folded
+
+    def source_picture(self, unit: int) -> Pixels:
+        """See `Canvas.source_picture`."""
+        return self._picture
+
+
+def grid_of(model: Model, height: int, width: int) -> Grid:
     """How a model's tiles may lie on an image."""
     return Grid.of(
         height,
         width,
-        rim=min(upscaler.rim, upscaler.radius),
-        halo=upscaler.radius,
-        multiple=upscaler.card.multiple,
-        border=upscaler.card.border,
+        rim=min(model.rim, model.radius),
+        halo=model.radius,
+        multiple=model.card.multiple,
+        border=model.card.border,
     )
 
 

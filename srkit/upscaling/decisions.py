@@ -11,23 +11,22 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from srkit.imaging.image import Image
 from srkit.imaging.noise import Sliceable, estimate_noise
 from srkit.imaging.planes import Planes
-
-if TYPE_CHECKING:
-    from srkit.upscaling.upscaler import Upscaler
+from srkit.upscaling.model import Findings, Model
 
 log = logging.getLogger(__name__)
 
 # What stands for an option that is decided.
 AUTO = "auto"
 
+M = TypeVar("M", bound=Model)
 Decided = tuple[tuple[str, float], ...]
 
 # Between these noise, in levels, is taken away more and more: below, it is fine grain at most.
@@ -38,23 +37,6 @@ BEST_JPEG, WORST_JPEG = 95, 35
 STEPS = 20
 
 _collected: ContextVar[list[Decided] | None] = ContextVar("collected", default=None)
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What is known of a picture before it is upscaled.
-
-    Attributes
-    ----------
-    noise
-        Deviation in levels of 255; see `srkit.imaging.noise.estimate_noise`.
-    jpeg_quality
-        Of the JPEG file that it is, from 1 to 100; None where it is none, or nobody knows, as of
-        an array.
-    """
-
-    noise: float
-    jpeg_quality: int | None = None
 
 
 def automatic_denoise(noise: float, jpeg_quality: int | None = None) -> float:
@@ -89,10 +71,8 @@ def automatic_denoise(noise: float, jpeg_quality: int | None = None) -> float:
     return round(min(1.0, max(0.0, share)) * STEPS) / STEPS
 
 
-def decided(
-    upscaler: Upscaler, picture: Sliceable, top: float, jpeg_quality: int | None = None
-) -> Upscaler:
-    """The upscaler as it is for one picture; itself, where it has nothing to decide.
+def decided(model: M, picture: Sliceable, top: float, jpeg_quality: int | None = None) -> M:
+    """The model as it is for one picture; itself, where it has nothing to decide.
 
     What was decided is told in the log.
 
@@ -105,21 +85,20 @@ def decided(
     jpeg_quality
         See `Findings`.
     """
-    if not upscaler.decides:
-        return upscaler
-    found = Findings(estimate_noise(picture, top), jpeg_quality)
-    made = upscaler.for_picture(found)
+    if not model.decides:
+        return model
+    findings = Findings(estimate_noise(picture, top), jpeg_quality)
+    # A model decides for itself: an `Upscaler` gives an `Upscaler`.
+    chosen = cast(M, model.for_picture(findings))
     quality = "" if jpeg_quality is None else f", JPEG of quality {jpeg_quality}"
-    told = ", ".join(f"{name}={value:g}" for name, value in made.decided)
-    log.info("%s: %s (noise of %.1f levels%s)", upscaler.card.name, told, found.noise, quality)
+    values = ", ".join(f"{name}={value:g}" for name, value in chosen.decided)
+    log.info("%s: %s (noise of %.1f levels%s)", model.card.name, values, findings.noise, quality)
     if (gathered := _collected.get()) is not None:
-        gathered.append(made.decided)
-    return made
+        gathered.append(chosen.decided)
+    return chosen
 
 
-def each_decided(
-    upscaler: Upscaler, planes: Planes, upscale: Callable[[Upscaler, Planes], Any]
-) -> Any:
+def each_decided(model: M, planes: Planes, upscale: Callable[[M, Planes], Any]) -> Any:
     """Upscale every picture of a batch by what is decided for it.
 
     Parameters
@@ -129,16 +108,16 @@ def each_decided(
     upscale
         Upscales planes, and rebuilds what they were taken from.
     """
-    models = [decided(upscaler, one, planes.top, planes.jpeg_quality) for one in planes.colour]
+    models = [decided(model, one, planes.top, planes.jpeg_quality) for one in planes.colour]
     if planes.layout == "cmyk" or len(models) == 1:
         result = upscale(models[0], planes)
         if isinstance(result, Image):
-            told = replace(result.metadata, decided=models[0].decided)
-            result = replace(result, metadata=told)
+            metadata = replace(result.metadata, decided=models[0].decided)
+            result = replace(result, metadata=metadata)
         return result
-    made = [upscale(model, part) for model, part in zip(models, _apart(planes), strict=True)]
-    colour = np.concatenate([part for part, _ in made])
-    alpha = None if planes.alpha is None else np.concatenate([part for _, part in made])
+    results = [upscale(one, part) for one, part in zip(models, _apart(planes), strict=True)]
+    colour = np.concatenate([part for part, _ in results])
+    alpha = None if planes.alpha is None else np.concatenate([part for _, part in results])
     return planes.rebuild(colour, alpha)
 
 
@@ -147,7 +126,7 @@ def _apart(planes: Planes) -> Iterator[Planes]:
     for number in range(len(planes.colour)):
         one = slice(number, number + 1)
         alpha = None if planes.alpha is None else planes.alpha[one]
-        yield replace(planes, colour=planes.colour[one], alpha=alpha, rebuild=lambda *made: made)
+        yield replace(planes, colour=planes.colour[one], alpha=alpha, rebuild=lambda *parts: parts)
 
 
 @contextmanager
@@ -156,14 +135,14 @@ def collecting() -> Iterator[list[Decided]]:
 
     Examples
     --------
-    >>> with collecting() as told:
+    >>> with collecting() as decisions:
     ...     pass
-    >>> told
+    >>> decisions
     []
     """
-    told: list[Decided] = []
-    token = _collected.set(told)
+    decisions: list[Decided] = []
+    token = _collected.set(decisions)
     try:
-        yield told
+        yield decisions
     finally:
         _collected.reset(token)

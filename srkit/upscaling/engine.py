@@ -15,41 +15,34 @@ import math
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from srkit.errors import OptionError
 from srkit.imaging.planes import Layout, Planes
-from srkit.imaging.resize import resample
 from srkit.progress import Meter
 from srkit.upscaling.blending import Blend
 from srkit.upscaling.canvas import Canvas, PlaneCanvas, Run, grid_of
 from srkit.upscaling.forecast import foretell
+from srkit.upscaling.model import Model
 from srkit.upscaling.tiling import SMALLEST_CORE, Grid, Region, plan, reach, shrinking
-
-if TYPE_CHECKING:
-    from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 
-# Pixels of the border rule that most models see around the image. The network's own
-# zero padding then acts outside the picture, where its dark rim does no harm.
-RIM = 8
 # Streaming models get strips of at most this many rows.
 STRIP_ROWS = 64
-# Lower ones cost more in calls than they save, see `Upscaler.quick_strip_bytes`.
+# Lower ones cost more in calls than they save, see `Model.quick_strip_bytes`.
 LOW_ROWS = 16
 # From file to file, tiles lie in slabs of at most this many rows, or of four halos.
 SLAB_ROWS = 256
-# Rows of a resized plane computed at a time.
-RESIZE_ROWS = 64
 # Models that state a short halo run exactly while tiles of so many halos a side fit in memory:
 # a third of such a tile is kept, along each side.
 EXACT_SIDE = 3
 
-# Upscalers whose blended tiles the log has told of: once is enough for a video.
-_TOLD: weakref.WeakSet[Any] = weakref.WeakSet()
+# Models whose blended tiles the log has told of: once is enough for a video.
+_TOLD: weakref.WeakSet[Model] = weakref.WeakSet()
 
 
 @dataclass
@@ -68,13 +61,39 @@ class Job:
         Bytes that strips may take; less than `memory` after it ran out.
     """
 
-    upscaler: Upscaler
+    model: Model
     memory: float
     ensemble: bool
     progress: bool | Callable[[int, int], None]
     strips: float = field(default=math.inf, init=False)
 
-    def colour(
+    @classmethod
+    def within(
+        cls,
+        memory: int | None,
+        model: Model,
+        planes: Planes,
+        *,
+        ensemble: bool,
+        progress: bool | Callable[[int, int], None],
+    ) -> Job:
+        """A job on planes in so much memory, or in what the model finds available.
+
+        Raises
+        ------
+        OptionError
+            If not even the smallest tile fits in `memory`.
+        """
+        available = model.available_memory() if memory is None else memory
+        job = cls(model, memory=available, ensemble=ensemble, progress=progress)
+        if memory is not None and memory < (least := job.least_memory(planes)):
+            raise OptionError(
+                f"memory={memory} is too little for one tile of {model.card.name} "
+                f"x{model.scale}: give at least {least} bytes"
+            )
+        return job
+
+    def upscale_colour(
         self,
         colour: NDArray[Any],
         top: float,
@@ -89,7 +108,7 @@ class Job:
         is made; where they are not, the picture stands for all of them. `top` and `out_top`
         are the values that stand for 1.0 before and after; `advance` is told of pixels done.
         """
-        canvas = PlaneCanvas(self.upscaler, colour, top, layout, np.dtype(dtype), out_top)
+        canvas = PlaneCanvas(self.model, colour, top, layout, np.dtype(dtype), out_top)
         for pixels in self._paint(canvas):
             advance(pixels)
         return canvas.result
@@ -101,49 +120,49 @@ class Job:
         """
         count, height, width, channels = planes.colour.shape
         units = channels if planes.layout == "cmyk" else count
-        scale = self.upscaler.scale
+        scale = self.model.scale
         pixels = units * height * width * sum(scale ** (2 * n) for n in range(passes))
-        label = f"{self.upscaler.card.name} x{scale}"
+        label = f"{self.model.card.name} x{scale}"
         self.foretell(pixels if passes else 0, planes.shape)
         return Meter(self.progress if passes else False, pixels, label)
 
     def foretell(self, pixels: int, shape: tuple[int, int]) -> None:
         """Say how long so many LR pixels are going to take, if it is long."""
         turns = 8 if self.ensemble else 1
-        foretell(self.upscaler, turns * pixels, shape, seamless=self._streams)
+        foretell(self.model, turns * pixels, shape, seamless=self._streams)
 
     def least_memory(self, planes: Planes) -> int:
         """Bytes in which the smallest tile or strip fits that these planes can be cut into."""
-        upscaler, grid = self.upscaler, grid_of(self.upscaler, *planes.shape)
-        least = grid.least * upscaler.bytes_per_pixel
-        if upscaler.short_halo is not None:
-            blend = Blend.of(grid, upscaler.short_halo, upscaler.scale)
-            least = min(least, blend.memory(blend.least, upscaler.bytes_per_pixel))
+        model, grid = self.model, grid_of(self.model, *planes.shape)
+        least = grid.least * model.bytes_per_pixel
+        if model.short_halo is not None:
+            blend = Blend.of(grid, model.short_halo, model.scale)
+            least = min(least, blend.memory(blend.least, model.bytes_per_pixel))
         if self._streams:
             narrowest = _window_width(grid, self._least_width(grid))
-            least = min(least, upscaler.strip_bytes(grid.rows.multiple, narrowest))
+            least = min(least, model.strip_bytes(grid.rows.multiple, narrowest))
         return math.ceil(least)
 
-    def rows(
-        self, canvas: Canvas, held: Callable[[int], float], keep: Callable[[int], None]
+    def paint_rows(
+        self, canvas: Canvas, canvas_bytes: Callable[[int], float], keep: Callable[[int], None]
     ) -> Iterator[int]:
         """Fill a canvas of one picture from top to bottom; yields how many LR rows are done.
 
-        By strips of all columns where they fit, else by slabs of tiles. `held` says what the
-        canvas takes while so many LR rows are worked on, and `keep` tells it how many.
+        By strips of all columns where they fit, else by slabs of tiles. `canvas_bytes` says what
+        the canvas takes while so many LR rows are worked on, and `keep` tells it how many.
         """
         whole, done = canvas.grid.whole, 0
-        if rows := self._strips_by_rows(canvas, held):
+        if rows := self._strips_by_rows(canvas, canvas_bytes):
             keep(rows)
-            for done in canvas.stream(0, rows, 0, whole.right):
+            for done in canvas.paint_strips(0, rows, 0, whole.right):
                 yield done
-        if done < whole.bottom and self.upscaler.short_halo is not None:
-            raise MemoryError(f"{self.upscaler.card.name}: no strip of rows fits in memory")
+        if done < whole.bottom and self.model.short_halo is not None:
+            raise MemoryError(f"{self.model.card.name}: no strip of rows fits in memory")
         heights = range(SMALLEST_CORE, max(SLAB_ROWS, 4 * reach(canvas.grid.rows)))
         # Half for rows, half for tiles.
-        fitting = bisect.bisect_right(heights, self.memory / 2, key=held)
+        fitting = bisect.bisect_right(heights, self.memory / 2, key=canvas_bytes)
         tall = heights[max(0, fitting - 1)]
-        pixels = max(1, int((self.memory - held(tall)) / self.upscaler.bytes_per_pixel))
+        pixels = max(1, int((self.memory - canvas_bytes(tall)) / self.model.bytes_per_pixel))
         keep(tall)
         while done < whole.bottom:
             slab = whole._replace(top=done, bottom=min(done + tall, whole.bottom))
@@ -152,41 +171,43 @@ class Job:
             done = slab.bottom
             yield done
 
-    def region(self, canvas: Canvas, core: Region) -> None:
+    def paint_region(self, canvas: Canvas, core: Region) -> None:
         """Paint a part of a canvas of one picture, whatever lies around it."""
-        pixels = max(1, int(self.memory / self.upscaler.bytes_per_pixel))
+        pixels = max(1, int(self.memory / self.model.bytes_per_pixel))
         for _ in self._tiles(canvas, range(1), core, pixels, SMALLEST_CORE):
             pass
 
-    def least_by_rows(self, canvas: Canvas, held: Callable[[int], float]) -> float:
-        """Bytes in which `rows` can do its work."""
-        upscaler, grid = self.upscaler, canvas.grid
-        tiles = held(SMALLEST_CORE) + grid.least * upscaler.bytes_per_pixel
-        least = tiles if upscaler.short_halo is None else math.inf
+    def least_by_rows(self, canvas: Canvas, canvas_bytes: Callable[[int], float]) -> float:
+        """Bytes in which `paint_rows` can do its work."""
+        model, grid = self.model, canvas.grid
+        tiles = canvas_bytes(SMALLEST_CORE) + grid.least * model.bytes_per_pixel
+        least = tiles if model.short_halo is None else math.inf
         if self._streams:
             few = grid.rows.multiple
-            strips = upscaler.strip_bytes(few, grid.columns.extended) + canvas.written(few)
-            least = min(least, strips + held(few))
+            strips = model.strip_bytes(few, grid.columns.extended) + canvas.write_bytes(few)
+            least = min(least, strips + canvas_bytes(few))
         return least
 
-    def _strips_by_rows(self, canvas: Canvas, held: Callable[[int], float]) -> int:
+    def _strips_by_rows(self, canvas: Canvas, canvas_bytes: Callable[[int], float]) -> int:
         if not self._streams:
             return 0
         width = canvas.grid.columns.length
-        return self._rows_of(canvas.grid, width, lambda rows: held(rows) + canvas.written(rows))
+        return self._strip_rows(
+            canvas.grid, width, lambda rows: canvas_bytes(rows) + canvas.write_bytes(rows)
+        )
 
     @property
     def _streams(self) -> bool:
-        return self.upscaler.streams and not self.ensemble
+        return self.model.streams and not self.ensemble
 
     def _paint(self, canvas: Canvas) -> Iterator[int]:
         """Fill the canvas; yields the number of LR pixels done each time."""
-        pixels = max(1, int(self.memory / self.upscaler.bytes_per_pixel))
+        pixels = max(1, int(self.memory / self.model.bytes_per_pixel))
         bands = [] if _share_a_run(canvas, pixels) else self._bands(canvas.grid)
-        if self.upscaler.short_halo is None:
+        if self.model.short_halo is None:
             yield from self._exactly(canvas, bands, pixels)
         else:
-            yield from self._wide(canvas, bands, pixels, self.upscaler.short_halo)
+            yield from self._wide(canvas, bands, pixels, self.model.short_halo)
 
     def _exactly(
         self, canvas: Canvas, bands: list[Region], pixels: int, smallest: int = SMALLEST_CORE
@@ -205,17 +226,17 @@ class Job:
             return []
         for across in range(1, math.ceil(whole.right / self._least_width(grid)) + 1):
             width = math.ceil(whole.right / across)
-            if self._rows_of(grid, width):
+            if self._strip_rows(grid, width):
                 starts = range(0, whole.right, width)
                 return [whole._replace(left=x, right=min(x + width, whole.right)) for x in starts]
         return []
 
     def _least_width(self, grid: Grid) -> int:
         """Columns of the narrowest part that is worth its halo."""
-        least = SMALLEST_CORE if self.upscaler.short_halo is None else reach(grid.columns)
+        least = SMALLEST_CORE if self.model.short_halo is None else reach(grid.columns)
         return min(grid.columns.length, least)
 
-    def _rows_of(
+    def _strip_rows(
         self, grid: Grid, width: int, beside: Callable[[int], float] = lambda rows: 0.0
     ) -> int:
         """Rows of the strips that a part of so many columns had best have; 0 if none fit.
@@ -225,13 +246,13 @@ class Job:
         axis, window = grid.rows, _window_width(grid, width)
         tallest = -(-min(STRIP_ROWS, axis.extended) // axis.multiple)
         heights = [axis.multiple * n for n in range(1, tallest + 1)]
-        strip_bytes = functools.partial(self.upscaler.strip_bytes, width=window)
+        strip_bytes = functools.partial(self.model.strip_bytes, width=window)
         fitting = bisect.bisect_right(
             heights,
             min(self.memory, self.strips),
             key=lambda rows: strip_bytes(rows) + beside(rows),
         )
-        quick = bisect.bisect_right(heights, self.upscaler.quick_strip_bytes, key=strip_bytes)
+        quick = bisect.bisect_right(heights, self.model.quick_strip_bytes, key=strip_bytes)
         low = max(2, -(-LOW_ROWS // axis.multiple))
         best = min(fitting, max(quick, low))
         return heights[best - 1] if best else 0
@@ -242,8 +263,8 @@ class Job:
         """Stream a part of one unit, and what is left by tiles where memory runs out."""
         done, width = 0, band.right - band.left
         # None, if memory ran out for the lowest ones before.
-        rows = self._rows_of(canvas.grid, width)
-        streamed = canvas.stream(unit, rows, band.left, band.right) if rows else ()
+        rows = self._strip_rows(canvas.grid, width)
+        streamed = canvas.paint_strips(unit, rows, band.left, band.right) if rows else ()
         for row in streamed:
             yield (row - done) * width
             done = row
@@ -257,12 +278,12 @@ class Job:
         """After memory ran out: the units and bands to come get strips of half the height."""
         half = rows // 2 // grid.rows.multiple * grid.rows.multiple
         window = _window_width(grid, width)
-        self.strips = self.upscaler.strip_bytes(half, window) if half else 0
+        self.strips = self.model.strip_bytes(half, window) if half else 0
 
     def _wide(self, canvas: Canvas, bands: list[Region], pixels: int, halo: int) -> Iterator[int]:
         """Paint by a model that sees far: exactly where memory allows, else by blended tiles."""
         blend = Blend.of(canvas.grid, halo, canvas.scale)
-        least = blend.memory(blend.least, self.upscaler.bytes_per_pixel)
+        least = blend.memory(blend.least, self.model.bytes_per_pixel)
         done = 0
         if bands or _fits_exactly(canvas.grid, pixels) or least > self.memory:
             smallest = reach(canvas.grid.rows) if least <= self.memory else SMALLEST_CORE
@@ -283,21 +304,22 @@ class Job:
 
     def _blended(self, canvas: Canvas, blend: Blend, halo: int) -> Iterator[int]:
         """Paint by tiles with too small a halo, which fade into each other."""
-        run = ensemble(self.upscaler.run) if self.ensemble else self.upscaler.run
-        side = blend.side(self.memory, self.upscaler.bytes_per_pixel)
-        if self.upscaler not in _TOLD:
-            _TOLD.add(self.upscaler)
+        run = ensemble(self.model.run) if self.ensemble else self.model.run
+        side = blend.side(self.memory, self.model.bytes_per_pixel)
+        if self.model not in _TOLD:
+            _TOLD.add(self.model)
             log.warning(
                 "%s: memory is too little for %s; tiles with a halo of %d are blended, which is "
                 "not exact",
-                self.upscaler.card.name,
+                self.model.card.name,
                 _what_it_sees(canvas.grid),
                 halo,
             )
         for unit in range(canvas.units):
 
             def compute(window: Region, unit: int = unit) -> NDArray[np.float32]:
-                return canvas.made(run, range(unit, unit + 1), window)[0]  # type: ignore[no-any-return]
+                tile: NDArray[np.float32] = canvas.run_window(run, range(unit, unit + 1), window)[0]
+                return tile
 
             def write(rows: NDArray[np.float32], top: int, unit: int = unit) -> None:
                 canvas.write(unit, slice(top, top + len(rows)), slice(0, rows.shape[1]), rows)
@@ -313,12 +335,12 @@ class Job:
         smallest: int,
     ) -> Iterator[int]:
         """Paint a part of some units by tiles; several small images share a run."""
-        run = ensemble(self.upscaler.run) if self.ensemble else self.upscaler.run
+        run = ensemble(self.model.run) if self.ensemble else self.model.run
         cores = plan(canvas.grid, part, pixels)
         together = max(1, pixels // canvas.grid.window(cores[0]).area) if len(cores) == 1 else 1
         for first in range(units.start, units.stop, together):
             group = range(first, min(first + together, units.stop))
-            paint = functools.partial(canvas.tiles, run, group)
+            paint = functools.partial(canvas.paint_tile, run, group)
             for core in shrinking(cores, paint, smallest):
                 yield core.area * len(group)
 
@@ -357,22 +379,9 @@ def ensemble(run: Run) -> Run:
             for flip in (False, True):
                 turned = np.rot90(tiles, turns, axes=(-3, -2))
                 # A copy: numpy calls a turned line contiguous, whose stride is negative still.
-                made = run((turned[..., ::-1, :] if flip else turned).copy())
-                made = np.rot90(made[:, :, ::-1] if flip else made, -turns, axes=(1, 2))
-                total = total + made
+                output = run((turned[..., ::-1, :] if flip else turned).copy())
+                back = np.rot90(output[:, :, ::-1] if flip else output, -turns, axes=(1, 2))
+                total = total + back
         return total / np.float32(8)
 
     return run_all
-
-
-def resize(planes: NDArray[Any], top: float, size: tuple[int, int], like: Planes) -> NDArray[Any]:
-    """Planes ``(N, H, W, C)`` resized (antialiased bicubic) into the dtype of `like`."""
-    dtype = like.colour.dtype
-    result = np.empty((len(planes), *size, planes.shape[-1]), dtype)
-    gain = np.float32(like.top / top)
-    for source, target in zip(planes, result, strict=True):
-        for first in range(0, size[0], RESIZE_ROWS):
-            rows = slice(first, min(first + RESIZE_ROWS, size[0]))
-            part = np.clip(resample(source, size, rows, slice(None)) * gain, 0, like.top)
-            target[rows] = np.rint(part) if np.issubdtype(dtype, np.integer) else part
-    return result

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from srkit.upscaling.upscaler import Upscaler
+from srkit.upscaling.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +22,19 @@ LITTLE = 4e11
 # Side of the tile that is timed.
 PROBE = 32
 
-# Upscalers of which the log has told: once is enough for a folder of photos.
-_TOLD: weakref.WeakSet[Upscaler] = weakref.WeakSet()
+# Models of which the log has told: once is enough for a folder of photos.
+_TOLD: weakref.WeakSet[Model] = weakref.WeakSet()
 
 
-def foretell(upscaler: Upscaler, pixels: int, shape: tuple[int, int], *, seamless: bool) -> None:
-    """Say in the log, at level INFO, how long an upscaler is going to work, if it is long.
+def foretell(model: Model, pixels: int, shape: tuple[int, int], *, seamless: bool) -> None:
+    """Say in the log, at level INFO, how long a model is going to work, if it is long.
 
-    It is told once for each upscaler, after a small tile was timed.
+    It is told once for each model, after a small tile was timed.
 
     Parameters
     ----------
-    upscaler
-        An `Upscaler`.
+    model
+        The model that is going to work.
     pixels
         LR pixels that it will be given.
     shape
@@ -44,13 +42,13 @@ def foretell(upscaler: Upscaler, pixels: int, shape: tuple[int, int], *, seamles
     seamless
         Whether it sees each pixel once. Tiles have halos, and take longer than their pixels.
     """
-    work = pixels * (upscaler.parameters or 0)
-    if work < LITTLE or upscaler in _TOLD:
+    work = pixels * (model.parameters or 0)
+    if work < LITTLE or model in _TOLD:
         return
-    _TOLD.add(upscaler)
-    seconds = pixels * _seconds_per_pixel(upscaler)
+    _TOLD.add(model)
+    seconds = pixels * _seconds_per_pixel(model)
     if seconds > SHORT:
-        card, scale = upscaler.card, upscaler.scale
+        card, scale = model.card, model.scale
         log.info(
             "%s x%d: %s %s for %dx%d on this machine",
             card.name,
@@ -62,15 +60,15 @@ def foretell(upscaler: Upscaler, pixels: int, shape: tuple[int, int], *, seamles
         )
 
 
-def _seconds_per_pixel(upscaler: Upscaler) -> float:
-    multiple = upscaler.card.multiple
+def _seconds_per_pixel(model: Model) -> float:
+    multiple = model.card.multiple
     side = -(-PROBE // multiple) * multiple
-    frames = (upscaler.window,) if upscaler.window > 1 else ()
-    channels = 1 if upscaler.card.colour == "luma" else 3
+    frames = (model.window,) if model.window > 1 else ()
+    channels = 1 if model.card.colour == "luma" else 3
     tile = np.full((1, *frames, side, side, channels), 0.5, np.float32)
-    upscaler.run(tile)  # the first of a shape takes longer
+    model.run(tile)  # the first of a shape takes longer
     begun = clock()
-    upscaler.run(tile)
+    model.run(tile)
     return (clock() - begun) / side**2
 
 

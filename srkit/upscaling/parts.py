@@ -7,19 +7,17 @@ part of the result has the pixels that it has in the result of the whole.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.levels import check_range, top_of
-from srkit.upscaling.canvas import Canvas, grid_of
+from srkit.upscaling.canvas import PictureCanvas, grid_of
 from srkit.upscaling.engine import Job
+from srkit.upscaling.model import Model
 from srkit.upscaling.tiling import Axis, Region
-
-if TYPE_CHECKING:
-    from srkit.upscaling.upscaler import Upscaler
 
 # Chroma of models that see luma alone is interpolated from so many pixels around.
 CHROMA = 4
@@ -69,19 +67,19 @@ class Part:
         ]
 
 
-def around(upscaler: Upscaler, shape: tuple[int, int], core: Region) -> Region:
+def around(model: Model, shape: tuple[int, int], core: Region) -> Region:
     """What a part of the result is made of: the least rectangle that holds all of it.
 
     Parameters
     ----------
-    upscaler
+    model
         The model.
     shape
         Height and width of the whole picture.
     core
         The part, in pixels of the input.
     """
-    grid = grid_of(upscaler, *shape)
+    grid = grid_of(model, *shape)
     top, bottom = _along(grid.rows, core.top, core.bottom)
     left, right = _along(grid.columns, core.left, core.right)
     return Region(top, bottom, left, right)
@@ -94,34 +92,34 @@ def _along(axis: Axis, start: int, stop: int) -> tuple[int, int]:
     return max(0, first), min(axis.length, last)
 
 
-def check(upscaler: Upscaler) -> None:
+def check(model: Model) -> None:
     """Refuse models whose results are not made of parts.
 
     Raises
     ------
     OptionError
     """
-    name = upscaler.card.name
-    if upscaler.decides:
+    name = model.card.name
+    if model.decides:
         raise OptionError(
             f"{name} decides its options for whole pictures: give upscaler.for_picture(...)"
         )
-    if upscaler.refines:
+    if model.refines:
         raise OptionError(
             f"{name} sets whole planes right after its network, which cannot be done in parts; "
             "use srkit.upscale on the whole picture"
         )
-    if upscaler.window > 1:
+    if model.window > 1:
         raise OptionError(f"{name} is for videos; use srkit.upscale_video")
-    if upscaler.short_halo is not None:
+    if model.short_halo is not None:
         raise OptionError(
-            f"{name} sees {upscaler.radius} pixels in every direction, and parts that wide are "
+            f"{name} sees {model.radius} pixels in every direction, and parts that wide are "
             "hardly parts; use srkit.upscale on the whole picture, or another model"
         )
 
 
 def upscale_part(
-    upscaler: Upscaler,
+    model: Model,
     part: Part,
     core: Region,
     *,
@@ -132,7 +130,7 @@ def upscale_part(
 
     Parameters
     ----------
-    upscaler
+    model
         A model that passes `check`.
     part
         Its pixels and those `around`, grey or RGB: uint8, uint16, or floats in [0, 1].
@@ -160,33 +158,20 @@ def upscale_part(
         raise ImageError(f"a picture in parts is grey or RGB, not of {part.shape[2]} channels")
     if part.pixels.dtype.kind == "f":
         check_range(part.pixels, top)
-    canvas = _PartCanvas(upscaler, part, core, top)
-    Job(upscaler, memory=memory, ensemble=ensemble, progress=False).region(canvas, core)
+    canvas = _PartCanvas(model, part, core, top)
+    Job(model, memory=memory, ensemble=ensemble, progress=False).paint_region(canvas, core)
     return canvas.result
 
 
-class _PartCanvas(Canvas):
+class _PartCanvas(PictureCanvas):
     """Source pixels of a part, and the result of its core."""
 
-    def __init__(self, upscaler: Upscaler, part: Part, core: Region, top: float) -> None:
-        dtype = part.pixels.dtype
-        super().__init__(upscaler, 1, part.shape[:2], top, dtype, top)
-        self._part, self._core = part, core
+    def __init__(self, model: Model, part: Part, core: Region, top: float) -> None:
+        super().__init__(model, part, top, part.pixels.dtype)
+        self._core = core
         height, width = core.bottom - core.top, core.right - core.left
         shape = height * self.scale, width * self.scale, part.shape[2]
-        self.result: NDArray[Any] = np.empty(shape, dtype)
-
-    def pick(self, units: range, window: Region) -> NDArray[Any]:
-        """See `Canvas.pick`."""
-        rows = self.grid.rows.source(window.top, window.bottom)
-        columns = self.grid.columns.source(window.left, window.right)
-        top, left = int(rows.min()), int(columns.min())
-        pixels = self._part[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
-        return pixels[None, rows[:, None] - top, columns - left]
-
-    def given(self, unit: int) -> Part:
-        """See `Canvas.given`."""
-        return self._part
+        self.result: NDArray[Any] = np.empty(shape, self.dtype)
 
     def put(self, unit: int, rows: slice, columns: slice, levels: NDArray[np.float32]) -> None:
         """See `Canvas.put`."""

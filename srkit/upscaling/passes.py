@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from srkit.errors import OptionError
 from srkit.imaging.planes import Planes
 from srkit.imaging.projection import back_project
-from srkit.upscaling import engine
+from srkit.imaging.resize import resample
+from srkit.upscaling.engine import Job
+from srkit.upscaling.model import Model
 
-if TYPE_CHECKING:
-    from srkit.upscaling.upscaler import Upscaler
+# Rows of a resized plane computed at a time.
+RESIZE_ROWS = 64
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What `Upscaler.upscale` was asked for; attributes are its keywords."""
+class Request:
+    """What `Upscaler.upscale` is asked for; attributes are its keywords."""
 
     size: tuple[int, int] | None
     memory: int | None
@@ -28,56 +30,92 @@ class Asked:
     consistent: bool
     progress: bool | Callable[[int, int], None]
 
-    def upscale(self, upscaler: Upscaler, planes: Planes) -> Any:
+    def upscale(self, model: Model, planes: Planes) -> Any:
         """Upscale planes, and rebuild what they were taken from."""
-        (height, width), scale, memory = planes.shape, upscaler.scale, self.memory
-        wanted = (self.size[0], self.size[1]) if self.size else (height * scale, width * scale)
-        passes = _passes(wanted, (height, width), scale) if self.size else 1
-        job = engine.Job(
-            upscaler,
-            memory=upscaler.available_memory() if memory is None else memory,
-            ensemble=self.self_ensemble,
-            progress=self.progress,
+        (height, width), scale = planes.shape, model.scale
+        size = (self.size[0], self.size[1]) if self.size else (height * scale, width * scale)
+        passes = _passes(size, (height, width), scale) if self.size else 1
+        reached = (height * scale**passes, width * scale**passes) == size
+        job = Job.within(
+            self.memory, model, planes, ensemble=self.self_ensemble, progress=self.progress
         )
-        if memory is not None and memory < (least := job.least_memory(planes)):
-            raise OptionError(
-                f"memory={memory} is too little for one tile of {upscaler.card.name} "
-                f"x{scale}: give at least {least} bytes"
-            )
-        return _finish(job, planes, passes, wanted, consistent=self.consistent)
+        colour, top, rounded = planes.colour, planes.top, False
+        with job.meter(planes, passes) as advance:
+            for number in range(passes):
+                last = reached and number == passes - 1 and not self.consistent
+                colour, top, rounded = run_pass(
+                    job, colour, top, planes, last=last, advance=advance
+                )
+        if self.consistent and passes:
+            for picture, observed in zip(colour, planes.colour, strict=True):
+                back_project(picture, observed, planes.top)
+        return finish(planes, colour, top, size, rounded=rounded)
 
 
-def _finish(
-    job: engine.Job, planes: Planes, passes: int, wanted: tuple[int, int], *, consistent: bool
+def run_pass(
+    job: Job,
+    colour: NDArray[Any],
+    top: float,
+    planes: Planes,
+    *,
+    last: bool,
+    advance: Callable[[int], None] = lambda pixels: None,
+) -> tuple[NDArray[Any], float, bool]:
+    """Run the model once over colour planes.
+
+    Parameters
+    ----------
+    colour
+        ``(N, H, W, C)`` in [0, `top`]: those of `planes`, or what the pass before gave. Also
+        ``(N, T, H, W, C)``, frames of a video.
+    last
+        Whether nothing is done to the result but what the model itself does to whole planes.
+
+    Returns
+    -------
+    tuple
+        The result, what stands for 1.0 in it, and whether it is rounded to the dtype of
+        `planes`. Before another pass, a resize or a projection nothing is.
+    """
+    rounded = last and not job.model.refines
+    dtype, out_top = (planes.colour.dtype, planes.top) if rounded else (np.float32, 1.0)
+    result = job.upscale_colour(colour, top, planes.layout, dtype, out_top, advance)
+    if job.model.refines:
+        middle = colour[:, colour.shape[1] // 2] if colour.ndim == 5 else colour
+        job.model.refine(result, middle, top)
+    return result, out_top, rounded
+
+
+def finish(
+    planes: Planes, colour: NDArray[Any], top: float, size: tuple[int, int], *, rounded: bool
 ) -> Any:
-    """Run the model `passes` times, resize to `wanted`, and give back the input's kind."""
-    scale = job.upscaler.scale
-    reached = tuple(n * scale**passes for n in planes.shape)
-    exact = reached == wanted
-    colour, top = planes.colour, planes.top
-    with job.meter(planes, passes) as advance:
-        for number in range(passes):
-            # Between passes, and before a resize, nothing is rounded.
-            last = exact and number == passes - 1 and not (consistent or job.upscaler.refines)
-            dtype, out_top = (planes.colour.dtype, planes.top) if last else (np.float32, 1.0)
-            given, given_top = colour, top
-            colour = job.colour(colour, top, planes.layout, dtype, out_top, advance)
-            top = out_top
-            if job.upscaler.refines:
-                job.upscaler.refine(colour, given, given_top)
-    if consistent and passes:
-        for made, given in zip(colour, planes.colour, strict=True):
-            back_project(made, given, planes.top)
-    if not (exact and passes) or consistent or (passes and job.upscaler.refines):
-        # Where nothing is to be done, this makes the copy that the caller may write to.
-        colour = engine.resize(colour, top, wanted, planes)
+    """Rebuild what planes were taken from, at a size, of upscaled colour and resized alpha.
+
+    Colour that is `rounded` already is taken as it is, and else resized into the dtype of
+    `planes`; where it has its size, that is rounding, or a copy that the caller may write to.
+    """
+    if not rounded:
+        colour = _resized(colour, top, size, planes)
     alpha = None
     if planes.alpha is not None:
-        alpha = engine.resize(planes.alpha, planes.top, wanted, planes)
+        alpha = _resized(planes.alpha, planes.top, size, planes)
     return planes.rebuild(colour, alpha)
 
 
-def _passes(wanted: tuple[int, int], have: tuple[int, int], scale: int) -> int:
-    """How often the model must run to reach at least `wanted`; 0 where nothing grows."""
-    factor = max(w / h for w, h in zip(wanted, have, strict=True))
+def _resized(planes: NDArray[Any], top: float, size: tuple[int, int], like: Planes) -> NDArray[Any]:
+    """Planes ``(N, H, W, C)``, resized (antialiased bicubic) into the dtype of `like`."""
+    dtype = like.colour.dtype
+    result = np.empty((len(planes), *size, planes.shape[-1]), dtype)
+    gain = np.float32(like.top / top)
+    for source, target in zip(planes, result, strict=True):
+        for first in range(0, size[0], RESIZE_ROWS):
+            rows = slice(first, min(first + RESIZE_ROWS, size[0]))
+            part = np.clip(resample(source, size, rows, slice(None)) * gain, 0, like.top)
+            target[rows] = np.rint(part) if np.issubdtype(dtype, np.integer) else part
+    return result
+
+
+def _passes(size: tuple[int, int], shape: tuple[int, int], scale: int) -> int:
+    """How often the model must run to reach at least `size`; 0 where nothing grows."""
+    factor = max(s / n for s, n in zip(size, shape, strict=True))
     return max(0, math.ceil(math.log(factor, scale) - 1e-9)) if scale > 1 else 1

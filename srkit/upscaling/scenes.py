@@ -105,16 +105,16 @@ def mark_scenes(
     >>> [begins for _, begins in mark_scenes(grey, lambda frame: thumbnail(frame, 255))]
     [True, False, True, False]
     """
-    held: Frame | None = None
+    waiting: Frame | None = None
     seen: NDArray[np.float32] | None = None
     before, here = 0.0, float("inf")
     for frame in frames:
         view = look(frame)
-        if seen is not None and held is not None:
+        if seen is not None and waiting is not None:
             after = difference(seen, view)
-            yield held, is_cut(before, here, after)
+            yield waiting, is_cut(before, here, after)
             # The jump into a scene says nothing of how much moves in it.
             before, here = (0.0 if here == float("inf") else here), after
-        held, seen = frame, view
-    if held is not None:
-        yield held, is_cut(before, here, 0.0)
+        waiting, seen = frame, view
+    if waiting is not None:
+        yield waiting, is_cut(before, here, 0.0)

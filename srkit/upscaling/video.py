@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.planes import Planes, read_planes
-from srkit.upscaling import engine
 from srkit.upscaling.decisions import decided
+from srkit.upscaling.engine import Job
+from srkit.upscaling.model import Model
+from srkit.upscaling.passes import finish, run_pass
 from srkit.upscaling.scenes import mark_scenes, thumbnail
 from srkit.upscaling.upscaler import Upscaler
 from srkit.upscaling.windows import windows
@@ -75,7 +77,7 @@ class VideoUpscaler(Upscaler):
         ImageError, OptionError, MemoryError
             As `upscale` does; `OptionError` also if `window` is even.
         """
-        model: Upscaler = self
+        model = self
         for number, window in enumerate(scene_windows(map(read_planes, frames), self.window)):
             if number == 0:
                 first = window[len(window) // 2]
@@ -101,7 +103,7 @@ def _look(frame: Planes) -> NDArray[np.float32]:
 
 
 def upscale_window(
-    upscaler: Upscaler,
+    model: Model,
     window: tuple[Planes, ...],
     *,
     memory: int | None = None,
@@ -121,30 +123,10 @@ def upscale_window(
     if len(kinds) > 1:
         shapes = " and ".join(sorted({f"{d} {s}" for s, d, _ in kinds}))
         raise ImageError(f"frames of one scene are of one kind, not {shapes}")
-    job = engine.Job(
-        upscaler,
-        memory=upscaler.available_memory() if memory is None else memory,
-        ensemble=self_ensemble,
-        progress=False,
-    )
-    if memory is not None and memory < (least := job.least_memory(middle)):
-        raise OptionError(
-            f"memory={memory} is too little for one tile of {upscaler.card.name} "
-            f"x{upscaler.scale}: give at least {least} bytes"
-        )
-    colour = _stacked(window) if upscaler.window > 1 else middle.colour
-    dtype, top = middle.colour.dtype, middle.top
-    if upscaler.refines:
-        made = job.colour(colour, top, middle.layout, np.float32, 1.0, lambda _: None)
-        upscaler.refine(made, middle.colour, top)
-        made = engine.resize(made, 1.0, (made.shape[1], made.shape[2]), middle)
-    else:
-        made = job.colour(colour, top, middle.layout, dtype, top, lambda _: None)
-    alpha = None
-    if middle.alpha is not None:
-        size = made.shape[1], made.shape[2]
-        alpha = engine.resize(middle.alpha, middle.top, size, middle)
-    return middle.rebuild(made, alpha)
+    job = Job.within(memory, model, middle, ensemble=self_ensemble, progress=False)
+    frames = _stacked(window) if model.window > 1 else middle.colour
+    colour, top, rounded = run_pass(job, frames, middle.top, middle, last=True)
+    return finish(middle, colour, top, (colour.shape[1], colour.shape[2]), rounded=rounded)
 
 
 def _stacked(window: tuple[Planes, ...]) -> NDArray[Any]:

@@ -135,15 +135,15 @@ class ToRGB:
         """The frame's pixels."""
         bits = depth_of(frame.format.name)
         if bits <= 8:
-            made = self._scaler(frame, "rgb24", self._colour.range, FULL)
-            return np.ascontiguousarray(made.to_ndarray())
+            rgb = self._scaler(frame, "rgb24", self._colour.range, FULL)
+            return np.ascontiguousarray(rgb.to_ndarray())
         if frame.format.is_rgb:
-            made = self._scaler(frame, "gbrp16le", FULL, FULL)
-            green, blue, red = (plane_of(made, n, np.uint16) for n in range(3))
+            rgb = self._scaler(frame, "gbrp16le", FULL, FULL)
+            green, blue, red = (plane_of(rgb, n, np.uint16) for n in range(3))
             return np.stack([red, green, blue], axis=-1)
-        kept = self._colour.range
-        made = self._scaler(frame, f"yuv444p{_planar(bits)}le", kept, kept)
-        return _rgb_of(made, _planar(bits), self._colour)
+        range_ = self._colour.range
+        yuv = self._scaler(frame, f"yuv444p{_planar(bits)}le", range_, range_)
+        return _rgb_of(yuv, _planar(bits), self._colour)
 
 
 class FromRGB:
@@ -167,17 +167,17 @@ class FromRGB:
         if bits <= 8:
             if rgb.dtype == np.uint16:
                 rgb = np.rint(rgb / np.float32(257)).astype(np.uint8)
-            given = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-            made = self._scaler(given, self._form, FULL, range_)
+            source = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+            frame = self._scaler(source, self._form, FULL, range_)
         elif VideoFormat(self._form).is_rgb:
-            given = _planes(_sixteen(rgb)[..., [1, 2, 0]], "gbrp16le")
-            made = self._scaler(given, self._form, FULL, FULL)
+            source = _planes(_sixteen(rgb)[..., [1, 2, 0]], "gbrp16le")
+            frame = self._scaler(source, self._form, FULL, FULL)
         else:
-            given = _yuv_of(_sixteen(rgb), _planar(bits), self._colour)
-            made = self._scaler(given, self._form, range_, range_)
-        made.colorspace, made.color_range = matrix, range_
-        made.color_primaries, made.color_trc = self._colour.primaries, self._colour.transfer
-        return made
+            source = _yuv_of(_sixteen(rgb), _planar(bits), self._colour)
+            frame = self._scaler(source, self._form, range_, range_)
+        frame.colorspace, frame.color_range = matrix, range_
+        frame.color_primaries, frame.color_trc = self._colour.primaries, self._colour.transfer
+        return frame
 
 
 def plane_of(frame: VideoFrame, number: int, dtype: type[Any]) -> NDArray[Any]:
@@ -211,9 +211,9 @@ class _Scaler:
         # The tags of a frame outrank what a filter is told.
         frame.color_range = have
         frame.colorspace = RGB if frame.format.is_rgb else self._space
-        asked = (frame.width, frame.height, frame.format.name, form, have, want)
-        if self._graph is None or asked != self._set:
-            self._graph, self._set = self._make(frame, form, have, want), asked
+        settings = (frame.width, frame.height, frame.format.name, form, have, want)
+        if self._graph is None or settings != self._set:
+            self._graph, self._set = self._make(frame, form, have, want), settings
         self._graph.vpush(frame)
         return self._graph.vpull()
 

@@ -123,16 +123,16 @@ def choose(
     """
     codec = codec or CODECS.get(container, USUAL_CODEC)
     try:
-        found = Codec(codec, "w")
+        encoder = Codec(codec, "w")
     except ValueError as error:
         raise OptionError(f"no encoder is named {codec!r}; try libx264, libx265 or ffv1") from error
-    if found.type != "video":
-        raise OptionError(f"{codec} encodes {found.type}, not video")
+    if encoder.type != "video":
+        raise OptionError(f"{codec} encodes {encoder.type}, not video")
     width, height = facts.width * scale, facts.height * scale
     if pix_fmt is None:
-        form = _usual_pix_fmt(found, facts.pix_fmt, odd=bool(width % 2 or height % 2))
+        form = _usual_pix_fmt(encoder, facts.pix_fmt, odd=bool(width % 2 or height % 2))
     else:
-        form = _pix_fmt(found, facts.pix_fmt, pix_fmt)
+        form = _pix_fmt(encoder, facts.pix_fmt, pix_fmt)
     _check_chroma(form, width, height)
     context = CodecContext.create(codec, "w")
     has_crf = any(option.name == "crf" for option in context.supported_options.private)
@@ -144,7 +144,7 @@ def choose(
         pix_fmt=form,
         width=width,
         height=height,
-        colour=_colour(facts, form, found.canonical_name, container),
+        colour=_colour(facts, form, encoder.canonical_name, container),
         rate=facts.rate.limit_denominator(1001),
         aspect=facts.aspect,
         headers_apart=_headers_apart(container),
@@ -159,9 +159,9 @@ def _usual_pix_fmt(codec: Codec, have: str, *, odd: bool) -> str:
     if codec.canonical_name not in _PLAYED:
         return kept
     bits = depth_of(have)
-    wanted = "yuv420p" if bits <= 8 else f"yuv420p{10 if bits <= 10 else 12}le"
+    usual = "yuv420p" if bits <= 8 else f"yuv420p{10 if bits <= 10 else 12}le"
     names = [form.name for form in codec.video_formats or ()]
-    if kept == wanted or wanted not in names:
+    if kept == usual or usual not in names:
         return kept
     if odd:
         log.warning("%s is kept, since a side is odd; few programs play it", kept)
@@ -172,9 +172,9 @@ def _usual_pix_fmt(codec: Codec, have: str, *, odd: bool) -> str:
         log.warning(
             "colour is halved, %s for %s, which plays everywhere; "
             'pix_fmt="%s" (--pix-fmt %s) keeps it',
-            wanted, have, kept, kept,
+            usual, have, kept, kept,
         )  # fmt: skip
-    return wanted
+    return usual
 
 
 def _pix_fmt(codec: Codec, have: str, wanted: str | None) -> str:
@@ -259,14 +259,14 @@ def encode(encoding: Encoding, frames: Iterable[tuple[VideoFrame, int, int]]) ->
     VideoError
         If the encoder makes more packets of the frames than one of each, or fewer.
     """
-    encoder, times, made = encoding.encoder(), list[tuple[int, int]](), set[int]()
+    encoder, times, numbers = encoding.encoder(), list[tuple[int, int]](), set[int]()
 
     def coded(frame: VideoFrame | None) -> Iterator[Coded]:
         for packet in encoder.encode(frame):
             number = packet.pts
-            if number is None or number in made or not 0 <= number < len(times):
+            if number is None or number in numbers or not 0 <= number < len(times):
                 raise VideoError(f"{encoding.codec} loses the times of frames; take another codec")
-            made.add(number)
+            numbers.add(number)
             yield Coded(*times[number], packet.is_keyframe, bytes(packet))
 
     for frame, pts, duration in frames:
@@ -274,5 +274,5 @@ def encode(encoding: Encoding, frames: Iterable[tuple[VideoFrame, int, int]]) ->
         times.append((pts, duration))
         yield from coded(frame)
     yield from coded(None)
-    if len(made) != len(times):
-        raise VideoError(f"{encoding.codec} made {len(made)} packets of {len(times)} frames")
+    if len(numbers) != len(times):
+        raise VideoError(f"{encoding.codec} made {len(numbers)} packets of {len(times)} frames")

@@ -107,8 +107,8 @@ def timecode(source: Source, encoding: Encoding, container: str) -> tuple[str | 
     MOV and MP4 make a track of it, whose frames are dropped, as a semicolon says, at multiples
     of 30 a second alone (SMPTE ST 12-1).
     """
-    told = [*map(timecode_of, source.container.streams), _timecode_in(source.metadata)]
-    code = next(filter(None, told), None)
+    codes = [*map(timecode_of, source.container.streams), _timecode_in(source.metadata)]
+    code = next(filter(None, codes), None)
     dropped = code is not None and any(mark in code for mark in ";.")
     return code, not (dropped and container in ("mp4", "mov") and round(encoding.rate) % 30)
 
@@ -210,9 +210,9 @@ def _ours(
 def _theirs(
     origin: InputContainer, places: dict[int, Stream], start: Fraction, most: int | None
 ) -> Iterator[tuple[float, av.Packet[Any]]]:
-    wanted = [origin.streams[n] for n in places if origin.streams[n].type != "attachment"]
+    streams = [origin.streams[n] for n in places if origin.streams[n].type != "attachment"]
     last = float("-inf")
-    for packet in _demuxed(origin, wanted, most):
+    for packet in _demuxed(origin, streams, most):
         time = packet.pts if packet.dts is None else packet.dts
         shift = round(start / packet.time_base)
         if packet.pts is not None:
@@ -226,13 +226,13 @@ def _theirs(
 
 
 def _demuxed(
-    origin: InputContainer, wanted: list[Stream], most: int | None
+    origin: InputContainer, streams: list[Stream], most: int | None
 ) -> Iterator[av.Packet[Any]]:
     """The packets of some streams; of each `most`, or fewer where those are far away."""
-    if not wanted:
+    if not streams:
         return
-    packets = origin.demux(*wanted)
-    seen = dict.fromkeys((stream.index for stream in wanted), 0)
+    packets = origin.demux(*streams)
+    seen = dict.fromkeys((stream.index for stream in streams), 0)
     while most is None or (min(seen.values()) < most and sum(seen.values()) < _FAR):
         try:
             packet = next(packets, None)

@@ -122,7 +122,7 @@ def with_decoding_times(packets: Iterable[Coded], wait: int) -> Iterator[tuple[C
     >>> [decoded for _, decoded in with_decoding_times(coded, 2)]
     [-20, -10, 0, 10, 20]
     """
-    held, times, waiting = deque[Coded](), deque[int](), list[int]()
+    queue, times, waiting = deque[Coded](), deque[int](), list[int]()
     begun = False
 
     def begin() -> None:
@@ -131,7 +131,7 @@ def with_decoding_times(packets: Iterable[Coded], wait: int) -> Iterator[tuple[C
         times.extendleft([times[0] - n * step for n in range(1, wait + 1)])
 
     for packet in packets:
-        held.append(packet)
+        queue.append(packet)
         heapq.heappush(waiting, packet.pts)
         # Of wait + 1 frames whose turn has not come, the earliest is known to be next.
         if len(waiting) > wait:
@@ -139,9 +139,9 @@ def with_decoding_times(packets: Iterable[Coded], wait: int) -> Iterator[tuple[C
         if not begun and len(times) > 1:
             begin()
             begun = True
-        while begun and held:
-            yield held.popleft(), times.popleft()
+        while begun and queue:
+            yield queue.popleft(), times.popleft()
     times.extend(sorted(waiting))
-    if held and not begun:
+    if queue and not begun:
         begin()
-    yield from zip(held, times, strict=False)
+    yield from zip(queue, times, strict=False)

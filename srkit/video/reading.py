@@ -134,8 +134,8 @@ class Source:
 
     def _facts(self) -> VideoFacts:
         stream = self.stream
-        found = (frame.picture for frame in _decoded(self.container, stream))
-        picture = next((picture for picture in found if picture is not None), None)
+        pictures = (frame.picture for frame in _decoded(self.container, stream))
+        picture = next((picture for picture in pictures if picture is not None), None)
         if picture is None:
             raise CorruptFileError(f"{self.path} holds no frame that can be decoded")
         colour = colour_of(
@@ -194,8 +194,8 @@ class Source:
         last: VideoFrame | None = None
         early: list[int] = []
         previous: int | None = None
-        for found in _decoded(container, stream):
-            pts = found.pts
+        for decoded in _decoded(container, stream):
+            pts = decoded.pts
             if pts is None:
                 pts = 0 if previous is None else previous + gap
             if previous is not None and pts <= previous:
@@ -203,19 +203,19 @@ class Source:
                 log.warning("%s: two frames at %.3f s are set apart", self.path, self.seconds(pts))
                 pts = previous + 1
             previous = pts
-            if found.picture is None:
+            if decoded.picture is None:
                 log.warning("%s: the frame at %.3f s is broken", self.path, self.seconds(pts))
                 if last is None:
                     early.append(pts)
                 else:
                     yield last, pts, 0, True
                 continue
-            self._check(found.picture, pts)
-            last = found.picture
+            self._check(decoded.picture, pts)
+            last = decoded.picture
             for missed in early:
                 yield last, missed, 0, True
             early = []
-            yield last, pts, found.duration, False
+            yield last, pts, decoded.duration, False
         if last is None:
             raise CorruptFileError(f"{self.path} holds no frame that can be decoded")
 
@@ -229,9 +229,9 @@ class Source:
         """
         with open_input(self.path) as container:
             packets = _packets(container, self._stream_of(container))
-            found = [(p.pts, bool(p.is_keyframe)) for p in packets if p.size and not p.is_discard]
-        times = sorted((pts, key) for pts, key in found if pts is not None)
-        if len({pts for pts, _ in times}) < len(found):
+            shown = [(p.pts, bool(p.is_keyframe)) for p in packets if p.size and not p.is_discard]
+        times = sorted((pts, key) for pts, key in shown if pts is not None)
+        if len({pts for pts, _ in times}) < len(shown):
             raise VideoError(f"{self.path} has frames without times of their own")
         return times
 
@@ -300,7 +300,7 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[_Found]
     """Decode; times of packets of which no frame came are told in their place."""
     due: list[int] = []
 
-    def found(frames: list[VideoFrame]) -> Iterator[_Found]:
+    def in_order(frames: list[VideoFrame]) -> Iterator[_Found]:
         for frame in frames:
             # Containers such as AVI tell when a packet is to be decoded, and no more.
             pts = frame.dts if frame.pts is None else frame.pts
@@ -319,10 +319,10 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[_Found]
         except av.error.FFmpegError as error:
             log.debug("packet at %s: %s", packet.pts, error)
             continue
-        yield from found(frames)
+        yield from in_order(frames)
     with contextlib.suppress(av.error.FFmpegError):
         # Where damage ended the packets early, the decoder still holds some frames.
-        yield from found(stream.decode(None))
+        yield from in_order(stream.decode(None))
     while due:
         yield _Found(None, heapq.heappop(due), 0)
 
@@ -342,12 +342,12 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Pack
 
 def _timed(frames: Iterator[tuple[VideoFrame, int, int, bool]], gap: int) -> Iterator[Frame]:
     """Frames with durations that reach to the next one."""
-    held: tuple[VideoFrame, int, int, bool] | None = None
-    for frame in frames:
-        if held is not None:
-            picture, pts, _, broken = held
-            yield Frame(picture, pts, frame[1] - pts, broken)
-        held = frame
-    if held is not None:
-        picture, pts, duration, broken = held
+    waiting: tuple[VideoFrame, int, int, bool] | None = None
+    for following in frames:
+        if waiting is not None:
+            picture, pts, _, broken = waiting
+            yield Frame(picture, pts, following[1] - pts, broken)
+        waiting = following
+    if waiting is not None:
+        picture, pts, duration, broken = waiting
         yield Frame(picture, pts, duration or gap, broken)

@@ -54,8 +54,8 @@ def main_stream(container: InputContainer, path: Path) -> VideoStream:
 
 def _is_still(stream: VideoStream) -> bool:
     """Whether a stream says that it is a picture."""
-    told = {key.lower(): value.lower() for key, value in stream.metadata.items()}
-    return bool(stream.disposition & _STILL) or told.get("mimetype", "").startswith("image/")
+    tags = {key.lower(): value.lower() for key, value in stream.metadata.items()}
+    return bool(stream.disposition & _STILL) or tags.get("mimetype", "").startswith("image/")
 
 
 def _moving(container: InputContainer, streams: list[VideoStream]) -> set[int]:

@@ -18,6 +18,7 @@ import srkit
 from srkit.batch.identity import FREE_OPTIONS, fingerprint, weights_digest
 from srkit.errors import OptionError, VideoError
 from srkit.imaging.planes import Planes, read_planes
+from srkit.progress import Meter
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.scenes import MEMORY
 from srkit.upscaling.upscaler import Upscaler
@@ -27,7 +28,6 @@ from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.joining import join
 from srkit.video.lock import work_folder
-from srkit.video.meter import Meter
 from srkit.video.packets import with_decoding_times
 from srkit.video.reading import Frame, Source, url_of
 from srkit.video.rehearsal import Kept, check_streams
@@ -114,7 +114,8 @@ def upscale_video(
         work = Work(folder, settings, resume=resume)
         resumed = work.frames
         try:
-            with Meter(progress, source.facts.frames, resumed, upscaler) as advance:
+            label = f"{upscaler.card.name} x{upscaler.scale}"
+            with Meter(progress, source.facts.frames, label, "frame", resumed) as advance:
                 _upscale(source, upscaler, encoding, work, memory, advance)
         except BaseException:
             # Without a finished segment there is nothing to go on with.
@@ -154,7 +155,7 @@ def settings_of(
     upscaler: Upscaler, encoding: Encoding, options: dict[str, Any], source: Path, weights: str
 ) -> dict[str, Any]:
     """All that the pixels and packets of the result depend on."""
-    told = {key: repr(value) for key, value in asdict(encoding).items()}
+    encoded = {key: repr(value) for key, value in asdict(encoding).items()}
     return {
         "srkit": srkit.__version__,
         "ffmpeg": av.ffmpeg_version_info,
@@ -165,7 +166,7 @@ def settings_of(
         "window": upscaler.window,
         "options": {k: repr(v) for k, v in sorted(options.items()) if k not in FREE_OPTIONS},
         "segment_frames": SEGMENT_FRAMES,
-        **told,
+        **encoded,
     }
 
 
@@ -175,24 +176,24 @@ def _upscale(
     encoding: Encoding,
     work: Work,
     memory: int | None,
-    advance: Callable[[], None],
+    advance: Callable[[int], None],
 ) -> None:
     """Make the segments that are not there yet."""
     upscaler = decided_for_clip(upscaler, source)
     # What the windows and cuts of the first frame depend on is read, and not upscaled again.
     spare = spare_frames(upscaler, work.frames)
     frames_left = islice(source.frames(), work.frames - spare, None)
-    made = upscaled(source, frames_left, upscaler, encoding, spare, memory)
-    while (first := next(made, None)) is not None:
+    results = upscaled(source, frames_left, upscaler, encoding, spare, memory)
+    while (first := next(results, None)) is not None:
         broken: list[int] = []
 
         def frames(
             first: tuple[VideoFrame, Frame] = first, broken: list[int] = broken
         ) -> Iterator[tuple[VideoFrame, int, int]]:
-            for picture, frame in chain([first], islice(made, SEGMENT_FRAMES - 1)):
+            for picture, frame in chain([first], islice(results, SEGMENT_FRAMES - 1)):
                 if frame.broken:
                     broken.append(frame.pts)
-                advance()
+                advance(1)
                 yield picture, frame.pts, frame.duration
 
         work.add(encode(encoding, frames()), broken)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from srkit.atomic import replacing
-from srkit.batch.identity import changed
+from srkit.batch.resuming import FRESH, check_same
 from srkit.errors import VideoError
 from srkit.video.lock import clear
 from srkit.video.packets import Coded, read_packets, write_packets
@@ -54,6 +54,17 @@ def _segment(entry: dict[str, Any]) -> Segment:
     if not _NAME.fullmatch(segment.file) or not all(type(number) is int for number in numbers):
         raise ValueError(f"{entry} is no segment")
     return segment
+
+
+def write_manifest(folder: Path, settings: dict[str, Any], segments: Iterable[Segment]) -> None:
+    """Write down what a result depends on, and which segments of it are finished."""
+    manifest = {
+        "version": VERSION,
+        "settings": settings,
+        "segments": [asdict(segment) for segment in segments],
+    }
+    with replacing(folder / MANIFEST) as file:
+        file.write(json.dumps(manifest, indent=1).encode())
 
 
 class Work:
@@ -122,29 +133,19 @@ class Work:
             clear(self.folder)
 
     def _save(self) -> None:
-        told = {
-            "version": VERSION,
-            "settings": self._settings,
-            "segments": [asdict(segment) for segment in self.segments],
-        }
-        with replacing(self.folder / MANIFEST) as file:
-            file.write(json.dumps(told, indent=1).encode())
+        write_manifest(self.folder, self._settings, self.segments)
 
     def _read(self) -> None:
-        advice = f"call again with resume=False (--fresh), which removes {self.folder}"
+        advice = f"{FRESH} {self.folder}"
         try:
-            told = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-            version, settings = told["version"], told["settings"]
-            segments = [_segment(entry) for entry in told["segments"]]
+            manifest = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+            version, settings = manifest["version"], manifest["settings"]
+            segments = [_segment(entry) for entry in manifest["segments"]]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise VideoError(f"{self.folder / MANIFEST} is damaged; {advice}") from error
         if version != VERSION:
             raise VideoError(f"{self.folder} was made by another version of srkit; {advice}")
-        if differing := changed(settings, self._settings):
-            raise VideoError(
-                f"{self.folder} holds unfinished work that differs in {', '.join(differing)}: "
-                f"use the same, or {advice}"
-            )
+        check_same(self.folder, settings, self._settings, VideoError, advice)
         missing = [s.file for s in segments if not (self.folder / s.file).is_file()]
         if missing:
             raise VideoError(f"{self.folder} lacks {missing[0]}, which it should hold; {advice}")

@@ -10,7 +10,7 @@ import srkit
 import srkit.dask
 from srkit.upscaling import decisions
 from srkit.upscaling import parts as regions
-from srkit.upscaling.decisions import Findings
+from srkit.upscaling.model import Findings
 
 NAME = "dims-noise"
 

@@ -16,7 +16,7 @@ from srkit.adapters.openvino import network as openvino_network
 from srkit.adapters.openvino.network import OpenVINONetwork
 from srkit.adapters.pytorch.architectures import luma
 from srkit.errors import WeightsError
-from srkit.upscaling import engine
+from srkit.upscaling.model import RIM
 
 PHOTO = np.random.default_rng(0).random((150, 61), np.float32)
 
@@ -58,7 +58,7 @@ def test_what_strips_take_grows_with_their_halo_and_is_planned_for(monkeypatch):
     seen = []
     run = model._fast._made
     monkeypatch.setattr(model._fast, "_made", lambda tiles: seen.append(tiles.shape) or run(tiles))
-    memory = model.strip_bytes(16, PHOTO.shape[1] + 2 * engine.RIM)
+    memory = model.strip_bytes(16, PHOTO.shape[1] + 2 * RIM)
     model.upscale(PHOTO, memory=int(memory))
     assert len(seen) > 1
     for _, height, width, _ in seen:

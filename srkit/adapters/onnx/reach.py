@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+
+from srkit.receptive import Reach
 
 Values = Mapping[str, NDArray[Any]]
 
@@ -20,22 +21,14 @@ _POINTWISE = """
     Softplus Softsign Sqrt Sub Sum Tanh ThresholdedRelu
 """
 POINTWISE = frozenset(_POINTWISE.split())
-# Pixels that interpolation sees on one side.
 # Beyond this strides, factors and padding are of no network; their products would grow and grow.
 LARGEST = 1 << 48
+# Pixels that interpolation sees on one side.
 TAPS = {"nearest": 1, "linear": 1, "cubic": 2}
 
 
 class UnknownReachError(Exception):
     """An operator sees too far, or nobody knows how far; the message names it."""
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How far a result sees in LR pixels, and how many of its pixels one LR pixel holds."""
-
-    radius: Fraction = Fraction(0)
-    density: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True)
@@ -101,12 +94,11 @@ class _Walk:
         sources = [self.known[name] for name in node.input if name in self.known]
         if not sources:
             return
-        widest = Reach(max(s.radius for s in sources), max(s.density for s in sources))
-        made = self._grown(node, options, widest)
-        parts = *made.density.as_integer_ratio(), *abs(made.radius).as_integer_ratio()
+        reach = self._grown(node, options, Reach.widest(sources))
+        parts = *reach.density.as_integer_ratio(), *reach.radius.as_integer_ratio()
         if max(parts) > LARGEST:
             raise UnknownReachError(f"the operator {node.op_type} with sides out of proportion")
-        self.known |= {name: made for name in node.output if name}
+        self.known |= {name: reach for name in node.output if name}
 
     def _grown(self, node: Any, options: Mapping[str, Any], reach: Reach) -> Reach:
         if node.op_type in POINTWISE:
@@ -158,8 +150,7 @@ def _seen(options: Options, kernel: tuple[int, ...], reach: Reach) -> Reach | No
     windows = _windows(options, kernel)
     if windows is None or len({stride for stride, _, _ in windows}) > 1:
         return None
-    beyond = max(max(pad, last - pad - (stride - 1)) for stride, pad, last in windows)
-    return Reach(reach.radius + beyond / reach.density, reach.density / windows[0][0])
+    return Reach.widest(reach.convolved(*window) for window in windows)
 
 
 def _conv(options: Options, inputs: Inputs, reach: Reach) -> Reach | None:
@@ -182,22 +173,15 @@ def _transposed(options: Options, inputs: Inputs, reach: Reach) -> Reach | None:
     windows = _windows(options, weight.shape[2:])
     if windows is None or len({stride for stride, _, _ in windows}) > 1:
         return None
-    beyond = max(max((s - 1 + p) // s, (last - p) // s) for s, p, last in windows)
-    return Reach(reach.radius + beyond / reach.density, reach.density * windows[0][0])
-
-
-def _finer(reach: Reach, factor: int) -> Reach:
-    # In a pixel wider than one of LR, what is at its one side reaches the other.
-    within = 1 / reach.density - max(Fraction(1), 1 / (reach.density * factor))
-    return Reach(reach.radius + max(Fraction(0), within), reach.density * factor)
+    return Reach.widest(reach.transposed(*window) for window in windows)
 
 
 def _shuffle(options: Options, inputs: Inputs, reach: Reach) -> Reach | None:
-    return _finer(reach, options["blocksize"])
+    return reach.finer(options["blocksize"])
 
 
 def _unshuffle(options: Options, inputs: Inputs, reach: Reach) -> Reach | None:
-    return Reach(reach.radius, reach.density / int(options["blocksize"]))
+    return reach.coarser(int(options["blocksize"]))
 
 
 def _resize(options: Options, inputs: Inputs, reach: Reach) -> Reach | None:
@@ -213,15 +197,14 @@ def _resize(options: Options, inputs: Inputs, reach: Reach) -> Reach | None:
     whole = len(factors) == 4 and factors[:2] == [1, 1] and factors[2] == factors[3]
     if not whole or factors[2] < 1 or factors[2] % 1:
         return None
-    seen = Reach(reach.radius + TAPS[mode] / reach.density, reach.density)
-    return _finer(seen, int(factors[2]))
+    return reach.beyond(TAPS[mode]).finer(int(factors[2]))
 
 
 def _pad(options: Options, inputs: Inputs, reach: Reach) -> Reach | None:
     pads = inputs[1] if len(inputs) > 1 else np.array(options.get("pads", ()))
     if pads is None or pads.size != 8 or len(inputs) > 3:
         return None
-    return Reach(reach.radius + int(np.abs(pads).max()) / reach.density, reach.density)
+    return reach.beyond(int(np.abs(pads).max()))
 
 
 _RULES: Mapping[str, Callable[[Options, Inputs, Reach], Reach | None]] = {

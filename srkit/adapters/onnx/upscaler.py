@@ -14,7 +14,7 @@ from srkit.adapters.onnx.footprint import bytes_per_pixel
 from srkit.adapters.onnx.session import run_session
 from srkit.adapters.readers.graphdef.frozen import RULES
 from srkit.card import ModelCard
-from srkit.upscaling import engine
+from srkit.upscaling.model import RIM
 from srkit.upscaling.upscaler import Upscaler
 
 
@@ -50,7 +50,7 @@ class OnnxUpscaler(Upscaler):
         self.card, self.scale = card, card.default_scale
         self._model, self._session, self._device = model, session, device
         self._batches = batches
-        self.rim = engine.RIM if stated is None else stated.rim
+        self.rim = RIM if stated is None else stated.rim
         if stated is not None:
             self.luma_rule = RULES[stated.luma]
             self.short_halo = stated.short_halo

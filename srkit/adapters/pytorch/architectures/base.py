@@ -18,7 +18,8 @@ from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 from srkit.extras import missing_packages
-from srkit.upscaling.decisions import Findings, automatic_denoise
+from srkit.upscaling.decisions import automatic_denoise
+from srkit.upscaling.model import Findings
 from srkit.upscaling.upscaler import Upscaler
 
 Tensors = Mapping[str, Tensor]

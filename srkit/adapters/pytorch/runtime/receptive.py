@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -14,6 +13,7 @@ from torch.nn import functional
 
 from srkit.adapters.pytorch.graphs.graphdef import Reorder
 from srkit.errors import WeightsError
+from srkit.receptive import Reach
 
 # Layers that look at one pixel at a time.
 POINTWISE = (
@@ -26,9 +26,6 @@ POINTWISE_FUNCTIONS = {
     "silu", "mish", "floor", "ceil", "round", "trunc", "square", "sqrt", "rsqrt", "pow", "exp",
     "log", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "reciprocal",
 }  # fmt: skip
-
-# How far a value reaches in LR pixels, and how many of its pixels one LR pixel holds.
-Reach = tuple[Fraction, Fraction]
 
 
 def receptive_radius(traced: fx.GraphModule) -> int:
@@ -63,41 +60,28 @@ def _radius_along(traced: fx.GraphModule, axis: int) -> int:
     for node in traced.graph.nodes:
         sources = [reach[n] for n in node.all_input_nodes if n in reach]
         if node.op == "placeholder":
-            reach[node] = Fraction(0), Fraction(1)
+            reach[node] = Reach()
         elif node.op == "output":
-            return math.ceil(sources[0][0])
+            return math.ceil(sources[0].radius)
         elif sources:
-            widest = max(r for r, _ in sources), max(d for _, d in sources)
             layer = modules.get(str(node.target)) if node.op == "call_module" else None
-            reach[node] = _grow(widest, layer, node, axis)
+            reach[node] = _grow(Reach.widest(sources), layer, node, axis)
     raise WeightsError("the network has no output")
 
 
 def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node, axis: int) -> Reach:
     """Reach along an axis after one step of the network."""
-    radius, density = reach
     if isinstance(layer, nn.Conv2d) and all(s == 1 for s in layer.stride):
-        widest = layer.dilation[axis] * (layer.kernel_size[axis] - 1)
-        return radius + Fraction(math.ceil(widest / 2)) / density, density
-    if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
-        layer = _as_convolution(layer)
-    if isinstance(layer, nn.Conv2d):
-        return radius + Fraction(_reach_beyond(layer, axis)) / density, density / int(
-            layer.stride[axis]
-        )
+        return reach.centred(_last_tap(layer, axis))
+    if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+        return reach.convolved(*_window(layer, axis))
     if isinstance(layer, nn.ConvTranspose2d):
-        return radius + Fraction(_reach_back(layer, axis)) / density, density * int(
-            layer.stride[axis]
-        )
+        return reach.transposed(*_window(layer, axis))
     if isinstance(layer, nn.PixelUnshuffle):
-        # A pixel stands for a square of those before it.
-        return radius, density / layer.downscale_factor
+        return reach.coarser(layer.downscale_factor)
     factor = layer.upscale_factor if isinstance(layer, nn.PixelShuffle) else _repeats(layer, node)
     if factor:
-        # In a pixel that is wider than one of LR, what is at its one side reaches the other.
-        finer = density * factor
-        within = max(Fraction(0), 1 / density - max(Fraction(1), 1 / finer))
-        return radius + within, finer
+        return reach.finer(factor)
     if isinstance(layer, POINTWISE):
         return reach
     if isinstance(layer, nn.ReplicationPad2d) and max(layer.padding) <= 1:
@@ -131,35 +115,23 @@ def _of_channels(index: object) -> bool:
     return isinstance(index, tuple) and len(index) == 2 and index[0] == slice(None)
 
 
-def _as_convolution(pool: nn.MaxPool2d | nn.AvgPool2d) -> nn.Conv2d:
-    """A convolution that sees what a pooling layer sees."""
-    if getattr(pool, "ceil_mode", False):
-        raise WeightsError(f"the receptive field of {pool} is not known")
-    with torch.device("meta"):
-        return nn.Conv2d(
-            1,
-            1,
-            cast(int, pool.kernel_size),
-            cast(int, pool.stride),
-            cast(int, pool.padding),
-            cast(int, getattr(pool, "dilation", 1)),
-        )
+Windowed = nn.Conv2d | nn.ConvTranspose2d | nn.MaxPool2d | nn.AvgPool2d
 
 
-def _reach_beyond(layer: nn.Conv2d, axis: int) -> int:
-    """Input pixels that a strided convolution sees on one side of those it stands for."""
-    stride, padding = int(layer.stride[axis]), int(layer.padding[axis])
-    last = int(layer.dilation[axis]) * (int(layer.kernel_size[axis]) - 1)
-    # Output o stands for inputs stride * o and the next ones.
-    return max(0, padding, last - padding - (stride - 1))
+def _window(layer: Windowed, axis: int) -> tuple[int, int, int]:
+    """Stride, padding, and where the last tap lies, of a layer that looks through a window."""
+    if getattr(layer, "ceil_mode", False):
+        raise WeightsError(f"the receptive field of {layer} is not known")
+    return _along(layer.stride, axis), _along(layer.padding, axis), _last_tap(layer, axis)
 
 
-def _reach_back(layer: nn.ConvTranspose2d, axis: int) -> int:
-    """Input pixels on one side that an output pixel of a transposed convolution needs."""
-    stride, padding = int(layer.stride[axis]), int(layer.padding[axis])
-    last = int(layer.dilation[axis]) * (int(layer.kernel_size[axis]) - 1)
-    # Output o gets input i by tap o + padding - stride * i; o lies `stride` to a pixel.
-    return max(0, (stride - 1 + padding) // stride, (last - padding) // stride)
+def _last_tap(layer: Windowed, axis: int) -> int:
+    return _along(getattr(layer, "dilation", 1), axis) * (_along(layer.kernel_size, axis) - 1)
+
+
+def _along(sides: Any, axis: int) -> int:
+    """The number for an axis: pools may state one for both."""
+    return int(sides if isinstance(sides, int) else sides[axis])
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 from srkit.imaging.planes import Planes, read_planes
 from srkit.progress import Meter
-from srkit.upscaling import engine
+from srkit.upscaling.passes import finish
 from srkit.upscaling.upscaler import Progress, Upscaler
 
 Tiling = Literal["exact", "original"]
@@ -116,11 +117,10 @@ class EnhanceUpscaler(Upscaler):
                 made.append(levels.astype(dtype))
                 advance(picture.shape[0] * picture.shape[1])
         colour = np.stack(made)
-        alpha = None
         if planes.alpha is not None:
-            kept = np.stack([way.snap(picture) for picture in planes.alpha])
-            alpha = engine.resize(kept, top, colour.shape[1:3], planes)
-        return planes.rebuild(colour, alpha)
+            alpha = np.stack([way.snap(picture) for picture in planes.alpha])
+            planes = replace(planes, alpha=alpha)
+        return finish(planes, colour, top, (colour.shape[1], colour.shape[2]), rounded=True)
 
 
 def card_of_file(path: Path, config: Config, scale: int | None, framework: str) -> ModelCard:

@@ -12,6 +12,7 @@ import numpy as np
 from srkit.adapters.readers.graphdef.attributes import dilation, few_integers, layout, shown
 from srkit.adapters.readers.graphdef.graph import MOST_NUMBERS, Array, Graph, Node
 from srkit.errors import CorruptFileError, OptionError, SrkitError, UnsafeFileError, WeightsError
+from srkit.receptive import Reach
 
 # Operations that only compute. Whatever else a graph names is refused: among the others
 # are some that write files.
@@ -339,8 +340,8 @@ def _convolution(node: Node, given: Planes, constants: Mapping[str, Array]) -> P
     if any(d > 1 and k % 2 == 0 for d, k in zip(dilation(node), kernel.shape[:2], strict=True)):
         raise WeightsError("it dilates a kernel of even size, which srkit does not know")
     spread = max(d * (k - 1) for d, k in zip(dilation(node), kernel.shape[:2], strict=True))
-    reach = given.reach + Fraction(math.ceil(spread / 2), given.scale)
-    return replace(given, channels=int(kernel.shape[3]), reach=reach)
+    reach = Reach(given.reach, Fraction(given.scale)).centred(spread)
+    return replace(given, channels=int(kernel.shape[3]), reach=reach.radius)
 
 
 def _depth_to_space(node: Node, given: Planes, constants: Mapping[str, Array]) -> Planes:

@@ -1,0 +1,65 @@
+"""Unfinished work is gone on with by the same settings alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from srkit.errors import SrkitError
+
+FRESH = "call again with resume=False (--fresh), which removes"
+
+
+def changed(have: Any, want: dict[str, Any]) -> list[str]:
+    """Names of settings in which unfinished work differs from what is wanted.
+
+    Parameters
+    ----------
+    have
+        As JSON gave them back; anything at all where that is damaged.
+    want
+        As they are, before JSON makes lists of tuples.
+
+    Examples
+    --------
+    >>> changed({"scale": 2, "size": [1, 2]}, {"scale": 4, "size": (1, 2)})
+    ['scale']
+    """
+    known = have if isinstance(have, dict) else {}
+    wanted = json.loads(json.dumps(want))
+    return sorted(k for k in known.keys() | wanted.keys() if known.get(k) != wanted.get(k))
+
+
+def check_same(
+    folder: Path,
+    have: Any,
+    want: dict[str, Any],
+    error: type[SrkitError],
+    advice: str = f"{FRESH} it",
+) -> None:
+    """Refuse to go on with work of other settings; parameters as for `changed`.
+
+    Parameters
+    ----------
+    folder
+        Where the unfinished work is.
+    error
+        What to raise.
+    advice
+        What to do else than to use the same settings.
+
+    Examples
+    --------
+    >>> from srkit.errors import OptionError
+    >>> try:
+    ...     check_same(Path("a"), {"scale": 2}, {"scale": 4}, OptionError, "name another folder")
+    ... except OptionError as error:
+    ...     print(error)
+    a holds unfinished work that differs in scale: use the same, or name another folder
+    """
+    if differing := changed(have, want):
+        raise error(
+            f"{folder} holds unfinished work that differs in {', '.join(differing)}: "
+            f"use the same, or {advice}"
+        )

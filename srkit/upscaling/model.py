@@ -1,0 +1,212 @@
+"""`Model`: what an adapter writes, and all that the engine knows of a model."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srkit.card import ModelCard
+from srkit.errors import OptionError
+from srkit.imaging.luma import BicubicChroma, LumaRule
+from srkit.memory import free_memory
+
+# Pixels of the border rule that most models see around the image. The network's own
+# zero padding then acts outside the picture, where its dark rim does no harm.
+RIM = 8
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is known of a picture before it is upscaled.
+
+    Attributes
+    ----------
+    noise
+        Deviation in levels of 255; see `srkit.imaging.noise.estimate_noise`.
+    jpeg_quality
+        Of the JPEG file that it is, from 1 to 100; None where it is none, or nobody knows, as of
+        an array.
+    """
+
+    noise: float
+    jpeg_quality: int | None = None
+
+
+class Model(ABC):
+    """A network, and what has to be known of it to run it over pictures of any size.
+
+    Adapters subclass `srkit.Upscaler`, which is a model with the calls for users. Only
+    `card`, `scale` and `run` are required.
+
+    Attributes
+    ----------
+    card
+        The model's static facts.
+    scale
+        Factor of both sides.
+    luma_rule
+        For models that see brightness alone: what luma is, and where colour comes from.
+    rim
+        Pixels of the card's border rule that the model sees around an image, if it sees so
+        far; beyond them lies what its own layers pad with.
+    window
+        Frames of a video that the model sees for each one it makes; 1 for models of single
+        images. See `srkit.VideoUpscaler`.
+    short_halo
+        For models whose receptive field is wider than most memories hold: a shorter halo,
+        in LR pixels, with which tiles are blended where the whole one does not fit. The result
+        is then not exact. None for models that are always exact.
+    decided
+        What `for_picture` decided, by names of options.
+    """
+
+    card: ModelCard
+    scale: int
+    luma_rule: LumaRule = BicubicChroma()
+    rim: int = RIM
+    short_halo: int | None = None
+    window: int = 1
+    decided: tuple[tuple[str, float], ...] = ()
+
+    @abstractmethod
+    def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Upscale tiles of one size.
+
+        Parameters
+        ----------
+        tiles
+            ``(N, H, W, C)`` in [0, 1]; C is 3, or 1 where ``card.colour`` is
+            ``"luma"``. Not to be modified.
+
+        Returns
+        -------
+        NDArray
+            ``(N, scale*H, scale*W, C)``, float32; values beyond [0, 1] are clipped
+            later.
+
+        Raises
+        ------
+        MemoryError
+            Where memory ran out, on whatever device: smaller tiles follow.
+        """
+
+    def run_rows(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """Upscale an image that arrives as full-width strips of rows, top to bottom.
+
+        Optional: a model that overrides it is fed so, and no halo is computed twice.
+
+        Parameters
+        ----------
+        strips
+            ``(1, h, W, C)`` each, ``h`` as it comes; ``(1, T, h, W, C)`` for models with a
+            window.
+
+        Yields
+        ------
+        NDArray
+            Rows of the result, ``(1, h', scale*W, C)``, as soon as they are known;
+            in all ``scale`` times the rows that came in.
+        """
+        raise NotImplementedError
+
+    def refine(self, made: NDArray[np.float32], given: NDArray[Any], top: float) -> None:
+        """Change whole results, in place, by what they were made of.
+
+        Optional: for what no tile can do, such as a projection.
+
+        Parameters
+        ----------
+        made
+            What the tiles gave, ``(N, scale*H, scale*W, C)``, also beyond [0, 1]; it is clipped
+            after this.
+        given
+            Planes ``(N, H, W, C)`` in [0, `top`].
+        top
+            The value of `given` that stands for 1.0.
+        """
+        raise NotImplementedError
+
+    def for_picture(self, found: Findings) -> Model:
+        """The upscaler for one picture, by what was found out about it.
+
+        Optional: for models with options that are decided for each picture. It is asked once,
+        before the picture, or the first frame of a clip, is cut into tiles.
+
+        Returns
+        -------
+        Upscaler
+            Of the same card, scale and radius, which states `decided`.
+        """
+        raise NotImplementedError
+
+    @property
+    def decides(self) -> bool:
+        """Whether something is still to be decided for each picture.
+
+        By default, whether `for_picture` is there and this is not what it returned.
+        """
+        return type(self).for_picture is not Model.for_picture and not self.decided
+
+    @property
+    def refines(self) -> bool:
+        """Whether the model overrides `refine`."""
+        return type(self).refine is not Model.refine
+
+    @property
+    def streams(self) -> bool:
+        """Whether `run_rows` is there to be used: by default, whether it is overridden."""
+        return type(self).run_rows is not Model.run_rows
+
+    @property
+    def radius(self) -> int:
+        """Receptive-field radius in LR pixels; the card's, unless an adapter knows better."""
+        radius = self.card.radius_at(self.scale)
+        if radius is None:
+            raise OptionError(f"the card of {self.card.name} states no radius for x{self.scale}")
+        return radius
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Working memory of `run` in bytes for each LR pixel of its tiles.
+
+        The default suits light filters in numpy; an adapter should measure.
+        """
+        return 64.0 * self.scale**2
+
+    def strip_bytes(self, rows: int, width: int) -> float:
+        """Working memory of `run_rows` in bytes, with strips of so many LR pixels.
+
+        The default is that of `run`.
+        """
+        return self.bytes_per_pixel * rows * width
+
+    @property
+    def quick_strip_bytes(self) -> float:
+        """Working memory of `run_rows` beyond which higher strips are no faster.
+
+        Where memory allows more, strips are still only as high as this, or `engine.LOW_ROWS`.
+        """
+        return math.inf
+
+    @property
+    def parameters(self) -> int | None:
+        """Numbers that were trained; None for models without a network."""
+        return None
+
+    @property
+    def multiply_adds(self) -> float | None:
+        """Multiplications, each with an addition, for one LR pixel; None if not known."""
+        return None
+
+    def available_memory(self) -> int:
+        """Bytes that `upscale` may work with when the caller sets no `memory`.
+
+        Half of what the machine has free, and at most 4 GiB.
+        """
+        return min(4 << 30, free_memory() // 2)
