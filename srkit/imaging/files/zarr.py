@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import CorruptFileError, ImageError, MissingDependencyError, UnsafeFileError
+from srkit.errors import CorruptFileError, ImageError, UnsafeFileError
+from srkit.extras import missing_extra
 from srkit.imaging.files import pillow as decode
 from srkit.imaging.image import Image, Metadata
 from srkit.imaging.pil import Mode
@@ -52,9 +53,7 @@ def require() -> None:
     try:
         import zarr  # noqa: F401
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            'Zarr stores need zarr, which is not installed: pip install "srkit[zarr]"'
-        ) from error
+        raise missing_extra("Zarr stores need zarr, which is not installed", "zarr") from error
 
 
 def open_array(path: Path) -> zarr.Array[Any]:
