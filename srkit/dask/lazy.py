@@ -14,11 +14,11 @@ from dask.array.overlap import ensure_minimum_chunksize, overlap
 from dask.base import compute, tokenize
 from numpy.typing import NDArray
 
-import srkit
 from srkit.dask.models import Recipe, budget, model_of, recipe_for, recipe_of
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.noise import looked_at
 from srkit.imaging.planes import check_shape, top_of
+from srkit.models import loading
 from srkit.models.registry import check_scale
 from srkit.upscaling.decisions import AUTO, decided
 from srkit.upscaling.parts import CHROMA, Part, check, upscale_part
@@ -165,8 +165,8 @@ def _plan(model: str | Path, scale: int | None, options: dict[str, Any]) -> tupl
     """What workers load, and how many pixels around a chunk it sees."""
     # Those choose between cards, which loading does.
     chosen_among = options.keys() & {"weights", "dist"}
-    if not (isinstance(model, Path) or chosen_among) and model in srkit.list_models():
-        card = srkit.card(model)
+    if not (isinstance(model, Path) or chosen_among) and model in loading.list_models():
+        card = loading.card(model)
         chosen = check_scale(card, scale)
         if (radius := card.radius_at(chosen)) is not None:
             known = card.weights.get(chosen)
