@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from srkit.card import ModelCard
 from srkit.models import inspection
 from srkit.models.inspection import FileReport
 from srkit.models.registry import Registry
+from srkit.upscaling.passes import S
 from srkit.upscaling.upscaler import Upscaler
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image as PILImage
+    from torch import Tensor
+
+    from srkit.imaging.image import Image
 
 # The registry of this process: entry points, and what `register` added.
 REGISTRY = Registry()
@@ -43,7 +53,11 @@ def load(
         Version of a model's weights, so that its pixels stay when srkit's default changes:
         `ModelCard.version`, or one of `ModelCard.earlier`. The current one if left out.
     options
-        Options of the model's adapter, such as ``device="cuda"``.
+        Keywords of the model's adapter: srkit's own take ``device`` and ``precision``,
+        ``"auto"`` by default, and some ``perception``, ``denoise``, ``color``, ``tiling``,
+        ``tile``, ``overlap``, ``match_histograms``, ``border`` or ``window``. They have no types
+        here, as who publishes a model names its options; names that the adapter does not know are
+        refused.
 
     Returns
     -------
@@ -154,6 +168,26 @@ def _loaded(model: str | Path, scale: int | None, options: tuple[tuple[str, Any]
     return load(model, scale=scale, **dict(options))
 
 
+@overload
+def upscale(
+    image: NDArray[S], model: str | Path = ..., *, scale: int | None = ..., **options: Any
+) -> NDArray[S]: ...
+@overload
+def upscale(
+    image: PILImage, model: str | Path = ..., *, scale: int | None = ..., **options: Any
+) -> PILImage: ...
+@overload
+def upscale(
+    image: Image | str | os.PathLike[str],
+    model: str | Path = ...,
+    *,
+    scale: int | None = ...,
+    **options: Any,
+) -> Image: ...
+@overload
+def upscale(
+    image: Tensor, model: str | Path = ..., *, scale: int | None = ..., **options: Any
+) -> Tensor: ...
 def upscale(
     image: Any, model: str | Path = "photo", *, scale: int | None = None, **options: Any
 ) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,20 @@ from srkit.upscaling import engine
 
 if TYPE_CHECKING:
     from srkit.upscaling.upscaler import Upscaler
+
+
+# The dtype of arrays, which results have too.
+S = TypeVar("S", bound=np.generic)
+
+
+class Options(TypedDict, total=False):
+    """The keywords of `Upscaler.upscale`, for type checkers."""
+
+    size: tuple[int, int] | None
+    memory: int | None
+    self_ensemble: bool
+    consistent: bool
+    progress: bool | Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

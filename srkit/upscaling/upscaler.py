@@ -7,7 +7,7 @@ import numbers
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,13 @@ from srkit.imaging.planes import read_planes
 from srkit.memory import free_memory, give_back
 from srkit.upscaling import engine
 from srkit.upscaling.decisions import Findings, decided, each_decided
-from srkit.upscaling.passes import Asked
+from srkit.upscaling.passes import Asked, Options, S
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PILImage
+    from torch import Tensor
+
+    from srkit.imaging.image import Image
 
 Progress = bool | Callable[[int, int], None]
 
@@ -216,6 +222,15 @@ class Upscaler(ABC):
         Half of what the machine has free, and at most 4 GiB.
         """
         return min(4 << 30, free_memory() // 2)
+
+    @overload
+    def upscale(self, image: NDArray[S], **asked: Unpack[Options]) -> NDArray[S]: ...
+    @overload
+    def upscale(self, image: PILImage, **asked: Unpack[Options]) -> PILImage: ...
+    @overload
+    def upscale(self, image: Image | str | os.PathLike[str], **asked: Unpack[Options]) -> Image: ...
+    @overload
+    def upscale(self, image: Tensor, **asked: Unpack[Options]) -> Tensor: ...
 
     def upscale(
         self,
