@@ -125,13 +125,15 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """A public name that lives elsewhere."""
-    if name == "metrics":
-        return import_module("srkit.metrics")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+if not TYPE_CHECKING:  # for type checkers it would be any name that one mistypes
+
+    def __getattr__(name: str) -> Any:
+        """A public name that lives elsewhere."""
+        if name == "metrics":
+            return import_module("srkit.metrics")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

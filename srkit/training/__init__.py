@@ -33,11 +33,13 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """What comes with torch, imported when it is asked for."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+if not TYPE_CHECKING:  # for type checkers it would be any name that one mistypes
+
+    def __getattr__(name: str) -> Any:
+        """What comes with torch, imported when it is asked for."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def train(
