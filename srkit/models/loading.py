@@ -10,7 +10,7 @@ from srkit.card import ModelCard
 from srkit.models import inspection
 from srkit.models.inspection import FileReport
 from srkit.models.registry import Registry
-from srkit.upscaling.passes import S
+from srkit.upscaling.passes import S, T
 from srkit.upscaling.upscaler import Upscaler
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from PIL.Image import Image as PILImage
-    from torch import Tensor
 
     from srkit.imaging.image import Image
 
@@ -185,9 +184,7 @@ def upscale(
     **options: Any,
 ) -> Image: ...
 @overload
-def upscale(
-    image: Tensor, model: str | Path = ..., *, scale: int | None = ..., **options: Any
-) -> Tensor: ...
+def upscale(image: T, model: str | Path = ..., *, scale: int | None = ..., **options: Any) -> T: ...
 def upscale(
     image: Any, model: str | Path = "photo", *, scale: int | None = None, **options: Any
 ) -> Any:

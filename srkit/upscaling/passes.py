@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar
 
 import numpy as np
 
@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from srkit.upscaling.upscaler import Upscaler
 
 
-# The dtype of arrays, which results have too.
+class _Tensor(Protocol):
+    """A `torch.Tensor`, for type checkers that may not find torch."""
+
+    def numel(self) -> int: ...
+    def is_floating_point(self) -> bool: ...
+
+
+# What results share with what was given: the dtype of an array, and all of a tensor's type.
 S = TypeVar("S", bound=np.generic)
+T = TypeVar("T", bound=_Tensor)
 
 
 class Options(TypedDict, total=False):

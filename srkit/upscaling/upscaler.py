@@ -19,11 +19,10 @@ from srkit.imaging.planes import read_planes
 from srkit.memory import free_memory, give_back
 from srkit.upscaling import engine
 from srkit.upscaling.decisions import Findings, decided, each_decided
-from srkit.upscaling.passes import Asked, Options, S
+from srkit.upscaling.passes import Asked, Options, S, T
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
-    from torch import Tensor
 
     from srkit.imaging.image import Image
 
@@ -230,7 +229,7 @@ class Upscaler(ABC):
     @overload
     def upscale(self, image: Image | str | os.PathLike[str], **asked: Unpack[Options]) -> Image: ...
     @overload
-    def upscale(self, image: Tensor, **asked: Unpack[Options]) -> Tensor: ...
+    def upscale(self, image: T, **asked: Unpack[Options]) -> T: ...
 
     def upscale(
         self,
