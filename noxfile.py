@@ -1,4 +1,4 @@
-"""Sessions: lint, tests, frameworks, base, web, browser, notebooks, docs, wheel.
+"""Sessions: lint, typing, tests, frameworks, base, web, browser, notebooks, docs, wheel.
 
 `nox` runs them all, `nox -s tests` one.
 """
@@ -20,6 +20,7 @@ OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
 nox.options.sessions = [
     "lint",
+    "typing",
     "tests",
     "frameworks",
     "base",
@@ -45,6 +46,17 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Types as checkers of users' scripts see them: srkit installed, and away from the checkout."""
+    install(session, ".", "mypy", "basedpyright")
+    script = str(HERE / "examples" / "typed_use.py")
+    session.chdir(session.create_tmp())
+    session.run("mypy", "--strict", "--config-file=", script)
+    session.run("basedpyright", script)
+    session.run("python", script, env=OFFLINE)
 
 
 @nox.session

@@ -32,7 +32,18 @@ EXTRAS = {
 
 def missing_packages(framework: str) -> list[str]:
     """Packages of a framework that are not installed; nothing is imported to find out."""
-    return [package for package in PACKAGES.get(framework, ()) if find_spec(package) is None]
+    return absent(*PACKAGES.get(framework, ()))
+
+
+def absent(*packages: str) -> list[str]:
+    """Those packages that are not installed; nothing is imported to find out.
+
+    Examples
+    --------
+    >>> absent("numpy", "no_such_package")
+    ['no_such_package']
+    """
+    return [package for package in packages if find_spec(package) is None]
 
 
 def extra_line(extra: str) -> str:
@@ -44,6 +55,17 @@ def extra_line(extra: str) -> str:
     'pip install "srkit[zarr]"'
     """
     return f'pip install "srkit[{extra}]"'
+
+
+def missing_extra(need: str, extra: str) -> MissingDependencyError:
+    """The error that tells what is needed and not there, and the command that installs it.
+
+    Examples
+    --------
+    >>> print(missing_extra("the page needs gradio, which is not installed", "web"))
+    the page needs gradio, which is not installed: pip install "srkit[web]"
+    """
+    return MissingDependencyError(f"{need}: {extra_line(extra)}")
 
 
 def install_line(framework: str, line: str | None = None) -> str:
@@ -59,6 +81,18 @@ def install_line(framework: str, line: str | None = None) -> str:
     return line or extra_line(EXTRAS[framework])
 
 
+def import_named(path: str) -> Any:
+    """What ``"module:name"`` names. So is used what must not be imported where it is used.
+
+    Examples
+    --------
+    >>> import_named("math:floor")(2.5)
+    2
+    """
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def import_adapter(path: str, framework: str, line: str | None) -> Callable[..., Any]:
     """Import ``"module:name"``; a framework that is missing is named with its install line.
 
@@ -70,9 +104,8 @@ def import_adapter(path: str, framework: str, line: str | None) -> Callable[...,
         If it cannot be imported for any other reason.
     """
     require(missing_packages(framework), framework, line)
-    module, _, name = path.partition(":")
     try:
-        adapter: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        adapter: Callable[..., Any] = import_named(path)
     except ModuleNotFoundError as error:
         raise MissingDependencyError(f"{path} cannot be imported: {error}") from error
     except Exception as error:

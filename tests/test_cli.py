@@ -13,6 +13,7 @@ from PIL import Image as PILImage
 import srkit
 from srkit import ModelCard, Registry, Upscaler
 from srkit.cli import main
+from srkit.models import loading
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (6, 8, 3), np.uint8)
@@ -47,7 +48,7 @@ def stopping(monkeypatch):
     """A model that raises what it is told when it sees its second image."""
 
     def install(error):
-        monkeypatch.setattr(srkit, "_registry", Registry())
+        monkeypatch.setattr(loading, "REGISTRY", Registry())
         monkeypatch.setattr(Stopping, "error", error)
         monkeypatch.setattr(Stopping, "runs", 0)
         srkit.register(

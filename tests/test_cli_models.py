@@ -9,6 +9,7 @@ import pytest
 import srkit
 from srkit import ModelCard, Registry
 from srkit.cli import main
+from srkit.models import loading
 from srkit.models.registry import installed
 
 
@@ -108,7 +109,7 @@ def test_a_doubt_about_a_licence_is_told(capsys):
 
 def test_a_broken_plugin_is_listed_with_its_cause(monkeypatch, capsys):
     broken = EntryPoint("shiny", "no_such_module_at_all:CARD", "srkit.models")
-    monkeypatch.setattr(srkit, "_registry", Registry(lambda group: [*installed(group), broken]))
+    monkeypatch.setattr(loading, "REGISTRY", Registry(lambda group: [*installed(group), broken]))
     assert main(["models"]) == 0
     rows = table(capsys.readouterr().out)
     assert "broken" in rows["shiny"]
@@ -118,7 +119,7 @@ def test_a_broken_plugin_is_listed_with_its_cause(monkeypatch, capsys):
 
 @pytest.mark.parametrize(("scales", "shown"), [((2, 4, 8), "x2, x4, x8"), ((2, 3), "x2, x3")])
 def test_scales_of_a_plugins_model(monkeypatch, capsys, scales, shown):
-    monkeypatch.setattr(srkit, "_registry", Registry(lambda group: []))
+    monkeypatch.setattr(loading, "REGISTRY", Registry(lambda group: []))
     srkit.register(ModelCard("mine", "My own.", "mine:Model", "numpy", scales, 2))
     assert main(["models"]) == 0
     assert shown in capsys.readouterr().out
@@ -148,7 +149,7 @@ def test_names_alone_for_shells(capsys):
 
 def test_cards_for_programs(monkeypatch, capsys):
     broken = EntryPoint("shiny", "no_such_module_at_all:CARD", "srkit.models")
-    monkeypatch.setattr(srkit, "_registry", Registry(lambda group: [*installed(group), broken]))
+    monkeypatch.setattr(loading, "REGISTRY", Registry(lambda group: [*installed(group), broken]))
     monkeypatch.setattr(
         "srkit.extras.find_spec", lambda name: None if name == "torch" else find_spec(name)
     )

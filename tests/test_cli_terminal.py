@@ -16,6 +16,7 @@ from srkit import ModelCard, Registry, Upscaler
 from srkit.cli import main
 from srkit.cli.escaping import plain
 from srkit.errors import CorruptFileError
+from srkit.models import loading
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names and signals as POSIX has them")
 # Red; a new title of the window; the line erased; text turned around; an escape of one byte.
@@ -38,7 +39,7 @@ class Telling(Upscaler):
 @posix
 @pytest.mark.filterwarnings("default")
 def test_nothing_of_a_file_reaches_the_terminal_unescaped(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(srkit, "_registry", Registry())
+    monkeypatch.setattr(loading, "REGISTRY", Registry())
     srkit.register(ModelCard("telling", "", f"{__name__}:Telling", "numpy", (2,), 2, radius=0))
     path = tmp_path / f"a{EVIL}\nsrkit: forged.png"
     PILImage.new("RGB", (4, 4)).save(path)

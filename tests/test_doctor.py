@@ -13,8 +13,9 @@ import dummies
 import pytest
 
 import srkit
-from srkit import Registry
+from srkit import Registry, extras
 from srkit.cli import diagnosis, main
+from srkit.models import loading
 from srkit.models.registry import installed
 
 CHECK_SPANDREL = diagnosis._check_spandrel
@@ -143,7 +144,7 @@ def test_broken_plugins_are_told_with_their_causes(monkeypatch, capsys):
     def discover(group):
         return [*installed(group), *(entry for entry in plugins if entry.group == group)]
 
-    monkeypatch.setattr(srkit, "_registry", Registry(discover))
+    monkeypatch.setattr(loading, "REGISTRY", Registry(discover))
     assert main(["doctor"]) == 1
     told = capsys.readouterr().out.split("to be mended")[1]
     assert "No module named 'no_such_module_at_all'" in told
@@ -165,14 +166,14 @@ def test_an_adapter_that_cannot_be_imported_is_a_problem(monkeypatch, capsys, ad
     monkeypatch.setattr(dummies, "THEIRS", card, raising=False)
     entry = EntryPoint("theirs", "dummies:THEIRS", "srkit.models")
     registry = Registry(lambda group: [*installed(group), *([entry] * (group == entry.group))])
-    monkeypatch.setattr(srkit, "_registry", registry)
+    monkeypatch.setattr(loading, "REGISTRY", registry)
     assert main(["doctor"]) == 1
     told = capsys.readouterr().out.split("to be mended")[1]
     assert "the model 'theirs'" in told
     assert cause in told
     # What needs a framework that is not there waits; it is not broken.
     monkeypatch.setattr(dummies, "THEIRS", dummies.card("theirs", adapter=adapter, framework="far"))
-    monkeypatch.setitem(srkit.extras.PACKAGES, "far", ("not_there",))
+    monkeypatch.setitem(extras.PACKAGES, "far", ("not_there",))
     assert main(["doctor"]) == 0
 
 

@@ -7,6 +7,7 @@ import pytest
 from dummies import card
 
 import srkit
+from srkit import extras
 from srkit.errors import BrokenPluginError, MissingDependencyError, WeightsError
 from srkit.extras import import_adapter, missing_packages
 from srkit.models.registry import Registry
@@ -34,7 +35,7 @@ def test_a_missing_framework_is_named_with_the_line_that_installs_it(monkeypatch
 def test_to_look_for_a_framework_imports_none_of_it(monkeypatch, tmp_path):
     (tmp_path / "far.py").write_text("raise RuntimeError('it was imported')")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(srkit.extras.PACKAGES, "distant", ("far", "farther"))
+    monkeypatch.setitem(extras.PACKAGES, "distant", ("far", "farther"))
     assert missing_packages("distant") == ["farther"]
     assert missing_packages("numpy") == missing_packages("of a plugin") == []
 

@@ -7,8 +7,8 @@ import pytest
 from dummies import Nearest, card
 from PIL import Image as PILImage
 
-import srkit
 from srkit.cli import main
+from srkit.models import loading
 from srkit.upscaling import forecast
 
 
@@ -110,7 +110,7 @@ def test_a_model_that_does_not_tell_its_size_is_not_timed(slow, told, monkeypatc
 
 
 def test_the_command_line_shows_it_without_being_asked(slow, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(srkit, "load", lambda *args, **options: slow())
+    monkeypatch.setattr(loading, "load", lambda *args, **options: slow())
     PILImage.fromarray(picture(200, 300)).save(tmp_path / "photo.png")
     assert main(["upscale", str(tmp_path / "photo.png"), "-o", str(tmp_path / "out")]) == 0
     err = capsys.readouterr().err

@@ -17,6 +17,7 @@ from srkit.errors import (
     UnknownModelError,
     WeightsError,
 )
+from srkit.models import loading
 from srkit.models.registry import FORMATS, MODELS, FileFormat, Registry
 
 # What the entry points of this module lead to: a plugin's cards.
@@ -315,9 +316,9 @@ def test_options_of_a_file_are_those_of_its_format(here):
 def test_upscale_loads_once_and_upscales(monkeypatch):
     image = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
     wanted = srkit.load("bicubic", scale=3).upscale(image)
-    loads, load = [], srkit.load
-    monkeypatch.setattr(srkit, "load", lambda *a, **k: loads.append(a) or load(*a, **k))
-    srkit._loaded.cache_clear()
+    loads, load = [], loading.load
+    monkeypatch.setattr(loading, "load", lambda *a, **k: loads.append(a) or load(*a, **k))
+    loading._loaded.cache_clear()
     for _ in range(2):
         np.testing.assert_array_equal(srkit.upscale(image, "bicubic", scale=3), wanted)
     assert len(loads) == 1

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-import srkit
 from srkit.atomic import replacing
 from srkit.evaluation.tables import markdown_table
+from srkit.models import loading
 from srkit.models.weights import weights_path
 
 HEAD = """# Shipped models
@@ -39,8 +39,8 @@ def model_cards(curves: Path) -> str:
         Folder of ``<model>_x<scale>.csv``, as ``log.csv`` of each run.
     """
     parts = [HEAD]
-    for name in srkit.list_models():
-        card = srkit.card(name)
+    for name in loading.list_models():
+        card = loading.card(name)
         if not any(file.source == "packaged" for file in card.weights.values()):
             continue
         parts.append(f"## {name}\n\n{card.summary} {card.paper}.\n")

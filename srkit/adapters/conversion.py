@@ -10,7 +10,8 @@ from srkit.adapters.readers.enhance.tensors import tensors_of
 from srkit.adapters.readers.graphdef.frozen import open_frozen
 from srkit.adapters.readers.graphdef.portable import ARCHITECTURE, OPERATIONS, packed
 from srkit.atomic import replacing
-from srkit.errors import MissingDependencyError, OptionError
+from srkit.errors import OptionError
+from srkit.extras import missing_extra
 from srkit.models.weights import sha256
 
 
@@ -66,9 +67,7 @@ def convert(source: str | Path, target: str | Path, *, scale: int | None = None)
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "safetensors"):
             raise
-        raise MissingDependencyError(
-            f'to convert weights needs {error.name}: pip install "srkit[torch]"'
-        ) from error
+        raise missing_extra(f"to convert weights needs {error.name}", "torch") from error
     with replacing(target) as file:
         file.write(data)
     return target

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-import srkit
 from srkit.cli import (
     bench,
     compare,
@@ -27,6 +26,7 @@ from srkit.cli.ending import ended_as_by_ctrl_c
 from srkit.cli.escaping import escaping
 from srkit.cli.parsing import Parser
 from srkit.errors import OptionError, SrkitError, UnknownModelError
+from srkit.version import __version__
 
 # In the order of the help.
 _COMMANDS = (
@@ -121,8 +121,9 @@ def make_parser() -> Parser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"srkit {srkit.__version__}")
+    parser.add_argument("--version", action="version", version=f"srkit {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.add(commands)
+    parser.set_defaults(parser=parser)  # which `srkit completion` describes
     return parser

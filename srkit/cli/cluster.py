@@ -11,7 +11,7 @@ from typing import Any
 import srkit.dask
 from srkit.batch.plan import Failure, is_picture
 from srkit.cli.console import write
-from srkit.cli.upscale import facts, options_of, request_of, summary
+from srkit.cli.pictures import facts, options_of, request_of, summary
 from srkit.dask.stores import absolute
 from srkit.errors import CorruptFileError, ImageError, OptionError, UnsafeFileError
 from srkit.imaging.files import formats

@@ -53,11 +53,8 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the script to stdout."""
-    from srkit.cli import make_parser
-
-    parser = make_parser()
-    _complete(parser)
-    write(shtab.complete(parser, args.shell, preamble=_PREAMBLE.get(args.shell, "")))
+    _complete(args.parser)
+    write(shtab.complete(args.parser, args.shell, preamble=_PREAMBLE.get(args.shell, "")))
     return 0
 
 

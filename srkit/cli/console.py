@@ -14,13 +14,13 @@ from typing import Any, TextIO, TypeAlias
 
 from tqdm import tqdm
 
-import srkit
 from srkit.cli.escaping import plain
+from srkit.models.loading import upscale
 
 # In quotes: only type checkers know that it is generic.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-DEFAULT_MODEL: str = inspect.signature(srkit.upscale).parameters["model"].default
+DEFAULT_MODEL: str = inspect.signature(upscale).parameters["model"].default
 TRIO = ("bicubic", "srresnet", "srgan")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 

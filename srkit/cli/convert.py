@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from srkit.adapters.conversion import convert
 from srkit.cli.console import Commands, examples, positive, write
 from srkit.errors import OptionError
 
@@ -33,5 +32,8 @@ def run(args: argparse.Namespace) -> int:
     """Convert, and write the path to stdout."""
     if args.target.exists() and not args.overwrite:
         raise OptionError(f"{args.target} exists; use --overwrite")
+    # Here, since no other command has a use for the adapters that it imports.
+    from srkit.adapters.conversion import convert
+
     write(str(convert(args.source, args.target, scale=args.scale)))
     return 0

@@ -5,17 +5,16 @@ from __future__ import annotations
 import importlib
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
 
 from packaging.requirements import Requirement
 
-import srkit
 from srkit.card import ModelCard, WeightsFile
 from srkit.errors import SrkitError, WeightsError
-from srkit.extras import extra_line, import_adapter, missing_packages
+from srkit.extras import extra_line, import_adapter, import_named, missing_packages
 from srkit.memory import free_memory
 from srkit.models.registry import FORMATS, MODELS, Registry, owner_of
 from srkit.models.weights import (
@@ -27,6 +26,10 @@ from srkit.models.weights import (
     weights_path,
     with_companions,
 )
+from srkit.version import __version__
+
+# What torch can run on; by name, as it is there with torch alone.
+_DEVICES = "srkit.adapters.pytorch.runtime.device:describe_devices"
 
 # What each extra of pyproject.toml is for; those for working on srkit are not listed.
 ADDS = {
@@ -153,7 +156,7 @@ def diagnose(registry: Registry) -> Diagnosis:
 
 def _system() -> dict[str, str]:
     return {
-        "srkit": srkit.__version__,
+        "srkit": __version__,
         "Python": platform.python_version(),
         "system": platform.platform(),
         "processors": str(os.cpu_count()),
@@ -199,11 +202,11 @@ def _devices(extras: tuple[Extra, ...], problems: list[str]) -> tuple[str, ...]:
     if any(extra.name == "torch" and extra.state == "missing" for extra in extras):
         return ()
     try:
-        from srkit.adapters.pytorch.runtime.device import describe_devices
+        describe: Callable[[], tuple[str, ...]] = import_named(_DEVICES)
     except Exception as error:  # noqa: BLE001 a broken torch fails in ways of its own
         problems.append(f"torch cannot be imported: {type(error).__name__}: {error}")
         return ()
-    return describe_devices()
+    return describe()
 
 
 def _cards(registry: Registry, problems: list[str]) -> list[ModelCard]:

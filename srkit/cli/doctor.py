@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 
-import srkit
 from srkit.cli.console import Commands, examples, write
 from srkit.cli.diagnosis import Diagnosis, diagnose
 from srkit.evaluation.tables import text_table
+from srkit.models import loading
 
 
 def add(commands: Commands) -> None:
@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write what was found."""
-    found = diagnose(srkit._registry)
+    found = diagnose(loading.REGISTRY)
     write(json.dumps(found.as_dict(), indent=2) if args.json else _text(found))
     return 1 if found.problems else 0
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-import srkit
+from srkit.adapters.onnx.exporting import export
 from srkit.cli.console import Commands, examples, positive, write
 
 
@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export; the path goes to stdout, the difference from torch to stderr."""
-    made = srkit.export(args.model, args.target, scale=args.scale, overwrite=args.overwrite)
+    made = export(args.model, args.target, scale=args.scale, overwrite=args.overwrite)
     write(str(made.path))
     write(f"at most {made.difference:.2g} from torch, in [0, 1]", to=sys.stderr)
     return 0

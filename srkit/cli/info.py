@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import srkit
 from srkit.card import ModelCard
 from srkit.cli.console import Commands, examples, positive, write
 from srkit.cli.escaping import one_line
 from srkit.cli.models import absent_facts
 from srkit.evaluation.tables import text_table
+from srkit.models import loading
 from srkit.models.contents import Contents
 from srkit.models.inspection import FileReport
 from srkit.models.weights import absent, how_to_get, with_companions
@@ -46,14 +46,14 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report."""
-    if args.file in srkit.list_models() and not Path(args.file).is_file():
-        card = srkit.card(args.file)
+    if args.file in loading.list_models() and not Path(args.file).is_file():
+        card = loading.card(args.file)
         facts = {**card.as_dict(), "absent": absent_facts(card)}
         write(json.dumps(facts, indent=2) if args.json else _card_text(card))
         return 0
     if not Path(args.file).exists() and not Path(args.file).suffix:
-        srkit.card(args.file)  # whose error has near misses
-    report = srkit.inspect(args.file, scale=args.scale)
+        loading.card(args.file)  # whose error has near misses
+    report = loading.inspect(args.file, scale=args.scale)
     if args.json:
         write(json.dumps(report.as_dict(), indent=2))
     else:

@@ -6,12 +6,12 @@ import argparse
 import json
 from typing import Any
 
-import srkit
 from srkit.card import ModelCard, WeightsFile
 from srkit.cli.console import Commands, examples, write
 from srkit.errors import SrkitError, UnknownModelError
 from srkit.evaluation.tables import text_table
 from srkit.extras import install_line, missing_packages
+from srkit.models import loading
 from srkit.models.weights import absent, how_to_get, missing_distributions, missing_for
 
 
@@ -34,10 +34,10 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the table, and below it what has to be installed for the rest."""
-    names = srkit.list_models(args.pattern)
+    names = loading.list_models(args.pattern)
     if not names:
         raise UnknownModelError(
-            f"no model's name fits {args.pattern!r}; there are {', '.join(srkit.list_models())}"
+            f"no model's name fits {args.pattern!r}; there are {', '.join(loading.list_models())}"
         )
     if args.names:
         write("\n".join(names))
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     fetched: dict[str, list[str]] = {}
     for name in names:
         try:
-            card = srkit.card(name)
+            card = loading.card(name)
         except SrkitError as error:
             rows.append([name, "-", "broken", "-", str(error)])
             continue
@@ -92,7 +92,7 @@ def _framework(card: ModelCard) -> str:
 def _facts(name: str) -> dict[str, Any]:
     """A card, or why there is none; with whether what it needs is installed."""
     try:
-        card = srkit.card(name)
+        card = loading.card(name)
     except SrkitError as error:
         return {"name": name, "problem": str(error)}
     missing = missing_for(card)

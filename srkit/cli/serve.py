@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import FrameType
 
 from srkit.cli.console import Commands, examples, positive, write
-from srkit.errors import MissingDependencyError
+from srkit.extras import missing_extra
 
 
 def add(commands: Commands) -> None:
@@ -40,9 +40,7 @@ def run(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name != "gradio":
             raise
-        raise MissingDependencyError(
-            'the page needs gradio, which is not installed: pip install "srkit[web]"'
-        ) from error
+        raise missing_extra("the page needs gradio, which is not installed", "web") from error
     # So that the photos are deleted then, too.
     signal.signal(signal.SIGTERM, _interrupt)
     with suppress(KeyboardInterrupt), serving(args.host, args.port) as address:

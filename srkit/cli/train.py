@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import srkit
 from srkit.cli.console import Commands, positive, write
 from srkit.cli.escaping import PlainFormatter
 from srkit.errors import OptionError
+from srkit.training import train
 
 EXAMPLES = """\
 examples:
@@ -85,12 +85,12 @@ def run(args: argparse.Namespace) -> int:
         name, equals, value = text.partition("=")
         if not equals:
             raise OptionError(f"--set takes KEY=VALUE, not {text!r}")
-        if name in inspect.signature(srkit.train).parameters:
+        if name in inspect.signature(train).parameters:
             raise OptionError(f"{name} is no value of a recipe: see srkit train --help")
         changes[name] = value
     if args.steps:
         changes["steps"] = args.steps
-    path = srkit.train(
+    path = train(
         args.recipe,
         args.photos,
         args.output,

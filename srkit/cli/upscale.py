@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
-import srkit
 from srkit.batch.plan import Failure, Task, assign, find, is_picture
 from srkit.batch.work import Request, attempt
 from srkit.cli.console import (
@@ -27,11 +25,13 @@ from srkit.cli.console import (
     write,
 )
 from srkit.cli.escaping import one_line
+from srkit.cli.pictures import facts, options_of, request_of, summary
 from srkit.errors import OptionError
 from srkit.imaging import folders, notes
 from srkit.imaging.files import formats
 from srkit.imaging.files.formats import SUFFIXES
 from srkit.imaging.files.reading import MAX_PIXELS
+from srkit.models import loading
 from srkit.upscaling import decisions, forecast
 from srkit.upscaling.upscaler import LONGEST_SIDE, Progress, Upscaler
 
@@ -186,7 +186,7 @@ def run(args: argparse.Namespace) -> int:
     single = output is not None and is_picture(output)
     if output is not None and single:
         _check_single(output, args)
-    upscaler = srkit.load(args.model, scale=args.scale, **options_of(args))
+    upscaler = loading.load(args.model, scale=args.scale, **options_of(args))
     sources, failures = find(args.inputs, output)
     suffix = f".{args.format}" if args.format else None
     request = request_of(args)
@@ -213,72 +213,6 @@ class _Done(NamedTuple):
     task: Task
     left_out: list[str]
     decided: dict[str, float]
-
-
-# Source, target, what could not be kept, and what was decided for the picture.
-Written = tuple[Path | str, Path | str, Sequence[str], Mapping[str, float]]
-
-
-def facts(
-    written: Iterable[Written],
-    skipped: Iterable[tuple[Path | str, Path | str]],
-    failures: Sequence[Failure],
-) -> str:
-    """What a program reads, here or of a cluster.
-
-    Parameters
-    ----------
-    written
-        Each result.
-    skipped
-        Source and target of what was there already.
-    failures
-        The rest.
-    """
-    told = {
-        "written": [
-            {
-                "source": str(source),
-                "target": str(target),
-                "left_out": list(left_out),
-                "decided": dict(decided),
-            }
-            for source, target, left_out, decided in written
-        ],
-        "skipped": [{"source": str(source), "target": str(target)} for source, target in skipped],
-        "failed": [{"source": str(f.path), "reason": f.reason} for f in failures],
-    }
-    return json.dumps(told, indent=2)
-
-
-def options_of(args: argparse.Namespace) -> dict[str, Any]:
-    """Options of the model that were given."""
-    given = {name: getattr(args, name) for name in ("device", "perception", "denoise", "weights")}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def request_of(args: argparse.Namespace) -> Request:
-    """What the arguments ask of each file."""
-    return Request(
-        width=args.width,
-        height=args.height,
-        memory=args.memory,
-        self_ensemble=args.self_ensemble,
-        consistent=args.consistent,
-        quality=args.quality,
-        max_pixels=args.max_pixels,
-    )
-
-
-def summary(written: int, skipped: int, failures: Sequence[Failure]) -> int:
-    """Tell what was done, if there is more to tell than names; returns the exit code."""
-    if skipped or failures:
-        counts = {"written": written, "skipped": skipped, "failed": len(failures)}
-        told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "written")
-        write(f"srkit: {told}{':' if failures else ''}", sys.stderr)
-        for failure in failures:
-            write(f"  {one_line(failure.path)}: {one_line(failure.reason)}", sys.stderr)
-    return 1 if failures else 0
 
 
 def _refuse_urls(args: argparse.Namespace) -> None:

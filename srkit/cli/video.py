@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import srkit
 from srkit.cli.console import Commands, byte_count, examples, positive, write
 from srkit.errors import OptionError
+from srkit.video import upscale_video
 
 if TYPE_CHECKING:
     from srkit.video.upscaling import VideoReport
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     options = {} if args.device is None else {"device": args.device}
     if not args.output.suffix:
         raise OptionError(f"-o {args.output} names no container; add a suffix such as .mp4")
-    upscale = srkit.upscale_video
+    upscale = upscale_video
     if args.dask:
         from srkit import dask  # an extra
 

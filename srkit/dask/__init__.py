@@ -10,15 +10,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
-from srkit.errors import MissingDependencyError
+from srkit.extras import absent, missing_extra
 
-if _missing := [name for name in ("dask", "distributed", "fsspec") if find_spec(name) is None]:
-    raise MissingDependencyError(
-        f'srkit.dask needs {" and ".join(_missing)}, not installed here: pip install "srkit[dask]"'
-    )
+if _missing := absent("dask", "distributed", "fsspec"):
+    raise missing_extra(f"srkit.dask needs {' and '.join(_missing)}, not installed here", "dask")
 
 from srkit.dask.blocks import BlocksReport, upscale_blocks
 from srkit.dask.files import FilesReport, upscale_files
@@ -40,10 +37,8 @@ def __getattr__(name: str) -> Any:
     """`upscale_video`, imported when it is asked for, since it comes with PyAV."""
     if name != "upscale_video":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if find_spec("av") is None:
-        raise MissingDependencyError(
-            'video files need av (PyAV), which is not installed: pip install "srkit[dask,video]"'
-        )
+    if absent("av"):
+        raise missing_extra("video files need av (PyAV), which is not installed", "dask,video")
     from srkit.dask.video import upscale_video
 
     return upscale_video

@@ -14,12 +14,12 @@ from dask.array.overlap import ensure_minimum_chunksize, overlap
 from dask.base import compute, tokenize
 from numpy.typing import NDArray
 
-import srkit
 from srkit.dask.models import Recipe, budget, model_of, recipe_for, recipe_of
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.levels import top_of
 from srkit.imaging.noise import looked_at
 from srkit.imaging.planes import check_shape
+from srkit.models import loading
 from srkit.models.registry import check_scale
 from srkit.upscaling.decisions import AUTO, decided
 from srkit.upscaling.parts import CHROMA, Part, check, upscale_part
@@ -132,9 +132,9 @@ def _settled(
 
 def _may_decide(model: str | Path, options: dict[str, Any]) -> bool:
     """Whether a model may decide something for a picture; told without loading it where it can."""
-    named = not isinstance(model, Path) and model in srkit.list_models()
+    named = not isinstance(model, Path) and model in loading.list_models()
     if named and not options.keys() & _AMONG_CARDS:
-        options = {**srkit.card(str(model)).defaults, **options}
+        options = {**loading.card(str(model)).defaults, **options}
     elif named:
         # Which card it is, and so what its defaults are, is told by loading.
         return True
@@ -178,8 +178,8 @@ def _check(image: Any) -> None:
 def _plan(model: str | Path, scale: int | None, options: dict[str, Any]) -> tuple[Recipe, int]:
     """What workers load, and how many pixels around a chunk it sees."""
     chosen_among = options.keys() & _AMONG_CARDS
-    if not (isinstance(model, Path) or chosen_among) and model in srkit.list_models():
-        card = srkit.card(model)
+    if not (isinstance(model, Path) or chosen_among) and model in loading.list_models():
+        card = loading.card(model)
         chosen = check_scale(card, scale)
         if (radius := card.radius_at(chosen)) is not None:
             known = card.weights.get(chosen)

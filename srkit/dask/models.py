@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import srkit
 from srkit.batch.identity import FREE_OPTIONS, weights_digest
 from srkit.errors import OptionError, WeightsError
 from srkit.memory import keep_freed
+from srkit.models import loading
 from srkit.upscaling.upscaler import Upscaler
+from srkit.version import __version__
 
 # Dask pauses a worker at 80 % of its limit: images and work stay below this share together.
 SHARE = 0.7
@@ -72,14 +73,14 @@ def recipe_for(
     """
     # A GPU that workers have need not be here.
     here = {name: value for name, value in options.items() if name != "device"}
-    upscaler = srkit.load(model, scale=scale, **here)
+    upscaler = loading.load(model, scale=scale, **here)
     digest = weights_digest(model, upscaler)
     return recipe_of(model, upscaler.scale, options, digest), upscaler
 
 
 def recipe_of(model: str | Path, scale: int, options: Mapping[str, Any], digest: str) -> Recipe:
     """The recipe of a model of which scale and digest are known."""
-    named = not isinstance(model, Path) and model in srkit.list_models()
+    named = not isinstance(model, Path) and model in loading.list_models()
     name = str(model) if named else str(Path(model).resolve())
     try:
         plain = json.dumps(dict(options), sort_keys=True)
@@ -87,7 +88,7 @@ def recipe_of(model: str | Path, scale: int, options: Mapping[str, Any], digest:
         raise OptionError(
             f"options that go to workers are numbers, strings or booleans: {error}"
         ) from error
-    return Recipe(name, scale, plain, digest, srkit.__version__)
+    return Recipe(name, scale, plain, digest, __version__)
 
 
 _lock = threading.RLock()
@@ -114,14 +115,14 @@ def model_of(recipe: Recipe) -> Iterator[Upscaler]:
 
 
 def _load(recipe: Recipe) -> Upscaler:
-    if recipe.version != srkit.__version__:
+    if recipe.version != __version__:
         raise OptionError(
-            f"the worker has srkit {srkit.__version__}, but the work is for {recipe.version}: "
+            f"the worker has srkit {__version__}, but the work is for {recipe.version}: "
             "install the same"
         )
     path = Path(recipe.model)
     model: str | Path = path if path.is_absolute() else recipe.model
-    upscaler = srkit.load(model, scale=recipe.scale, **json.loads(recipe.options))
+    upscaler = loading.load(model, scale=recipe.scale, **json.loads(recipe.options))
     if (found := weights_digest(model, upscaler)) != recipe.weights:
         raise WeightsError(
             f"{recipe.model} has other weights here ({found[:12]}) than where the work was given "

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import srkit
 from srkit.errors import ImageError, MissingDependencyError, OptionError
 from srkit.metrics import Protocol, psnr, ssim, st_lpips
+from srkit.models.loading import load
 from srkit.upscaling.upscaler import Upscaler
 
 HEADINGS = ("PSNR", "SSIM", "ST-LPIPS")
@@ -134,7 +134,7 @@ def ready(model: str | Path | Upscaler, scale: int) -> Upscaler:
         As `srkit.load` raises them.
     """
     if not isinstance(model, Upscaler):
-        return srkit.load(model, scale=scale)
+        return load(model, scale=scale)
     if model.scale != scale:
         raise OptionError(
             f"{model.card.name} was loaded for x{model.scale}, but x{scale} is wanted; "

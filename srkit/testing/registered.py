@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import srkit
+from srkit.models import loading
 from srkit.models.weights import are_here, missing_for
 from srkit.testing.harness import Check, Factory
 
@@ -37,13 +37,13 @@ def registered(pattern: str = "*") -> Iterator[tuple[str, Factory, str]]:
     >>> [label for label, factory, missing in registered("bic*")]
     ['bicubic-x3', 'bicubic-x4']
     """
-    for name in srkit.list_models(pattern):
-        card = srkit.card(name)
+    for name in loading.list_models(pattern):
+        card = loading.card(name)
         missing = ", ".join(missing_for(card))
         scales = card.weights or {card.default_scale, *card.scales[1:2]}
         for scale in sorted(scales):
             full = {"precision": "float32"} if card.precisions.get(scale) else {}
-            load = functools.partial(srkit.load, name, scale=scale, **full)
+            load = functools.partial(loading.load, name, scale=scale, **full)
             absent = scale in card.weights and not are_here(card.weights[scale])
             yield f"{name}-x{scale}", load, missing or ("its weights" if absent else "")
 

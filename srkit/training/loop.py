@@ -15,7 +15,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-import srkit
 from srkit.atomic import replacing
 from srkit.errors import CorruptFileError, OptionError
 from srkit.training.checks import Check
@@ -34,6 +33,7 @@ from srkit.training.origin import network, write_weights
 from srkit.training.recipe import Recipe
 from srkit.training.report import Report
 from srkit.training.stages import pace_at, stretches
+from srkit.version import __version__
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +227,7 @@ class Run:
             "started_from": self.origin,
             "steps": str(step),
             "held_out": json.dumps({name: round(value, 4) for name, value in figures.items()}),
-            "srkit": srkit.__version__,
+            "srkit": __version__,
         }
 
     def _told(self) -> dict[str, Any]:

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-import srkit
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.readers.luma_weights import stated_scale
 from srkit.atomic import replacing
 from srkit.errors import OptionError, WeightsError
+from srkit.models import loading
 from srkit.models.weights import sha256, weights_path
 from srkit.training.families import Family
 
@@ -107,14 +107,14 @@ def _encoder(encoder: str) -> str:
 
 def _path(init: str | Path, scale: int, family: Family) -> Path:
     """The file to start from, of a model's name or a path."""
-    if not (isinstance(init, str) and init in srkit.list_models()):
+    if not (isinstance(init, str) and init in loading.list_models()):
         if not (Path(init).exists() or Path(init).suffix or Path(init).name != str(init)):
             raise OptionError(
                 f"{init} is neither a model nor a file of weights; name what to start from by init "
                 "(--init)"
             )
         return Path(init)
-    card = srkit.card(init)
+    card = loading.card(init)
     weights = {scale: f for scale, f in card.weights.items() if f.distribution is None}
     if card.weights and not weights:
         raise WeightsError(

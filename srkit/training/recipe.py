@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from srkit.errors import MissingDependencyError, OptionError
+from srkit.errors import OptionError
+from srkit.extras import missing_extra
 from srkit.guard import refuse_pipes
 from srkit.training import stages as staging
 from srkit.training.data import degradations as degrading
@@ -254,9 +255,7 @@ class Recipe:
         try:
             from pydantic import TypeAdapter, ValidationError
         except ModuleNotFoundError as error:
-            raise MissingDependencyError(
-                'changing a recipe needs pydantic: pip install "srkit[train]"'
-            ) from error
+            raise missing_extra("changing a recipe needs pydantic", "train") from error
         given = dataclasses.asdict(self) | dict(changes)
         try:
             return TypeAdapter(Recipe).validate_python(given)

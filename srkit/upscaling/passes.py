@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,28 @@ from srkit.upscaling.model import Model
 
 # Rows of a resized plane computed at a time.
 RESIZE_ROWS = 64
+
+
+class _Tensor(Protocol):
+    """A `torch.Tensor`, for type checkers that may not find torch."""
+
+    def numel(self) -> int: ...
+    def is_floating_point(self) -> bool: ...
+
+
+# What results share with what was given: the dtype of an array, and all of a tensor's type.
+S = TypeVar("S", bound=np.generic)
+T = TypeVar("T", bound=_Tensor)
+
+
+class Options(TypedDict, total=False):
+    """The keywords of `Upscaler.upscale`, for type checkers."""
+
+    size: tuple[int, int] | None
+    memory: int | None
+    self_ensemble: bool
+    consistent: bool
+    progress: bool | Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

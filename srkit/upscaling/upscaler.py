@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 
@@ -16,7 +16,13 @@ from srkit.memory import give_back
 from srkit.upscaling.by_rows import upscale_file
 from srkit.upscaling.decisions import decided, each_decided
 from srkit.upscaling.model import Model
-from srkit.upscaling.passes import Request
+from srkit.upscaling.passes import Options, Request, S, T
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image as PILImage
+
+    from srkit.imaging.image import Image
 
 Progress = bool | Callable[[int, int], None]
 
@@ -48,6 +54,17 @@ class Upscaler(Model):
     array([[  0,   0, 255, 255],
            [  0,   0, 255, 255]], dtype=uint8)
     """
+
+    @overload
+    def upscale(self, image: NDArray[S], **request: Unpack[Options]) -> NDArray[S]: ...
+    @overload
+    def upscale(self, image: PILImage, **request: Unpack[Options]) -> PILImage: ...
+    @overload
+    def upscale(
+        self, image: Image | str | os.PathLike[str], **request: Unpack[Options]
+    ) -> Image: ...
+    @overload
+    def upscale(self, image: T, **request: Unpack[Options]) -> T: ...
 
     def upscale(
         self,

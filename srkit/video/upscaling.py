@@ -14,15 +14,16 @@ from typing import Any
 import av
 from av.video.frame import VideoFrame
 
-import srkit
 from srkit.batch.identity import FREE_OPTIONS, fingerprint, weights_digest
 from srkit.errors import OptionError, VideoError
 from srkit.imaging.planes import Planes, read_planes
+from srkit.models.loading import load
 from srkit.progress import Meter
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.scenes import MEMORY
 from srkit.upscaling.upscaler import Upscaler
 from srkit.upscaling.video import scene_windows, upscale_window
+from srkit.version import __version__
 from srkit.video.colour import FromRGB, ToRGB
 from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors
@@ -145,7 +146,7 @@ def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
 
 def _upscaler(model: str | Path | Upscaler, scale: int | None, options: dict[str, Any]) -> Upscaler:
     if not isinstance(model, Upscaler):
-        return srkit.load(model, scale=scale, **options)
+        return load(model, scale=scale, **options)
     if options or scale not in (None, model.scale):
         raise OptionError("a model that is loaded already takes no scale and no options")
     return model
@@ -157,7 +158,7 @@ def settings_of(
     """All that the pixels and packets of the result depend on."""
     encoded = {key: repr(value) for key, value in asdict(encoding).items()}
     return {
-        "srkit": srkit.__version__,
+        "srkit": __version__,
         "ffmpeg": av.ffmpeg_version_info,
         "source": fingerprint(source),
         "model": upscaler.card.name,

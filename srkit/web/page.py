@@ -22,10 +22,11 @@ from tempfile import TemporaryDirectory
 
 import gradio as gr
 
-import srkit
 from srkit.errors import OptionError, SrkitError
 from srkit.evaluation.comparison import compare
 from srkit.imaging.files.formats import DEEP
+from srkit.imaging.files.reading import read_image
+from srkit.models import loading
 from srkit.models.weights import missing_for
 
 log = logging.getLogger(__name__)
@@ -47,9 +48,9 @@ def offered(scale: int) -> list[str]:
     (True, False)
     """
     names = []
-    for name in srkit.list_models():
+    for name in loading.list_models():
         try:
-            card = srkit.card(name)
+            card = loading.card(name)
         except SrkitError as error:  # a broken plugin does not take the page along
             log.warning("%s is left out: %s", name, error)
             continue
@@ -211,7 +212,7 @@ def _compare(
 
 def _made(photo: Path, models: list[str], scale: int, folder: Path) -> list[Path]:
     """Each model's result as a file, and the comparison as a page."""
-    image = srkit.read_image(photo, max_pixels=MAX_PIXELS)
+    image = read_image(photo, max_pixels=MAX_PIXELS)
     comparison = compare(image, models, scale=scale)
     # PNG, but for CMYK.
     suffix = next(form.suffixes[0] for form in DEEP if image.metadata.mode in form.modes)

@@ -8,6 +8,7 @@ from dummies import Nearest, card
 
 import srkit
 import srkit.dask
+from srkit.models import loading
 from srkit.upscaling import decisions
 from srkit.upscaling import parts as regions
 from srkit.upscaling.model import Findings
@@ -95,4 +96,4 @@ def test_a_lazy_picture_is_sampled_by_one_computation(monkeypatch):
         part = made[:96, :96].compute(scheduler="synchronous")
         np.testing.assert_allclose(part[::2, ::2], expected[:48, :48], atol=0.51)
     finally:
-        srkit.__dict__["_registry"]._added.pop(NAME)
+        loading.REGISTRY._added.pop(NAME)

@@ -17,6 +17,7 @@ from srkit import OptionError, WeightsError, WeightsFile
 from srkit.adapters.pytorch.architectures.loading import load_network
 from srkit.cli import main
 from srkit.imaging.noise import estimate_noise
+from srkit.models import loading
 from srkit.models.weights import sha256
 from srkit.upscaling import decisions
 from srkit.upscaling import parts as regions
@@ -231,7 +232,7 @@ def test_a_jpeg_is_decided_by_its_quality_and_its_result_is_no_jpeg_any_more(aut
 @pytest.fixture
 def named(auto, monkeypatch):
     """The model of these files is what its name loads."""
-    monkeypatch.setitem(srkit._registry._added, auto.card.name, auto.card)
+    monkeypatch.setitem(loading.REGISTRY._added, auto.card.name, auto.card)
 
 
 OPTIONS = {"denoise": "auto", "precision": "float32"}

@@ -1,27 +1,13 @@
-"""Models on torch as ONNX files, each compared with torch before it appears."""
+"""Models on torch as ONNX files: what of it users call."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from srkit.adapters.onnx.facts import Facts
-from srkit.adapters.onnx.files import open_network
-from srkit.adapters.onnx.writing import network
-from srkit.adapters.pytorch.runtime.tracing import trace
-from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
-from srkit.adapters.readers.graphdef.frozen import RULES
-from srkit.adapters.spandrel.upscaler import SpandrelUpscaler
-from srkit.atomic import replacing
-from srkit.errors import OptionError, SrkitError, WeightsError
-from srkit.upscaling.upscaler import Upscaler
-
-# What ONNX Runtime may differ by from torch, in floats of [0, 1].
-TOLERANCE = 1e-5
-# Batch and sides of the tiles that are compared; sides are rounded up to what the network takes.
-TILES = ((1, 24, 33), (3, 9, 6))
+from srkit.errors import OptionError
+from srkit.extras import missing_extra, missing_packages
+from srkit.models import loading
 
 
 @dataclass(frozen=True)
@@ -41,86 +27,58 @@ class Exported:
     difference: float
 
 
-def export(model: Upscaler, target: Path) -> Exported:
-    """Write a loaded model; see `srkit.export`.
+def export(
+    model: str | Path, target: str | Path, *, scale: int | None = None, overwrite: bool = False
+) -> Exported:
+    """Write a model as an ONNX file; needs ``pip install "srkit[torch,onnx]"``.
+
+    The file takes images of any size, and any number of them, and computes in float32. Its
+    header tells what `srkit.load` needs to tile it exactly, and the credits. It is loaded on
+    ONNX Runtime and compared with torch before it appears: whole, or not at all.
+
+    Parameters
+    ----------
+    model
+        The name of a model that runs on torch, or a weights file, as for `load`.
+    target
+        The file to write. Its suffix should be ``.onnx``, by which a bare name is known as a file.
+    scale
+        Factor of both sides; the model's default if left out.
+    overwrite
+        Replace `target` if it exists.
+
+    Returns
+    -------
+    Exported
+        ``path``, and ``difference``: the most that a value differed by from torch, in [0, 1].
 
     Raises
     ------
     OptionError
-        If it does more than run a network of single images on torch, or srkit cannot follow
-        that network layer by layer.
+        If `target` exists, the model does not run on torch, does more than run a network of
+        single images, or cannot be followed layer by layer, as networks with attention.
     WeightsError
-        If a layer cannot be written, or the file does not compute what torch does: then there
-        is no file.
+        If the result differs from torch by more than 1e-5, or the network has a layer that
+        cannot be written; then there is no file.
+    UnknownModelError, CorruptFileError, UnsafeFileError
+        See `load`.
+    MissingDependencyError
+        If torch, onnx or onnxruntime is not installed.
+
+    Examples
+    --------
+    ::
+
+        srkit.export("srresnet", "model.onnx", scale=4)
+        srkit.load("model.onnx").upscale("photo.png")
     """
-    if not isinstance(model, TorchUpscaler):
-        raise OptionError(f"{model.card.name} cannot become ONNX: {_hindrance(model)}")
-    if model.window > 1:
-        raise OptionError(
-            f"{model.card.name} makes each frame of {model.window}; an ONNX file that load reads "
-            "holds a network of single images"
-        )
-    if type(model).run is not TorchUpscaler.run or model.refines:
-        raise OptionError(
-            f"{model.card.name} does more than run a network, which an ONNX file cannot hold"
-        )
-    model = model.in_float32()
-    channels = 1 if model.card.colour == "luma" else 3
-    written = network(trace(model.net), channels, model.scale, _facts(model).header())
-    with replacing(target) as file:
-        file.write(written.SerializeToString())
-        file.flush()
-        try:
-            difference = _compare(model, Path(file.name), channels)
-        except SrkitError as error:
-            raise WeightsError(f"{model.card.name} did not become ONNX: {error}") from error
-    return Exported(target, difference)
+    if missing := [*missing_packages("torch"), *missing_packages("onnx")]:
+        raise missing_extra(f"to export needs {' and '.join(missing)}", "torch,onnx")
+    target = Path(target)
+    if target.exists() and not overwrite:
+        raise OptionError(f"{target} exists; use overwrite=True, or --overwrite")
+    from srkit.adapters.onnx.comparing import write_compared
 
-
-def _hindrance(model: Upscaler) -> str:
-    """Why there is no network to write."""
-    if isinstance(model, SpandrelUpscaler):
-        return (
-            "its network is run as it is, since srkit cannot follow it layer by layer "
-            f"({model.obstacle})"
-        )
-    if model.card.framework == "torch":
-        return "it is no TorchUpscaler, whose network is known layer by layer"
-    return f"it runs on {model.card.framework}, and only torch's models can"
-
-
-def _facts(model: TorchUpscaler) -> Facts:
-    card = model.card
-    rules = {type(rule): name for name, rule in RULES.items()}
-    return Facts(
-        name=card.name,
-        scale=model.scale,
-        colour=card.colour,
-        border=card.border,
-        radius=model.radius,
-        rim=model.rim,
-        multiple=card.multiple,
-        short_halo=model.short_halo,
-        luma="opencv" if rules.get(type(model.luma_rule)) == "opencv" else "float",
-        licence=card.licence,
-        paper=card.paper,
-        training_data=card.training_data,
-    )
-
-
-def _compare(model: TorchUpscaler, path: Path, channels: int) -> float:
-    """Load the file as a user does, and compare; raises WeightsError if it differs."""
-    loaded = open_network(path, scale=model.scale, device="cpu")
-    rng, multiple, worst = np.random.default_rng(0), model.card.multiple, 0.0
-    for count, *sides in TILES:
-        height, width = (-(-side // multiple) * multiple for side in sides)
-        tiles = rng.random((count, height, width, channels), np.float32)
-        apart = np.abs(loaded.run(tiles) - model.run(tiles))
-        # Not max(), which passes over values that are not numbers.
-        worst = float(np.maximum(worst, apart.max()))
-    if not worst <= TOLERANCE:
-        raise WeightsError(
-            f"on ONNX Runtime a value differs by {worst:.3g} from torch, where at most {TOLERANCE} "
-            "is rounding"
-        )
-    return worst
+    # On a GPU convolutions round otherwise, and the comparison is with the CPU's.
+    loaded = loading.load(model, scale=scale, runtime="torch", device="cpu")
+    return Exported(target, write_compared(loaded, target))

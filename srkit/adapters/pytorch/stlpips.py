@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from srkit.adapters.pytorch.nets.blurpool import VGG16, AlexNet
-from srkit.errors import ImageError, MissingDependencyError, OptionError, WeightsError
+from srkit.errors import ImageError, OptionError, WeightsError
+from srkit.extras import extra_line, missing_extra
 from srkit.metrics import Backbone, read_pair
 
 _NETS: dict[str, type[AlexNet] | type[VGG16]] = {"alex": AlexNet, "vgg": VGG16}
@@ -165,9 +166,8 @@ def _unit(features: Tensor) -> Tensor:
 def _weights_path(backbone: Backbone) -> Path:
     spec = find_spec("stlpips_pytorch")
     if spec is None or not spec.submodule_search_locations:
-        raise MissingDependencyError(
-            "ST-LPIPS needs the weights of stlpips-pytorch, which is not installed: "
-            'pip install "srkit[perceptual]"'
+        raise missing_extra(
+            "ST-LPIPS needs the weights of stlpips-pytorch, which is not installed", "perceptual"
         )
     folder = Path(spec.submodule_search_locations[0])
     return folder / "weights" / "vST0.0" / f"{backbone}_shift_tolerant.pth"
@@ -179,7 +179,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise WeightsError(
             f"the installed stlpips-pytorch has no {path.name}; install version 0.0.2: "
-            'pip install "srkit[perceptual]"'
+            f"{extra_line('perceptual')}"
         ) from error
     except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
         raise WeightsError(

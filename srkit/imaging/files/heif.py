@@ -7,7 +7,8 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import ImageError, MissingDependencyError
+from srkit.errors import ImageError
+from srkit.extras import missing_extra
 from srkit.imaging.files import exif
 from srkit.imaging.files.color_tags import ColorTags, from_cicp
 from srkit.imaging.files.decoding import Decoded, check_size
@@ -49,8 +50,8 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     try:
         import pillow_heif
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            'HEIC needs pillow-heif, which is not installed; run: pip install "srkit[heif]"'
+        raise missing_extra(
+            "HEIC needs pillow-heif, which is not installed; run", "heif"
         ) from error
     file.seek(0)
     # Not registered with Pillow, which is everybody's in this process.

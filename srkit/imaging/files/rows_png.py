@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import NotByRowsError
+from srkit.extras import extra_line
 from srkit.imaging.files import png_reading
 from srkit.imaging.files.decoding import naming
 from srkit.imaging.files.png_chunks import (
@@ -68,8 +69,8 @@ class PngRows(Rows):
             import pyvips  # noqa: F401
         except (ImportError, OSError) as error:  # OSError: it finds no libvips
             raise NotByRowsError(
-                f"{path}: PNG is read by rows by pyvips, which is not installed (pip install "
-                '"srkit[vips]"), or has to be read whole'
+                f"{path}: PNG is read by rows by pyvips, which is not installed "
+                f"({extra_line('vips')}), or has to be read whole"
             ) from error
         with naming(path, "PNG"), path.open("rb") as file:
             picture = cls(file, path)

@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import (
-    CorruptFileError,
-    ImageError,
-    MissingDependencyError,
-    NotByRowsError,
-    UnsafeFileError,
-)
+from srkit.errors import CorruptFileError, ImageError, NotByRowsError, UnsafeFileError
+from srkit.extras import missing_extra
 from srkit.imaging.files import zarr_writing
 from srkit.imaging.files.decoding import Decoded, check_size, naming
 from srkit.imaging.files.image_format import ImageFormat
@@ -61,9 +56,7 @@ def require() -> None:
     try:
         import zarr  # noqa: F401
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            'Zarr stores need zarr, which is not installed: pip install "srkit[zarr]"'
-        ) from error
+        raise missing_extra("Zarr stores need zarr, which is not installed", "zarr") from error
 
 
 def open_array(path: Path) -> zarr.Array[Any]:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-import srkit
 from srkit.errors import OptionError
 from srkit.imaging.color import rgb_to_ycbcr
 from srkit.imaging.resize import imresize
+from srkit.models import loading
 from srkit.models.weights import sha256
 from srkit.upscaling.upscaler import Upscaler
 
@@ -64,19 +64,19 @@ class Teacher:
             See `srkit.load`.
         """
         options: dict[str, Any] = {"device": device, "precision": self.precision}
-        if self.model not in srkit.list_models():
+        if self.model not in loading.list_models():
             path = Path(self.model).expanduser()
             try:
-                loaded = srkit.load(path, **options)
+                loaded = loading.load(path, **options)
             except OptionError:
                 # Some files do not tell their scale.
-                loaded = srkit.load(path, scale=scale, **options)
+                loaded = loading.load(path, scale=scale, **options)
             self._fitting(scale, (loaded.scale,))
             return loaded
-        card = srkit.card(self.model)
+        card = loading.card(self.model)
         fitting = self._fitting(scale, card.scales)
         # Interpolation has neither device nor precision.
-        return srkit.load(
+        return loading.load(
             self.model, scale=fitting, **({} if card.framework == "numpy" else options)
         )
 
@@ -92,14 +92,14 @@ class Teacher:
 
         The precision counts, the weight does not: that is of the mean, not of the answers.
         """
-        if self.model in srkit.list_models():
-            card = srkit.card(self.model)
+        if self.model in loading.list_models():
+            card = loading.card(self.model)
             known: list[str] = [self.model, *(w.sha256 for _, w in sorted(card.weights.items()))]
             known += [] if card.weights else [card.adapter, _version(card.adapter)]
         else:
             path = Path(self.model).expanduser()
             if not path.is_file():
-                near = difflib.get_close_matches(self.model, srkit.list_models(), 1)
+                near = difflib.get_close_matches(self.model, loading.list_models(), 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise OptionError(f"{self.model!r} is neither a model nor a weights file{hint}")
             beside = path.with_suffix(_COMPANIONS.get(path.suffix, path.suffix))

@@ -17,7 +17,7 @@ from srkit.adapters.pytorch.runtime.network import Network
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
-from srkit.extras import missing_packages
+from srkit.extras import import_named, missing_packages
 from srkit.upscaling.decisions import automatic_denoise
 from srkit.upscaling.model import Findings
 from srkit.upscaling.upscaler import Upscaler
@@ -99,10 +99,11 @@ class NetworkUpscaler(TorchUpscaler):
     def _network(self, net: nn.Module, dtype: torch.dtype) -> Network:
         if not self._may_take_openvino(dtype):
             return super()._network(net, dtype)
-        # Only where it is wanted: torch alone does without it.
-        from srkit.adapters.openvino.network import OpenVINONetwork
-
-        return OpenVINONetwork(net, self._channels, self.card.multiple, self.scale)
+        # By name: it is built on this package, and torch alone does without it.
+        made: Network = import_named("srkit.adapters.openvino.network:OpenVINONetwork")(
+            net, self._channels, self.card.multiple, self.scale
+        )
+        return made
 
     def _may_take_openvino(self, dtype: torch.dtype) -> bool:
         wanted = self._runtime == "openvino" or (

@@ -1,0 +1,80 @@
+"""What ``srkit upscale`` asks for, and what it tells of it, on this machine or a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from srkit.batch.plan import Failure
+from srkit.batch.work import Request
+from srkit.cli.console import write
+from srkit.cli.escaping import one_line
+
+# Source, target, what could not be kept, and what was decided for the picture.
+Written = tuple[Path | str, Path | str, Sequence[str], Mapping[str, float]]
+
+
+def facts(
+    written: Iterable[Written],
+    skipped: Iterable[tuple[Path | str, Path | str]],
+    failures: Sequence[Failure],
+) -> str:
+    """What a program reads, here or of a cluster.
+
+    Parameters
+    ----------
+    written
+        Each result.
+    skipped
+        Source and target of what was there already.
+    failures
+        The rest.
+    """
+    told = {
+        "written": [
+            {
+                "source": str(source),
+                "target": str(target),
+                "left_out": list(left_out),
+                "decided": dict(decided),
+            }
+            for source, target, left_out, decided in written
+        ],
+        "skipped": [{"source": str(source), "target": str(target)} for source, target in skipped],
+        "failed": [{"source": str(f.path), "reason": f.reason} for f in failures],
+    }
+    return json.dumps(told, indent=2)
+
+
+def options_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Options of the model that were given."""
+    given = {name: getattr(args, name) for name in ("device", "perception", "denoise", "weights")}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def request_of(args: argparse.Namespace) -> Request:
+    """What the arguments ask of each file."""
+    return Request(
+        width=args.width,
+        height=args.height,
+        memory=args.memory,
+        self_ensemble=args.self_ensemble,
+        consistent=args.consistent,
+        quality=args.quality,
+        max_pixels=args.max_pixels,
+    )
+
+
+def summary(written: int, skipped: int, failures: Sequence[Failure]) -> int:
+    """Tell what was done, if there is more to tell than names; returns the exit code."""
+    if skipped or failures:
+        counts = {"written": written, "skipped": skipped, "failed": len(failures)}
+        told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "written")
+        write(f"srkit: {told}{':' if failures else ''}", sys.stderr)
+        for failure in failures:
+            write(f"  {one_line(failure.path)}: {one_line(failure.reason)}", sys.stderr)
+    return 1 if failures else 0
