@@ -36,6 +36,15 @@ def _photo(name: str, shrunk: int, top: int, left: int) -> Callable[[Path], Pict
     return read
 
 
+def _grey(read: Callable[[Path], Picture]) -> Callable[[Path], Picture]:
+    """The same without colours, as old photos are."""
+
+    def grey(photos: Path) -> Picture:
+        return np.asarray(Image.fromarray(read(photos)).convert("L").convert("RGB"))
+
+    return grey
+
+
 def _scikit(name: str, top: int, left: int) -> Callable[[Path], Picture]:
     """A detail of a photo of scikit-image."""
 
@@ -106,9 +115,11 @@ def _drawing(photos: Path) -> Picture:
 SAMPLES: Mapping[str, Callable[[Path], Picture]] = {
     "astronaut": _scikit("astronaut", 0, 96),
     "freckles": _photo("0036.jpg", 3, 40, 125),
+    "old": _grey(_photo("0036.jpg", 2, 70, 270)),
     "sun": _photo("0292.jpg", 1, 0, 80),
     "trees": _photo("0400.jpg", 2, 150, 500),
     "page": _page,
+    "graffiti": _photo("0145.jpg", 1, 90, 110),
     "dome": _photo("0220.jpg", 1, 40, 180),
     "city": _photo("0364.jpg", 1, 200, 250),
     "cat": _scikit("chelsea", 20, 80),

@@ -34,12 +34,13 @@ def _jpeg(quality: float) -> Jpeg:
 
 @dataclass(frozen=True)
 class Kind:
-    """Samples, what happens to them, and who enlarges them; whole samples, or their middle."""
+    """Samples, what happens to them, who enlarges them, and how they are shown."""
 
     samples: tuple[str, ...]
     degradations: tuple[Degradation, ...]
     models: tuple[str, ...]
     whole: bool = False
+    times: int = 3
 
 
 KINDS: Mapping[str, Kind] = {
@@ -49,13 +50,13 @@ KINDS: Mapping[str, Kind] = {
         ("bicubic", "photo", "realesrgan"),
     ),
     "web": Kind(
-        ("dome", "city"),
-        (Downsample(), _jpeg(40)),
+        ("dome", "pizza"),
+        (Downsample(), _jpeg(60)),
         ("bicubic", "photo", "realesrgan"),
     ),
     "scan": Kind(
-        ("camera", "sun"),
-        (_blur(2.0), Downsample(), _noise(9, grey=1), _jpeg(85)),
+        ("old", "sun"),
+        (_blur(2.0), Downsample(), _noise(8, grey=1), _jpeg(85)),
         ("bicubic", "photo", "realesrgan-general"),
     ),
     "clean": Kind(
@@ -66,14 +67,16 @@ KINDS: Mapping[str, Kind] = {
     "text": Kind(
         ("screenshot", "page"),
         (Downsample(), _jpeg(75)),
-        ("bicubic", "photo", "realesr-animevideo"),
+        ("bicubic", "photo", "realesr-animevideo", "realesrgan"),
         whole=True,
+        times=1,
     ),
     "drawing": Kind(
         ("drawing",),
         (Downsample(), _jpeg(40)),
         ("bicubic", "photo", "realesrgan-anime"),
         whole=True,
+        times=2,
     ),
 }
 
@@ -103,7 +106,7 @@ def main() -> None:
     for name in given.kinds:
         kind = KINDS[name]
         rows = [row(kind, sample, given.photos, models) for sample in kind.samples]
-        page = sheet(rows, times=2 if kind.whole else 3)
+        page = sheet(rows, kind.times)
         page.save(given.folder / f"which-{name}.webp", quality=80, method=6)
 
 
