@@ -67,7 +67,7 @@ KINDS: Mapping[str, Kind] = {
     "text": Kind(
         ("screenshot", "page"),
         (Downsample(), _jpeg(75)),
-        ("bicubic", "photo", "realesr-animevideo", "realesrgan"),
+        ("bicubic", "photo-2025", "photo", "realesrgan"),
         whole=True,
         times=1,
     ),
