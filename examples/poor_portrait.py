@@ -45,10 +45,10 @@ def clean() -> Picture:
     return srkit.imresize(PORTRAIT, 1 / SCALE)
 
 
-def poor() -> Picture:
+def poor(shrunk: int = SCALE) -> Picture:
     """The portrait as it comes from an old page: out of focus, small, noisy, JPEG."""
-    blurred = Image.fromarray(PORTRAIT).filter(ImageFilter.GaussianBlur(2.4))
-    small = srkit.imresize(np.asarray(blurred), 1 / SCALE)
+    blurred = Image.fromarray(PORTRAIT).filter(ImageFilter.GaussianBlur(0.6 * shrunk))
+    small = srkit.imresize(np.asarray(blurred), 1 / shrunk)
     noise = np.random.default_rng(1).normal(0, 4, small.shape)
     noisy = np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
     packed = io.BytesIO()
@@ -107,13 +107,19 @@ def recovered(garbage: Picture) -> Picture:
     return made
 
 
-def compare(small: Picture, models: Models, path: Path) -> dict[str, Picture]:
+def write_first(models: Models, path: Path) -> None:
+    """What the pages begin with: a poor portrait twice as large as below, and the default's."""
+    small = poor(shrunk=SCALE // 2)
+    shown = {"before": squares(small), "after": models.enlarge("photo", small)}
+    sheet(shown, 2).save(path, quality=90)
+
+
+def compare(small: Picture, models: Models, path: Path) -> None:
     """Write the sheet of all models, print their table."""
     results = enlarged(small, models)
     shown = {MODELS[name]: result for name, result in results.items()}
     sheet({**shown, "the portrait itself": PORTRAIT}, COLUMNS).save(path, quality=80)
     print(table(results))
-    return results
 
 
 def write_garbage(path: Path) -> None:
@@ -144,9 +150,8 @@ def main() -> None:
     print("Small and clean:\n")
     compare(clean(), models, folder / "clean.webp")
     print("\nPoor:\n")
-    results = compare(poor(), models, folder / "poor.webp")
-    first = {"before": squares(poor()), "after: srkit upscale": results["photo"]}
-    sheet(first, 2).save(folder / "first.webp", quality=90)
+    compare(poor(), models, folder / "poor.webp")
+    write_first(models, folder / "first.webp")
     write_garbage(folder / "garbage.webp")
 
 
