@@ -4,9 +4,9 @@
     python examples/blind_sheet.py sheet.png key.json mine/*.jpg --models photo realesrgan
 
 Each row is a picture, each column a model, in an order that is drawn anew for each row. Without
-pictures of your own there are twelve: details of photos, a scan, a screenshot and a drawing, made
-poor by what srkit's default learns from (`EVERYDAY`); --photos is the folder of those photos. Of
-your pictures the middle is shown. Needs pip install "srkit[all]".
+pictures of your own there are twelve: details of photos, a scan and a screenshot, made poor as the
+named set is, or by what srkit's default learns from, which is harder; --photos is the folder of
+those photos. Of your pictures the middle is shown. Needs pip install "srkit[all]".
 """
 
 from __future__ import annotations
@@ -22,20 +22,25 @@ from PIL import Image, ImageDraw
 from samples import SAMPLES, SIDE, middle
 from side_by_side import FOOT, GAP, SCALE, Models, Picture, add_use, sheet
 
-from srkit.training.data.degradations import degrade
+from srkit.training.data.degradations import Degradation, degrade
 from srkit.training.data.two_stage import EVERYDAY
+from srkit.training.pairs import SETS
 
 TWELVE = (
     "astronaut", "freckles", "sun", "trees", "page", "dome",
     "city", "cat", "camera", "pizza", "stone", "screenshot",
 )  # fmt: skip
+POOR: Mapping[str, Sequence[Degradation]] = {
+    **{name: SETS[name] for name in ("poor-2026", "poor-two-stage")},
+    "everyday": EVERYDAY,
+}
 TIMES = 3
 
 
-def poor_samples(photos: Path, seed: int) -> dict[str, Picture]:
+def poor_samples(photos: Path, steps: Sequence[Degradation], seed: int) -> dict[str, Picture]:
     """The twelve, each degraded by draws of its own."""
     return {
-        name: degrade(SAMPLES[name](photos), SCALE, EVERYDAY, np.random.default_rng([seed, number]))
+        name: degrade(SAMPLES[name](photos), SCALE, steps, np.random.default_rng([seed, number]))
         for number, name in enumerate(TWELVE)
     }
 
@@ -85,13 +90,14 @@ def main() -> None:
     parser.add_argument(
         "--models", nargs="+", default=["photo", "photo-2025", "realesr-animevideo"]
     )
+    parser.add_argument("--poor", choices=POOR, default="poor-2026")
     parser.add_argument("--seed", type=int, default=1)
     add_use(parser)
     given = parser.parse_args()
     if given.pictures:
         pictures = {str(path): own(path) for path in given.pictures}
     elif given.photos:
-        pictures = poor_samples(given.photos, given.seed)
+        pictures = poor_samples(given.photos, POOR[given.poor], given.seed)
     else:
         parser.error("give pictures, or --photos")
     orders = draw_orders(len(pictures), given.models, given.seed)
