@@ -5,25 +5,24 @@ Writes the pictures of docs/portrait.md, and its tables to stdout:
     python examples/poor_portrait.py docs/pictures
 
 The portrait is scikit-image's astronaut (Eileen Collins, NASA, public domain). Needs
-pip install "srkit[torch,perceptual]".
+pip install "srkit[torch,perceptual,realesrgan]".
 """
 
 from __future__ import annotations
 
+import argparse
 import io
-import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
+from side_by_side import SCALE, Models, Picture, add_use
 from skimage import data
 
 import srkit
 from srkit.metrics import psnr, ssim, st_lpips
 
-Picture = NDArray[np.uint8]
-SCALE = 4
 PORTRAIT = data.astronaut()[:240, 104:344]
 # Beside bicubic interpolation: the networks of the three programs, by weights that srkit ships,
 # and then what srkit adds.
@@ -34,8 +33,11 @@ MODELS = {
     "srresnet": "srresnet (program 1)",
     "srgan": "srgan (program 1)",
     "unet": "unet",
+    "photo-2025": "photo-2025",
     "photo": "photo",
+    "realesrgan": "realesrgan",
 }
+COLUMNS = 5
 
 
 def clean() -> Picture:
@@ -43,10 +45,10 @@ def clean() -> Picture:
     return srkit.imresize(PORTRAIT, 1 / SCALE)
 
 
-def poor() -> Picture:
+def poor(shrunk: int = SCALE) -> Picture:
     """The portrait as it comes from an old page: out of focus, small, noisy, JPEG."""
-    blurred = Image.fromarray(PORTRAIT).filter(ImageFilter.GaussianBlur(2.4))
-    small = srkit.imresize(np.asarray(blurred), 1 / SCALE)
+    blurred = Image.fromarray(PORTRAIT).filter(ImageFilter.GaussianBlur(0.6 * shrunk))
+    small = srkit.imresize(np.asarray(blurred), 1 / shrunk)
     noise = np.random.default_rng(1).normal(0, 4, small.shape)
     noisy = np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
     packed = io.BytesIO()
@@ -54,15 +56,14 @@ def poor() -> Picture:
     return np.asarray(Image.open(packed))
 
 
-def enlarged(small: Picture) -> dict[str, Picture]:
-    """What each model makes of it; those for x2 alone are run twice."""
-    height, width = small.shape[:2]
-    size = (height * SCALE, width * SCALE)
-    made = {}
-    for name in MODELS:
-        scale = SCALE if SCALE in srkit.card(name).scales else None
-        made[name] = srkit.load(name, scale=scale).upscale(small, size=size)
-    return made
+def enlarged(small: Picture, models: Models) -> dict[str, Picture]:
+    """What each model makes of it."""
+    return {name: models.enlarge(name, small) for name in MODELS}
+
+
+def squares(small: Picture) -> Picture:
+    """The small picture as large as its results, pixels as squares."""
+    return small.repeat(SCALE, 0).repeat(SCALE, 1)
 
 
 def table(results: dict[str, Picture]) -> str:
@@ -106,25 +107,23 @@ def recovered(garbage: Picture) -> Picture:
     return made
 
 
-def main(folder: Path) -> None:
-    """Write everything."""
-    print("Small and clean:\n")
-    small = clean()
-    results = enlarged(small)
-    shown = {MODELS[name]: result for name, result in results.items()}
-    sheet({**shown, "the portrait itself": PORTRAIT}, 4).save(folder / "clean.webp", quality=88)
-    print(table(results))
-    first = {"60 x 60 pixels": small.repeat(SCALE, 0).repeat(SCALE, 1)}
-    first |= {name: results[name] for name in ("srresnet", "srgan")}
-    sheet(first, 3).save(folder / "first.webp", quality=90)
+def write_first(models: Models, path: Path) -> None:
+    """What the pages begin with: a poor portrait twice as large as below, and the default's."""
+    small = poor(shrunk=SCALE // 2)
+    shown = {"before": squares(small), "after": models.enlarge("photo", small)}
+    sheet(shown, 2).save(path, quality=90)
 
-    print("\nPoor:\n")
-    small = poor()
-    results = enlarged(small)
+
+def compare(small: Picture, models: Models, path: Path) -> None:
+    """Write the sheet of all models, print their table."""
+    results = enlarged(small, models)
     shown = {MODELS[name]: result for name, result in results.items()}
-    sheet({**shown, "the portrait itself": PORTRAIT}, 4).save(folder / "poor.webp", quality=88)
+    sheet({**shown, "the portrait itself": PORTRAIT}, COLUMNS).save(path, quality=80)
     print(table(results))
 
+
+def write_garbage(path: Path) -> None:
+    """What went wrong with the second program."""
     # The levels of 255, in floats, that the network gives before they are rounded.
     floats = srkit.load("neural-enhance").upscale(clean() / np.float32(255), size=(240, 240)) * 255
     garbage = as_bytes(floats.astype(np.float32))
@@ -134,12 +133,27 @@ def main(folder: Path) -> None:
         "floats taken for bytes": garbage,
         "what is left in the garbage": recovered(garbage),
     }
-    sheet(panels, 3).save(folder / "garbage.webp", lossless=True)
+    sheet(panels, 3).save(path, lossless=True)
     error = np.abs(recovered(garbage)[:60].astype(int) - right[:60]).max()
     print(f"\nThe top quarter of the garbage, read as floats: at most {error} levels off.")
 
 
+def main() -> None:
+    """Read the command line, write everything."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    add_use(parser)
+    given = parser.parse_args()
+    models, folder = Models(given.use), given.folder
+    print("Small and clean:\n")
+    compare(clean(), models, folder / "clean.webp")
+    print("\nPoor:\n")
+    compare(poor(), models, folder / "poor.webp")
+    write_first(models, folder / "first.webp")
+    write_garbage(folder / "garbage.webp")
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    main()

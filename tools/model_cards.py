@@ -25,6 +25,8 @@ Made from the headers of the weights by `python tools/model_cards.py docs`. The 
 are licensed CC BY-SA 4.0; the photos they were trained on are credited in
 [CREDITS.md](../srkit/pretrained/CREDITS.md). PSNR on held-out photos is of RGB, or of luma for
 models that see luma alone, and depends on how their LR was made: compare it within a curve.
+
+Which of them to take for a picture: [which model?](which-model.md)
 """
 # Rows of a learning curve that are shown.
 POINTS = 12
