@@ -14,7 +14,7 @@ import srkit
 from srkit import OptionError, testing
 from srkit.adapters.openvino import network as openvino_network
 from srkit.adapters.openvino.network import OpenVINONetwork
-from srkit.adapters.pytorch.architectures import luma
+from srkit.adapters.pytorch.architectures import base
 from srkit.errors import WeightsError
 from srkit.upscaling.model import RIM
 
@@ -92,7 +92,7 @@ def test_torch_runs_what_it_cannot_take(monkeypatch, caplog):
 
 def test_without_it_auto_is_torch_and_the_install_line_is_told(monkeypatch):
     missing = ["openvino"]
-    monkeypatch.setattr(luma, "missing_packages", lambda framework: missing)
+    monkeypatch.setattr(base, "missing_packages", lambda framework: missing)
     assert not on_openvino(srkit.load("espcn", device="cpu"))
     monkeypatch.setattr("srkit.extras.find_spec", lambda name: name not in missing or None)
     with pytest.raises(srkit.MissingDependencyError, match=r"srkit\[openvino\]"):
