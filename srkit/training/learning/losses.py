@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from srkit.errors import OptionError
 from srkit.training.learning import backbones
+from srkit.training.learning.grain import Grain
 from srkit.training.learning.phases import Phases
 from srkit.training.learning.sharpening import sharpened
 
@@ -246,7 +247,7 @@ class TotalVariation:
         return (down.square() + right.square() + 1e-8).pow(self.power).mean()
 
 
-Loss = Pixel | Features | FeatureLoss | Perceptual | TotalVariation | Phases
+Loss = Pixel | Features | FeatureLoss | Perceptual | TotalVariation | Phases | Grain
 
 
 def target_of(loss: Loss | Adversary, taught: bool) -> Target:
@@ -369,7 +370,7 @@ def check(losses: tuple[Loss, ...], adversary: Adversary | None) -> None:
     if adversary:
         backbones.check_backbone(adversary.backbone)
     for loss in losses:
-        if isinstance(loss, Phases):
+        if isinstance(loss, Phases | Grain):
             loss.check()
         if not isinstance(loss, Features | FeatureLoss):
             continue
