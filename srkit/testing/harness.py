@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from srkit.upscaling.canvas import grid_of
+from srkit.upscaling.tiling import grid_of
 from srkit.upscaling.upscaler import Upscaler
 from srkit.upscaling.video import VideoUpscaler
 

@@ -23,7 +23,7 @@ from srkit.testing.harness import (
     require_same,
 )
 from srkit.upscaling.blending import Blend
-from srkit.upscaling.canvas import grid_of
+from srkit.upscaling.tiling import grid_of
 
 # Bytes in which every image here is one tile.
 PLENTY = 1 << 40

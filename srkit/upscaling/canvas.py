@@ -14,7 +14,7 @@ from srkit.imaging.luma import luma_of
 from srkit.imaging.planes import Layout
 from srkit.imaging.resize import Pixels
 from srkit.upscaling.model import Model
-from srkit.upscaling.tiling import Grid, Region
+from srkit.upscaling.tiling import Region, grid_of
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -239,18 +239,6 @@ class PictureCanvas(Canvas):
     def source_picture(self, unit: int) -> Pixels:
         """See `Canvas.source_picture`."""
         return self._picture
-
-
-def grid_of(model: Model, height: int, width: int) -> Grid:
-    """How a model's tiles may lie on an image."""
-    return Grid.of(
-        height,
-        width,
-        rim=min(model.rim, model.radius),
-        halo=model.radius,
-        multiple=model.card.multiple,
-        border=model.card.border,
-    )
 
 
 def _apart(planes: NDArray[Any]) -> NDArray[Any]:

@@ -24,10 +24,10 @@ from srkit.errors import OptionError
 from srkit.imaging.planes import Layout, Planes
 from srkit.progress import Meter
 from srkit.upscaling.blending import Blend
-from srkit.upscaling.canvas import Canvas, PlaneCanvas, Run, grid_of
+from srkit.upscaling.canvas import Canvas, PlaneCanvas, Run
 from srkit.upscaling.forecast import foretell
 from srkit.upscaling.model import Model
-from srkit.upscaling.tiling import SMALLEST_CORE, Grid, Region, plan, reach, shrinking
+from srkit.upscaling.tiling import SMALLEST_CORE, Grid, Region, grid_of, plan, reach, shrinking
 
 log = logging.getLogger(__name__)
 

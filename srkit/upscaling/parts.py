@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.levels import check_range, top_of
-from srkit.upscaling.canvas import PictureCanvas, grid_of
+from srkit.upscaling.canvas import PictureCanvas
 from srkit.upscaling.engine import Job
 from srkit.upscaling.model import Model
-from srkit.upscaling.tiling import Axis, Region
+from srkit.upscaling.tiling import Axis, Region, grid_of
 
 # Chroma of models that see luma alone is interpolated from so many pixels around.
 CHROMA = 4

@@ -3,7 +3,7 @@
 An output pixel depends on input pixels within the receptive field alone. A tile
 with a halo of that radius therefore gives the pixels of its core just as the whole
 image would. Here is the geometry, and the loop that goes on with smaller tiles when
-memory runs out; nothing here knows of networks or files.
+memory runs out; of a model only how far it sees is known, and nothing of files.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from srkit.upscaling.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -246,3 +248,15 @@ def _fits(core: Region, work: Callable[[Region], None]) -> bool:
     except MemoryError:
         return False
     return True
+
+
+def grid_of(model: Model, height: int, width: int) -> Grid:
+    """How a model's tiles may lie on an image: their halo is how far the model sees."""
+    return Grid.of(
+        height,
+        width,
+        rim=min(model.rim, model.radius),
+        halo=model.radius,
+        multiple=model.card.multiple,
+        border=model.card.border,
+    )
