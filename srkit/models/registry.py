@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from numbers import Integral
@@ -22,9 +22,10 @@ from srkit.errors import (
     UnknownModelError,
     WeightsError,
 )
-from srkit.extras import import_adapter, missing_packages, require
+from srkit.extras import import_adapter, require
 from srkit.guard import reading, refuse_pipes
 from srkit.models.contents import Contents
+from srkit.models.options import check_options, check_scale, choose_runtime, option_names
 from srkit.models.weights import missing_distributions, weights_path
 from srkit.upscaling.upscaler import Upscaler
 
@@ -36,9 +37,6 @@ MODELS = "srkit.models"
 FORMATS = "srkit.formats"
 # Enough of a file's beginning to tell every format by.
 HEAD = 4096
-
-# Options that look like slips for others, and are those of another model.
-ELSEWHERE = {"perception": "srgan", "denoise": "realesrgan-general"}
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ class Registry:
         chosen = check_scale(card, scale)
         runtimes = {card.framework: card.adapter, **card.others}
         told = f"{card.name} runs on {' and '.join(runtimes)}"
-        framework = _runtime(runtime, runtimes, told)
+        framework = choose_runtime(runtime, runtimes, told)
         adapter = import_adapter(runtimes[framework], framework, card.install)
         if options:  # an adapter may have to look at the weights to name them
             check_options(option_names(adapter, card, chosen), options, card.name)
@@ -261,81 +259,11 @@ class Registry:
     ) -> Upscaler:
         kind = self.format_of(path)
         runtimes = {kind.framework: kind.adapter, **kind.others}
-        framework = _runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
+        framework = choose_runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
         opener = import_adapter(runtimes[framework], framework, None)
         check_options(option_names(opener), options, kind.name)
         with reading(path, kind.name):
             return _checked(opener(path, scale=scale, **options), runtimes[framework])
-
-
-def _runtime(runtime: str, runtimes: Mapping[str, str], told: str) -> str:
-    """The framework to run on: the one asked for, or the first that is installed."""
-    if runtime == "auto":
-        there = [name for name in runtimes if not missing_packages(name)]
-        return there[0] if there else next(iter(runtimes))
-    if runtime not in runtimes:
-        listed = ", ".join(map(repr, ("auto", *runtimes)))
-        raise OptionError(f"{told}; runtime is one of {listed}, not {runtime!r}")
-    return runtime
-
-
-def option_names(adapter: Callable[..., Any], *model: Any) -> list[str]:
-    """Options that an adapter takes: its keywords, or what its ``option_names(*model)`` gives.
-
-    Parameters
-    ----------
-    model
-        Card and scale; nothing for what opens files.
-
-    Examples
-    --------
-    >>> def opened(path, *, scale=None, device="auto"): ...
-    >>> option_names(opened)
-    ['device']
-    """
-    # For adapters whose options depend on the model, as one has whose models are many networks.
-    if names := getattr(adapter, "option_names", None):
-        return list(names(*model))
-    return [
-        p.name
-        for p in inspect.signature(adapter).parameters.values()
-        if p.kind is p.KEYWORD_ONLY and p.name not in ("scale", "runtime")
-    ]
-
-
-def check_options(known: Sequence[str], options: Mapping[str, Any], name: str) -> None:
-    """Refuse options that are not known, with near misses.
-
-    Raises
-    ------
-    OptionError
-    """
-    for option in options:
-        if option not in known:
-            near = difflib.get_close_matches(option, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {_listed(known) or 'none'}"
-            if option in ELSEWHERE:
-                hint = f"{ELSEWHERE[option]} has"
-            raise OptionError(f"{name} has no option {option!r}; {hint}")
-
-
-def check_scale(card: ModelCard, scale: int | None) -> int:
-    """The scale that is asked for, or the model's default.
-
-    Raises
-    ------
-    OptionError
-        If the model does not exist for it.
-    """
-    if scale is None:
-        return card.default_scale
-    if scale not in card.scales:
-        listed = ", ".join(f"x{s}" for s in card.scales)
-        raise OptionError(
-            f"{card.name} exists for {listed}, not x{scale}; for any other size give "
-            "--width and --height on the command line, size=(height, width) in Python"
-        )
-    return int(scale)
 
 
 def _checked(made: object, adapter: str) -> Upscaler:
