@@ -28,6 +28,13 @@ class Pair(NamedTuple):
         float64 of one shape, ``(H, W)`` or ``(H, W, 3)``, in ``[0, peak]``.
     peak
         The value of white.
+
+    Examples
+    --------
+    >>> white = np.ones((2, 2))
+    >>> pair = Pair(white, white - 0.25, peak=1.0)
+    >>> float(((pair.reference - pair.test) ** 2).mean())
+    0.0625
     """
 
     reference: NDArray[np.float64]

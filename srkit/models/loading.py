@@ -153,6 +153,13 @@ def register(card: ModelCard, *, replace: bool = False) -> None:
     ------
     DuplicateModelError
         If the name is taken and `replace` is false.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> register(replace(card("srresnet"), name="mine", licence="CC0-1.0"))
+    >>> card("mine").licence
+    'CC0-1.0'
     """
     REGISTRY.register(card, replace=replace)
     _loaded.cache_clear()

@@ -62,6 +62,14 @@ class FileFormat:
         ``"module:callable"``, called with a path; returns `srkit.models.contents.Contents`, and
         raises what the adapter raises of a file that it refuses. For `srkit.inspect`;
         empty where the format has none.
+
+    Examples
+    --------
+    >>> kind = FileFormat(name="text of weights", suffixes=(".txtw",),
+    ...                   sniff=lambda head, path: head.startswith(b"weights"),
+    ...                   adapter="mine.reading:opened", framework="numpy")
+    >>> kind.sniff(b"weights 0.25 0.5", Path("net.txtw"))
+    True
     """
 
     name: str
@@ -86,6 +94,14 @@ class Registry:
     ----------
     discover
         Gives the entry points of a group; `importlib.metadata` by default.
+
+    Examples
+    --------
+    >>> own = Registry(discover=lambda group: [])  # nothing that is installed
+    >>> own.names()
+    []
+    >>> Registry().card("bicubic").scales[:2]
+    (2, 3)
     """
 
     discover: Callable[[str], Iterable[metadata.EntryPoint]] = installed
@@ -98,6 +114,14 @@ class Registry:
         ------
         DuplicateModelError
             If the name is taken and `replace` is false.
+
+        Examples
+        --------
+        >>> from dataclasses import replace
+        >>> registry = Registry()
+        >>> registry.register(replace(registry.card("bicubic"), name="smooth"))
+        >>> registry.names("smooth")
+        ['smooth']
         """
         if not replace and card.name in self.names():
             raise DuplicateModelError(
@@ -106,7 +130,13 @@ class Registry:
         self._added[card.name] = card
 
     def names(self, pattern: str = "*") -> list[str]:
-        """Names of all models that fit a shell pattern, sorted; no plugin is imported."""
+        """Names of all models that fit a shell pattern, sorted; no plugin is imported.
+
+        Examples
+        --------
+        >>> Registry().names("bi*")
+        ['bicubic', 'bilinear']
+        """
         names = {entry.name for entry in self.discover(MODELS)} | self._added.keys()
         return sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
 
@@ -116,6 +146,27 @@ class Registry:
         Raises
         ------
         UnknownModelError, DuplicateModelError, BrokenPluginError
+
+        Parameters
+        ----------
+        name
+            Of the model.
+        dist
+            The distribution to take it from, where two have one of its name.
+
+        Raises
+        ------
+        UnknownModelError
+            If there is none of that name; the message lists the nearest.
+        DuplicateModelError
+            If two distributions have it and `dist` is not given.
+        BrokenPluginError
+            If what is installed under that name is no card.
+
+        Examples
+        --------
+        >>> Registry().card("nearest").framework
+        'numpy'
         """
         if dist is None and name in self._added:
             return self._added[name]
@@ -137,7 +188,13 @@ class Registry:
         return _read_card(entry, owner)
 
     def formats(self) -> list[FileFormat]:
-        """All file formats; one that cannot be imported is left out with a warning."""
+        """All file formats; one that cannot be imported is left out with a warning.
+
+        Examples
+        --------
+        >>> [kind.name for kind in Registry().formats() if ".onnx" in kind.suffixes]
+        ['ONNX network']
+        """
         formats = []
         for entry in sorted(self.discover(FORMATS), key=lambda e: e.name):
             try:
@@ -162,7 +219,13 @@ class Registry:
         weights: str | None = None,
         **options: Any,
     ) -> Upscaler:
-        """See `srkit.load`."""
+        """See `srkit.load`.
+
+        Examples
+        --------
+        >>> Registry().load("bicubic", scale=3).scale
+        3
+        """
         if not isinstance(model, str | Path):
             raise OptionError(
                 f"load takes a model's name or the path of a weights file, not {model!r}"
@@ -219,6 +282,12 @@ class Registry:
         ------
         WeightsError
             If it cannot be read, or is of no known format.
+
+        Examples
+        --------
+        >>> from srkit.models.weights import PACKAGED
+        >>> Registry().format_of(PACKAGED / "espcn_x3.safetensors").name
+        'safetensors file'
         """
         try:
             refuse_pipes(path, WeightsError)
@@ -241,6 +310,12 @@ class Registry:
         ------
         WeightsError, UnsafeFileError, CorruptFileError, MissingDependencyError
             As `load` does.
+
+        Examples
+        --------
+        >>> from srkit.models.weights import PACKAGED
+        >>> Registry().contents(PACKAGED / "espcn_x3.safetensors").numbers
+        22729
         """
         kind = self.format_of(path)
         if not kind.contents:
