@@ -216,4 +216,13 @@ class VideoError(SrkitError):
 
 
 class ClusterError(SrkitError):
-    """A Dask cluster cannot be reached, has no workers, or was lost."""
+    """A Dask cluster cannot be reached, has no workers, or was lost.
+
+    Raised by `srkit.dask`, where Dask is installed: see the examples of `srkit.dask.cluster`.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> issubclass(ClusterError, srkit.SrkitError)
+    True
+    """

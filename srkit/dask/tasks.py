@@ -42,10 +42,18 @@ def cluster(address: str | Client) -> Iterator[Client]:
 
     Examples
     --------
-    ::
+    A scheduler's address is looked at before anything is asked of it:
 
-        with srkit.dask.cluster("local") as client:
-            srkit.dask.upscale_files(["photos/"], "out/", "srresnet", client=client)
+    >>> with cluster("nowhere") as client:  # doctest: +ELLIPSIS
+    ...     pass
+    Traceback (most recent call last):
+    srkit.errors.ClusterError: no Dask scheduler answers at nowhere: ...
+
+    Workers in this process, as for a test; `cluster("local")` starts processes:
+
+    >>> with Client(processes=False, dashboard_address=":0") as mine, cluster(mine) as client:
+    ...     client.submit(sum, [1, 2]).result()
+    3
     """
     if isinstance(address, Client):
         yield _manned(address)

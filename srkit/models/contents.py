@@ -81,8 +81,8 @@ class Contents:
 
         Examples
         --------
-        >>> shapes = {"kernel": (64, 3, 5, 5), "bias": (64,)}
-        >>> Contents({name: TensorFacts(shape, "float32") for name, shape in shapes.items()}).numbers
+        >>> kernel, bias = TensorFacts((64, 3, 5, 5), "float32"), TensorFacts((64,), "float32")
+        >>> Contents({"kernel": kernel, "bias": bias}).numbers
         4864
         """
         return sum(tensor.numbers for tensor in self.tensors.values())

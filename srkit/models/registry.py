@@ -82,7 +82,13 @@ class FileFormat:
 
 
 def installed(group: str) -> list[metadata.EntryPoint]:
-    """Entry points of a group, from the metadata of installed distributions alone."""
+    """Entry points of a group, from the metadata of installed distributions alone.
+
+    Examples
+    --------
+    >>> "bicubic" in {entry.name for entry in installed(MODELS)}
+    True
+    """
     return list(metadata.entry_points(group=group))
 
 
