@@ -125,11 +125,3 @@ def data_folder():
         return found
 
     return path
-
-
-@pytest.fixture(autouse=True)
-def registered_for_the_test_alone(monkeypatch):
-    """What a test or an example registers is gone after it."""
-    from srkit.models.loading import REGISTRY
-
-    monkeypatch.setattr(REGISTRY, "_added", dict(REGISTRY._added))

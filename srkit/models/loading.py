@@ -157,8 +157,10 @@ def register(card: ModelCard, *, replace: bool = False) -> None:
     Examples
     --------
     >>> from dataclasses import replace
-    >>> register(replace(card("srresnet"), name="mine", licence="CC0-1.0"))
-    >>> card("mine").licence
+    >>> from unittest.mock import patch
+    >>> with patch.dict(REGISTRY._added):  # for this example alone
+    ...     register(replace(card("srresnet"), name="mine", licence="CC0-1.0"))
+    ...     card("mine").licence
     'CC0-1.0'
     """
     REGISTRY.register(card, replace=replace)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from numbers import Integral
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from srkit.card import ModelCard
 from srkit.errors import (
@@ -25,16 +25,13 @@ from srkit.errors import (
 from srkit.extras import import_adapter, require
 from srkit.guard import reading, refuse_pipes
 from srkit.models.contents import Contents
+from srkit.models.entry_points import FORMATS, MODELS, installed, owner_of, read_card, resolve
 from srkit.models.options import check_options, check_scale, choose_runtime, option_names
 from srkit.models.weights import missing_distributions, weights_path
 from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-MODELS = "srkit.models"
-FORMATS = "srkit.formats"
 # Enough of a file's beginning to tell every format by.
 HEAD = 4096
 
@@ -79,17 +76,6 @@ class FileFormat:
     framework: str
     others: Mapping[str, str] = field(default_factory=dict)
     contents: str = ""
-
-
-def installed(group: str) -> list[metadata.EntryPoint]:
-    """Entry points of a group, from the metadata of installed distributions alone.
-
-    Examples
-    --------
-    >>> "bicubic" in {entry.name for entry in installed(MODELS)}
-    True
-    """
-    return list(metadata.entry_points(group=group))
 
 
 @dataclass
@@ -184,14 +170,14 @@ class Registry:
                 raise UnknownModelError(
                     f"no distribution {dist!r} has a model {name!r}; it is in {_listed(found)}"
                 )
-            return _read_card(found[dist], dist)
+            return read_card(found[dist], dist)
         if len(found) > 1:
             raise DuplicateModelError(
                 f"{len(found)} distributions have a model named {name!r}: {_listed(found)}; "
                 f"choose with dist={sorted(found)[0]!r}"
             )
         (owner, entry) = next(iter(found.items()))
-        return _read_card(entry, owner)
+        return read_card(entry, owner)
 
     def formats(self) -> list[FileFormat]:
         """All file formats; one that cannot be imported is left out with a warning.
@@ -204,7 +190,7 @@ class Registry:
         formats = []
         for entry in sorted(self.discover(FORMATS), key=lambda e: e.name):
             try:
-                formats.append(_resolve(entry, FileFormat, owner_of(entry)))
+                formats.append(resolve(entry, FileFormat, owner_of(entry)))
             except BrokenPluginError as error:
                 log.warning("%s", error)
         return formats
@@ -360,36 +346,6 @@ def _sniffs(kind: FileFormat, head: bytes, path: Path) -> bool:
     except Exception as error:  # noqa: BLE001 a plugin can fail in any way
         log.warning("the format %s failed on %s: %r", kind.name, path, error)
         return False
-
-
-def _read_card(entry: metadata.EntryPoint, owner: str) -> ModelCard:
-    card = _resolve(entry, ModelCard, owner)
-    if card.name != entry.name:
-        raise BrokenPluginError(
-            f"{owner} registers the card of {card.name!r} under the name {entry.name!r}"
-        )
-    return card
-
-
-def _resolve(entry: metadata.EntryPoint, kind: type[T], owner: str) -> T:
-    try:
-        value = entry.load()
-    except Exception as error:
-        raise BrokenPluginError(
-            f"{entry.name!r} of {owner} ({entry.value}) cannot be imported: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(value, kind):
-        raise BrokenPluginError(
-            f"{entry.name!r} of {owner} ({entry.value}) is {type(value).__name__}, "
-            f"not {kind.__name__}"
-        )
-    return value
-
-
-def owner_of(entry: metadata.EntryPoint) -> str:
-    """The distribution that an entry point is of."""
-    return entry.dist.name if entry.dist is not None else entry.module
 
 
 def _listed(names: Iterable[str]) -> str:
