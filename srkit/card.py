@@ -189,6 +189,11 @@ class ModelCard:
     def radius_at(self, scale: int) -> int | None:
         """Receptive-field radius in LR pixels at `scale`, or None where not known.
 
+        Parameters
+        ----------
+        scale
+            One of `scales`.
+
         Examples
         --------
         >>> card = ModelCard(name="mine", summary="", adapter="mine:Filter", framework="numpy",

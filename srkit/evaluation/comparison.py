@@ -106,6 +106,11 @@ class Comparison:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the sheet to a file, whole or not at all; the suffix names the format.
 
+        Parameters
+        ----------
+        path
+            The file; an existing one is replaced.
+
         Raises
         ------
         ImageError, OSError

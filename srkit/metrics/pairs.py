@@ -47,8 +47,22 @@ def read_pair(
 ) -> Pair:
     """Check two images, crop them and bring them to float64.
 
-    What `psnr`, `ssim` and the perceptual distances do first; parameters and errors
-    are those of `psnr`.
+    What `psnr`, `ssim` and the perceptual distances do first.
+
+    Parameters
+    ----------
+    reference, test, crop, data_range
+        As in `psnr`.
+
+    Returns
+    -------
+    Pair
+        float64, without the cropped pixels.
+
+    Raises
+    ------
+    ImageError, OptionError
+        As `psnr`.
 
     Examples
     --------

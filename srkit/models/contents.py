@@ -103,6 +103,11 @@ _ODD = (
 def safetensors_contents(path: Path) -> Contents:
     """What a safetensors file holds, by its header, which is JSON; takes no package.
 
+    Parameters
+    ----------
+    path
+        The file.
+
     Raises
     ------
     CorruptFileError
@@ -145,6 +150,16 @@ def safetensors_contents(path: Path) -> Contents:
 
 def check_header(path: Path) -> int:
     """The length of a safetensors header, which is JSON and takes many times that as it is read.
+
+    Parameters
+    ----------
+    path
+        A safetensors file.
+
+    Returns
+    -------
+    int
+        Bytes, without the eight that state it.
 
     Raises
     ------

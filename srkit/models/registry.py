@@ -102,6 +102,11 @@ class Registry:
     def register(self, card: ModelCard, *, replace: bool = False) -> None:
         """Add a card for this process; it outranks an entry point of the same name.
 
+        Parameters
+        ----------
+        card, replace
+            As `srkit.register` has them.
+
         Raises
         ------
         DuplicateModelError
@@ -270,6 +275,11 @@ class Registry:
     def format_of(self, path: Path) -> FileFormat:
         """The format of a weights file, by its first bytes.
 
+        Parameters
+        ----------
+        path
+            The file; its name may decide where the bytes do not.
+
         Raises
         ------
         WeightsError
@@ -297,6 +307,11 @@ class Registry:
 
     def contents(self, path: Path) -> Contents:
         """What a weights file holds; empty where its format does not tell.
+
+        Parameters
+        ----------
+        path
+            The file.
 
         Raises
         ------

@@ -63,6 +63,16 @@ def colour_shift(upscaler: Upscaler) -> ColourShift:
     They are one batch of small pictures, of which a network as large as SRResNet makes
     2/3 of a megapixel.
 
+    Parameters
+    ----------
+    upscaler
+        A loaded model.
+
+    Returns
+    -------
+    ColourShift
+        In levels of 255.
+
     Examples
     --------
     >>> import srkit

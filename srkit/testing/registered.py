@@ -54,6 +54,13 @@ def parametrize(checks: tuple[Check, ...], pattern: str = "*") -> pytest.MarkDec
     A model that needs what is not installed, or weights that were not downloaded yet, is
     skipped, with that as the reason.
 
+    Parameters
+    ----------
+    checks
+        Such as `CHECKS`.
+    pattern
+        Shell pattern of names, as in `srkit.list_models`.
+
     Examples
     --------
     In a plugin's own tests, over its models alone:

@@ -275,6 +275,13 @@ class Recipe:
     def changed(self, changes: Mapping[str, Any], source: str = "the recipe") -> Recipe:
         """A recipe with other values, read as from a file.
 
+        Parameters
+        ----------
+        changes
+            Values by field; texts are read as numbers where numbers are meant.
+        source
+            Where they come from, for messages.
+
         Raises
         ------
         OptionError
@@ -333,6 +340,13 @@ def _told(error: Mapping[str, Any]) -> str:
 
 def read_recipe(path: Path, base: Recipe) -> Recipe:
     r"""A recipe from a TOML file; what the file leaves out is taken from `base`.
+
+    Parameters
+    ----------
+    path
+        The file; its keys are fields of `Recipe`.
+    base
+        The recipe to change.
 
     Raises
     ------

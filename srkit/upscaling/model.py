@@ -182,6 +182,11 @@ class Model(ABC):
         Optional: for models with options that are decided for each picture. It is asked once,
         before the picture, or the first frame of a clip, is cut into tiles.
 
+        Parameters
+        ----------
+        found
+            Noise and JPEG quality.
+
         Returns
         -------
         Upscaler
@@ -279,6 +284,11 @@ class Model(ABC):
         """Working memory of `run_rows` in bytes, with strips of so many LR pixels.
 
         The default is that of `run`.
+
+        Parameters
+        ----------
+        rows, width
+            Of a strip, in LR pixels.
 
         Examples
         --------
