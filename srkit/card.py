@@ -42,13 +42,29 @@ class WeightsFile:
 
     @property
     def distribution(self) -> str | None:
-        """The distribution that carries the file, if one does."""
+        """The distribution that carries the file, if one does.
+
+        Examples
+        --------
+        >>> WeightsFile("small.bin", "1" * 64, "distribution:nets-of-theirs").distribution
+        'nets-of-theirs'
+        >>> WeightsFile("espcn_x3.safetensors", "1" * 64).distribution is None
+        True
+        """
         kind, _, name = self.source.partition("distribution:")
         return name if name and not kind else None
 
     @property
     def downloaded(self) -> bool:
-        """Whether the file is downloaded when it is first needed."""
+        """Whether the file is downloaded when it is first needed.
+
+        Examples
+        --------
+        >>> WeightsFile("small.bin", "1" * 64, "https://example.org/small.bin").downloaded
+        True
+        >>> WeightsFile("espcn_x3.safetensors", "1" * 64).downloaded
+        False
+        """
         return self.source.startswith(("https://", "http://"))
 
 
@@ -171,7 +187,20 @@ class ModelCard:
         return plain
 
     def radius_at(self, scale: int) -> int | None:
-        """Receptive-field radius in LR pixels at `scale`, or None where not known."""
+        """Receptive-field radius in LR pixels at `scale`, or None where not known.
+
+        Parameters
+        ----------
+        scale
+            One of `scales`.
+
+        Examples
+        --------
+        >>> card = ModelCard(name="mine", summary="", adapter="mine:Filter", framework="numpy",
+        ...                  scales=(2, 4), default_scale=2, radius={2: 3})
+        >>> card.radius_at(2), card.radius_at(4)
+        (3, None)
+        """
         if isinstance(self.radius, Mapping):
             return self.radius.get(scale)
         return self.radius

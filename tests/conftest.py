@@ -19,7 +19,9 @@ ROOT = Path(__file__).parent.parent
 # Folders whose modules import PyTorch at the top, as adapters may.
 NEED_TORCH = (
     "srkit/adapters/pytorch",
+    "srkit/adapters/conversion.py",
     "srkit/adapters/onnx/comparing.py",
+    "srkit/adapters/onnx/exporting.py",
     "srkit/adapters/onnx/writing.py",
     "srkit/training",
     "tests/pytorch",
@@ -27,11 +29,12 @@ NEED_TORCH = (
     "tools/export_weights.py",
     "tools/model_cards.py",
 )
+NEED_TRAIN = ("srkit/training/__init__.py", "srkit/training/recipe.py")
 NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)
 VIDEO = (
-    "colour", "reading", "encoding", "joining", "upscaling", "guard", "rehearsal", "siting",
-    "streams",
+    "__init__", "colour", "reading", "encoding", "joining", "upscaling", "guard", "rehearsal",
+    "siting", "streams",
 )  # fmt: skip
 NEED_VIDEO = (
     *(f"srkit/video/{name}.py" for name in VIDEO),
@@ -57,6 +60,8 @@ def pytest_configure(config):
         ignored += NEED_PERCEPTUAL
     if not all(find_spec(name) for name in ("torch", "safetensors", "spandrel")):
         ignored += NEED_SPANDREL
+    if not all(find_spec(name) for name in ("lightning_fabric", "pydantic")):
+        ignored += NEED_TRAIN
     if find_spec("av") is None:
         ignored += NEED_VIDEO
     if find_spec("safetensors") is None:

@@ -10,7 +10,7 @@ import srkit
 from srkit import ModelCard, Registry
 from srkit.cli import main
 from srkit.models import loading
-from srkit.models.registry import installed
+from srkit.models.entry_points import installed
 
 
 def table(text):

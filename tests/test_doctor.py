@@ -16,7 +16,7 @@ import srkit
 from srkit import Registry, extras
 from srkit.cli import diagnosis, main
 from srkit.models import loading
-from srkit.models.registry import installed
+from srkit.models.entry_points import installed
 
 CHECK_SPANDREL = diagnosis._check_spandrel
 

@@ -18,7 +18,8 @@ from srkit.errors import (
     WeightsError,
 )
 from srkit.models import loading
-from srkit.models.registry import FORMATS, MODELS, FileFormat, Registry
+from srkit.models.entry_points import FORMATS, MODELS
+from srkit.models.registry import FileFormat, Registry
 
 # What the entry points of this module lead to: a plugin's cards.
 MODEL = card("model", adapter="test_registry:Model", scales=(2, 4))

@@ -53,6 +53,17 @@ def convert(source: str | Path, target: str | Path, *, scale: int | None = None)
         If `source` is refused; see `srkit.load`.
     MissingDependencyError
         Without torch or safetensors, where they are needed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from srkit.models.weights import PACKAGED
+    >>> graph = Path(tempfile.mkdtemp()) / "ESPCN_x3.pb"
+    >>> convert(PACKAGED / "espcn_x3.safetensors", graph).name
+    'ESPCN_x3.pb'
+    >>> from srkit.models.loading import REGISTRY
+    >>> REGISTRY.format_of(graph).name
+    'frozen TensorFlow graph'
     """
     source, target = Path(source), Path(target)
     kinds = _kind(source), _kind(target)

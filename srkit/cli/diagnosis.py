@@ -16,7 +16,8 @@ from srkit.card import ModelCard, WeightsFile
 from srkit.errors import SrkitError, WeightsError
 from srkit.extras import extra_line, import_adapter, import_named, missing_packages
 from srkit.memory import free_memory
-from srkit.models.registry import FORMATS, MODELS, Registry, owner_of
+from srkit.models.entry_points import FORMATS, MODELS, owner_of
+from srkit.models.registry import Registry
 from srkit.models.weights import (
     PACKAGED,
     cache_folder,

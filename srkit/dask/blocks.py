@@ -58,6 +58,12 @@ class BlocksReport:
         What `source` says and a Zarr store has no place for.
     decided
         Options that the model chose for the picture, by name.
+
+    Examples
+    --------
+    >>> BlocksReport(Path("slide_x2.zarr"), shape=(8000, 6000, 3), blocks=48, resumed=12,
+    ...              seconds=30.0, left_out=(), decided={}).blocks
+    48
     """
 
     path: Path
@@ -151,7 +157,18 @@ def upscale_blocks(
 
     Examples
     --------
-    ::
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from srkit import Image, read_image
+    >>> slide = Path(tempfile.mkdtemp()) / "slide.tif"
+    >>> Image(np.zeros((40, 60, 3), np.uint8)).save(slide)
+    >>> with Client(processes=False, dashboard_address=":0") as client:
+    ...     report = upscale_blocks(
+    ...         slide, slide.with_suffix(".zarr"), "bicubic", scale=2, block=32, client=client)
+    >>> report.shape, report.blocks
+    ((80, 120, 3), 4)
+
+    On a cluster of many machines::
 
         srkit.dask.upscale_blocks("slide.ome.tif", "slide_x2.zarr", "espcn", scale=2,
                                   client="tcp://scheduler:8786")

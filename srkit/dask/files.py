@@ -59,6 +59,11 @@ class FilesReport:
         What could not be made, and why.
     results, earlier
         The files that were written, and those that were skipped.
+
+    Examples
+    --------
+    >>> FilesReport(written=2, skipped=1, failures=[], results=[], earlier=[])
+    FilesReport(written=2, skipped=1, failures=[])
     """
 
     written: int
@@ -143,7 +148,20 @@ def upscale_files(
 
     Examples
     --------
-    ::
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from srkit import Image
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("a.png", "b.png"):
+    ...     Image(np.zeros((4, 6, 3), np.uint8)).save(folder / name)
+    >>> with Client(processes=False, dashboard_address=":0") as client:
+    ...     report = upscale_files([folder], folder / "large", "bicubic", scale=2, client=client)
+    >>> report.written, report.failures
+    (2, [])
+    >>> sorted(path.name for path in (folder / "large").glob("*.png"))
+    ['a_bicubic_x2.png', 'b_bicubic_x2.png']
+
+    On a cluster of many machines::
 
         from distributed import Client
         with Client("tcp://scheduler:8786") as client:

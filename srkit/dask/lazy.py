@@ -20,7 +20,7 @@ from srkit.imaging.levels import top_of
 from srkit.imaging.noise import looked_at
 from srkit.imaging.planes import check_shape
 from srkit.models import loading
-from srkit.models.registry import check_scale
+from srkit.models.options import check_scale
 from srkit.upscaling.decisions import AUTO, decided
 from srkit.upscaling.parts import CHROMA, Part, check, upscale_part
 from srkit.upscaling.tiling import Region

@@ -35,6 +35,10 @@ def cluster(address: str | Client) -> Iterator[Client]:
         block; a scheduler's address, such as ``"tcp://scheduler:8786"``; or a client, which
         stays open.
 
+    Yields
+    ------
+    distributed.Client
+
     Raises
     ------
     ClusterError
@@ -42,10 +46,23 @@ def cluster(address: str | Client) -> Iterator[Client]:
 
     Examples
     --------
-    ::
+    With a process for each core, which end with the block::
 
         with srkit.dask.cluster("local") as client:
             srkit.dask.upscale_files(["photos/"], "out/", "srresnet", client=client)
+
+    Where no scheduler answers:
+
+    >>> with cluster("nowhere") as client:  # doctest: +ELLIPSIS
+    ...     pass
+    Traceback (most recent call last):
+    srkit.errors.ClusterError: no Dask scheduler answers at nowhere: ...
+
+    With workers in this process, as for a test:
+
+    >>> with Client(processes=False, dashboard_address=":0") as mine, cluster(mine) as client:
+    ...     client.submit(sum, [1, 2]).result()
+    3
     """
     if isinstance(address, Client):
         yield _manned(address)

@@ -72,28 +72,79 @@ class Scores:
 
     @property
     def mean(self) -> Score:
-        """The mean of the images' figures."""
+        """The mean of the images' figures.
+
+        Examples
+        --------
+        >>> from srkit.metrics import STANDARD
+        >>> rows = (Score("baby", 32.0, 0.75), Score("bird", 30.0, 0.25))
+        >>> Scores("mine", "Set2", 4, STANDARD, rows).mean.psnr
+        31.0
+        """
         return mean(self.rows)
 
     @property
     def missing(self) -> str | None:
-        """Why ST-LPIPS is missing, or None where it is not."""
+        """Why ST-LPIPS is missing, or None where it is not.
+
+        Examples
+        --------
+        >>> from srkit.metrics import STANDARD
+        >>> rows = (Score("dot", 32.0, 0.75, missing="the image is too small"),)
+        >>> Scores("mine", "Set1", 4, STANDARD, rows).missing
+        'the image is too small'
+        """
         return self.mean.missing
 
     def to_markdown(self) -> str:
-        """A Markdown table of images and mean."""
+        """A Markdown table of images and mean.
+
+        Examples
+        --------
+        >>> from srkit.metrics import STANDARD
+        >>> rows = (Score("baby", 31.5, 0.875, 0.25),)
+        >>> print(Scores("mine", "Set1", 4, STANDARD, rows).to_markdown())
+        | image | PSNR | SSIM | ST-LPIPS |
+        |---|---:|---:|---:|
+        | baby | 31.500 | 0.8750 | 0.2500 |
+        | mean | 31.500 | 0.8750 | 0.2500 |
+        """
         return markdown_table(self._cells(), "lrrr")
 
     def to_csv(self) -> str:
-        """A heading, a line for each image and one for the mean; see `as_csv`."""
+        """A heading, a line for each image and one for the mean; see `as_csv`.
+
+        Examples
+        --------
+        >>> from srkit.metrics import STANDARD
+        >>> rows = (Score("baby", 31.5, 0.875),)
+        >>> Scores("mine", "Set1", 4, STANDARD, rows).to_csv().splitlines()[1]
+        'mine,Set1,4,standard,baby,31.5,0.875,,,,,'
+        """
         return as_csv([self])
 
     def to_json(self) -> str:
-        """The result of `as_dict` as JSON; null where a figure is missing or infinite."""
+        """The result of `as_dict` as JSON; null where a figure is missing or infinite.
+
+        Examples
+        --------
+        >>> from srkit.metrics import STANDARD
+        >>> rows = (Score("black", float("inf"), 1.0),)  # equal to its original
+        >>> json.loads(Scores("mine", "Set1", 4, STANDARD, rows).to_json())["images"]
+        [{'name': 'black', 'psnr': None, 'ssim': 1.0, 'st_lpips': None}]
+        """
         return json.dumps(self.as_dict(), indent=2)
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything as plain dicts, lists, texts and numbers."""
+        """Everything as plain dicts, lists, texts and numbers.
+
+        Examples
+        --------
+        >>> from srkit.metrics import STANDARD
+        >>> plain = Scores("mine", "Set1", 4, STANDARD, (Score("baby", 31.5, 0.875),)).as_dict()
+        >>> plain["protocol"], plain["mean"]["psnr"]
+        ('standard', 31.5)
+        """
         return {
             "model": self.model,
             "dataset": self.dataset,

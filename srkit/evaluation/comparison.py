@@ -70,7 +70,14 @@ class Comparison:
 
     @property
     def missing(self) -> str | None:
-        """Why ST-LPIPS is missing from the scores, or None where it is not."""
+        """Why ST-LPIPS is missing from the scores, or None where it is not.
+
+        Examples
+        --------
+        >>> black = np.zeros((24, 24), np.uint8)
+        >>> compare(black, ["nearest"], scale=2).missing is None  # no original, so nothing is
+        True
+        """
         return next((s.missing for s in self.scores.values() if s.missing), None)
 
     def sheet(self) -> PILImage.Image:
@@ -84,6 +91,11 @@ class Comparison:
         -------
         PIL.Image.Image
             RGB, at most some 4000 pixels wide.
+
+        Examples
+        --------
+        >>> compare(np.zeros((24, 32), np.uint8), ["nearest", "bicubic"], scale=2).sheet().mode
+        'RGB'
         """
         small = flat(self.image)
         panels = list(self._panels(small))
@@ -94,10 +106,23 @@ class Comparison:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the sheet to a file, whole or not at all; the suffix names the format.
 
+        Parameters
+        ----------
+        path
+            The file; an existing one is replaced.
+
         Raises
         ------
         ImageError, OSError
             As `srkit.Image.save` raises them.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/sheet.png"
+        >>> compare(np.zeros((24, 32), np.uint8), ["nearest", "bicubic"], scale=2).save(path)
+        >>> read_image(path).metadata.mode
+        'RGB'
         """
         save_image(Image(np.asarray(self.sheet())), path)
 
@@ -117,6 +142,14 @@ class Comparison:
         ------
         OSError
             As Python raises them; what was at `path` then stays as it was.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "page.html"
+        >>> compare(np.zeros((24, 32), np.uint8), ["nearest", "bicubic"], scale=2).to_html(path)
+        >>> path.read_text()[:15]
+        '<!DOCTYPE html>'
         """
         html = viewer.page(self._view())
         with replacing(path) as file:

@@ -67,31 +67,78 @@ class Image:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the pixels: height, width and, unless grey, channels."""
+        """Shape of the pixels: height, width and, unless grey, channels.
+
+        Examples
+        --------
+        >>> Image(np.zeros((4, 6, 3), np.uint8)).shape
+        (4, 6, 3)
+        """
         return self.pixels.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Dtype of the pixels."""
+        """Dtype of the pixels.
+
+        Examples
+        --------
+        >>> Image(np.zeros((4, 6), np.uint16)).dtype
+        dtype('uint16')
+        """
         return self.pixels.dtype
 
     @property
     def height(self) -> int:
-        """Number of rows."""
+        """Number of rows.
+
+        Examples
+        --------
+        >>> Image(np.zeros((4, 6, 3), np.uint8)).height
+        4
+        """
         return int(self.pixels.shape[0])
 
     @property
     def width(self) -> int:
-        """Number of columns."""
+        """Number of columns.
+
+        Examples
+        --------
+        >>> Image(np.zeros((4, 6, 3), np.uint8)).width
+        6
+        """
         return int(self.pixels.shape[1])
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height, in Pillow's order."""
+        """Width and height, in Pillow's order.
+
+        Examples
+        --------
+        >>> Image(np.zeros((4, 6, 3), np.uint8)).size
+        (6, 4)
+        """
         return self.width, self.height
 
     def with_pixels(self, pixels: NDArray[Any]) -> Image:
-        """Return another image of these pixels with the same metadata."""
+        """Return another image of these pixels with the same metadata.
+
+        Parameters
+        ----------
+        pixels
+            As `Image` takes them, of any size, and of as many channels as the metadata are for.
+
+        Raises
+        ------
+        ImageError
+            As `Image`.
+
+        Examples
+        --------
+        >>> image = Image(np.zeros((4, 6), np.uint8), Metadata("L", dpi=(300.0, 300.0)))
+        >>> image.with_pixels(image.pixels[:2]).metadata.dpi
+        (300.0, 300.0)
+        """
         return replace(self, pixels=pixels)
 
     def to_pil(self) -> PILImage.Image:
@@ -108,6 +155,12 @@ class Image:
         ------
         ImageError
             If float pixels hold NaN.
+
+        Examples
+        --------
+        >>> picture = Image(np.full((4, 6), 1000, np.uint16)).to_pil()
+        >>> picture.mode, picture.size, picture.getpixel((0, 0))
+        ('I;16', (6, 4), 1000)
         """
         if self.metadata.mode == "L" and self.dtype == np.uint16:
             result = pil.from_array(self.pixels)
@@ -132,6 +185,24 @@ class Image:
             Its suffix names the format: png, jpg, tif, webp, avif, bmp or zarr.
         quality
             1 to 100, for JPEG, WebP and AVIF.
+
+        Raises
+        ------
+        ImageError
+            If the format is not known, or cannot hold such pixels.
+        OptionError
+            If `quality` is out of range, or the format has none.
+        OSError
+            As Python raises them; what was at `path` then stays as it was.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from srkit import read_image
+        >>> path = tempfile.mkdtemp() + "/grey.png"
+        >>> Image(np.array([[0, 1000, 65535]], np.uint16)).save(path)
+        >>> read_image(path).pixels
+        array([[    0,  1000, 65535]], dtype=uint16)
         """
         # The one arrow up in imaging: what reads files makes images, so files come above them.
         from srkit.imaging.files.writing import save_image

@@ -3,6 +3,13 @@
 Two programs that both report "PSNR" can differ by 2 dB on the same pixels: in colour
 space, crop, rounding and borders. docs/metrics.md lists the conventions and the
 baselines that these functions reproduce.
+
+>>> import numpy as np
+>>> black, nearly = np.zeros((24, 24), np.uint8), np.ones((24, 24), np.uint8)
+>>> round(psnr(black, nearly), 4)  # 20 log10(255)
+48.1308
+>>> ssim(black, black)
+1.0
 """
 
 from __future__ import annotations

@@ -28,6 +28,13 @@ class Pair(NamedTuple):
         float64 of one shape, ``(H, W)`` or ``(H, W, 3)``, in ``[0, peak]``.
     peak
         The value of white.
+
+    Examples
+    --------
+    >>> white = np.ones((2, 2))
+    >>> pair = Pair(white, white - 0.25, peak=1.0)
+    >>> float(((pair.reference - pair.test) ** 2).mean())
+    0.0625
     """
 
     reference: NDArray[np.float64]
@@ -40,8 +47,22 @@ def read_pair(
 ) -> Pair:
     """Check two images, crop them and bring them to float64.
 
-    What `psnr`, `ssim` and the perceptual distances do first; parameters and errors
-    are those of `psnr`.
+    What `psnr`, `ssim` and the perceptual distances do first.
+
+    Parameters
+    ----------
+    reference, test, crop, data_range
+        As in `psnr`.
+
+    Returns
+    -------
+    Pair
+        float64, without the cropped pixels.
+
+    Raises
+    ------
+    ImageError, OptionError
+        As `psnr`.
 
     Examples
     --------

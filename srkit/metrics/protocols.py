@@ -45,7 +45,13 @@ class Protocol:
     description: str
 
     def crop(self, scale: int) -> int:
-        """Pixels that `psnr` and `ssim` leave out on each side: as many as the scale."""
+        """Pixels that `psnr` and `ssim` leave out on each side: as many as the scale.
+
+        Examples
+        --------
+        >>> STANDARD.crop(4)
+        4
+        """
         return scale
 
     def plane(self, image: NDArray[Any]) -> NDArray[Any]:
@@ -61,6 +67,16 @@ class Protocol:
         NDArray
             For uint8 on luma the `rounded_luma`, as MATLAB's scripts score 8-bit
             images; else `image`.
+
+        Raises
+        ------
+        ImageError
+            As `rounded_luma`.
+
+        Examples
+        --------
+        >>> STANDARD.plane(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)).tolist()
+        [[16, 235]]
         """
         return rounded_luma(image) if self.channel == "y" and image.dtype == np.uint8 else image
 
@@ -92,6 +108,16 @@ class Protocol:
         -------
         NDArray
             ``(H // scale, W // scale)`` or with channels, of the dtype of `hr`.
+
+        Raises
+        ------
+        ImageError, OptionError
+            As `mod_crop` and `srkit.imresize`.
+
+        Examples
+        --------
+        >>> STANDARD.low_resolution(np.zeros((25, 18, 3), np.uint8), 4).shape
+        (6, 4, 3)
         """
         hr = mod_crop(hr, scale)
         lr = imresize(hr, size=(hr.shape[0] // scale, hr.shape[1] // scale))

@@ -1,4 +1,10 @@
-"""What a weights file holds, as its format's adapter tells it."""
+"""What a weights file holds, as its format's adapter tells it.
+
+>>> from srkit.models.weights import PACKAGED
+>>> contents = safetensors_contents(PACKAGED / "espcn_x3.safetensors")
+>>> contents.header["architecture"], contents.numbers
+('ESPCN', 22729)
+"""
 
 from __future__ import annotations
 
@@ -24,6 +30,11 @@ class TensorFacts:
         Its sides; empty for a single number.
     dtype
         As numpy names it: ``"float32"``; torch's name where numpy has none: ``"bfloat16"``.
+
+    Examples
+    --------
+    >>> TensorFacts((64, 3, 5, 5), "float32").shape
+    (64, 3, 5, 5)
     """
 
     shape: tuple[int, ...]
@@ -31,7 +42,15 @@ class TensorFacts:
 
     @property
     def numbers(self) -> int:
-        """How many numbers it holds."""
+        """How many numbers it holds.
+
+        Examples
+        --------
+        >>> TensorFacts((64, 3, 5, 5), "float32").numbers
+        4800
+        >>> TensorFacts((), "float32").numbers
+        1
+        """
         return math.prod(self.shape)
 
 
@@ -45,6 +64,12 @@ class Contents:
         Tensors by name, in the file's order.
     header
         What the file says of itself: metadata of a header, or a config.
+
+    Examples
+    --------
+    >>> contents = Contents({"bias": TensorFacts((64,), "float32")}, {"scale": "4"})
+    >>> list(contents.tensors), contents.header["scale"]
+    (['bias'], '4')
     """
 
     tensors: Mapping[str, TensorFacts]
@@ -52,7 +77,14 @@ class Contents:
 
     @property
     def numbers(self) -> int:
-        """How many numbers all tensors hold."""
+        """How many numbers all tensors hold.
+
+        Examples
+        --------
+        >>> kernel, bias = TensorFacts((64, 3, 5, 5), "float32"), TensorFacts((64,), "float32")
+        >>> Contents({"kernel": kernel, "bias": bias}).numbers
+        4864
+        """
         return sum(tensor.numbers for tensor in self.tensors.values())
 
 
@@ -71,6 +103,11 @@ _ODD = (
 def safetensors_contents(path: Path) -> Contents:
     """What a safetensors file holds, by its header, which is JSON; takes no package.
 
+    Parameters
+    ----------
+    path
+        The file.
+
     Raises
     ------
     CorruptFileError
@@ -79,6 +116,15 @@ def safetensors_contents(path: Path) -> Contents:
         If the header is out of proportion; see `check_header`.
     WeightsError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> header = b'{"bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+    >>> path = Path(tempfile.mkdtemp()) / "two.safetensors"
+    >>> _ = path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    >>> safetensors_contents(path).tensors
+    {'bias': TensorFacts(shape=(2,), dtype='float32')}
     """
     try:
         length = check_header(path)
@@ -105,12 +151,30 @@ def safetensors_contents(path: Path) -> Contents:
 def check_header(path: Path) -> int:
     """The length of a safetensors header, which is JSON and takes many times that as it is read.
 
+    Parameters
+    ----------
+    path
+        A safetensors file.
+
+    Returns
+    -------
+    int
+        Bytes, without the eight that state it.
+
     Raises
     ------
     UnsafeFileError
         If it is longer than any network's.
     OSError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "none.safetensors"
+    >>> _ = path.write_bytes((2).to_bytes(8, "little") + b"{}")
+    >>> check_header(path)
+    2
     """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")

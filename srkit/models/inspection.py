@@ -76,6 +76,14 @@ class FileReport:
         What `srkit.load` makes of it; None if it does not.
     problem
         Why it is refused, or not loaded; empty if nothing is wrong.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> from srkit.models.weights import PACKAGED
+    >>> report = srkit.inspect(PACKAGED / "espcn_x3.safetensors")
+    >>> report.safe, report.size, report.contents.header["architecture"]
+    (True, 92300, 'ESPCN')
     """
 
     path: Path
@@ -88,7 +96,16 @@ class FileReport:
     problem: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The report in types that JSON has."""
+        """The report in types that JSON has.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> from srkit.models.weights import PACKAGED
+        >>> report = srkit.inspect(PACKAGED / "espcn_x3.safetensors").as_dict()
+        >>> report["format"], report["safe"], report["size"]
+        ('safetensors file', True, 92300)
+        """
         return {
             "path": str(self.path),
             "size": self.size,

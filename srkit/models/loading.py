@@ -88,6 +88,11 @@ def list_models(pattern: str = "*") -> list[str]:
 
     Only metadata of installed packages is read; no plugin is imported.
 
+    Parameters
+    ----------
+    pattern
+        With ``*`` and ``?``, as of file names; upper and lower case differ.
+
     Examples
     --------
     >>> list_models("bi*")
@@ -98,6 +103,15 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def card(name: str) -> ModelCard:
     """The static facts of a model: scales, licence, paper, training data.
+
+    Raises
+    ------
+    UnknownModelError
+        If no model has that name; the message lists the nearest.
+    DuplicateModelError
+        If two distributions have it.
+    BrokenPluginError
+        If what is installed under that name is no card.
 
     Examples
     --------
@@ -153,6 +167,15 @@ def register(card: ModelCard, *, replace: bool = False) -> None:
     ------
     DuplicateModelError
         If the name is taken and `replace` is false.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from unittest.mock import patch
+    >>> with patch.dict(REGISTRY._added):  # for this example alone
+    ...     register(replace(card("srresnet"), name="mine", licence="CC0-1.0"))
+    ...     card("mine").licence
+    'CC0-1.0'
     """
     REGISTRY.register(card, replace=replace)
     _loaded.cache_clear()

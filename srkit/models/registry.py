@@ -6,12 +6,12 @@ import difflib
 import fnmatch
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from numbers import Integral
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from srkit.card import ModelCard
 from srkit.errors import (
@@ -22,23 +22,18 @@ from srkit.errors import (
     UnknownModelError,
     WeightsError,
 )
-from srkit.extras import import_adapter, missing_packages, require
+from srkit.extras import import_adapter, require
 from srkit.guard import reading, refuse_pipes
 from srkit.models.contents import Contents
+from srkit.models.entry_points import FORMATS, MODELS, installed, owner_of, read_card, resolve
+from srkit.models.options import check_options, check_scale, choose_runtime, option_names
 from srkit.models.weights import missing_distributions, weights_path
 from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-MODELS = "srkit.models"
-FORMATS = "srkit.formats"
 # Enough of a file's beginning to tell every format by.
 HEAD = 4096
-
-# Options that look like slips for others, and are those of another model.
-ELSEWHERE = {"perception": "srgan", "denoise": "realesrgan-general"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +59,14 @@ class FileFormat:
         ``"module:callable"``, called with a path; returns `srkit.models.contents.Contents`, and
         raises what the adapter raises of a file that it refuses. For `srkit.inspect`;
         empty where the format has none.
+
+    Examples
+    --------
+    >>> kind = FileFormat(name="text of weights", suffixes=(".txtw",),
+    ...                   sniff=lambda head, path: head.startswith(b"weights"),
+    ...                   adapter="mine.reading:opened", framework="numpy")
+    >>> kind.sniff(b"weights 0.25 0.5", Path("net.txtw"))
+    True
     """
 
     name: str
@@ -75,11 +78,6 @@ class FileFormat:
     contents: str = ""
 
 
-def installed(group: str) -> list[metadata.EntryPoint]:
-    """Entry points of a group, from the metadata of installed distributions alone."""
-    return list(metadata.entry_points(group=group))
-
-
 @dataclass
 class Registry:
     """Model names and file formats of srkit and of every installed plugin.
@@ -88,6 +86,14 @@ class Registry:
     ----------
     discover
         Gives the entry points of a group; `importlib.metadata` by default.
+
+    Examples
+    --------
+    >>> own = Registry(discover=lambda group: [])  # nothing that is installed
+    >>> own.names()
+    []
+    >>> Registry().card("bicubic").scales[:2]
+    (2, 3)
     """
 
     discover: Callable[[str], Iterable[metadata.EntryPoint]] = installed
@@ -96,10 +102,23 @@ class Registry:
     def register(self, card: ModelCard, *, replace: bool = False) -> None:
         """Add a card for this process; it outranks an entry point of the same name.
 
+        Parameters
+        ----------
+        card, replace
+            As `srkit.register` has them.
+
         Raises
         ------
         DuplicateModelError
             If the name is taken and `replace` is false.
+
+        Examples
+        --------
+        >>> from dataclasses import replace
+        >>> registry = Registry()
+        >>> registry.register(replace(registry.card("bicubic"), name="smooth"))
+        >>> registry.names("smooth")
+        ['smooth']
         """
         if not replace and card.name in self.names():
             raise DuplicateModelError(
@@ -108,7 +127,13 @@ class Registry:
         self._added[card.name] = card
 
     def names(self, pattern: str = "*") -> list[str]:
-        """Names of all models that fit a shell pattern, sorted; no plugin is imported."""
+        """Names of all models that fit a shell pattern, sorted; no plugin is imported.
+
+        Examples
+        --------
+        >>> Registry().names("bi*")
+        ['bicubic', 'bilinear']
+        """
         names = {entry.name for entry in self.discover(MODELS)} | self._added.keys()
         return sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
 
@@ -118,6 +143,27 @@ class Registry:
         Raises
         ------
         UnknownModelError, DuplicateModelError, BrokenPluginError
+
+        Parameters
+        ----------
+        name
+            Of the model.
+        dist
+            The distribution to take it from, where two have one of its name.
+
+        Raises
+        ------
+        UnknownModelError
+            If there is none of that name; the message lists the nearest.
+        DuplicateModelError
+            If two distributions have it and `dist` is not given.
+        BrokenPluginError
+            If what is installed under that name is no card.
+
+        Examples
+        --------
+        >>> Registry().card("nearest").framework
+        'numpy'
         """
         if dist is None and name in self._added:
             return self._added[name]
@@ -129,21 +175,27 @@ class Registry:
                 raise UnknownModelError(
                     f"no distribution {dist!r} has a model {name!r}; it is in {_listed(found)}"
                 )
-            return _read_card(found[dist], dist)
+            return read_card(found[dist], dist)
         if len(found) > 1:
             raise DuplicateModelError(
                 f"{len(found)} distributions have a model named {name!r}: {_listed(found)}; "
                 f"choose with dist={sorted(found)[0]!r}"
             )
         (owner, entry) = next(iter(found.items()))
-        return _read_card(entry, owner)
+        return read_card(entry, owner)
 
     def formats(self) -> list[FileFormat]:
-        """All file formats; one that cannot be imported is left out with a warning."""
+        """All file formats; one that cannot be imported is left out with a warning.
+
+        Examples
+        --------
+        >>> [kind.name for kind in Registry().formats() if ".onnx" in kind.suffixes]
+        ['ONNX network']
+        """
         formats = []
         for entry in sorted(self.discover(FORMATS), key=lambda e: e.name):
             try:
-                formats.append(_resolve(entry, FileFormat, owner_of(entry)))
+                formats.append(resolve(entry, FileFormat, owner_of(entry)))
             except BrokenPluginError as error:
                 log.warning("%s", error)
         return formats
@@ -164,7 +216,13 @@ class Registry:
         weights: str | None = None,
         **options: Any,
     ) -> Upscaler:
-        """See `srkit.load`."""
+        """See `srkit.load`.
+
+        Examples
+        --------
+        >>> Registry().load("bicubic", scale=3).scale
+        3
+        """
         if not isinstance(model, str | Path):
             raise OptionError(
                 f"load takes a model's name or the path of a weights file, not {model!r}"
@@ -179,7 +237,7 @@ class Registry:
         chosen = check_scale(card, scale)
         runtimes = {card.framework: card.adapter, **card.others}
         told = f"{card.name} runs on {' and '.join(runtimes)}"
-        framework = _runtime(runtime, runtimes, told)
+        framework = choose_runtime(runtime, runtimes, told)
         adapter = import_adapter(runtimes[framework], framework, card.install)
         if options:  # an adapter may have to look at the weights to name them
             check_options(option_names(adapter, card, chosen), options, card.name)
@@ -217,10 +275,21 @@ class Registry:
     def format_of(self, path: Path) -> FileFormat:
         """The format of a weights file, by its first bytes.
 
+        Parameters
+        ----------
+        path
+            The file; its name may decide where the bytes do not.
+
         Raises
         ------
         WeightsError
             If it cannot be read, or is of no known format.
+
+        Examples
+        --------
+        >>> from srkit.models.weights import PACKAGED
+        >>> Registry().format_of(PACKAGED / "espcn_x3.safetensors").name
+        'safetensors file'
         """
         try:
             refuse_pipes(path, WeightsError)
@@ -239,10 +308,21 @@ class Registry:
     def contents(self, path: Path) -> Contents:
         """What a weights file holds; empty where its format does not tell.
 
+        Parameters
+        ----------
+        path
+            The file.
+
         Raises
         ------
         WeightsError, UnsafeFileError, CorruptFileError, MissingDependencyError
             As `load` does.
+
+        Examples
+        --------
+        >>> from srkit.models.weights import PACKAGED
+        >>> Registry().contents(PACKAGED / "espcn_x3.safetensors").numbers
+        22729
         """
         kind = self.format_of(path)
         if not kind.contents:
@@ -261,81 +341,11 @@ class Registry:
     ) -> Upscaler:
         kind = self.format_of(path)
         runtimes = {kind.framework: kind.adapter, **kind.others}
-        framework = _runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
+        framework = choose_runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
         opener = import_adapter(runtimes[framework], framework, None)
         check_options(option_names(opener), options, kind.name)
         with reading(path, kind.name):
             return _checked(opener(path, scale=scale, **options), runtimes[framework])
-
-
-def _runtime(runtime: str, runtimes: Mapping[str, str], told: str) -> str:
-    """The framework to run on: the one asked for, or the first that is installed."""
-    if runtime == "auto":
-        there = [name for name in runtimes if not missing_packages(name)]
-        return there[0] if there else next(iter(runtimes))
-    if runtime not in runtimes:
-        listed = ", ".join(map(repr, ("auto", *runtimes)))
-        raise OptionError(f"{told}; runtime is one of {listed}, not {runtime!r}")
-    return runtime
-
-
-def option_names(adapter: Callable[..., Any], *model: Any) -> list[str]:
-    """Options that an adapter takes: its keywords, or what its ``option_names(*model)`` gives.
-
-    Parameters
-    ----------
-    model
-        Card and scale; nothing for what opens files.
-
-    Examples
-    --------
-    >>> def opened(path, *, scale=None, device="auto"): ...
-    >>> option_names(opened)
-    ['device']
-    """
-    # For adapters whose options depend on the model, as one has whose models are many networks.
-    if names := getattr(adapter, "option_names", None):
-        return list(names(*model))
-    return [
-        p.name
-        for p in inspect.signature(adapter).parameters.values()
-        if p.kind is p.KEYWORD_ONLY and p.name not in ("scale", "runtime")
-    ]
-
-
-def check_options(known: Sequence[str], options: Mapping[str, Any], name: str) -> None:
-    """Refuse options that are not known, with near misses.
-
-    Raises
-    ------
-    OptionError
-    """
-    for option in options:
-        if option not in known:
-            near = difflib.get_close_matches(option, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {_listed(known) or 'none'}"
-            if option in ELSEWHERE:
-                hint = f"{ELSEWHERE[option]} has"
-            raise OptionError(f"{name} has no option {option!r}; {hint}")
-
-
-def check_scale(card: ModelCard, scale: int | None) -> int:
-    """The scale that is asked for, or the model's default.
-
-    Raises
-    ------
-    OptionError
-        If the model does not exist for it.
-    """
-    if scale is None:
-        return card.default_scale
-    if scale not in card.scales:
-        listed = ", ".join(f"x{s}" for s in card.scales)
-        raise OptionError(
-            f"{card.name} exists for {listed}, not x{scale}; for any other size give "
-            "--width and --height on the command line, size=(height, width) in Python"
-        )
-    return int(scale)
 
 
 def _checked(made: object, adapter: str) -> Upscaler:
@@ -351,36 +361,6 @@ def _sniffs(kind: FileFormat, head: bytes, path: Path) -> bool:
     except Exception as error:  # noqa: BLE001 a plugin can fail in any way
         log.warning("the format %s failed on %s: %r", kind.name, path, error)
         return False
-
-
-def _read_card(entry: metadata.EntryPoint, owner: str) -> ModelCard:
-    card = _resolve(entry, ModelCard, owner)
-    if card.name != entry.name:
-        raise BrokenPluginError(
-            f"{owner} registers the card of {card.name!r} under the name {entry.name!r}"
-        )
-    return card
-
-
-def _resolve(entry: metadata.EntryPoint, kind: type[T], owner: str) -> T:
-    try:
-        value = entry.load()
-    except Exception as error:
-        raise BrokenPluginError(
-            f"{entry.name!r} of {owner} ({entry.value}) cannot be imported: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(value, kind):
-        raise BrokenPluginError(
-            f"{entry.name!r} of {owner} ({entry.value}) is {type(value).__name__}, "
-            f"not {kind.__name__}"
-        )
-    return value
-
-
-def owner_of(entry: metadata.EntryPoint) -> str:
-    """The distribution that an entry point is of."""
-    return entry.dist.name if entry.dist is not None else entry.module
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -34,6 +34,11 @@ class ColourShift(NamedTuple):
         Of any colour, anywhere in the picture.
     within
         Of any colour, away from borders.
+
+    Examples
+    --------
+    >>> ColourShift(largest=3, within=1).largest
+    3
     """
 
     largest: int
@@ -58,6 +63,16 @@ def colour_shift(upscaler: Upscaler) -> ColourShift:
     They are one batch of small pictures, of which a network as large as SRResNet makes
     2/3 of a megapixel.
 
+    Parameters
+    ----------
+    upscaler
+        A loaded model.
+
+    Returns
+    -------
+    ColourShift
+        In levels of 255.
+
     Examples
     --------
     >>> import srkit
@@ -78,6 +93,20 @@ def check_even_colours(factory: Factory) -> None:
     """An even colour comes back within 1 level of 255, where the card says so.
 
     Elsewhere the figure is told in the log. Random weights owe nothing.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     model.card = replace(model.card, even_colours=True)
+    ...     sound = model.run
+    ...     model.run = lambda tiles: sound(tiles) * np.float32(0.98)
+    ...     return model
+    >>> check_even_colours(faulty)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: check_even_colours: even colours change by up to 5 levels, ...
     """
     upscaler = factory()
     found = colour_shift(upscaler)

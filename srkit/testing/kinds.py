@@ -37,7 +37,19 @@ MODES = {
 
 @check
 def check_sizes(factory: Factory) -> None:
-    """Every size works: 1x1, odd, very long, very tall."""
+    """Every size works: 1x1, odd, very long, very tall.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     model.upscale = lambda image: image.repeat(2, axis=0)  # forgets the columns
+    ...     return model
+    >>> check_sizes(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_sizes: upscaling uint8 (1, 1, 3) gave the shape (2, 1, 3), not (2, 2, 3)
+    """
     upscaler = factory()
     for height, width in SIZES:
         result = upscaler.upscale(noise((height, width, 3), np.uint8))
@@ -46,7 +58,20 @@ def check_sizes(factory: Factory) -> None:
 
 @check
 def check_arrays(factory: Factory) -> None:
-    """Arrays of every dtype and layout come back so, and mean the same picture."""
+    """Arrays of every dtype and layout come back so, and mean the same picture.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     sound = model.upscale
+    ...     model.upscale = lambda image: sound(image).astype(np.uint8)
+    ...     return model
+    >>> check_arrays(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_arrays: upscaling uint16 (5, 6) gave uint8
+    """
     upscaler = factory()
     for layout in LAYOUTS:
         shape = (5, 6, *layout)
@@ -69,7 +94,20 @@ def check_arrays(factory: Factory) -> None:
 
 @check
 def check_batch(factory: Factory) -> None:
-    """Pictures of a batch come out as each would by itself."""
+    """Pictures of a batch come out as each would by itself.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     sound = model.run
+    ...     model.run = lambda tiles: sound(tiles) - tiles.mean()  # of all in the batch
+    ...     return model
+    >>> check_batch(faulty)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: check_batch: a batch of (3, 4, 7, 1): ...
+    """
     upscaler = factory()
     for channels in (1, 3, 4):
         batch = noise((3, 4, 7, channels))
@@ -80,7 +118,20 @@ def check_batch(factory: Factory) -> None:
 
 @check
 def check_pil_modes(factory: Factory) -> None:
-    """Every Pillow mode that srkit knows comes back as a Pillow image of the right mode."""
+    """Every Pillow mode that srkit knows comes back as a Pillow image of the right mode.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     sound = model.upscale
+    ...     model.upscale = lambda picture: sound(picture).convert("RGB")
+    ...     return model
+    >>> check_pil_modes(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_pil_modes: mode 1 gives RGB, not L
+    """
     upscaler = factory()
     for name, wanted in MODES.items():
         given = _of_mode(name)
@@ -95,7 +146,20 @@ def check_pil_modes(factory: Factory) -> None:
 
 @check
 def check_images_and_files(factory: Factory) -> None:
-    """`srkit.Image` gives `Image` with its metadata; a path, as text or `Path`, too."""
+    """`srkit.Image` gives `Image` with its metadata; a path, as text or `Path`, too.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     sound = model.upscale
+    ...     model.upscale = lambda image: sound(np.asarray(image))
+    ...     return model
+    >>> check_images_and_files(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_images_and_files: an Image gives <class 'numpy.ndarray'>
+    """
     upscaler = factory()
     for dtype in ("uint8", "uint16", "float32"):
         for layout in ((), (2,), (3,), (4,)):
@@ -117,7 +181,19 @@ def check_images_and_files(factory: Factory) -> None:
 
 @check
 def check_input_untouched(factory: Factory) -> None:
-    """The input keeps its values, and the result is no view of it."""
+    """The input keeps its values, and the result is no view of it.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     model.upscale = lambda image, size: image[:]
+    ...     return model
+    >>> check_input_untouched(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_input_untouched: the result is a view of uint8 input
+    """
     upscaler = factory()
     for dtype in TOPS:
         given = noise((5, 4, 4), dtype)
@@ -135,7 +211,13 @@ def check_input_untouched(factory: Factory) -> None:
 
 @check
 def check_memory_layouts(factory: Factory) -> None:
-    """Read-only, strided, turned, Fortran-ordered and byte-swapped arrays are as others."""
+    """Read-only, strided, turned, Fortran-ordered and byte-swapped arrays are as others.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> check_memory_layouts(lambda: srkit.load("nearest", scale=2))
+    """
     upscaler = factory()
     for dtype in ("uint8", "float32"):
         plain = noise((6, 5, 3), dtype)
@@ -147,7 +229,20 @@ def check_memory_layouts(factory: Factory) -> None:
 
 @check
 def check_invalid_values(factory: Factory) -> None:
-    """NaN, infinity and floats beyond [0, 1] are refused with an `ImageError`."""
+    """NaN, infinity and floats beyond [0, 1] are refused with an `ImageError`.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     sound = model.upscale
+    ...     model.upscale = lambda image: sound(np.nan_to_num(image))
+    ...     return model
+    >>> check_invalid_values(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_invalid_values: an image with nan raised nothing; ImageError was expected
+    """
     upscaler = factory()
     for value in (np.nan, np.inf, -np.inf, 2.0, -1.0):
         given = noise((4, 4, 3))

@@ -25,7 +25,20 @@ STILL = 1e-6
 
 @check
 def check_card(factory: Factory) -> None:
-    """The card is complete, and agrees with the upscaler."""
+    """The card is complete, and agrees with the upscaler.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     model.card = replace(model.card, scales=(3, 4), default_scale=4)
+    ...     return model
+    >>> check_card(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_card: x2 is not among the card's scales (3, 4)
+    """
     upscaler = factory()
     card, scale = upscaler.card, upscaler.scale
     require(isinstance(card, ModelCard), f"card is a {type(card).__name__}, not a ModelCard")
@@ -49,7 +62,19 @@ def check_card(factory: Factory) -> None:
 
 @check
 def check_run(factory: Factory) -> None:
-    """`run` gives float32 tiles exactly `scale` times as large, and leaves its input be."""
+    """`run` gives float32 tiles exactly `scale` times as large, and leaves its input be.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     model.run = lambda tiles: tiles.repeat(2, axis=1)  # forgets the columns
+    ...     return model
+    >>> check_run(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_run: run makes (1, 2, 1, 3) of (1, 1, 1, 3); (1, 2, 2, 3) is x2
+    """
     upscaler = factory()
     s = upscaler.scale
     for count, height, width in ((1, 1, 1), (1, 9, 4), (3, 5, 8)):
@@ -65,7 +90,18 @@ def check_run(factory: Factory) -> None:
 
 @check
 def check_run_rows(factory: Factory) -> None:
-    """`run_rows`, where there is one, gives what `run` gives, however strips are cut."""
+    """`run_rows`, where there is one, gives what `run` gives, however strips are cut.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> class Faulty(type(srkit.load("nearest"))):
+    ...     def run_rows(self, strips):  # drops the last rows
+    ...         return (self.run(strip)[:, :-1] for strip in strips)
+    >>> check_run_rows(lambda: Faulty(srkit.card("nearest"), 2))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: check_run_rows: run_rows, in strips of 1 rows,...
+    """
     upscaler = factory()
     if not upscaler.streams:
         return
@@ -89,6 +125,18 @@ def check_receptive_field(factory: Factory) -> None:
 
     A line of pixels is turned into its opposite, in all frames of a window. Tiles would
     show seams if the radius were stated too small.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("bicubic", scale=2)
+    ...     model.card = replace(model.card, radius=1)
+    ...     return model
+    >>> check_receptive_field(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_receptive_field: a pixel has an effect 2 LR pixels away; the radius is 1
     """
     upscaler = factory()
     length = aligned(upscaler.radius + 12, upscaler)

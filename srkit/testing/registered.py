@@ -54,13 +54,23 @@ def parametrize(checks: tuple[Check, ...], pattern: str = "*") -> pytest.MarkDec
     A model that needs what is not installed, or weights that were not downloaded yet, is
     skipped, with that as the reason.
 
+    Parameters
+    ----------
+    checks
+        Such as `CHECKS`.
+    pattern
+        Shell pattern of names, as in `srkit.list_models`.
+
     Examples
     --------
-    ::
+    In a plugin's own tests, over its models alone:
 
-        @srkit.testing.parametrize(srkit.testing.CHECKS, "mine*")
-        def test_conformance(check, factory):
-            check(factory)
+    >>> import srkit
+    >>> @parametrize((srkit.testing.check_run,), "bic*")
+    ... def test_conformance(check, factory):
+    ...     check(factory)
+    >>> [case.id for case in test_conformance.pytestmark[0].args[1]]
+    ['bicubic-x3-check_run', 'bicubic-x4-check_run']
     """
     import pytest
 

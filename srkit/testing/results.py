@@ -35,6 +35,18 @@ def check_constant(factory: Factory) -> None:
     """A grey area stays the grey it is, within 3 levels of 255, away from borders.
 
     Asked of interpolation and of trained networks; random weights owe nothing.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     sound = model.run
+    ...     model.run = lambda tiles: sound(tiles) + np.float32(0.02)
+    ...     return model
+    >>> check_constant(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_constant: a constant 0 is changed by up to 5 levels
     """
     upscaler = factory()
     margin = min(upscaler.radius, 12)
@@ -47,7 +59,20 @@ def check_constant(factory: Factory) -> None:
 
 @check
 def check_deterministic(factory: Factory) -> None:
-    """The same image gives the same bits, by one upscaler and by another of its kind."""
+    """The same image gives the same bits, by one upscaler and by another of its kind.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model, chance = srkit.load("nearest", scale=2), np.random.default_rng(0)
+    ...     sound = model.run
+    ...     model.run = lambda tiles: sound(tiles) * np.float32(chance.uniform(0.9, 1.0))
+    ...     return model
+    >>> check_deterministic(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_deterministic: the same upscaler gives another result for the same image
+    """
     upscaler, image = factory(), noise((9, 7, 3))
     first = upscaler.upscale(image)
     for again, whose in ((upscaler, "the same upscaler"), (factory(), "another upscaler")):
@@ -57,7 +82,13 @@ def check_deterministic(factory: Factory) -> None:
 
 @check
 def check_threads(factory: Factory) -> None:
-    """Threads that share an upscaler get what each would get alone."""
+    """Threads that share an upscaler get what each would get alone.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> check_threads(lambda: srkit.load("nearest", scale=2))
+    """
     upscaler = factory()
     images = [noise((6 + n, 9, 3), seed=n) for n in range(THREADS)]
     alone = [upscaler.upscale(image) for image in images]
@@ -69,7 +100,13 @@ def check_threads(factory: Factory) -> None:
 
 @check
 def check_self_ensemble(factory: Factory) -> None:
-    """`self_ensemble` is the mean over all eight flips and quarter turns."""
+    """`self_ensemble` is the mean over all eight flips and quarter turns.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> check_self_ensemble(lambda: srkit.load("nearest", scale=2))
+    """
     upscaler = factory()
     hook(upscaler, after=_shrunk)
     # Sides to which nothing is added to reach a multiple: turned, it would be elsewhere.
@@ -92,7 +129,13 @@ def _shrunk(made: Floats) -> Floats:
 
 @check
 def check_invalid_output(factory: Factory) -> None:
-    """Values that are not numbers never reach the result: `WeightsError` is raised."""
+    """Values that are not numbers never reach the result: `WeightsError` is raised.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> check_invalid_output(lambda: srkit.load("nearest", scale=2))
+    """
     for value in (np.nan, np.inf):
 
         def spoil(made: Floats, value: float = value) -> Floats:
@@ -113,6 +156,15 @@ def check_offline(factory: Factory) -> None:
     """Neither loading nor running needs the network.
 
     Weights that are downloaded on first use have to be in the cache beforehand.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     socket.create_connection(("example.org", 443))
+    >>> check_offline(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_offline: it asks for the network
     """
     refuse = mock.Mock(side_effect=AssertionError("it asks for the network"))
     with ExitStack() as stack:

@@ -35,7 +35,20 @@ MOST_CALLS = 2000
 
 @check
 def check_tiles(factory: Factory) -> None:
-    """Any number of tiles gives the pixels of the whole image."""
+    """Any number of tiles gives the pixels of the whole image.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("lanczos", scale=2)
+    ...     model.card = replace(model.card, radius=0)  # so that tiles get no halo
+    ...     return model
+    >>> check_tiles(faulty)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: check_tiles: 5x43 in 4 tiles: values differ by ...
+    """
     upscaler = factory()
     wide = upscaler.short_halo is not None
     upscaler, calls = in_tiles(exact(upscaler)), _Calls()
@@ -64,6 +77,11 @@ def check_memory_failures(factory: Factory) -> None:
     """Memory that runs out on any tile, each in turn, leaves no trace in the result.
 
     A tiler that then starts again in mid-image writes wrong pixels.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> check_memory_failures(lambda: srkit.load("nearest", scale=2))
     """
     upscaler = exact(factory())
     remember(upscaler)
@@ -84,7 +102,13 @@ def check_memory_failures(factory: Factory) -> None:
 
 @check
 def check_memory_limit(factory: Factory) -> None:
-    """Where tiles beyond some size never fit, smaller ones are found by themselves."""
+    """Where tiles beyond some size never fit, smaller ones are found by themselves.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> check_memory_limit(lambda: srkit.load("nearest", scale=2))
+    """
     upscaler = exact(factory())
     image = noise((15, 2 * upscaler.radius + 30, 3))
     wanted = upscaler.upscale(image, memory=PLENTY)
@@ -100,6 +124,11 @@ def check_blending(factory: Factory) -> None:
     """Tiles with too short a halo, for models that bear it, give a whole picture without seams.
 
     Not the exact one: on noise the worst value is at most 8 levels of 255 off.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> check_blending(lambda: srkit.load("nearest", scale=2))
     """
     upscaler = in_tiles(factory())
     if upscaler.short_halo is None:
@@ -121,7 +150,13 @@ def check_blending(factory: Factory) -> None:
 
 @check
 def check_memory_never_enough(factory: Factory) -> None:
-    """Where not even the smallest tile fits, `MemoryError` reaches the caller."""
+    """Where not even the smallest tile fits, `MemoryError` reaches the caller.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> check_memory_never_enough(lambda: srkit.load("nearest", scale=2))
+    """
     upscaler = factory()
     calls = _Calls()
     hook(upscaler, before=calls.limit)

@@ -16,7 +16,19 @@ from srkit.upscaling.video import VideoUpscaler
 
 @check
 def check_video_still(factory: Factory) -> None:
-    """Equal frames give, each, what one image of them gives."""
+    """Equal frames give, each, what one image of them gives.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     model.upscale_frames = lambda frames: map(model.upscale, frames[1:])
+    ...     return model
+    >>> check_video_still(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_video_still: 5 frames became 4
+    """
     upscaler = factory()
     image = noise((6, 7, 3))
     wanted = upscaler.upscale(image)
@@ -31,6 +43,17 @@ def check_video_scenes(factory: Factory) -> None:
     """Frames come out in order, and none is made from two scenes.
 
     Three scenes of three, one and two frames; in each nothing moves.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     model.upscale_frames = lambda frames: map(model.upscale, list(frames)[:-1])
+    ...     return model
+    >>> check_video_scenes(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_video_scenes: 6 frames became 5
     """
     upscaler = factory()
     scenes = [
@@ -47,7 +70,19 @@ def check_video_scenes(factory: Factory) -> None:
 
 @check
 def check_video_reads_ahead_little(factory: Factory) -> None:
-    """A video is read as it is upscaled, so that memory is constant."""
+    """A video is read as it is upscaled, so that memory is constant.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     model.upscale_frames = lambda frames: map(model.upscale, list(frames))
+    ...     return model
+    >>> check_video_reads_ahead_little(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_video_reads_ahead_little: 999 frames are read before frame 1 is made
+    """
     upscaler = factory()
     read = 0
 
@@ -65,7 +100,19 @@ def check_video_reads_ahead_little(factory: Factory) -> None:
 
 @check
 def check_window(factory: Factory) -> None:
-    """The window is an odd number, and 1 for models of single images."""
+    """The window is an odd number, and 1 for models of single images.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     model.window = 4
+    ...     return model
+    >>> check_window(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_window: a window of 4 frames has none in its middle
+    """
     upscaler = factory()
     window, several = upscaler.window, isinstance(upscaler, VideoUpscaler)
     require(isinstance(window, int) and window >= 1, f"the window is {window!r}")

@@ -113,7 +113,19 @@ def train(
 
     Examples
     --------
-    ::
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import srkit
+    >>> photos = Path(tempfile.mkdtemp())
+    >>> for name in ("one.png", "two.png"):
+    ...     noise = np.random.default_rng(len(name)).integers(0, 256, (96, 96, 3), np.uint8)
+    ...     srkit.Image(noise).save(photos / name)
+    >>> best = train("espcn", photos, photos / "run", scale=2, device="cpu", steps=2, batch=1,
+    ...              crop=12, rim=1, warmup=1, held_out=1, check_every=2, save_every=2)
+    >>> best.name, srkit.load(best).scale
+    ('best.safetensors', 2)
+
+    In earnest, on photos of one's own::
 
         path = srkit.train("srresnet", "portraits/", "runs/portraits", scale=4,
                            init="srresnet", steps=2000)

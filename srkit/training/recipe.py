@@ -1,4 +1,8 @@
-"""What a training run is made of: one typed dataclass, and TOML files."""
+"""What a training run is made of: one typed dataclass, and TOML files.
+
+>>> Recipe(model="espcn", steps=2000).batch
+16
+"""
 
 from __future__ import annotations
 
@@ -120,6 +124,17 @@ class Recipe:
     check_every, save_every, picture_every
         Steps between checks on held-out photos, and between saved states; each check
         leaves a state, too, and at multiples of `picture_every` a picture of results.
+
+    Raises
+    ------
+    OptionError
+        If values make no sense, alone or together.
+
+    Examples
+    --------
+    >>> recipe = Recipe(model="espcn", steps=2000, losses=(Pixel(kind="l2"),))
+    >>> recipe.schedule, recipe.losses[0].kind
+    ('cosine', 'l2')
     """
 
     # Understood by pydantic, which reads recipes from files.
@@ -217,6 +232,12 @@ class Recipe:
         """Whether it learns what looks right, at the expense of PSNR.
 
         PSNR then does not tell which weights are best.
+
+        Examples
+        --------
+        >>> from srkit.training import RECIPES
+        >>> RECIPES["srgan"].perceptual, RECIPES["srresnet"].perceptual
+        (True, False)
         """
         kinds = FeatureLoss | Perceptual
         return self.adversary is not None or any(isinstance(x, kinds) for x in self.losses)
@@ -229,16 +250,37 @@ class Recipe:
 
     @property
     def apart(self) -> tuple[str, ...]:
-        """Teachers whose own answers something compares with, not only their mean."""
+        """Teachers whose own answers something compares with, not only their mean.
+
+        Examples
+        --------
+        >>> Recipe(
+        ...     model="espcn", teachers=(Teacher("bicubic"), Teacher("lanczos")),
+        ...     losses=(Pixel(target="teacher"), Pixel(target="lanczos"))).apart
+        ('lanczos',)
+        """
         return tuple(sorted(set(self._targets) - {"hr", "teacher"}))
 
     @property
     def size(self) -> dict[str, int]:
-        """What it states of a network's size."""
+        """What it states of a network's size.
+
+        Examples
+        --------
+        >>> Recipe(model="compact", layers=8).size
+        {'layers': 8}
+        """
         return {name: value for name in SIZES if (value := getattr(self, name))}
 
     def changed(self, changes: Mapping[str, Any], source: str = "the recipe") -> Recipe:
         """A recipe with other values, read as from a file.
+
+        Parameters
+        ----------
+        changes
+            Values by field; texts are read as numbers where numbers are meant.
+        source
+            Where they come from, for messages.
 
         Raises
         ------
@@ -297,12 +339,27 @@ def _told(error: Mapping[str, Any]) -> str:
 
 
 def read_recipe(path: Path, base: Recipe) -> Recipe:
-    """A recipe from a TOML file; what the file leaves out is taken from `base`.
+    r"""A recipe from a TOML file; what the file leaves out is taken from `base`.
+
+    Parameters
+    ----------
+    path
+        The file; its keys are fields of `Recipe`.
+    base
+        The recipe to change.
 
     Raises
     ------
     OptionError
         If the file is no TOML, or holds an unknown key or a wrong value, or cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "short.toml"
+    >>> _ = path.write_text('steps = 500\nlosses = [{ kind = "l2" }]\n')
+    >>> read_recipe(path, Recipe(model="espcn", batch=8)).steps
+    500
     """
     try:
         refuse_pipes(path, OptionError)

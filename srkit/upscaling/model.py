@@ -32,6 +32,11 @@ class Findings:
     jpeg_quality
         Of the JPEG file that it is, from 1 to 100; None where it is none, or nobody knows, as of
         an array.
+
+    Examples
+    --------
+    >>> Findings(noise=2.5).jpeg_quality is None
+    True
     """
 
     noise: float
@@ -64,6 +69,13 @@ class Model(ABC):
         is then not exact. None for models that are always exact.
     decided
         What `for_picture` decided, by names of options.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> model = srkit.load("bicubic", scale=3)
+    >>> isinstance(model, Model), model.scale, model.card.name, model.window
+    (True, 3, 'bicubic', 1)
     """
 
     card: ModelCard
@@ -94,6 +106,12 @@ class Model(ABC):
         ------
         MemoryError
             Where memory ran out, on whatever device: smaller tiles follow.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic", scale=3).run(np.zeros((2, 8, 5, 3), np.float32)).shape
+        (2, 24, 15, 3)
         """
 
     def run_rows(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
@@ -112,6 +130,19 @@ class Model(ABC):
         NDArray
             Rows of the result, ``(1, h', scale*W, C)``, as soon as they are known;
             in all ``scale`` times the rows that came in.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> class Repeated(srkit.Upscaler):
+        ...     card, scale = srkit.card("nearest"), 2
+        ...     def run(self, tiles):
+        ...         return tiles.repeat(2, axis=1).repeat(2, axis=2)
+        ...     def run_rows(self, strips):
+        ...         return map(self.run, strips)
+        >>> strips = [np.zeros((1, rows, 6, 3), np.float32) for rows in (2, 1)]
+        >>> [made.shape for made in Repeated().run_rows(strips)]
+        [(1, 4, 12, 3), (1, 2, 12, 3)]
         """
         raise NotImplementedError
 
@@ -129,6 +160,19 @@ class Model(ABC):
             Planes ``(N, H, W, C)`` in [0, `top`].
         top
             The value of `given` that stands for 1.0.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> class Bounded(srkit.Upscaler):  # nowhere brighter than the picture was
+        ...     card, scale = srkit.card("bicubic"), 4
+        ...     def run(self, tiles):
+        ...         return srkit.load("bicubic", scale=4).run(tiles)
+        ...     def refine(self, made, given, top):
+        ...         np.minimum(made, np.float32(given.max() / top), out=made)
+        >>> edge = np.array([[0, 0, 0, 200, 200, 200]], np.uint8)
+        >>> int(srkit.upscale(edge, "bicubic").max()), int(Bounded().upscale(edge).max())
+        (215, 200)
         """
         raise NotImplementedError
 
@@ -138,10 +182,29 @@ class Model(ABC):
         Optional: for models with options that are decided for each picture. It is asked once,
         before the picture, or the first frame of a clip, is cut into tiles.
 
+        Parameters
+        ----------
+        found
+            Noise and JPEG quality.
+
         Returns
         -------
         Upscaler
             Of the same card, scale and radius, which states `decided`.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> class Careful(srkit.Upscaler):
+        ...     card, scale = srkit.card("nearest"), 2
+        ...     def run(self, tiles):
+        ...         return tiles.repeat(2, axis=1).repeat(2, axis=2)
+        ...     def for_picture(self, found):
+        ...         chosen = Careful()
+        ...         chosen.decided = (("denoise", 0.5 if found.noise > 2 else 0.0),)
+        ...         return chosen
+        >>> Careful().for_picture(Findings(noise=6.0)).decided
+        (('denoise', 0.5),)
         """
         raise NotImplementedError
 
@@ -150,22 +213,54 @@ class Model(ABC):
         """Whether something is still to be decided for each picture.
 
         By default, whether `for_picture` is there and this is not what it returned.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").decides
+        False
         """
         return type(self).for_picture is not Model.for_picture and not self.decided
 
     @property
     def refines(self) -> bool:
-        """Whether the model overrides `refine`."""
+        """Whether the model overrides `refine`.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").refines
+        False
+        """
         return type(self).refine is not Model.refine
 
     @property
     def streams(self) -> bool:
-        """Whether `run_rows` is there to be used: by default, whether it is overridden."""
+        """Whether `run_rows` is there to be used: by default, whether it is overridden.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").streams
+        False
+        """
         return type(self).run_rows is not Model.run_rows
 
     @property
     def radius(self) -> int:
-        """Receptive-field radius in LR pixels; the card's, unless an adapter knows better."""
+        """Receptive-field radius in LR pixels; the card's, unless an adapter knows better.
+
+        Raises
+        ------
+        OptionError
+            If the card states none.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").radius  # Keys' kernel is four pixels wide
+        2
+        """
         radius = self.card.radius_at(self.scale)
         if radius is None:
             raise OptionError(f"the card of {self.card.name} states no radius for x{self.scale}")
@@ -176,6 +271,12 @@ class Model(ABC):
         """Working memory of `run` in bytes for each LR pixel of its tiles.
 
         The default suits light filters in numpy; an adapter should measure.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic", scale=2).bytes_per_pixel
+        256.0
         """
         return 64.0 * self.scale**2
 
@@ -183,6 +284,17 @@ class Model(ABC):
         """Working memory of `run_rows` in bytes, with strips of so many LR pixels.
 
         The default is that of `run`.
+
+        Parameters
+        ----------
+        rows, width
+            Of a strip, in LR pixels.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic", scale=2).strip_bytes(rows=10, width=100)
+        256000.0
         """
         return self.bytes_per_pixel * rows * width
 
@@ -191,22 +303,48 @@ class Model(ABC):
         """Working memory of `run_rows` beyond which higher strips are no faster.
 
         Where memory allows more, strips are still only as high as this, or `engine.LOW_ROWS`.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").quick_strip_bytes
+        inf
         """
         return math.inf
 
     @property
     def parameters(self) -> int | None:
-        """Numbers that were trained; None for models without a network."""
+        """Numbers that were trained; None for models without a network.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").parameters is None
+        True
+        """
         return None
 
     @property
     def multiply_adds(self) -> float | None:
-        """Multiplications, each with an addition, for one LR pixel; None if not known."""
+        """Multiplications, each with an addition, for one LR pixel; None if not known.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").multiply_adds is None
+        True
+        """
         return None
 
     def available_memory(self) -> int:
         """Bytes that `upscale` may work with when the caller sets no `memory`.
 
         Half of what the machine has free, and at most 4 GiB.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> 0 < srkit.load("bicubic").available_memory() <= 4 * 2**30
+        True
         """
         return min(4 << 30, free_memory() // 2)

@@ -122,6 +122,19 @@ class Upscaler(Model):
             in `memory`.
         MemoryError
             If memory runs out even on the smallest tile.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> model = srkit.load("bicubic", scale=2)
+        >>> grey = np.full((100, 150), 1000, np.uint16)
+        >>> model.upscale(grey).shape, model.upscale(grey).dtype
+        ((200, 300), dtype('uint16'))
+        >>> model.upscale(grey, size=(250, 375)).shape
+        (250, 375)
+        >>> tiled = model.upscale(grey, memory=50_000)  # bytes: several tiles, the same pixels
+        >>> bool((tiled == model.upscale(grey)).all())
+        True
         """
         _check(size, memory)
         request = Request(size, memory, self_ensemble, consistent, progress)
@@ -172,6 +185,18 @@ class Upscaler(Model):
             If a Zarr store is packed by what could run code, or zarr is not installed.
         OptionError, MemoryError
             As `upscale`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import srkit
+        >>> small = Path(tempfile.mkdtemp()) / "small.tif"
+        >>> large = small.with_name("large.tif")
+        >>> srkit.Image(np.zeros((10, 15, 3), np.uint8)).save(small)
+        >>> srkit.load("nearest", scale=2).upscale_file(small, large)
+        >>> srkit.read_image(large)
+        <srkit.Image 30x20 RGB uint8>
         """
         _check(None, memory)
         upscale_file(self, source, target, memory=memory, ensemble=self_ensemble, progress=progress)
@@ -200,6 +225,14 @@ class Upscaler(Model):
         ------
         ImageError, OptionError, MemoryError
             As `upscale` does.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> clip = (np.full((4, 6, 3), level, np.uint8) for level in range(100))
+        >>> frames = srkit.load("nearest", scale=2).upscale_frames(clip)
+        >>> next(frames).shape, int(next(frames).max())
+        ((8, 12, 3), 1)
         """
         model: Upscaler = self
         for number, frame in enumerate(frames):

@@ -76,6 +76,20 @@ class VideoUpscaler(Upscaler):
         ------
         ImageError, OptionError, MemoryError
             As `upscale` does; `OptionError` also if `window` is even.
+
+        Examples
+        --------
+        >>> from srkit import ModelCard
+        >>> class Median(VideoUpscaler):
+        ...     card = ModelCard(name="median", summary="The middle of three frames.",
+        ...                      adapter="here:Median", framework="numpy",
+        ...                      scales=(1,), default_scale=1, radius=0)
+        ...     scale, window = 1, 3
+        ...     def run(self, tiles):
+        ...         return np.median(tiles, axis=1)
+        >>> clip = [np.full((1, 1, 3), level, np.uint8) for level in (10, 10, 14, 10, 10)]
+        >>> [int(frame.max()) for frame in Median().upscale_frames(clip)]  # a flash goes
+        [10, 10, 10, 10, 10]
         """
         model = self
         for number, window in enumerate(scene_windows(map(read_planes, frames), self.window)):

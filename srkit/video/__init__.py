@@ -89,7 +89,20 @@ def upscale_video(
 
     Examples
     --------
-    ::
+    >>> import tempfile
+    >>> import av, numpy as np
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with av.open(folder / "small.mkv", "w") as clip:
+    ...     stream = clip.add_stream("ffv1", rate=25, width=48, height=32)
+    ...     for level in (50, 100, 150):
+    ...         picture = np.full((32, 48, 3), level, np.uint8)
+    ...         clip.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+    ...     clip.mux(stream.encode(None))
+    >>> report = upscale_video(folder / "small.mkv", folder / "large.mp4", "bicubic", scale=2)
+    >>> report.frames, report.width, report.height, report.broken
+    (3, 96, 64, ())
+
+    With a network, and a bar::
 
         report = srkit.upscale_video("in.mp4", "out.mp4", "espcn", scale=2, progress=True)
         report.frames, report.broken

@@ -65,6 +65,12 @@ class VideoReport:
         Of the video, in seconds.
     seconds
         That this call took.
+
+    Examples
+    --------
+    >>> VideoReport(Path("large.mkv"), frames=48, resumed=24, broken=(), left_out=(),
+    ...             width=1280, height=720, duration=2.0, seconds=12.0).resumed
+    24
     """
 
     path: Path
@@ -79,7 +85,14 @@ class VideoReport:
 
     @property
     def frames_per_second(self) -> float:
-        """Speed of this call."""
+        """Speed of this call.
+
+        Examples
+        --------
+        >>> VideoReport(Path("large.mkv"), frames=48, resumed=24, broken=(), left_out=(),
+        ...             width=1280, height=720, duration=2.0, seconds=12.0).frames_per_second
+        2.0
+        """
         return (self.frames - self.resumed) / self.seconds if self.seconds > 0 else 0.0
 
 

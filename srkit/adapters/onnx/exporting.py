@@ -21,6 +21,11 @@ class Exported:
     difference
         The most that a value on ONNX Runtime differed by from torch, in [0, 1], on random
         tiles of two sizes.
+
+    Examples
+    --------
+    >>> Exported(Path("espcn.onnx"), difference=3e-7).path.suffix
+    '.onnx'
     """
 
     path: Path
@@ -67,7 +72,12 @@ def export(
 
     Examples
     --------
-    ::
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "espcn.onnx"
+    >>> export("espcn", target, scale=2).difference < 1e-5
+    True
+
+    What it is for::
 
         srkit.export("srresnet", "model.onnx", scale=4)
         srkit.load("model.onnx").upscale("photo.png")

@@ -15,7 +15,7 @@ from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.readers.luma_weights import stated_scale
 from srkit.card import ModelCard
 from srkit.errors import WeightsError
-from srkit.models.registry import check_options
+from srkit.models.options import check_options
 from srkit.models.weights import are_here, weights_path
 
 # Of the network that takes noise away, which a card's weights are: as it is.

@@ -1,0 +1,118 @@
+"""What a model is asked for: which options it takes, at which scale, on which framework."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from srkit.card import ModelCard
+from srkit.errors import OptionError
+from srkit.extras import missing_packages
+
+# Options that look like slips for others, and are those of another model.
+ELSEWHERE = {"perception": "srgan", "denoise": "realesrgan-general"}
+
+
+def choose_runtime(runtime: str, runtimes: Mapping[str, str], told: str) -> str:
+    """The framework to run on: the one asked for, or the first that is installed.
+
+    Parameters
+    ----------
+    runtime
+        A framework, or ``"auto"``.
+    runtimes
+        Adapters by the frameworks that there are, the preferred one first.
+    told
+        What runs on them, for the message.
+
+    Raises
+    ------
+    OptionError
+        If `runtime` is none of them.
+
+    Examples
+    --------
+    >>> choose_runtime("auto", {"numpy": "mine:Filter"}, "mine runs on numpy")
+    'numpy'
+    """
+    if runtime == "auto":
+        there = [name for name in runtimes if not missing_packages(name)]
+        return there[0] if there else next(iter(runtimes))
+    if runtime not in runtimes:
+        listed = ", ".join(map(repr, ("auto", *runtimes)))
+        raise OptionError(f"{told}; runtime is one of {listed}, not {runtime!r}")
+    return runtime
+
+
+def option_names(adapter: Callable[..., Any], *model: Any) -> list[str]:
+    """Options that an adapter takes: its keywords, or what its ``option_names(*model)`` gives.
+
+    Parameters
+    ----------
+    model
+        Card and scale; nothing for what opens files.
+
+    Examples
+    --------
+    >>> def opened(path, *, scale=None, device="auto"): ...
+    >>> option_names(opened)
+    ['device']
+    """
+    # For adapters whose options depend on the model, as one has whose models are many networks.
+    if names := getattr(adapter, "option_names", None):
+        return list(names(*model))
+    return [
+        p.name
+        for p in inspect.signature(adapter).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.name not in ("scale", "runtime")
+    ]
+
+
+def check_options(known: Sequence[str], options: Mapping[str, Any], name: str) -> None:
+    """Refuse options that are not known, with near misses.
+
+    Raises
+    ------
+    OptionError
+
+    Examples
+    --------
+    >>> check_options(["tile", "overlap"], {"tiles": 64}, "mine")
+    Traceback (most recent call last):
+    srkit.errors.OptionError: mine has no option 'tiles'; did you mean 'tile'?
+    """
+    listed = ", ".join(sorted(known)) or "none"
+    for option in options:
+        if option not in known:
+            near = difflib.get_close_matches(option, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {listed}"
+            if option in ELSEWHERE:
+                hint = f"{ELSEWHERE[option]} has"
+            raise OptionError(f"{name} has no option {option!r}; {hint}")
+
+
+def check_scale(card: ModelCard, scale: int | None) -> int:
+    """The scale that is asked for, or the model's default.
+
+    Raises
+    ------
+    OptionError
+        If the model does not exist for it.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> check_scale(srkit.card("bicubic"), None)
+    4
+    """
+    if scale is None:
+        return card.default_scale
+    if scale not in card.scales:
+        listed = ", ".join(f"x{s}" for s in card.scales)
+        raise OptionError(
+            f"{card.name} exists for {listed}, not x{scale}; for any other size give "
+            "--width and --height on the command line, size=(height, width) in Python"
+        )
+    return int(scale)
