@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from hypothesis import settings
 
 # Random tests take the same examples everywhere, so that a change fails by its own fault alone.
@@ -15,7 +16,6 @@ settings.register_profile("srkit", deadline=None, derandomize=True)
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile("random" if RANDOM else "srkit")
 
-ROOT = Path(__file__).parent.parent
 # Folders whose modules import PyTorch at the top, as adapters may.
 NEED_TORCH = (
     "srkit/adapters/pytorch",

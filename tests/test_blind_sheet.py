@@ -2,13 +2,13 @@
 
 import importlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT
 from PIL import Image as PILImage
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = ROOT / "examples"
 # What stands for a model leaves its colour, so that a column tells who made it.
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 

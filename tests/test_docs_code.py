@@ -2,16 +2,15 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from ncnn_files.ncnn_pairs import compact
 from PIL import Image as PILImage
 from skimage import data
 
 from srkit.cli import make_parser
 
-ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Their blocks run one after the other, in a folder with these files.
 RUN = ("index.md", "tutorial-first.md", "pipelines.md", "huge-images.md", "ncnn.md")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dummies
 import pytest
+from checkout import ROOT
 
 import srkit
 from srkit import Registry, extras
@@ -27,7 +28,7 @@ def no_spandrel(monkeypatch):
     monkeypatch.setattr(diagnosis, "_check_spandrel", lambda problems: None)
 
 
-PROJECT = Path(__file__).parent.parent / "pyproject.toml"
+PROJECT = ROOT / "pyproject.toml"
 
 
 def doctor(capsys):

@@ -1,10 +1,10 @@
 """Keras: graphs that it freezes itself, and ESPCN trained in it; run by ``nox -s frameworks``."""
 
 import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT
 from skimage import data
 
 pytest.importorskip("tensorflow", reason="needs pip install 'srkit[tensorflow]'")
@@ -15,7 +15,7 @@ from PIL import Image
 
 import srkit
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "train_espcn_keras.py"
+EXAMPLE = ROOT / "examples" / "train_espcn_keras.py"
 GREY = data.camera()[100:161, 50:93]
 TILE = GREY[None, ..., None] / np.float32(255)
 

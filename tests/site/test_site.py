@@ -4,14 +4,13 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
 import srkit
 
 pytest.importorskip("mkdocs", reason="nox -s docs installs it")
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

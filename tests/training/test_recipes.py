@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
 pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
@@ -231,7 +232,7 @@ def test_lists_by_chance_come_from_a_file_and_read_as_themselves(tmp_path):
         assert recipe.changed({}) == recipe
 
 
-PAGE = Path(__file__).parents[2] / "docs" / "training.md"
+PAGE = ROOT / "docs" / "training.md"
 
 
 @pytest.mark.parametrize(
