@@ -147,5 +147,5 @@ def test_srresnet_beats_bicubic_on_a_photo_that_comes_with_scikit_image() -> Non
         scale=4,
         reference=data.astronaut(),
     )
-    # Bicubic's figure is that of MATLAB's imresize to 0.01 dB: tests/test_metrics.py.
+    # Bicubic's figure is that of MATLAB's imresize to 0.01 dB: tests/metrics/test_metrics.py.
     assert comparison.scores["srresnet"].psnr > comparison.scores["bicubic"].psnr + 1.0
