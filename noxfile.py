@@ -160,7 +160,7 @@ def docs(session: nox.Session) -> None:
         session.run("mkdocs", *session.posargs)
         return
     session.run("mkdocs", "build", "--strict")
-    session.run("pytest", "tests/site")
+    session.run("pytest", "tests/docs/test_site.py")
 
 
 @nox.session
