@@ -22,7 +22,7 @@ NEED_TORCH = (
     "srkit/adapters/onnx/comparing.py",
     "srkit/adapters/onnx/writing.py",
     "srkit/training",
-    "tests/pytorch",
+    "tests/adapters/pytorch",
     "tests/training/taught.py",
     "tools/export_weights.py",
     "tools/model_cards.py",
@@ -38,9 +38,9 @@ NEED_VIDEO = (
     "tests/video/clips.py",
     "srkit/dask/video.py",
 )
-NEED_ONNX = ("srkit/adapters/onnx", "tests/onnx_files/networks.py")
+NEED_ONNX = ("srkit/adapters/onnx", "tests/adapters/onnx_files/networks.py")
 NEED_OPENVINO = ("srkit/adapters/openvino",)
-NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/spandrel_files")
+NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/adapters/spandrel_files")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 NEED_DASK = ("srkit/dask", "srkit/cli/cluster.py", "tests/dask_cluster")
 NEED_SELENIUM = ("tests/browser",)

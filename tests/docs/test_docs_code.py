@@ -4,8 +4,8 @@ import re
 import shlex
 
 import pytest
+from adapters.ncnn_files.ncnn_pairs import compact
 from checkout import ROOT
-from ncnn_files.ncnn_pairs import compact
 from PIL import Image as PILImage
 from skimage import data
 
