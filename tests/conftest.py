@@ -16,6 +16,9 @@ settings.register_profile("srkit", deadline=None, derandomize=True)
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile("random" if RANDOM else "srkit")
 
+# They hold no examples to run, and as modules to collect two of one name are an error.
+collect_ignore_glob = ["*/conftest.py"]
+
 # Folders whose modules import PyTorch at the top, as adapters may.
 NEED_TORCH = (
     "srkit/adapters/pytorch",
