@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image as PILImage
+from images import saved
 from skimage import data
 
 from srkit import ImageError, OptionError
@@ -13,17 +13,12 @@ from srkit.metrics import STANDARD
 HR = data.astronaut()[:96, 160:256]
 
 
-def put(path, pixels=HR):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    PILImage.fromarray(pixels).save(path)
-
-
 @pytest.mark.parametrize(
     "small", ["LR/x4/face.png", "LR/X4/facex4.png", "LR_bicubic/X4/facex4.png", "lr/face_x4.png"]
 )
 def test_pairs_are_found_under_the_usual_names(tmp_path, small):
-    put(tmp_path / "HR" / "face.png")
-    put(tmp_path / small, STANDARD.low_resolution(HR, 4))
+    saved(tmp_path / "HR" / "face.png", HR)
+    saved(tmp_path / small, STANDARD.low_resolution(HR, 4))
     made = evaluate("nearest", tmp_path, scale=4)
     assert [row.name for row in made.rows] == ["face"]
     # The LR of the pair is what srkit would have made.
@@ -32,24 +27,24 @@ def test_pairs_are_found_under_the_usual_names(tmp_path, small):
 
 
 def test_the_lr_image_of_a_pair_is_what_the_model_gets(tmp_path):
-    put(tmp_path / "HR" / "face.png")
-    put(tmp_path / "LR" / "face.png", np.full((48, 48, 3), HR.mean().round(), np.uint8))
+    saved(tmp_path / "HR" / "face.png", HR)
+    saved(tmp_path / "LR" / "face.png", np.full((48, 48, 3), HR.mean().round(), np.uint8))
     # An even LR image, where one made from the original would give 25 dB and more.
     assert evaluate("nearest", tmp_path, scale=2).mean.psnr < 20
 
 
 def test_of_several_scales_the_one_asked_for_is_taken(tmp_path):
-    put(tmp_path / "HR" / "face.png")
+    saved(tmp_path / "HR" / "face.png", HR)
     for scale in (2, 4):
-        put(tmp_path / f"LR/x{scale}/face.png", STANDARD.low_resolution(HR, scale))
+        saved(tmp_path / f"LR/x{scale}/face.png", STANDARD.low_resolution(HR, scale))
     for scale in (2, 4):
         [pair] = open_dataset(tmp_path, scale).pairs
         assert pair.lr == tmp_path / f"LR/x{scale}/face.png"
 
 
 def test_an_original_without_its_lr_image_is_an_error(tmp_path):
-    put(tmp_path / "HR" / "face.png")
-    put(tmp_path / "LR" / "fact.png")
+    saved(tmp_path / "HR" / "face.png", HR)
+    saved(tmp_path / "LR" / "fact.png", HR)
     with pytest.raises(OptionError, match=r"face.png has no LR image .*fact.png"):
         open_dataset(tmp_path, 4)
     (tmp_path / "LR" / "fact.png").unlink()
@@ -59,10 +54,10 @@ def test_an_original_without_its_lr_image_is_an_error(tmp_path):
 
 
 def test_an_lr_image_of_a_wrong_size_or_kind_is_an_error(tmp_path):
-    put(tmp_path / "HR" / "face.png")
-    put(tmp_path / "LR" / "face.png", HR[:40, :40])
+    saved(tmp_path / "HR" / "face.png", HR)
+    saved(tmp_path / "LR" / "face.png", HR[:40, :40])
     with pytest.raises(ImageError, match=r"LR/face.png: .*\(24, 24\) at x4"):
         evaluate("nearest", tmp_path, scale=4)
-    put(tmp_path / "LR" / "face.png", HR[:24, :24, 0])
+    saved(tmp_path / "LR" / "face.png", HR[:24, :24, 0])
     with pytest.raises(ImageError, match="wants"):
         evaluate("nearest", tmp_path, scale=4)

@@ -8,6 +8,7 @@ import dummies
 import numpy as np
 import pytest
 import tifffile
+from images import noise
 from PIL import Image as PILImage
 
 import srkit
@@ -28,13 +29,6 @@ LAYOUTS = {
     "planes of packed strips": {"planarconfig": "separate", **STRIPS},
     "planes of tiles": {"planarconfig": "separate", "tile": (16, 16)},
 }
-
-
-def noise(shape, dtype="uint8"):
-    rng = np.random.default_rng(len(shape))
-    if np.dtype(dtype).kind == "f":
-        return rng.random(shape).astype(dtype)
-    return rng.integers(0, np.iinfo(dtype).max, shape, endpoint=True).astype(dtype)
 
 
 def written(path, pixels, **layout):

@@ -10,6 +10,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from images import noise
 from PIL import Image as PILImage
 from PIL import PngImagePlugin
 
@@ -26,11 +27,6 @@ from srkit.imaging.metadata import Metadata
 def pyvips():
     """For tests that read by rows; what is written takes none."""
     return pytest.importorskip("pyvips")
-
-
-def noise(shape, dtype="uint8"):
-    rng = np.random.default_rng(len(shape))
-    return rng.integers(0, np.iinfo(dtype).max, shape, endpoint=True).astype(dtype)
 
 
 def written(path, pixels, metadata=None):

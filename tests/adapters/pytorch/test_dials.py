@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from images import noisy
 from safetensors.torch import save_file
 from skimage import data
 
@@ -20,11 +21,6 @@ from srkit.upscaling.decisions import automatic_denoise
 
 NAME = "with-a-dial"
 PHOTO = data.chelsea()[100:124, 150:180]
-
-
-def noisy(sigma):
-    added = PHOTO + np.random.default_rng(0).normal(0, sigma, PHOTO.shape)
-    return np.clip(np.rint(added), 0, 255).astype(np.uint8)
 
 
 def network(seed, net=None):
@@ -107,7 +103,7 @@ def test_a_default_of_auto_decides_for_each_picture(register):
     model = srkit.load(NAME, device="cpu")
     assert model.decides
     for sigma in (0, 6, 20):
-        image = noisy(sigma)
+        image = noisy(PHOTO, sigma)
         share = automatic_denoise(estimate_noise(image))
         expected = srkit.load(NAME, denoise=share, device="cpu").upscale(image)
         np.testing.assert_array_equal(model.upscale(image), expected)
@@ -119,7 +115,7 @@ def test_a_lazy_array_is_decided_by_a_default_of_auto(register):
 
     # The radius, since of such cards a lazy array loads nothing but to decide.
     register(defaults={"denoise": "auto"}, radius=3)
-    image = noisy(20)
+    image = noisy(PHOTO, 20)
     lazy = srkit.dask.upscale(da.from_array(image, chunks=(12, 15, 3)), NAME, device="cpu")
     expected = srkit.load(NAME, device="cpu").upscale(image)
     apart = np.abs(lazy.compute(scheduler="synchronous").astype(int) - expected)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from images import noisy
 from PIL import Image as PILImage
 from skimage import data as scikit_data
 from torch.nn import functional
@@ -161,11 +162,6 @@ def test_both_files_are_of_the_release_and_of_its_size():
 CAT = scikit_data.chelsea()[100:164, 150:246]
 
 
-def noisy(sigma, photo=CAT, seed=0):
-    added = photo + np.random.default_rng(seed).normal(0, sigma, photo.shape)
-    return np.clip(np.rint(added), 0, 255).astype(np.uint8)
-
-
 @pytest.fixture
 def auto(files):
     return load(files, denoise="auto")
@@ -179,7 +175,7 @@ def share_of(image):
 def test_each_picture_is_upscaled_by_the_network_for_its_noise(files, auto):
     shares = []
     for sigma in (0, 6, 20):
-        image = noisy(sigma)
+        image = noisy(CAT, sigma)
         shares.append(share_of(image))
         wanted = load(files, denoise=shares[-1]).upscale(image)
         np.testing.assert_array_equal(auto.upscale(image), wanted)
@@ -189,7 +185,7 @@ def test_each_picture_is_upscaled_by_the_network_for_its_noise(files, auto):
 
 
 def test_tiles_paths_and_rows_are_decided_as_the_whole_array_is(auto, tmp_path, caplog):
-    image = noisy(6)
+    image = noisy(CAT, 6)
     with decisions.collecting() as told, caplog.at_level("INFO", "srkit.upscaling.decisions"):
         whole = auto.upscale(image)
         tiled = auto.upscale(image, memory=auto.bytes_per_pixel * 80**2)
@@ -209,20 +205,20 @@ def test_tiles_paths_and_rows_are_decided_as_the_whole_array_is(auto, tmp_path, 
 
 
 def test_pictures_of_a_batch_are_decided_one_by_one(auto):
-    batch = np.stack([noisy(0), noisy(20)])
+    batch = np.stack([noisy(CAT, 0), noisy(CAT, 20)])
     apart = [auto.upscale(image) for image in batch]
     np.testing.assert_array_equal(auto.upscale(batch), np.stack(apart))
 
 
 def test_frames_of_a_clip_are_decided_by_the_first(files, auto):
-    frames = [noisy(20), noisy(0)]
+    frames = [noisy(CAT, 20), noisy(CAT, 0)]
     strong = load(files, denoise=1)
     for made, frame in zip(auto.upscale_frames(frames), frames, strict=True):
         np.testing.assert_array_equal(made, strong.upscale(frame))
 
 
 def test_a_jpeg_is_decided_by_its_quality_and_its_result_is_no_jpeg_any_more(auto, tmp_path):
-    PILImage.fromarray(noisy(0)).save(tmp_path / "a.jpg", quality=50)
+    PILImage.fromarray(noisy(CAT, 0)).save(tmp_path / "a.jpg", quality=50)
     made = auto.upscale(tmp_path / "a.jpg")
     # (95 - 50) / 60
     assert made.metadata.decided == (("denoise", 0.75),)
@@ -242,7 +238,7 @@ def test_a_lazy_array_is_decided_as_the_whole_is(named, auto):
     da = pytest.importorskip("dask.array", reason="dask is not installed")
     import srkit.dask
 
-    image = noisy(6)
+    image = noisy(CAT, 6)
     lazy = srkit.dask.upscale(
         da.from_array(image, chunks=(40, 48, 3)), "realesrgan-general", **OPTIONS
     )
@@ -258,7 +254,7 @@ def test_blocks_on_a_cluster_are_decided_as_the_whole_is(named, auto, tmp_path):
     import srkit.dask
     from srkit.dask import sources
 
-    image = noisy(6)
+    image = noisy(CAT, 6)
     srkit.Image(image).save(tmp_path / "a.tif")
     # Threads of this process, in which the name stands for these files.
     with distributed.Client(processes=False, dashboard_address=None) as client:
@@ -281,7 +277,7 @@ def test_blocks_on_a_cluster_are_decided_as_the_whole_is(named, auto, tmp_path):
 
 
 def test_the_command_tells_programs_what_was_decided(named, tmp_path, capsys):
-    image = noisy(6)
+    image = noisy(CAT, 6)
     srkit.Image(image).save(tmp_path / "a.png")
     given = ["upscale", str(tmp_path / "a.png"), "-m", "realesrgan-general", "--denoise", "auto"]
     assert main([*given, "--json"]) == 0
