@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -12,34 +11,16 @@ from PIL import Image as PILImage
 from skimage import data
 
 import srkit
-from srkit import ImageError, MissingDependencyError, OptionError, UnknownModelError
+from srkit import ImageError, OptionError, UnknownModelError
 from srkit.cli import main
-from srkit.evaluation import scores
 from srkit.evaluation.benchmark import Scores, evaluate
 from srkit.evaluation.scores import Score, mean
 from srkit.imaging.resize import imresize
 from srkit.metrics import STANDARD, psnr, rounded_luma, ssim
 
+pytestmark = pytest.mark.usefixtures("without_st_lpips")
 COLOUR = data.astronaut()[:101, 160:262]
 GREY = data.camera()[100:180, 200:280]
-REASON = "ST-LPIPS is not there"
-
-
-@pytest.fixture(autouse=True)
-def _without_st_lpips(monkeypatch):
-    """Spare the tests a network, but for the one that is about it."""
-
-    def missing(*_, **__):
-        raise MissingDependencyError(REASON)
-
-    monkeypatch.setattr(scores, "st_lpips", missing)
-
-
-def real_st_lpips(monkeypatch):
-    pytest.importorskip("torch")
-    if find_spec("stlpips_pytorch") is None:
-        pytest.skip("the weights of ST-LPIPS are not installed")
-    monkeypatch.undo()
 
 
 @pytest.fixture
@@ -53,7 +34,7 @@ def folder(tmp_path):
     return path
 
 
-def test_figures_follow_the_protocol_step_by_step(folder):
+def test_figures_follow_the_protocol_step_by_step(folder, without_st_lpips):
     result = evaluate("nearest", folder, scale=4)
     assert (result.model, result.dataset, result.scale) == ("nearest", "Pair", 4)
     assert result.protocol is STANDARD
@@ -65,7 +46,7 @@ def test_figures_follow_the_protocol_step_by_step(folder):
         assert row.psnr == pytest.approx(psnr(*planes))
         assert row.ssim == pytest.approx(ssim(*planes))
     assert result.mean.psnr == pytest.approx(sum(row.psnr for row in result.rows) / 2)
-    assert result.missing == REASON
+    assert result.missing == without_st_lpips
 
 
 def test_a_list_of_paths_and_a_loaded_model(folder):
@@ -115,8 +96,7 @@ def test_the_mean_has_a_figure_only_where_all_images_have_it():
     assert mean([full, part]) == Score("mean", 25.0, 0.625, None, "too small")
 
 
-def test_an_image_too_small_for_the_network_has_no_st_lpips(monkeypatch, tmp_path):
-    real_st_lpips(monkeypatch)
+def test_an_image_too_small_for_the_network_has_no_st_lpips(st_lpips, tmp_path):
     PILImage.fromarray(GREY[:24, :24]).save(tmp_path / "tiny.png")
     row = evaluate("bicubic", tmp_path, scale=2).rows[0]
     assert row.st_lpips is None
@@ -170,9 +150,8 @@ def test_bicubic_reaches_the_baselines(data_folder, name, decibels, similarity):
     assert result.mean.ssim == pytest.approx(similarity, abs=0.0003)
 
 
-def test_st_lpips_of_bicubic_on_set5(data_folder, monkeypatch):
+def test_st_lpips_of_bicubic_on_set5(data_folder, st_lpips):
     """0.3272 with bicubic that is rounded after each axis; see above."""
-    real_st_lpips(monkeypatch)
     result = evaluate("bicubic", data_folder("bench/Set5"), scale=4)
     assert result.mean.st_lpips == pytest.approx(0.3272, abs=0.0005)
 
@@ -184,7 +163,7 @@ def command(*arguments):
     return main(["bench", *map(str, arguments)])
 
 
-def test_the_table_has_a_line_for_each_folder_and_model(folder, capsys):
+def test_the_table_has_a_line_for_each_folder_and_model(folder, capsys, without_st_lpips):
     models = ["-m", "nearest", "-m", "bicubic"]
     assert command(*models, "--scale=2", "--data", folder, folder) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -196,7 +175,7 @@ def test_the_table_has_a_line_for_each_folder_and_model(folder, capsys):
         ["Pair", "bicubic", "x2", expected[1]],
     ] * 2
     assert f"standard: {STANDARD.description}" in lines
-    assert f"without ST-LPIPS: {REASON}" in lines
+    assert f"without ST-LPIPS: {without_st_lpips}" in lines
 
 
 def test_json_by_its_short_name(folder, capsys):

@@ -1,7 +1,6 @@
 """`srkit.evaluation.comparison.compare` and ``srkit compare``: versions, figures, and the sheet."""
 
 import json
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -9,33 +8,15 @@ from PIL import Image as PILImage
 from skimage import data
 
 import srkit
-from srkit import ImageError, MissingDependencyError, OptionError, UnknownModelError
+from srkit import ImageError, OptionError, UnknownModelError
 from srkit.cli import main
-from srkit.evaluation import scores
 from srkit.evaluation.comparison import compare, flat
 from srkit.evaluation.sheet import MAX_HEIGHT, MAX_WIDTH, Panel, draw, lay_out, richest
 from srkit.metrics import STANDARD, mod_crop, psnr, rounded_luma, ssim
 
+pytestmark = pytest.mark.usefixtures("without_st_lpips")
 HR = data.astronaut()[:120, 160:320]
 LR = STANDARD.low_resolution(HR, 4)
-REASON = "ST-LPIPS is not there"
-
-
-@pytest.fixture(autouse=True)
-def _without_st_lpips(monkeypatch):
-    """Spare the tests a network, but for the one that is about it."""
-
-    def missing(*_, **__):
-        raise MissingDependencyError(REASON)
-
-    monkeypatch.setattr(scores, "st_lpips", missing)
-
-
-def real_st_lpips(monkeypatch):
-    pytest.importorskip("torch")
-    if find_spec("stlpips_pytorch") is None:
-        pytest.skip("the weights of ST-LPIPS are not installed")
-    monkeypatch.undo()
 
 
 def nearest(lr, scale):
@@ -45,7 +26,7 @@ def nearest(lr, scale):
 # --- compare ------------------------------------------------------------------------------
 
 
-def test_each_model_gives_its_version_and_figures():
+def test_each_model_gives_its_version_and_figures(without_st_lpips):
     made = compare(LR, ["nearest", "bicubic"], scale=4, reference=HR)
     assert list(made.results) == list(made.scores) == ["nearest", "bicubic"]
     blocks = nearest(LR, 4)
@@ -55,12 +36,11 @@ def test_each_model_gives_its_version_and_figures():
     assert made.scores["nearest"].psnr == pytest.approx(psnr(*planes))
     assert made.scores["nearest"].ssim == pytest.approx(ssim(*planes))
     assert made.scores["nearest"].st_lpips is None
-    assert made.missing == REASON
+    assert made.missing == without_st_lpips
     assert made.scores["bicubic"].psnr > made.scores["nearest"].psnr
 
 
-def test_st_lpips_is_taken_on_rgb_with_the_scale_cropped(monkeypatch):
-    real_st_lpips(monkeypatch)
+def test_st_lpips_is_taken_on_rgb_with_the_scale_cropped(st_lpips):
     made = compare(LR, ["nearest"], scale=4, reference=HR)
     expected = srkit.metrics.st_lpips(HR[4:-4, 4:-4], nearest(LR, 4)[4:-4, 4:-4])
     assert made.scores["nearest"].st_lpips == pytest.approx(expected, abs=1e-6)
@@ -224,12 +204,12 @@ def command(*arguments):
     return main(["compare", *map(str, arguments)])
 
 
-def test_downscale_takes_the_photo_as_the_original(photo, tmp_path, capsys):
+def test_downscale_takes_the_photo_as_the_original(photo, tmp_path, capsys, without_st_lpips):
     out = tmp_path / "sheet.png"
     assert command(photo, "-m", "nearest", "-m", "bicubic", "--downscale", "-o", out) == 0
     text = capsys.readouterr().out
     expected = repr(compare(LR, ["nearest", "bicubic"], scale=4, reference=HR))
-    assert text == f"{expected}\nwithout ST-LPIPS: {REASON}\n{out}\n"
+    assert text == f"{expected}\nwithout ST-LPIPS: {without_st_lpips}\n{out}\n"
     with PILImage.open(out) as sheet:
         assert sheet.width > 4 * 160
 
@@ -277,7 +257,7 @@ def test_a_photo_that_cannot_be_read(tmp_path, capsys):
     assert not (tmp_path / "sheet.png").exists()
 
 
-def test_figures_for_programs_need_no_sheet(photo, tmp_path, capsys):
+def test_figures_for_programs_need_no_sheet(photo, tmp_path, capsys, without_st_lpips):
     assert command(photo, "-m", "bicubic", "-m", "nearest", "--downscale", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     original = mod_crop(flat(photo), 4)
@@ -285,7 +265,7 @@ def test_figures_for_programs_need_no_sheet(photo, tmp_path, capsys):
     planes = rounded_luma(original)[4:-4, 4:-4], rounded_luma(blocks)[4:-4, 4:-4]
     assert told["models"]["nearest"]["psnr"] == pytest.approx(psnr(*planes))
     assert told["models"].keys() == {"bicubic", "nearest"}
-    assert (told["sheet"], told["without_st_lpips"]) == (None, REASON)
+    assert (told["sheet"], told["without_st_lpips"]) == (None, without_st_lpips)
     assert command(photo, "-m", "bicubic", "--json", "-o", tmp_path / "sheet.png") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["models"] == {"bicubic": None}  # nothing to compare with
