@@ -9,34 +9,16 @@ import pytest
 import torch
 from skimage import data
 from torch import nn
+from wrapping import doubling, wrapped
 
 import srkit
 from srkit.adapters.pytorch.runtime import device as devices
 from srkit.adapters.pytorch.runtime.device import exact_kernels, faster_than_float32, pick_precision
 from srkit.adapters.pytorch.runtime.network import Network
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
-from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-
-
-def wrapped(net, precision="float32", **facts):
-    card = ModelCard(
-        name="net",
-        summary="A network for tests.",
-        adapter="srkit.adapters.pytorch.runtime.upscaler:TorchUpscaler",
-        framework="torch",
-        scales=(2,),
-        default_scale=2,
-        **facts,
-    )
-    return TorchUpscaler(card, 2, net, device="cpu", precision=precision)
-
-
-def doubling(*layers):
-    """A network of twice the size, from layers that give 8 channels."""
-    return nn.Sequential(*layers, nn.Conv2d(8, 12, 3, padding=1), nn.PixelShuffle(2))
 
 
 # --- what is chosen -----------------------------------------------------------------------
@@ -80,8 +62,8 @@ def test_other_devices_stay_in_float32():
 def test_the_card_decides_scale_by_scale(monkeypatch):
     bearing(monkeypatch, "_is_avx512_bf16_supported")
     net = doubling(nn.Conv2d(3, 8, 3, padding=1))
-    assert wrapped(net, "auto", precisions={2: ("bfloat16",)}).precision == "bfloat16"
-    assert wrapped(net, "auto", precisions={4: ("bfloat16",)}).precision == "float32"
+    assert wrapped(net, precision="auto", precisions={2: ("bfloat16",)}).precision == "bfloat16"
+    assert wrapped(net, precision="auto", precisions={4: ("bfloat16",)}).precision == "float32"
 
 
 def test_between_srresnet_and_srgan_nothing_is_proven(monkeypatch):
@@ -125,7 +107,7 @@ def test_lower_precision_is_near_the_full_one(precision, error):
     net = doubling(nn.Conv2d(3, 8, 3, padding=1), nn.PReLU())
     image = np.random.default_rng(0).random((8, 9, 3), np.float32)
     full = wrapped(copy.deepcopy(net)).upscale(image)
-    low = wrapped(net, precision).upscale(image)
+    low = wrapped(net, precision=precision).upscale(image)
     assert low.dtype == np.float32
     assert 0 < np.abs(low - full).max() < error
 
@@ -201,7 +183,7 @@ def test_what_overflows_is_run_again_in_float32(height, streams, masked, monkeyp
     # Dark above: the overflow comes late.
     image[: height // 2] *= 0.4
     wanted = wrapped(Overflowing(masked)).upscale(image)
-    model = wrapped(Overflowing(masked), "float16")
+    model = wrapped(Overflowing(masked), precision="float16")
     with caplog.at_level(logging.WARNING, "srkit"):
         made = [model.upscale(image) for _ in range(2)]
     np.testing.assert_array_equal(made[0], made[1])
@@ -218,7 +200,7 @@ def test_strips_go_on_in_float32_wherever_the_overflow_comes(step, first):
     image[:, :first] *= 0.4
     # Strong enough for a single row to overflow.
     image[:, first] = 1
-    model, full = (wrapped(Overflowing(), p) for p in ("float16", "float32"))
+    model, full = (wrapped(Overflowing(), precision=p) for p in ("float16", "float32"))
     parts = list(model.run_rows(image[:, y : y + step] for y in range(0, 80, step)))
     rows = np.concatenate(parts, axis=1)
     wanted = full.run(image)
@@ -230,7 +212,7 @@ def test_strips_go_on_in_float32_wherever_the_overflow_comes(step, first):
 def test_infinite_padding_before_a_maximum_is_no_overflow(caplog):
     net = nn.Sequential(nn.MaxPool2d(3, 1, 1), *doubling(nn.Conv2d(3, 8, 3, padding=1)))
     image = np.random.default_rng(0).random((150, 9, 3), np.float32)
-    made = wrapped(net, "float16").upscale(image)
+    made = wrapped(net, precision="float16").upscale(image)
     assert np.isfinite(made).all()
     assert caplog.records == []
 
@@ -240,14 +222,14 @@ def test_weights_that_are_no_numbers_are_damaged_in_every_precision():
         net = doubling(nn.Conv2d(3, 8, 3, padding=1))
         net[1].weight.data[0] = np.nan
         with pytest.raises(WeightsError, match="not numbers: its weights are damaged"):
-            wrapped(net, precision).upscale(np.zeros((5, 5, 3), np.float32))
+            wrapped(net, precision=precision).upscale(np.zeros((5, 5, 3), np.float32))
 
 
 def test_reduced_precision_has_a_twin_in_float32():
     net = doubling(nn.Conv2d(3, 8, 3, padding=1))
     image = np.random.default_rng(0).random((9, 9, 3), np.float32)
     wanted = wrapped(copy.deepcopy(net)).upscale(image)
-    model = wrapped(net, "bfloat16")
+    model = wrapped(net, precision="bfloat16")
     np.testing.assert_allclose(model.in_float32().upscale(image), wanted, atol=1e-6)
     assert (model.precision, model.in_float32().precision) == ("bfloat16", "float32")
 

@@ -9,6 +9,7 @@ import weakref
 
 import numpy as np
 import pytest
+from wrapping import wrapped
 
 torch = pytest.importorskip("torch", reason="needs pip install 'srkit[torch]'")
 
@@ -24,8 +25,6 @@ from srkit.adapters.pytorch.nets.unet import UNet
 from srkit.adapters.pytorch.runtime.streaming import cost_of, plan
 from srkit.adapters.pytorch.runtime.streaming.memory import held_bytes
 from srkit.adapters.pytorch.runtime.tracing import trace
-from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
-from srkit.card import ModelCard
 
 # --- memory -------------------------------------------------------------------------------
 
@@ -115,22 +114,6 @@ def test_strips_that_were_read_ahead_are_let_go():
 
 
 # --- models -------------------------------------------------------------------------------
-
-
-def card(**facts):
-    return ModelCard(
-        name="net",
-        summary="A network for tests.",
-        adapter="srkit.adapters.pytorch.runtime.upscaler:TorchUpscaler",
-        framework="torch",
-        scales=(2,),
-        default_scale=2,
-        **facts,
-    )
-
-
-def wrapped(net, **facts):
-    return TorchUpscaler(card(**facts), 2, net, device="cpu", precision="float32")
 
 
 def strips_of(model):

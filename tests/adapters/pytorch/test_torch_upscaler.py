@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from wrapping import doubling, wrapped
 
 import srkit
 from srkit.adapters.pytorch.runtime.device import (
@@ -19,31 +20,9 @@ from srkit.adapters.pytorch.runtime.device import (
 from srkit.adapters.pytorch.runtime.receptive import fold_batch_norm, receptive_radius
 from srkit.adapters.pytorch.runtime.tracing import trace
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
-from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 
 CPU = {"device": "cpu", "precision": "float32"}
-
-
-def card(**facts):
-    return ModelCard(
-        name="net",
-        summary="A network for tests.",
-        adapter="srkit.adapters.pytorch.runtime.upscaler:TorchUpscaler",
-        framework="torch",
-        scales=(1, 2),
-        default_scale=2,
-        **facts,
-    )
-
-
-def wrapped(net, scale=2, **facts):
-    return TorchUpscaler(card(**facts), scale, net, **CPU)
-
-
-def shuffling(*layers):
-    """A network of twice the size."""
-    return nn.Sequential(*layers, nn.Conv2d(8, 12, 3, padding=1), nn.PixelShuffle(2))
 
 
 # --- tiles --------------------------------------------------------------------------------
@@ -67,7 +46,7 @@ def integers(net, seed=0):
 def test_whole_weights_and_inputs_give_equal_bits_in_parts(border, memory, streams, monkeypatch):
     if not streams:
         monkeypatch.setattr(TorchUpscaler, "streams", False)
-    net = shuffling(nn.Conv2d(3, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1))
+    net = doubling(nn.Conv2d(3, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1))
     model = wrapped(integers(net), border=border)
     image = np.random.default_rng(0).integers(0, 2, (37, 53, 3)).astype(np.float32)
     whole = model.upscale(image)
@@ -316,27 +295,27 @@ def test_brightness_alone_runs_through_one_channel():
 
 def test_lines_one_pixel_wide_bear_flips_and_turns():
     """numpy calls a flipped line contiguous; torch does not take its negative stride."""
-    net = shuffling(nn.Conv2d(3, 8, 1))
+    net = doubling(nn.Conv2d(3, 8, 1))
     model = wrapped(net, border="zero")
     for shape in ((1, 1, 3), (1, 5, 3), (5, 1, 3)):
         model.upscale(np.zeros(shape, np.float32), self_ensemble=True)
 
 
 def test_the_network_is_frozen_and_in_evaluation():
-    model = wrapped(shuffling(nn.Conv2d(3, 8, 3, padding=1), nn.Dropout(0.5)))
+    model = wrapped(doubling(nn.Conv2d(3, 8, 3, padding=1), nn.Dropout(0.5)))
     assert not model.net.training
     assert not any(parameter.requires_grad for parameter in model.net.parameters())
 
 
 def test_models_run_while_others_are_loaded():
-    model = wrapped(shuffling(nn.Conv2d(3, 8, 3, padding=1)))
+    model = wrapped(doubling(nn.Conv2d(3, 8, 3, padding=1)))
     picture = np.random.default_rng(0).random((9, 9, 3), np.float32)
     alone = model.upscale(picture)
     stop = threading.Event()
 
     def load():
         while not stop.is_set():
-            wrapped(shuffling(nn.Conv2d(3, 8, 3, padding=1))).upscale(picture)
+            wrapped(doubling(nn.Conv2d(3, 8, 3, padding=1))).upscale(picture)
 
     with ThreadPoolExecutor(2) as pool:
         loads = [pool.submit(load) for _ in range(2)]
