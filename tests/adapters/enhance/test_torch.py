@@ -4,6 +4,7 @@ import bz2
 
 import numpy as np
 import pytest
+from originals import GOLD, INPUTS, OPTIONS, SHAPES
 from scipy import ndimage
 from skimage import data
 
@@ -17,14 +18,7 @@ from srkit.adapters.readers.enhance.files import packed_weights, read_weights
 from srkit.adapters.readers.enhance.tensors import config_of
 from srkit.cli import main
 
-SHAPES = {
-    "x2": Config(1, 0, 3, (8,)),
-    "x4, all filters given": Config(2, 0, 2, (8, 12, 4, 16)),
-    "repair": Config(2, 2, 2, (4, 8, 12, 12, 8, 4)),
-    "x2 by way of x4": Config(2, 1, 1, (6, 6, 8, 4)),
-    "no blocks": Config(1, 0, 0, (8,)),
-    "x1 without steps": Config(0, 0, 2, (8,)),
-}
+SHAPES = {**SHAPES, "x1 without steps": Config(0, 0, 2, (8,))}
 
 
 def random_net(config, seed=0):
@@ -42,17 +36,6 @@ def saved(net, path):
 
 
 # --- as the original made it ---------------------------------------------------------------------
-
-GOLD = [
-    *(("ne2x-photo-default", kind) for kind in ("", "-tile40-overlap4", "-small", "-histogram")),
-    *(("ne1x-photo-repair", kind) for kind in ("", "-tile40-overlap4", "-histogram")),
-    *(("ne4x-photo-default", kind) for kind in ("", "-histogram")),
-]
-OPTIONS = {
-    "-tile40-overlap4": {"tile": 40, "overlap": 4},
-    "-histogram": {"match_histograms": True},
-}
-INPUTS = {"-small": "input_small.png", "-histogram": "input_full_range.png"}
 
 
 @pytest.mark.parametrize(("name", "kind"), GOLD, ids=lambda value: value or "plain")

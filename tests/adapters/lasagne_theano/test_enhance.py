@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from adapters.enhance.originals import GOLD, INPUTS, OPTIONS, SHAPES
 from skimage import data
 
 if not all(map(find_spec, ("theano", "lasagne"))):
@@ -17,24 +18,7 @@ from srkit import OptionError, testing
 from srkit.adapters.readers.enhance.config import Config
 from srkit.adapters.readers.enhance.files import EnhanceWeights, packed_weights
 
-SHAPES = {
-    "x2": Config(1, 0, 3, (8,)),
-    "x4, all filters given": Config(2, 0, 2, (8, 12, 4, 16)),
-    "repair": Config(2, 2, 2, (4, 8, 12, 12, 8, 4)),
-    "x2 by way of x4": Config(2, 1, 1, (6, 6, 8, 4)),
-    "no blocks": Config(1, 0, 0, (8,)),
-    "residual, which the original ignores": Config(1, 0, 4, (8,), 2),
-}
-GOLD = [
-    *(("ne2x-photo-default", kind) for kind in ("", "-tile40-overlap4", "-small", "-histogram")),
-    *(("ne1x-photo-repair", kind) for kind in ("", "-tile40-overlap4", "-histogram")),
-    *(("ne4x-photo-default", kind) for kind in ("", "-histogram")),
-]
-OPTIONS = {
-    "-tile40-overlap4": {"tile": 40, "overlap": 4},
-    "-histogram": {"match_histograms": True},
-}
-INPUTS = {"-small": "input_small.png", "-histogram": "input_full_range.png"}
+SHAPES = {**SHAPES, "residual, which the original ignores": Config(1, 0, 4, (8,), 2)}
 
 
 def saved(config, path):

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from adapters.enhance.originals import random_vgg
 from skimage import data
 
 if not all(map(find_spec, ("theano", "lasagne"))):
@@ -25,7 +26,6 @@ from neural_enhance_original.vgg import vgg
 from srkit import ImageError, OptionError
 from srkit.adapters.readers.enhance.config import Config
 from srkit.adapters.readers.enhance.files import packed_weights, read_weights
-from srkit.adapters.readers.enhance.vgg import vgg_shapes
 from srkit.training.learning.backbones import vgg19
 
 CONFIG = Config(1, 0, 2, (6,))
@@ -52,17 +52,6 @@ def _quickly(request, monkeypatch):
         monkeypatch.setattr(theano, "function", functools.partial(theano.function, mode=plain))
 
 
-def random_vgg(rng):
-    """VGG of four channels, under which values neither vanish nor explode."""
-    return {
-        name: (
-            (rng.standard_normal(kernel) * np.sqrt(2 / np.prod(kernel[1:]))).astype(np.float32),
-            rng.standard_normal(bias).astype(np.float32),
-        )
-        for name, (kernel, bias) in vgg_shapes(WIDTH).items()
-    }
-
-
 def batches(rng):
     """HR and LR crops for three steps, two pairs a step."""
     photo = data.astronaut()[40:168, 160:288]
@@ -73,7 +62,7 @@ def batches(rng):
 
 def begun(settings, seed=0):
     rng = np.random.default_rng(seed)
-    start, backbone = new_generator(CONFIG, rng), random_vgg(rng)
+    start, backbone = new_generator(CONFIG, rng), random_vgg(rng, WIDTH)
     return Training(start, backbone, settings, rng), start, backbone, batches(rng)
 
 
@@ -279,7 +268,7 @@ def test_training_lowers_the_perceptual_loss_and_its_generator_can_be_saved(tmp_
 
 def test_the_torch_trainer_sees_by_this_vgg_what_lasagne_sees():
     rng = np.random.default_rng(0)
-    weights, image = random_vgg(rng), rng.random((2, 3, 48, 32)).astype(np.float32)
+    weights, image = random_vgg(rng, WIDTH), rng.random((2, 3, 48, 32)).astype(np.float32)
     layers = vgg(theano.shared(image - np.float32(0.5)), weights)
     names = ["conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"]
     wanted = [get_output(layers[name]).eval() for name in names]

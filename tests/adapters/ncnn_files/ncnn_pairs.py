@@ -142,3 +142,8 @@ def mutated(text, data, chance):
             case 5:
                 data = data[: chance.randrange(len(data))]
     return b" ".join(words), data
+
+
+def one(kind, keys="", data=b""):
+    """A network of one layer."""
+    return Pair().add(kind, "in", "out", keys, data)

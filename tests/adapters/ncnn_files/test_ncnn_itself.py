@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ncnn_pairs import one
 
 ncnn = pytest.importorskip(
     "ncnn", reason="needs the package ncnn, which the frameworks session has"
@@ -141,10 +142,6 @@ def conv(keys, weight=None, bias=None, **options):
 def deconv(keys):
     data = tagged(normal(5, 3, 4, 3)) + floats(normal(5))
     return Pair().add("Deconvolution", "in", "out", f"0=5 1=3 11=4 5=1 6=180 {keys}", data)
-
-
-def one(kind, keys="", data=b""):
-    return Pair().add(kind, "in", "out", keys, data)
 
 
 def squeezed(kind, keys):

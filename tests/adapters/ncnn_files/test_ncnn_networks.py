@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ncnn_pairs import one
 
 torch = pytest.importorskip("torch", reason="needs pip install 'srkit[torch]'")
 
@@ -22,10 +23,6 @@ X = torch.rand(2, 3, 9, 8, generator=torch.Generator().manual_seed(0)) - 0.4
 def made(pair, image=X):
     with torch.inference_mode():
         return rebuild(judged(pair))(image)
-
-
-def one(kind, keys="", data=b""):
-    return Pair().add(kind, "in", "out", keys, data)
 
 
 def kernel(*shape):
