@@ -75,12 +75,7 @@ class Run:
         resume: bool,
         fabric: Fabric,
     ) -> None:
-        # With the names of backbones, of which a state or a header must tell.
-        losses = tuple(
-            x.resolved() if isinstance(x, Features | FeatureLoss) else x for x in recipe.losses
-        )
-        adversary = recipe.adversary and recipe.adversary.resolved()
-        recipe = dataclasses.replace(recipe, losses=losses, adversary=adversary)
+        recipe = _resolved(recipe)
         self.recipe, self.name, self.out, self.scale = recipe, name, out, scale
         self.fabric, self.family = fabric, FAMILIES[recipe.model]
         if scale not in self.family.scales:
@@ -367,6 +362,15 @@ def _differing(
         more = f" ({counts[1]} instead of {counts[0]})" if counts[0] else ""
         told["photos"] = f"the photos are others than before{more}"
     return ", ".join(told.values())
+
+
+def _resolved(recipe: Recipe) -> Recipe:
+    """The same with the names of backbones, of which a state or a header must tell."""
+    losses = tuple(
+        x.resolved() if isinstance(x, Features | FeatureLoss) else x for x in recipe.losses
+    )
+    adversary = recipe.adversary and recipe.adversary.resolved()
+    return dataclasses.replace(recipe, losses=losses, adversary=adversary)
 
 
 def _prepared(recipe: Recipe, device: torch.device) -> dict[str, str]:
