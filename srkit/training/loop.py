@@ -24,9 +24,10 @@ from srkit.training.data.material import check_shared, crops_of, pairs_of, store
 from srkit.training.data.photos import Pixels, find_photos, fingerprint, pack, split
 from srkit.training.data.store import answers_to
 from srkit.training.families import FAMILIES, Family
+from srkit.training.learning.adversary import Adversary
 from srkit.training.learning.backbones import digest, is_file
 from srkit.training.learning.expansion import expand
-from srkit.training.learning.losses import Adversary, FeatureLoss, Features
+from srkit.training.learning.losses import FeatureLoss, Features
 from srkit.training.learning.methods import Duel, Minimise
 from srkit.training.learning.optimising import Average
 from srkit.training.origin import network, write_weights

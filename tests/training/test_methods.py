@@ -14,8 +14,9 @@ from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDisc
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.training import RECIPES
 from srkit.training.families import FAMILIES
+from srkit.training.learning.adversary import judge_loss
 from srkit.training.learning.backbones import vgg19
-from srkit.training.learning.losses import Perceptual, judge_loss
+from srkit.training.learning.losses import Perceptual
 from srkit.training.learning.methods import Minimise, _Both, shift_of, shifted
 from srkit.training.learning.sharpening import sharpened
 from srkit.training.report import Report

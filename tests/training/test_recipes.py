@@ -27,13 +27,8 @@ from srkit.training.data.degradations import (
 from srkit.training.data.steps import KernelBlur, Poisson, Resize, Sinc
 from srkit.training.data.two_stage import MIXED, TWO_STAGE
 from srkit.training.families import FAMILIES
-from srkit.training.learning.losses import (
-    Adversary,
-    Features,
-    Perceptual,
-    Pixel,
-    TotalVariation,
-)
+from srkit.training.learning.adversary import Adversary
+from srkit.training.learning.losses import Features, Perceptual, Pixel, TotalVariation
 
 BASE = RECIPES["srresnet"]
 
