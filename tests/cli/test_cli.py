@@ -8,6 +8,7 @@ from subprocess import PIPE, run
 
 import numpy as np
 import pytest
+from images import saved
 from PIL import Image as PILImage
 
 import srkit
@@ -25,9 +26,7 @@ def doubled(pixels, scale=2):
 
 
 def photo(path, pixels=PIXELS):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    PILImage.fromarray(pixels).save(path)
-    return path
+    return saved(path, pixels)
 
 
 def pixels_of(path):
