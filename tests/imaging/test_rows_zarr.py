@@ -1,13 +1,13 @@
 """Zarr stores: read and written whole, and by rows, alone and with TIFF."""
 
 import json
-import subprocess
 import sys
 
 import dummies
 import numpy as np
 import pytest
 import tifffile
+from growth import growth
 from images import noise
 
 import srkit
@@ -286,22 +286,11 @@ def test_without_zarr_the_install_line_is_told(tmp_path, monkeypatch):
             use(source)
 
 
-GROWTH = """
-import resource, sys, srkit, zarr, PIL.Image
-model = srkit.load("nearest", scale=2)
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-model.upscale_file(sys.argv[1], sys.argv[3], memory=6_000_000)
-before = peak()
-model.upscale_file(sys.argv[2], sys.argv[3], memory=6_000_000)
-print(peak() - before)
-"""
-
-
 def test_memory_does_not_grow_with_height(tmp_path):
     band = np.tile(np.arange(1000, dtype=np.uint8), (500, 1))
     short = stored(tmp_path / "short.zarr", np.tile(band, (4, 1)), chunks=(100, 1000))
     # 24 MB, whose result takes 96 MB.
     tall = stored(tmp_path / "tall.zarr", np.tile(band, (48, 1)), chunks=(100, 1000))
-    command = [sys.executable, "-c", GROWTH, short, tall, tmp_path / "made.zarr"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert int(done.stdout) < 12_000  # kB
+    imports = "zarr, PIL.Image"
+    grown = growth(short, tall, tmp_path / "made.zarr", imports=imports, memory=6_000_000)
+    assert grown < 12_000  # kB
