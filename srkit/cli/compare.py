@@ -57,6 +57,15 @@ def add(commands: Commands) -> None:
         help="picture or page (.html) to write, or to replace",
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
+    _add_original(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="for programs: the figures as JSON; -o may be left out"
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_original(parser: argparse.ArgumentParser) -> None:
+    """Declare how the original comes, which figures are taken against."""
     original = parser.add_mutually_exclusive_group()
     original.add_argument(
         "--reference", type=Path, metavar="FILE", help="the photo's high-resolution original"
@@ -66,10 +75,6 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="take the photo as the original: shrink it (MATLAB's bicubic), then upscale that",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="for programs: the figures as JSON; -o may be left out"
-    )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

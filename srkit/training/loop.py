@@ -24,9 +24,10 @@ from srkit.training.data.material import check_shared, crops_of, pairs_of, store
 from srkit.training.data.photos import Pixels, find_photos, fingerprint, pack, split
 from srkit.training.data.store import answers_to
 from srkit.training.families import FAMILIES, Family
+from srkit.training.learning.adversary import Adversary
 from srkit.training.learning.backbones import digest, is_file
 from srkit.training.learning.expansion import expand
-from srkit.training.learning.losses import Adversary, FeatureLoss, Features
+from srkit.training.learning.losses import FeatureLoss, Features
 from srkit.training.learning.methods import Duel, Minimise
 from srkit.training.learning.optimising import Average
 from srkit.training.origin import network, write_weights
@@ -75,12 +76,7 @@ class Run:
         resume: bool,
         fabric: Fabric,
     ) -> None:
-        # With the names of backbones, of which a state or a header must tell.
-        losses = tuple(
-            x.resolved() if isinstance(x, Features | FeatureLoss) else x for x in recipe.losses
-        )
-        adversary = recipe.adversary and recipe.adversary.resolved()
-        recipe = dataclasses.replace(recipe, losses=losses, adversary=adversary)
+        recipe = _resolved(recipe)
         self.recipe, self.name, self.out, self.scale = recipe, name, out, scale
         self.fabric, self.family = fabric, FAMILIES[recipe.model]
         if scale not in self.family.scales:
@@ -367,6 +363,15 @@ def _differing(
         more = f" ({counts[1]} instead of {counts[0]})" if counts[0] else ""
         told["photos"] = f"the photos are others than before{more}"
     return ", ".join(told.values())
+
+
+def _resolved(recipe: Recipe) -> Recipe:
+    """The same with the names of backbones, of which a state or a header must tell."""
+    losses = tuple(
+        x.resolved() if isinstance(x, Features | FeatureLoss) else x for x in recipe.losses
+    )
+    adversary = recipe.adversary and recipe.adversary.resolved()
+    return dataclasses.replace(recipe, losses=losses, adversary=adversary)
 
 
 def _prepared(recipe: Recipe, device: torch.device) -> dict[str, str]:

@@ -24,13 +24,8 @@ from srkit.training.data.degradations import Degradation
 from srkit.training.data.teachers import Teacher
 from srkit.training.families import FAMILIES
 from srkit.training.learning import losses as losing
-from srkit.training.learning.losses import (
-    Adversary,
-    FeatureLoss,
-    Loss,
-    Perceptual,
-    Pixel,
-)
+from srkit.training.learning.adversary import Adversary
+from srkit.training.learning.losses import FeatureLoss, Loss, Perceptual, Pixel
 from srkit.training.stages import Stage
 
 # Fields that are 1 at least.

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from srkit.errors import OptionError
 from srkit.training.data.degradations import Blur, Jpeg, Noise, Shuffled
 from srkit.training.data.two_stage import EVERYDAY, POOR_PHOTO
+from srkit.training.learning.adversary import Adversary
 from srkit.training.learning.losses import (
     NORMALISED,
-    Adversary,
     FeatureLoss,
     Features,
     Loss,

@@ -1,7 +1,6 @@
 """A real, headless Chromium, driven through its own driver."""
 
 import shutil
-import socket
 
 import pytest
 
@@ -41,11 +40,3 @@ def phone():
     window = _start(mobile=True)
     yield window
     window.quit()
-
-
-@pytest.fixture(scope="module")
-def free_port():
-    """A port of this machine that nothing listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]

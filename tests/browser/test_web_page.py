@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PILImage
+from ports import free_port
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from skimage import data
@@ -21,9 +22,9 @@ MAIN = "import sys; from srkit.cli import main; sys.exit(main())"
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory, free_port):
+def address(tmp_path_factory):
     environment = {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("web"))}
-    command = [sys.executable, "-c", MAIN, "serve", "--port", str(free_port)]
+    command = [sys.executable, "-c", MAIN, "serve", "--port", str(free_port())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         yield process.stdout.readline().split()[0]
         process.terminate()

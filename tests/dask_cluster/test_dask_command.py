@@ -5,7 +5,6 @@ import errno
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import PIL.Image
 import pytest
 import tifffile
 import zarr
+from ports import free_port
 from skimage import data
 
 import srkit
@@ -67,12 +67,6 @@ def scheduler_and_workers(port):
         started("worker", address, "--nworkers", "2", "--nthreads", "1", "--no-dashboard"),
     ):
         yield head
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_scheduler_that_dies_is_told_of_and_the_next_does_what_is_missing(tmp_path):

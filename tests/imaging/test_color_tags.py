@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 from PIL import ImageCms
+from png_chunks import chunk
 
 import srkit
 from srkit.imaging import notes
@@ -18,10 +19,6 @@ from srkit.imaging.files.writing import save_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
 P3_CHRM = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
-
-
-def chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 CHUNKS = {

@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from images import noise
 from PIL import Image as PILImage
 
 from srkit.errors import ImageError, OptionError
@@ -17,13 +18,6 @@ from srkit.imaging.image import Image
 from srkit.imaging.metadata import Metadata
 
 CHANNELS = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,), "CMYK": (4,)}
-
-
-def noise(shape, dtype="uint8", seed=0):
-    rng = np.random.default_rng(seed)
-    if np.dtype(dtype).kind == "f":
-        return rng.random(shape).astype(dtype)
-    return rng.integers(0, np.iinfo(dtype).max, shape, endpoint=True).astype(dtype)
 
 
 def smooth(mode, height=32, width=40):

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from images import noisy
 from PIL import Image as PILImage
 from skimage import data
 
@@ -18,12 +19,6 @@ PHOTOS = {
     "smaller cat": imresize(data.chelsea(), 0.5),
     "smaller astronaut": imresize(data.astronaut(), 0.5),
 }
-
-
-def noisy(photo, sigma, seed=0):
-    """Levels of 8 bits, with normal noise of a deviation in each channel."""
-    added = photo + np.random.default_rng(seed).normal(0, sigma, photo.shape)
-    return np.clip(np.rint(added), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("sigma", [2, 5, 10, 20])

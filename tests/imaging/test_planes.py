@@ -4,8 +4,10 @@ import io
 
 import numpy as np
 import pytest
+from dummies import TOPS
 from hypothesis import given
 from hypothesis import strategies as st
+from images import noise
 from PIL import Image as PILImage
 
 from srkit.errors import CorruptFileError, ImageError
@@ -15,14 +17,6 @@ from srkit.imaging.metadata import Metadata
 from srkit.imaging.planes import read_planes
 
 DTYPES = ["uint8", "uint16", "float32", "float64"]
-TOPS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
-
-
-def noise(shape, dtype="uint8", seed=0):
-    rng = np.random.default_rng(seed)
-    if np.dtype(dtype).kind == "f":
-        return rng.random(shape).astype(dtype)
-    return rng.integers(0, np.iinfo(dtype).max, shape, endpoint=True).astype(dtype)
 
 
 def opaque(array):

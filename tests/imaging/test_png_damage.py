@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image as PILImage
+from png_chunks import chunk
 
 import srkit
 from srkit.errors import CorruptFileError
@@ -18,10 +19,6 @@ from srkit.imaging.image import Image
 RNG = np.random.default_rng(0)
 ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)]
 ADAM7 += [(1, 0, 2, 1)]  # first row and column, then steps down and across
-
-
-def chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def packed(levels, bits):

@@ -1,13 +1,13 @@
 """From TIFF to TIFF by rows: the pixels and metadata of reading it whole, in bounded memory."""
 
 import errno
-import subprocess
-import sys
 
 import dummies
 import numpy as np
 import pytest
 import tifffile
+from growth import growth
+from images import noise
 from PIL import Image as PILImage
 
 import srkit
@@ -28,13 +28,6 @@ LAYOUTS = {
     "planes of packed strips": {"planarconfig": "separate", **STRIPS},
     "planes of tiles": {"planarconfig": "separate", "tile": (16, 16)},
 }
-
-
-def noise(shape, dtype="uint8"):
-    rng = np.random.default_rng(len(shape))
-    if np.dtype(dtype).kind == "f":
-        return rng.random(shape).astype(dtype)
-    return rng.integers(0, np.iinfo(dtype).max, shape, endpoint=True).astype(dtype)
 
 
 def written(path, pixels, **layout):
@@ -299,27 +292,14 @@ def test_the_command_reads_whole_what_it_may(tmp_path, capsys):
     assert upscale(tmp_path / "a.tif", "-o", tmp_path / "b.tif", "--max-pixels=200") == 0
 
 
-GROWTH = """
-import resource, sys, srkit
-from srkit.upscaling import by_rows as disk, engine
-import imagecodecs, tifffile, scipy.sparse, PIL.Image
-model = srkit.load(sys.argv[1], scale=2)
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-model.upscale_file(sys.argv[2], sys.argv[4], memory=4_000_000)
-before = peak()
-model.upscale_file(sys.argv[3], sys.argv[4], memory=4_000_000)
-print(peak() - before)
-"""
-
-
 def test_memory_does_not_grow_with_height(tmp_path):
     band = np.tile(np.arange(400, dtype=np.uint8), (500, 1))
     short = written(tmp_path / "short.tif", band, **STRIPS)
     # 2.4 MB, whose result takes 9.6 MB.
     tall = written(tmp_path / "tall.tif", np.tile(band, (12, 1)), **STRIPS)
-    command = [sys.executable, "-c", GROWTH, "nearest", short, tall, tmp_path / "made.tif"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert int(done.stdout) < 4_000  # kB
+    imports = "srkit.upscaling.by_rows, imagecodecs, tifffile, scipy.sparse, PIL.Image"
+    grown = growth(short, tall, tmp_path / "made.tif", imports=imports, memory=4_000_000)
+    assert grown < 4_000  # kB
 
 
 def test_results_appear_through_a_temporary_name(tmp_path):

@@ -1,13 +1,14 @@
 """Zarr stores: read and written whole, and by rows, alone and with TIFF."""
 
 import json
-import subprocess
 import sys
 
 import dummies
 import numpy as np
 import pytest
 import tifffile
+from growth import growth
+from images import noise
 
 import srkit
 from srkit.cli import main
@@ -35,13 +36,6 @@ LAYOUTS = {
 }
 
 
-def noise(shape, dtype="uint16"):
-    rng = np.random.default_rng(len(shape))
-    if np.dtype(dtype).kind == "f":
-        return rng.random(shape).astype(dtype)
-    return rng.integers(0, np.iinfo(dtype).max, shape, endpoint=True).astype(dtype)
-
-
 def stored(path, pixels, **layout):
     chunks = (19, 53, *pixels.shape[2:])
     layout = {"shape": pixels.shape, "chunks": chunks, "dtype": pixels.dtype, **layout}
@@ -66,7 +60,7 @@ def assert_same(upscaler, pixels, target, **options):
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
 @pytest.mark.parametrize("suffix", [".zarr", ".tif"])
 def test_every_layout_gives_the_pixels_of_upscaling_the_array(tmp_path, layout, suffix):
-    pixels = noise((171, 53))
+    pixels = noise((171, 53), "uint16")
     stored(tmp_path / "a.zarr", pixels, **layout)
     assert_same(dummies.Blur(), pixels, tmp_path / f"b{suffix}")
 
@@ -80,14 +74,14 @@ def test_colour_of_every_depth_and_kind_of_model(tmp_path, dtype, model):
 
 
 def test_one_channel_is_grey(tmp_path):
-    pixels = noise((70, 60, 1))
+    pixels = noise((70, 60, 1), "uint16")
     stored(tmp_path / "a.zarr", pixels)
     assert_same(dummies.Blur(), pixels[..., 0], tmp_path / "b.zarr")
     np.testing.assert_array_equal(srkit.read_image(tmp_path / "a.zarr").pixels, pixels[..., 0])
 
 
 def test_tiff_becomes_zarr(tmp_path):
-    pixels = noise((300, 40, 3))
+    pixels = noise((300, 40, 3), "uint16")
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", rowsperstrip=7)
     dummies.Blur().upscale_file(tmp_path / "a.tif", tmp_path / "b.zarr")
     made = zarr.open_array(tmp_path / "b.zarr")
@@ -96,7 +90,7 @@ def test_tiff_becomes_zarr(tmp_path):
 
 def test_chunks_are_the_strips(tmp_path, monkeypatch):
     monkeypatch.setattr(zarr_writing, "_STRIP_BYTES", 120 * 2 * 50)
-    stored(tmp_path / "a.zarr", noise((171, 60)))
+    stored(tmp_path / "a.zarr", noise((171, 60), "uint16"))
     dummies.Blur().upscale_file(tmp_path / "a.zarr", tmp_path / "b.zarr")
     assert zarr.open_array(tmp_path / "b.zarr").chunks == (50, 120)
 
@@ -115,7 +109,7 @@ def test_files_are_read_and_saved_whole_as_well(tmp_path):
 
 def test_what_is_lost_is_told(tmp_path, caplog):
     metadata = Metadata("L", dpi=(300.0, 300.0))
-    srkit.Image(noise((3, 4)), metadata).save(tmp_path / "a.zarr")
+    srkit.Image(noise((3, 4), "uint16"), metadata).save(tmp_path / "a.zarr")
     assert "resolution" in caplog.text
 
 
@@ -151,7 +145,7 @@ def test_a_group_names_the_array_inside_which_can_be_read(tmp_path, version):
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_truncated_chunk_midway_leaves_nothing_behind(tmp_path, version):
-    source = stored(tmp_path / "a.zarr", noise((900, 50)), zarr_format=version)
+    source = stored(tmp_path / "a.zarr", noise((900, 50), "uint16"), zarr_format=version)
     chunk = source / ("30.0" if version == 2 else "c/30/0")
     chunk.write_bytes(chunk.read_bytes()[:-100])
     seen = []
@@ -167,7 +161,7 @@ def test_a_truncated_chunk_midway_leaves_nothing_behind(tmp_path, version):
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"zarr_format": 3, "node_type": "array"}'])
 def test_damaged_statements_are_refused(tmp_path, damage):
-    source = stored(tmp_path / "a.zarr", noise((20, 50)))
+    source = stored(tmp_path / "a.zarr", noise((20, 50), "uint16"))
     (source / "zarr.json").write_text(damage)
     with pytest.raises((CorruptFileError, ImageError), match=r"a\.zarr"):
         srkit.read_image(source)
@@ -178,7 +172,7 @@ def test_damaged_statements_are_refused(tmp_path, damage):
 
 
 def test_pickles_are_not_loaded(tmp_path):
-    source = stored(tmp_path / "a.zarr", noise((20, 50)), zarr_format=2)
+    source = stored(tmp_path / "a.zarr", noise((20, 50), "uint16"), zarr_format=2)
     stated = json.loads((source / ".zarray").read_text())
     (source / ".zarray").write_text(json.dumps({**stated, "filters": [{"id": "pickle"}]}))
     with pytest.raises(UnsafeFileError, match="pickle"):
@@ -186,7 +180,7 @@ def test_pickles_are_not_loaded(tmp_path):
 
 
 def test_codecs_inside_shards_are_looked_at(tmp_path):
-    source = stored(tmp_path / "a.zarr", noise((38, 106)), shards=(38, 106))
+    source = stored(tmp_path / "a.zarr", noise((38, 106), "uint16"), shards=(38, 106))
     stated = json.loads((source / "zarr.json").read_text())
     stated["codecs"][0]["configuration"]["codecs"].append({"name": "mine"})
     (source / "zarr.json").write_text(json.dumps(stated))
@@ -195,13 +189,13 @@ def test_codecs_inside_shards_are_looked_at(tmp_path):
 
 
 def test_transparency_is_for_reading_whole(tmp_path):
-    source = stored(tmp_path / "a.zarr", noise((20, 50, 4)))
+    source = stored(tmp_path / "a.zarr", noise((20, 50, 4), "uint16"))
     with pytest.raises(NotByRowsError, match="transparency"):
         dummies.Blur().upscale_file(source, tmp_path / "b.zarr")
 
 
 def test_chunks_too_large_for_memory_are_refused_with_the_least(tmp_path):
-    source = stored(tmp_path / "a.zarr", noise((500, 50)), chunks=(500, 50))
+    source = stored(tmp_path / "a.zarr", noise((500, 50), "uint16"), chunks=(500, 50))
     with pytest.raises(OptionError, match="at least"):
         dummies.Blur().upscale_file(source, tmp_path / "b.zarr", memory=1000)
 
@@ -211,7 +205,7 @@ def upscale(*arguments):
 
 
 def test_the_command_reads_by_rows_what_has_too_many_pixels(tmp_path, monkeypatch, capsys):
-    pixels, opened, seen = noise((60, 50, 3)), zarrs.ZarrRows.open, []
+    pixels, opened, seen = noise((60, 50, 3), "uint16"), zarrs.ZarrRows.open, []
     monkeypatch.setattr(zarrs.ZarrRows, "open", lambda path: seen.append(path) or opened(path))
     source = stored(tmp_path / "a.zarr", pixels)
     assert upscale(source, "-o", tmp_path / "whole.zarr") == 0
@@ -228,7 +222,7 @@ def test_the_command_reads_by_rows_what_has_too_many_pixels(tmp_path, monkeypatc
 
 
 def test_the_command_guards_transparency_by_max_pixels(tmp_path, capsys):
-    source = stored(tmp_path / "a.zarr", noise((60, 50, 4)))
+    source = stored(tmp_path / "a.zarr", noise((60, 50, 4), "uint16"))
     assert upscale(source, "-o", tmp_path / "b.zarr", "--max-pixels=2999") == 1
     assert "--max-pixels=3000" in capsys.readouterr().err
     assert names(tmp_path) == ["a.zarr"]
@@ -236,8 +230,8 @@ def test_the_command_guards_transparency_by_max_pixels(tmp_path, capsys):
 
 
 def test_the_command_finds_stores_in_folders(tmp_path):
-    stored(tmp_path / "in" / "a.zarr", noise((6, 5)))
-    stored(tmp_path / "in" / "deep" / "b.zarr", noise((6, 5)), zarr_format=2)
+    stored(tmp_path / "in" / "a.zarr", noise((6, 5), "uint16"))
+    stored(tmp_path / "in" / "deep" / "b.zarr", noise((6, 5), "uint16"), zarr_format=2)
     assert upscale(tmp_path / "in", "-o", tmp_path / "out") == 0
     assert zarr.open_array(tmp_path / "out" / "a_nearest_x2.zarr").shape == (12, 10)
     assert zarr.open_array(tmp_path / "out" / "deep" / "b_nearest_x2.zarr").shape == (12, 10)
@@ -245,7 +239,7 @@ def test_the_command_finds_stores_in_folders(tmp_path):
 
 
 def test_existing_stores_are_kept_or_replaced_as_told(tmp_path, capsys):
-    source = stored(tmp_path / "a.zarr", noise((60, 50)))
+    source = stored(tmp_path / "a.zarr", noise((60, 50), "uint16"))
     kept = stored(tmp_path / "b.zarr", noise((3, 4), "uint8"), zarr_format=2)
     assert upscale(source, "-o", kept) == 1
     assert "--overwrite" in capsys.readouterr().err
@@ -258,13 +252,13 @@ def test_existing_stores_are_kept_or_replaced_as_told(tmp_path, capsys):
 
 
 def test_a_folder_that_is_no_store_is_never_replaced(tmp_path):
-    source = stored(tmp_path / "a.zarr", noise((60, 50)))
+    source = stored(tmp_path / "a.zarr", noise((60, 50), "uint16"))
     (tmp_path / "b.zarr").mkdir()
     (tmp_path / "b.zarr" / "letters.txt").write_text("dear")
     for options in ([], ["--max-pixels=9"]):
         assert upscale(source, "-o", tmp_path / "b.zarr", "--overwrite", *options) == 1
     with pytest.raises(ImageError, match="no Zarr store"):
-        srkit.Image(noise((3, 4))).save(tmp_path / "b.zarr")
+        srkit.Image(noise((3, 4), "uint16")).save(tmp_path / "b.zarr")
     assert (tmp_path / "b.zarr" / "letters.txt").read_text() == "dear"
 
 
@@ -276,8 +270,8 @@ def test_a_failure_keeps_the_store_that_was_there(tmp_path):
                 yield next(made)
             raise RuntimeError("in the middle")
 
-    source = stored(tmp_path / "a.zarr", noise((900, 50)))
-    kept = stored(tmp_path / "b.zarr", noise((3, 4)))
+    source = stored(tmp_path / "a.zarr", noise((900, 50), "uint16"))
+    kept = stored(tmp_path / "b.zarr", noise((3, 4), "uint16"))
     with pytest.raises(RuntimeError, match="in the middle"):
         Failing().upscale_file(source, kept)
     assert zarr.open_array(kept).shape == (3, 4)
@@ -285,22 +279,11 @@ def test_a_failure_keeps_the_store_that_was_there(tmp_path):
 
 
 def test_without_zarr_the_install_line_is_told(tmp_path, monkeypatch):
-    source = stored(tmp_path / "a.zarr", noise((6, 5)))
+    source = stored(tmp_path / "a.zarr", noise((6, 5), "uint16"))
     monkeypatch.setitem(sys.modules, "zarr", None)
-    for use in (srkit.read_image, srkit.Image(noise((3, 4))).save):
+    for use in (srkit.read_image, srkit.Image(noise((3, 4), "uint16")).save):
         with pytest.raises(srkit.MissingDependencyError, match=r"srkit\[zarr\]"):
             use(source)
-
-
-GROWTH = """
-import resource, sys, srkit, zarr, PIL.Image
-model = srkit.load("nearest", scale=2)
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-model.upscale_file(sys.argv[1], sys.argv[3], memory=6_000_000)
-before = peak()
-model.upscale_file(sys.argv[2], sys.argv[3], memory=6_000_000)
-print(peak() - before)
-"""
 
 
 def test_memory_does_not_grow_with_height(tmp_path):
@@ -308,6 +291,6 @@ def test_memory_does_not_grow_with_height(tmp_path):
     short = stored(tmp_path / "short.zarr", np.tile(band, (4, 1)), chunks=(100, 1000))
     # 24 MB, whose result takes 96 MB.
     tall = stored(tmp_path / "tall.zarr", np.tile(band, (48, 1)), chunks=(100, 1000))
-    command = [sys.executable, "-c", GROWTH, short, tall, tmp_path / "made.zarr"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert int(done.stdout) < 12_000  # kB
+    imports = "zarr, PIL.Image"
+    grown = growth(short, tall, tmp_path / "made.zarr", imports=imports, memory=6_000_000)
+    assert grown < 12_000  # kB

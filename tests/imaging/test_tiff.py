@@ -3,17 +3,11 @@
 import numpy as np
 import pytest
 import tifffile
+from images import noise
 from PIL import Image as PILImage
 
 from srkit.errors import CorruptFileError, ImageError
 from srkit.imaging.files.reading import read_image
-
-
-def noise(shape, dtype="uint16", seed=0):
-    rng = np.random.default_rng(seed)
-    if np.dtype(dtype).kind == "f":
-        return rng.random(shape).astype(dtype)
-    return rng.integers(0, np.iinfo(dtype).max, shape, endpoint=True).astype(dtype)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -78,7 +72,7 @@ def test_premultiplied_alpha_is_undone(tmp_path, dtype):
 
 
 def test_a_reduced_copy_in_the_file_is_passed_over(tmp_path):
-    pixels = noise((8, 8, 3))
+    pixels = noise((8, 8, 3), "uint16")
     with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
         tiff.write(pixels, photometric="rgb", metadata=None)
         tiff.write(pixels[::2, ::2], photometric="rgb", subfiletype=1, metadata=None)
@@ -87,8 +81,8 @@ def test_a_reduced_copy_in_the_file_is_passed_over(tmp_path):
 
 def test_a_file_that_begins_with_a_reduced_copy_is_refused(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
-        tiff.write(noise((4, 4, 3)), photometric="rgb", subfiletype=1, metadata=None)
-        tiff.write(noise((8, 8, 3)), photometric="rgb", metadata=None)
+        tiff.write(noise((4, 4, 3), "uint16"), photometric="rgb", subfiletype=1, metadata=None)
+        tiff.write(noise((8, 8, 3), "uint16"), photometric="rgb", metadata=None)
     with pytest.raises(ImageError, match="full-size"):
         read_image(tmp_path / "a.tif")
 
@@ -141,7 +135,7 @@ def test_jpeg_inside_tiff_is_read_as_pillow_reads_it(tmp_path):
 
 
 def test_a_missing_strip_is_corrupt_rather_than_black(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", noise((16, 8)), rowsperstrip=4)
+    tifffile.imwrite(tmp_path / "a.tif", noise((16, 8), "uint16"), rowsperstrip=4)
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as tiff:
         tag = tiff.pages.first.tags["StripByteCounts"]
         tag.overwrite([*tag.value[:-1], 0])

@@ -1,13 +1,12 @@
 """The notebooks of examples/: what is stored in them, and that they run from scratch."""
 
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
+from checkout import ROOT
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
 STEPS = "30"  # of training
 

@@ -17,8 +17,8 @@ import numpy as np
 
 import srkit
 
-TESTS = Path(__file__).parent.parent
-sys.path += [str(TESTS / name) for name in ("graphs", "ncnn_files", "onnx_files", "pytorch")]
+ADAPTERS = Path(__file__).parents[1] / "adapters"
+sys.path += [str(ADAPTERS / name) for name in ("graphs", "ncnn_files", "onnx_files", "pytorch")]
 
 Read = Callable[[Path, bytes], object]
 

@@ -86,3 +86,9 @@ def assert_equal(one, other):
         assert torch.equal(one, other)
     else:
         assert one == other
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """When files below a folder were written, and what they hold."""
+    found = [p for p in folder.rglob("*") if p.is_file()]
+    return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in found}

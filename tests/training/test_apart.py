@@ -28,7 +28,7 @@ from srkit.training.data.photos import find_photos, pack
 from srkit.training.data.store import Questions, Store
 from srkit.training.data.teachers import Teacher, answer
 from srkit.training.families import FAMILIES
-from srkit.training.learning.losses import judge_loss
+from srkit.training.learning.adversary import judge_loss
 from srkit.training.learning.methods import Duel
 from srkit.training.stages import Pace
 

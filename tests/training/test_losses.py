@@ -21,18 +21,16 @@ from srkit import MissingDependencyError, OptionError
 from srkit.adapters.pytorch.stlpips import StLpips
 from srkit.adapters.readers.enhance.vgg import vgg_shapes
 from srkit.training.learning import backbones
+from srkit.training.learning.adversary import Adversary, fooling_loss, judge_loss
 from srkit.training.learning.losses import (
     NORMALISED,
-    Adversary,
     FeatureLoss,
     Features,
     Perceptual,
     Pixel,
     TotalVariation,
     check,
-    fooling_loss,
     gram,
-    judge_loss,
 )
 
 MADE = torch.tensor([[[[0.0, 1.0], [0.5, 0.2]]]])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from adapters.enhance.originals import random_vgg
 
 torch = pytest.importorskip("torch", reason="needs pip install 'srkit[train]'")
 pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
@@ -11,11 +12,11 @@ from lightning_fabric import Fabric
 
 from srkit.adapters.pytorch.nets.discriminator import Discriminator, FeatureDiscriminator
 from srkit.adapters.pytorch.nets.espcn import ESPCN
-from srkit.adapters.readers.enhance.vgg import vgg_shapes
 from srkit.training import RECIPES
 from srkit.training.families import FAMILIES
+from srkit.training.learning.adversary import judge_loss
 from srkit.training.learning.backbones import vgg19
-from srkit.training.learning.losses import Perceptual, judge_loss
+from srkit.training.learning.losses import Perceptual
 from srkit.training.learning.methods import Minimise, _Both, shift_of, shifted
 from srkit.training.learning.sharpening import sharpened
 from srkit.training.report import Report
@@ -70,16 +71,6 @@ def test_a_discriminator_by_features_tells_the_generator_where_to_go():
     # VGG is no part of its state.
     parts = {name.split(".")[0] for name in judge.state_dict()}
     assert parts == {"fine", "middle", "coarse", "judge"}
-
-
-def random_vgg(rng, width):
-    return {
-        name: (
-            (rng.standard_normal(kernel) * np.sqrt(2 / np.prod(kernel[1:]))).astype(np.float32),
-            rng.standard_normal(bias).astype(np.float32),
-        )
-        for name, (kernel, bias) in vgg_shapes(width).items()
-    }
 
 
 def test_what_judges_see_lies_differently_on_the_pixels_from_batch_to_batch():

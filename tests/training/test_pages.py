@@ -1,10 +1,10 @@
 """Pages and data sets that are made from what was trained."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT
 from PIL import Image as PILImage
 from skimage import data
 
@@ -25,7 +25,7 @@ from srkit.training.data.degradations import Downsample, Jpeg
 from srkit.training.data.photos import find_photos, split
 from srkit.training.pairs import write_pairs
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 def test_the_page_of_models_says_what_the_weights_say():

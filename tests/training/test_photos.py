@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from images import saved
+from short_runs import snapshot
 from skimage import data
 
 pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
@@ -23,21 +24,10 @@ SIDE = 240
 PATCH_BYTES = SIDE * SIDE * 3
 
 
-def saved(path: Path, pixels: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
 def stripes(height: int) -> np.ndarray:
     """A patch whose neighbouring rows differ by `height` grey levels everywhere."""
     rows = np.where(np.arange(SIDE) % 2, height, 0).astype(np.uint8)
     return np.tile(rows[:, None, None], (1, SIDE, 3))
-
-
-def files_of(folder: Path) -> dict[str, tuple[int, bytes]]:
-    found = [p for p in folder.rglob("*") if p.is_file()]
-    return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in found}
 
 
 # --- patches ----------------------------------------------------------------------------------
@@ -138,9 +128,9 @@ def test_photos_of_which_none_can_be_used_are_an_error(tmp_path):
 
 def test_a_second_call_uses_the_files_of_the_first(photos: Path, tmp_path: Path) -> None:
     first = pack(find_photos(photos), tmp_path, 4)
-    before = files_of(tmp_path)
+    before = snapshot(tmp_path)
     second = pack(find_photos(photos), tmp_path, 4)
-    assert files_of(tmp_path) == before
+    assert snapshot(tmp_path) == before
     np.testing.assert_array_equal(second.hr, first.hr)
 
 
@@ -153,12 +143,12 @@ def test_a_changed_photo_is_decoded_again(tmp_path):
 
 def test_a_cache_that_was_not_finished_is_written_anew(photos: Path, tmp_path: Path) -> None:
     wanted = np.array(pack(find_photos(photos), tmp_path, 4).hr)
-    contents = {name: content for name, (_, content) in files_of(tmp_path).items()}
+    contents = {name: content for name, (_, content) in snapshot(tmp_path).items()}
     (index,) = tmp_path.rglob("index.json")
     index.unlink()
     (index.parent / "hr.u8").write_bytes(b"half of")
     np.testing.assert_array_equal(pack(find_photos(photos), tmp_path, 4).hr, wanted)
-    assert {name: content for name, (_, content) in files_of(tmp_path).items()} == contents
+    assert {name: content for name, (_, content) in snapshot(tmp_path).items()} == contents
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -166,7 +156,7 @@ def test_several_processes_decode_the_same_bytes(photos: Path, tmp_path: Path) -
     caches = [tmp_path / "alone", tmp_path / "helped"]
     for workers, folder in zip((0, 2), caches, strict=True):
         pack(find_photos(photos), folder, 3, workers=workers)
-    alone, helped = ({k: v for k, (_, v) in files_of(c).items()} for c in caches)
+    alone, helped = ({k: v for k, (_, v) in snapshot(c).items()} for c in caches)
     assert len(alone) == 3
     assert alone == helped
 

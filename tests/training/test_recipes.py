@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
 pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
@@ -26,13 +27,8 @@ from srkit.training.data.degradations import (
 from srkit.training.data.steps import KernelBlur, Poisson, Resize, Sinc
 from srkit.training.data.two_stage import MIXED, TWO_STAGE
 from srkit.training.families import FAMILIES
-from srkit.training.learning.losses import (
-    Adversary,
-    Features,
-    Perceptual,
-    Pixel,
-    TotalVariation,
-)
+from srkit.training.learning.adversary import Adversary
+from srkit.training.learning.losses import Features, Perceptual, Pixel, TotalVariation
 
 BASE = RECIPES["srresnet"]
 
@@ -231,7 +227,7 @@ def test_lists_by_chance_come_from_a_file_and_read_as_themselves(tmp_path):
         assert recipe.changed({}) == recipe
 
 
-PAGE = Path(__file__).parents[2] / "docs" / "training.md"
+PAGE = ROOT / "docs" / "training.md"
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
+from short_runs import snapshot
 
 torch = pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
@@ -19,11 +19,6 @@ from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.cli import main
 from srkit.training.learning.methods import Duel, Minimise
 from srkit.training.starts.srresnet import start_bicubic
-
-
-def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
-    found = [p for p in folder.rglob("*") if p.is_file()]
-    return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in found}
 
 
 class StoppedError(Exception):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT
 from PIL import Image as PILImage
 from skimage import data
 
@@ -16,7 +17,7 @@ pytest.importorskip("pydantic", reason="needs pip install 'srkit[train]'")
 import srkit
 from srkit.cli import main
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorial-training.md"
+PAGE = ROOT / "docs" / "tutorial-training.md"
 STEPS = 60
 
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from dummies import MeanOfThree
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 
@@ -25,15 +26,6 @@ from clips import (
 
 import srkit
 from srkit.errors import CorruptFileError, VideoError
-
-
-class MeanOfThree(srkit.VideoUpscaler):
-    card = srkit.ModelCard("mean", "", "x:Y", "numpy", (2,), 2, radius=0)
-    scale, window = 2, 3
-
-    def run(self, tiles):
-        return tiles.mean(axis=1, dtype=np.float32).repeat(2, axis=1).repeat(2, axis=2)
-
 
 # --- frames and their times ---------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from dummies import Nearest, card
+from dummies import MeanOfThree, Nearest, card
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,17 +26,7 @@ class Middle(srkit.VideoUpscaler):
         return tiles[:, 2].repeat(2, axis=1).repeat(2, axis=2)
 
 
-class Mean(srkit.VideoUpscaler):
-    """The mean of all frames."""
-
-    card = card("mean")
-    scale, window = 2, 3
-
-    def run(self, tiles):
-        return tiles.mean(axis=1, dtype=np.float32).repeat(2, axis=1).repeat(2, axis=2)
-
-
-class Luma(Mean):
+class Luma(MeanOfThree):
     card = card("luma", colour="luma")
 
 
@@ -151,18 +141,18 @@ def test_frames_smaller_than_the_thumbnail_are_compared_as_well():
 # --- upscalers ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dummy", [Middle, Mean, Luma, Blurred])
+@pytest.mark.parametrize("dummy", [Middle, MeanOfThree, Luma, Blurred])
 def test_video_models_conform(dummy):
     testing.check_upscaler(dummy, trained=dummy is not Blurred)
 
 
 def test_a_mean_over_three_frames_is_that_by_hand():
-    made = [int(frame[0, 0, 0]) for frame in Mean().upscale_frames(map(level, (0, 3, 6, 9)))]
+    made = [int(frame[0, 0, 0]) for frame in MeanOfThree().upscale_frames(map(level, (0, 3, 6, 9)))]
     assert made == [1, 3, 6, 8]
 
 
 def test_no_frame_is_made_from_two_scenes():
-    made = list(Mean().upscale_frames([level(60)] * 4 + [level(180)] * 4))
+    made = list(MeanOfThree().upscale_frames([level(60)] * 4 + [level(180)] * 4))
     assert [{int(n) for n in np.unique(frame)} for frame in made] == [{60}] * 4 + [{180}] * 4
 
 
@@ -191,10 +181,10 @@ def test_frames_of_every_kind_come_back_as_they_were():
     deep = np.full((4, 6), 1000, np.uint16)
     clear = np.full((4, 6, 4), 90, np.uint8)
     for frame in (deep, clear):
-        (made,) = Mean().upscale_frames([frame])
+        (made,) = MeanOfThree().upscale_frames([frame])
         assert (made.shape[:2], made.dtype) == ((8, 12), frame.dtype)
         assert np.unique(made).tolist() == np.unique(frame).tolist()
-    (made,) = Mean().upscale_frames([PILImage.fromarray(clear[..., :3])])
+    (made,) = MeanOfThree().upscale_frames([PILImage.fromarray(clear[..., :3])])
     assert (made.size, made.mode) == ((12, 8), "RGB")
 
 
@@ -206,7 +196,7 @@ def test_single_image_models_upscale_frame_by_frame():
 
 
 def test_an_even_window_is_refused():
-    class Even(Mean):
+    class Even(MeanOfThree):
         window = 4
 
     with pytest.raises(OptionError, match="odd"):
@@ -215,7 +205,7 @@ def test_an_even_window_is_refused():
 
 def test_frames_of_two_depths_in_one_scene_are_refused():
     with pytest.raises(ImageError, match="one kind"):
-        list(Mean().upscale_frames([level(1), np.full((20, 30, 3), 257, np.uint16)]))
+        list(MeanOfThree().upscale_frames([level(1), np.full((20, 30, 3), 257, np.uint16)]))
 
 
 def test_importing_srkit_does_not_import_pyav():

@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image as PILImage
+from ports import free_port
 from skimage import data
 
 import srkit
@@ -25,12 +26,6 @@ from srkit.web import page as web
 PHOTO = data.astronaut()[:48, 200:264]
 API = "/gradio_api"
 WEB = httpx.Client(timeout=120)  # machines that test have other work, too
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 # In a process of its own: Gradio leaves sockets open that pytest would complain of here.

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from srkit.errors import OptionError
 from srkit.training.learning import backbones
+from srkit.training.learning.adversary import Adversary
 from srkit.training.learning.grain import Grain
 from srkit.training.learning.phases import Phases
 from srkit.training.learning.sharpening import sharpened
@@ -268,92 +269,6 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / (c * h * w)
 
 
-# --- adversarial ------------------------------------------------------------------------------
-
-AdversarialKind = Literal[
-    "vanilla", "least_squares", "hinge", "relativistic", "log_ratio", "neural-enhance"
-]
-
-
-@dataclass(frozen=True)
-class Adversary:
-    """A discriminator, and what it adds to the generator's loss.
-
-    Attributes
-    ----------
-    kind
-        ``"vanilla"``: cross-entropy (18, 19; the generator's form is the one that does
-        not saturate). ``"least_squares"`` (20, 21). ``"hinge"`` (Lim and Ye, 2017).
-        ``"relativistic"``: relativistic average (Wang et al., ESRGAN, 2018, equation 2).
-        ``"log_ratio"``: the generator lowers -log(d / (1 - d)), which is -d's logit
-        (López-Tapia et al., 2020, equations 6 and 7); the discriminator is vanilla's.
-        ``"neural-enhance"``: what that program minimises, which is no cross-entropy: a
-        discriminator that is right gains without bound, and one that is wrong learns little.
-    weight
-        Of the generator's adversarial loss.
-    channels
-        Of the discriminator's first layer: 64 in SRGAN's paper, 32 in neural-enhance.
-    sees
-        ``"pixels"``: SRGAN's discriminator; ``"unet"``: Real-ESRGAN's, which judges every
-        pixel; ``"features"``: one after neural-enhance's, which judges by the features of a
-        `backbone`.
-    backbone
-        See `Features`.
-    target
-        What results are to be mistaken for, see `Pixel`: what one teacher makes has detail that
-        a small network can learn to draw.
-    rate
-        Factor on the recipe's rate for the discriminator. One under spectral norm learns slowly
-        at the rate of its generator (Heusel et al., "GANs Trained by a Two Time-Scale Update
-        Rule", 2017).
-    """
-
-    kind: AdversarialKind = "vanilla"
-    weight: float = 1e-3
-    channels: int = 64
-    sees: Literal["pixels", "unet", "features"] = "pixels"
-    backbone: str = "auto"
-    target: Target = "hr"
-    rate: float = 1.0
-
-    def resolved(self) -> Adversary:
-        """See `Features.resolved`; the backbone of one that sees pixels is left alone."""
-        if self.sees != "features":
-            return self
-        return replace(self, backbone=backbones.resolved(self.backbone))
-
-    def prepare(self, device: torch.device) -> None:
-        """See `Features.prepare`."""
-        if self.sees == "features":
-            backbones.extractor(self.backbone, device)
-
-
-def judge_loss(kind: AdversarialKind, real: Tensor, made: Tensor) -> Tensor:
-    """The discriminator's loss on its logits of photos and of what was made."""
-    if kind == "least_squares":
-        return (real - 1).square().mean() + made.square().mean()
-    if kind == "hinge":
-        return functional.relu(1 - real).mean() + functional.relu(1 + made).mean()
-    if kind == "relativistic":
-        real, made = real - made.mean(), made - real.mean()
-    if kind == "neural-enhance":
-        return functional.logsigmoid(made).mean() - functional.softplus(real).mean()
-    return functional.softplus(-real).mean() + functional.softplus(made).mean()
-
-
-def fooling_loss(kind: AdversarialKind, real: Tensor, made: Tensor) -> Tensor:
-    """The generator's loss on the discriminator's logits; `real` counts if relativistic."""
-    if kind == "least_squares":
-        return (made - 1).square().mean()
-    if kind in ("hinge", "log_ratio"):
-        return -made.mean()
-    if kind == "relativistic":
-        real, made = real - made.mean(), made - real.mean()
-        return functional.softplus(real).mean() + functional.softplus(-made).mean()
-    # neural-enhance's has this form, too, and a constant.
-    return functional.softplus(-made).mean()
-
-
 def check(losses: tuple[Loss, ...], adversary: Adversary | None) -> None:
     """Refuse no losses, blocks and backbones that do not exist, and an empty judge.
 
@@ -363,12 +278,8 @@ def check(losses: tuple[Loss, ...], adversary: Adversary | None) -> None:
     """
     if not losses:
         raise OptionError("a recipe needs at least one loss")
-    if adversary and adversary.channels < 1:
-        raise OptionError(f"channels of the adversary are at least 1, not {adversary.channels}")
-    if adversary and not adversary.rate > 0:
-        raise OptionError(f"rate of the adversary is above 0, not {adversary.rate}")
     if adversary:
-        backbones.check_backbone(adversary.backbone)
+        adversary.check()
     for loss in losses:
         if isinstance(loss, Phases | Grain):
             loss.check()

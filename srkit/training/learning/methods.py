@@ -19,15 +19,8 @@ from srkit.adapters.pytorch.nets.discriminator import (
 from srkit.errors import OptionError
 from srkit.training.families import Family
 from srkit.training.learning import backbones
-from srkit.training.learning.losses import (
-    Adversary,
-    FeatureLoss,
-    Features,
-    Perceptual,
-    fooling_loss,
-    judge_loss,
-    target_of,
-)
+from srkit.training.learning.adversary import Adversary, fooling_loss, judge_loss
+from srkit.training.learning.losses import FeatureLoss, Features, Perceptual, target_of
 from srkit.training.learning.optimising import Muon, freeze_norms
 from srkit.training.recipe import Recipe
 from srkit.training.stages import Pace

@@ -1,0 +1,29 @@
+"""ST-LPIPS, which takes a network, is asked for where a test is about it."""
+
+from importlib.util import find_spec
+
+import pytest
+
+from srkit import MissingDependencyError
+from srkit.evaluation import scores
+
+
+@pytest.fixture
+def without_st_lpips(monkeypatch):
+    """Spare a test the network; the reason that results then give."""
+    reason = "ST-LPIPS is not there"
+
+    def missing(*_, **__):
+        raise MissingDependencyError(reason)
+
+    monkeypatch.setattr(scores, "st_lpips", missing)
+    return reason
+
+
+@pytest.fixture
+def st_lpips(without_st_lpips, monkeypatch):
+    """The network itself, or the test is skipped."""
+    pytest.importorskip("torch")
+    if find_spec("stlpips_pytorch") is None:
+        pytest.skip("the weights of ST-LPIPS are not installed")
+    monkeypatch.undo()

@@ -1,0 +1,278 @@
+"""`srkit.evaluation.comparison.compare` and ``srkit compare``: versions, figures, and the sheet."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+from skimage import data
+
+import srkit
+from srkit import ImageError, OptionError, UnknownModelError
+from srkit.cli import main
+from srkit.evaluation.comparison import compare, flat
+from srkit.evaluation.sheet import MAX_HEIGHT, MAX_WIDTH, Panel, draw, lay_out, richest
+from srkit.metrics import STANDARD, mod_crop, psnr, rounded_luma, ssim
+
+pytestmark = pytest.mark.usefixtures("without_st_lpips")
+HR = data.astronaut()[:120, 160:320]
+LR = STANDARD.low_resolution(HR, 4)
+
+
+def nearest(lr, scale):
+    return lr.repeat(scale, 0).repeat(scale, 1)
+
+
+# --- compare ------------------------------------------------------------------------------
+
+
+def test_each_model_gives_its_version_and_figures(without_st_lpips):
+    made = compare(LR, ["nearest", "bicubic"], scale=4, reference=HR)
+    assert list(made.results) == list(made.scores) == ["nearest", "bicubic"]
+    blocks = nearest(LR, 4)
+    np.testing.assert_array_equal(made.results["nearest"], blocks)
+    # Written out: rounded luma, 4 pixels cropped.
+    planes = rounded_luma(HR)[4:-4, 4:-4], rounded_luma(blocks)[4:-4, 4:-4]
+    assert made.scores["nearest"].psnr == pytest.approx(psnr(*planes))
+    assert made.scores["nearest"].ssim == pytest.approx(ssim(*planes))
+    assert made.scores["nearest"].st_lpips is None
+    assert made.missing == without_st_lpips
+    assert made.scores["bicubic"].psnr > made.scores["nearest"].psnr
+
+
+def test_st_lpips_is_taken_on_rgb_with_the_scale_cropped(st_lpips):
+    made = compare(LR, ["nearest"], scale=4, reference=HR)
+    expected = srkit.metrics.st_lpips(HR[4:-4, 4:-4], nearest(LR, 4)[4:-4, 4:-4])
+    assert made.scores["nearest"].st_lpips == pytest.approx(expected, abs=1e-6)
+    assert made.missing is None
+
+
+def test_without_a_reference_there_are_no_figures():
+    made = compare(LR, ["nearest"], scale=2)
+    assert not made.scores
+    assert repr(made) == "x2, 40x30 to 80x60"
+
+
+def test_the_table_names_its_protocol():
+    text = repr(compare(LR, ["nearest"], scale=4, reference=HR))
+    assert text.splitlines()[0] == "x4, 40x30 to 160x120, protocol standard"
+    assert text.splitlines()[2].startswith("nearest ")
+
+
+def test_kinds_of_images(tmp_path):
+    path = tmp_path / "lr.png"
+    PILImage.fromarray(LR).save(path)
+    expected = nearest(LR, 2)
+    for image in (LR, PILImage.fromarray(LR), srkit.read_image(path), path, str(path)):
+        result = compare(image, ["nearest"], scale=2).results["nearest"]
+        np.testing.assert_array_equal(np.asarray(result), expected)
+    assert isinstance(compare(path, ["nearest"], scale=2).image, srkit.Image)
+
+
+def test_loaded_models_and_models_of_one_name():
+    loaded = srkit.load("bicubic", scale=2)
+    made = compare(LR, [loaded, "nearest", "bicubic"], scale=2)
+    assert list(made.results) == ["bicubic", "nearest", "bicubic (2)"]
+    np.testing.assert_array_equal(made.results["bicubic"], made.results["bicubic (2)"])
+    with pytest.raises(OptionError, match="loaded for x2, but x4"):
+        compare(LR, [loaded], scale=4)
+
+
+def test_a_reference_may_exceed_a_multiple_of_the_scale():
+    exact = compare(LR[:-1, :-1], ["nearest"], scale=4, reference=HR[:-4, :-4])
+    larger = compare(LR[:-1, :-1], ["nearest"], scale=4, reference=HR[:-1, :-3])
+    assert larger.scores == exact.scores
+    assert larger.sheet().size == exact.sheet().size
+
+
+@pytest.mark.parametrize(
+    ("reference", "match"),
+    [(HR[:60], "160x60 pixels, but x4 of the image is 160x120"), (HR[..., 0], "grey")],
+)
+def test_a_reference_that_does_not_fit(reference, match):
+    with pytest.raises(ImageError, match=match):
+        compare(LR, ["nearest"], scale=4, reference=reference)
+
+
+@pytest.mark.parametrize("models", [[], "bicubic"])
+def test_models_are_a_list(models):
+    with pytest.raises(OptionError, match="models is a list"):
+        compare(LR, models, scale=4)
+
+
+def test_an_unknown_model_is_refused_before_any_work(monkeypatch):
+    monkeypatch.setattr(srkit.Upscaler, "upscale", lambda *_, **__: pytest.fail("too early"))
+    with pytest.raises(UnknownModelError, match="bicubic"):
+        compare(LR, ["nearest", "bicubik"], scale=4)
+
+
+def test_a_batch_is_no_image_to_compare():
+    with pytest.raises(ImageError, match="batch of 2"):
+        compare(np.stack([LR, LR]), ["nearest"], scale=2)
+
+
+def test_flat_shows_images_as_people_see_them():
+    half = np.array([[[100, 200, 0, 0], [100, 200, 0, 255]]], np.uint16) * 257
+    np.testing.assert_array_equal(flat(half), [[[255, 255, 255], [100, 200, 0]]])
+    np.testing.assert_array_equal(flat(np.array([[0.0, 0.2, 1.0]])), [[0, 51, 255]])
+    cmyk = PILImage.fromarray(HR).convert("CMYK")
+    np.testing.assert_array_equal(flat(cmyk), np.asarray(cmyk.convert("RGB")))
+    floating = PILImage.fromarray(np.array([[0, 51, 255]], np.float32))
+    np.testing.assert_array_equal(flat(floating), [[0, 51, 255]])
+
+
+# --- the sheet ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [((512, 384), 4), ((8, 8), 1), ((3000, 500), 5), ((9, 3000), 3)]
+)
+def test_every_panel_is_shown_whole_and_enlarged(size, count):
+    colours = [(10, 20, 40 * n) for n in range(count)]
+    panels = [
+        Panel(f"panel {n}", np.full((size[1], size[0], 3), c, np.uint8))
+        for n, c in enumerate(colours)
+    ]
+    layout = lay_out(count, size, np.ones((4, 4)))
+    sheet = draw(panels, layout, "a footer")
+    assert sheet.width <= MAX_WIDTH
+    assert layout.panel[1] <= MAX_HEIGHT
+    whole, detail = (np.prod(side) for side in (layout.panel, layout.detail))
+    frames = 4 * 2 * (sum(layout.panel) + sum(layout.detail))
+    found = {colour: count for count, colour in sheet.getcolors(1 << 16)}
+    for colour in colours:
+        assert found[colour] >= whole + detail - frames
+
+
+def test_a_result_stands_on_the_sheet_pixel_by_pixel():
+    small = data.astronaut()[:64, 200:280]
+    made = compare(small, ["nearest", "lanczos"], scale=4)
+    sheet = np.asarray(made.sheet())
+    picture = made.results["lanczos"]
+    # Where its first rows are: the top left corner is far from the framed detail.
+    corner = picture[:8, :60].tobytes()
+    places = [
+        (y, x)
+        for y, x in np.argwhere((sheet[:-8, :-60] == picture[0, 0]).all(axis=2))
+        if sheet[y : y + 8, x : x + 60].tobytes() == corner
+    ]
+    assert len(places) == 1
+
+
+def test_seven_panels_take_two_rows():
+    layout = lay_out(7, (300, 200), np.ones((4, 4)))
+    assert layout.columns == 4
+
+
+def test_the_richest_part_is_found_and_lies_within():
+    detail = np.zeros((30, 40))
+    detail[25:28, 2:5] = 1
+    left, top = richest(detail, (160, 120), (40, 30))
+    assert 0 <= left <= 8
+    assert 112 <= top + 30 <= 120
+
+
+def test_long_names_are_shortened_and_many_kinds_have_a_sheet():
+    rgba = np.dstack([LR, np.full(LR.shape[:2], 128, np.uint8)])
+    for image in (LR[..., 0], rgba, LR / 255, PILImage.fromarray(LR).convert("CMYK")):
+        assert compare(image, ["nearest"], scale=2).sheet().mode == "RGB"
+    panel = Panel("a very long name " * 20, HR)
+    sheet = draw([panel], lay_out(1, (160, 120), np.ones((4, 4))), "word " * 100)
+    assert (np.asarray(sheet)[:, -20:] == 255).all()
+
+
+def test_saving(tmp_path):
+    made = compare(LR, ["nearest"], scale=2)
+    made.save(tmp_path / "sheet.png")
+    expected = np.asarray(made.sheet())
+    np.testing.assert_array_equal(np.asarray(PILImage.open(tmp_path / "sheet.png")), expected)
+    with pytest.raises(ImageError, match="format"):
+        made.save(tmp_path / "sheet.xyz")
+
+
+# --- srkit compare --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    PILImage.fromarray(HR).save(path)
+    return path
+
+
+def command(*arguments):
+    return main(["compare", *map(str, arguments)])
+
+
+def test_downscale_takes_the_photo_as_the_original(photo, tmp_path, capsys, without_st_lpips):
+    out = tmp_path / "sheet.png"
+    assert command(photo, "-m", "nearest", "-m", "bicubic", "--downscale", "-o", out) == 0
+    text = capsys.readouterr().out
+    expected = repr(compare(LR, ["nearest", "bicubic"], scale=4, reference=HR))
+    assert text == f"{expected}\nwithout ST-LPIPS: {without_st_lpips}\n{out}\n"
+    with PILImage.open(out) as sheet:
+        assert sheet.width > 4 * 160
+
+
+def test_a_reference_from_a_file(photo, tmp_path, capsys):
+    small = tmp_path / "small.png"
+    PILImage.fromarray(LR).save(small)
+    options = ["-m", "bicubic", "-o", tmp_path / "sheet.jpg"]
+    assert command(small, "--reference", photo, *options) == 0
+    assert repr(compare(LR, ["bicubic"], scale=4, reference=HR)) in capsys.readouterr().out
+
+
+def test_the_sample_needs_no_photo(tmp_path, capsys):
+    assert command("--sample", "-m", "bicubic", "-o", tmp_path / "sheet.png") == 0
+    assert "128x128 to 512x512" in capsys.readouterr().out
+    assert (tmp_path / "sheet.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ([], "--sample"),
+        (["photo.png", "--sample"], "--sample"),
+        (["--sample", "--reference", "photo.png"], "--reference"),
+        (["photo.png", "-m", "bicubik"], "did you mean bicubic"),
+        (["photo.png", "-o", "photo.png"], "would replace"),
+        (["photo.png", "-o", "no/such/folder.png"], "no folder"),
+    ],
+)
+def test_arguments_that_make_no_sense(photo, monkeypatch, capsys, arguments, hint):
+    monkeypatch.chdir(photo.parent)
+    assert command("-o", "sheet.png", *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("srkit: error: ")
+    assert hint in error
+    np.testing.assert_array_equal(np.asarray(PILImage.open(photo)), HR)
+
+
+def test_a_photo_that_cannot_be_read(tmp_path, capsys):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"junk")
+    for path in (bad, tmp_path / "gone.png"):
+        assert command(path, "-m", "nearest", "-o", tmp_path / "sheet.png") == 1
+        assert str(path) in capsys.readouterr().err
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def test_figures_for_programs_need_no_sheet(photo, tmp_path, capsys, without_st_lpips):
+    assert command(photo, "-m", "bicubic", "-m", "nearest", "--downscale", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    original = mod_crop(flat(photo), 4)
+    blocks = nearest(STANDARD.low_resolution(original, 4), 4)
+    planes = rounded_luma(original)[4:-4, 4:-4], rounded_luma(blocks)[4:-4, 4:-4]
+    assert told["models"]["nearest"]["psnr"] == pytest.approx(psnr(*planes))
+    assert told["models"].keys() == {"bicubic", "nearest"}
+    assert (told["sheet"], told["without_st_lpips"]) == (None, without_st_lpips)
+    assert command(photo, "-m", "bicubic", "--json", "-o", tmp_path / "sheet.png") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["models"] == {"bicubic": None}  # nothing to compare with
+    assert told["sheet"] == str(tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").is_file()
+
+
+def test_a_sheet_or_figures_are_asked_for(photo, capsys):
+    assert command(photo, "-m", "bicubic") == 2
+    assert "give -o SHEET" in capsys.readouterr().err

@@ -1,0 +1,63 @@
+"""Datasets: folders of originals, and of originals and LR images in pairs."""
+
+import numpy as np
+import pytest
+from images import saved
+from skimage import data
+
+from srkit import ImageError, OptionError
+from srkit.evaluation.benchmark import evaluate
+from srkit.evaluation.dataset import open_dataset
+from srkit.metrics import STANDARD
+
+HR = data.astronaut()[:96, 160:256]
+
+
+@pytest.mark.parametrize(
+    "small", ["LR/x4/face.png", "LR/X4/facex4.png", "LR_bicubic/X4/facex4.png", "lr/face_x4.png"]
+)
+def test_pairs_are_found_under_the_usual_names(tmp_path, small):
+    saved(tmp_path / "HR" / "face.png", HR)
+    saved(tmp_path / small, STANDARD.low_resolution(HR, 4))
+    made = evaluate("nearest", tmp_path, scale=4)
+    assert [row.name for row in made.rows] == ["face"]
+    # The LR of the pair is what srkit would have made.
+    alone = evaluate("nearest", [tmp_path / "HR" / "face.png"], scale=4)
+    assert made.mean.psnr == alone.mean.psnr
+
+
+def test_the_lr_image_of_a_pair_is_what_the_model_gets(tmp_path):
+    saved(tmp_path / "HR" / "face.png", HR)
+    saved(tmp_path / "LR" / "face.png", np.full((48, 48, 3), HR.mean().round(), np.uint8))
+    # An even LR image, where one made from the original would give 25 dB and more.
+    assert evaluate("nearest", tmp_path, scale=2).mean.psnr < 20
+
+
+def test_of_several_scales_the_one_asked_for_is_taken(tmp_path):
+    saved(tmp_path / "HR" / "face.png", HR)
+    for scale in (2, 4):
+        saved(tmp_path / f"LR/x{scale}/face.png", STANDARD.low_resolution(HR, scale))
+    for scale in (2, 4):
+        [pair] = open_dataset(tmp_path, scale).pairs
+        assert pair.lr == tmp_path / f"LR/x{scale}/face.png"
+
+
+def test_an_original_without_its_lr_image_is_an_error(tmp_path):
+    saved(tmp_path / "HR" / "face.png", HR)
+    saved(tmp_path / "LR" / "fact.png", HR)
+    with pytest.raises(OptionError, match=r"face.png has no LR image .*fact.png"):
+        open_dataset(tmp_path, 4)
+    (tmp_path / "LR" / "fact.png").unlink()
+    (tmp_path / "LR").rmdir()
+    with pytest.raises(OptionError, match="no LR for x4"):
+        open_dataset(tmp_path, 4)
+
+
+def test_an_lr_image_of_a_wrong_size_or_kind_is_an_error(tmp_path):
+    saved(tmp_path / "HR" / "face.png", HR)
+    saved(tmp_path / "LR" / "face.png", HR[:40, :40])
+    with pytest.raises(ImageError, match=r"LR/face.png: .*\(24, 24\) at x4"):
+        evaluate("nearest", tmp_path, scale=4)
+    saved(tmp_path / "LR" / "face.png", HR[:24, :24, 0])
+    with pytest.raises(ImageError, match="wants"):
+        evaluate("nearest", tmp_path, scale=4)
