@@ -15,6 +15,7 @@ from srkit.adapters.pytorch.nets.enhance import EnhanceNet
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.adapters.readers.enhance.config import Config
 from srkit.imaging.noise import estimate_noise
+from srkit.models import loading
 from srkit.models.weights import sha256
 from srkit.upscaling.decisions import automatic_denoise
 
@@ -68,7 +69,7 @@ def register(tmp_path, states):
         return card
 
     yield registered
-    srkit.__dict__["_registry"]._added.pop(NAME, None)
+    loading.REGISTRY._added.pop(NAME, None)
 
 
 def of_file(tmp_path, state):
