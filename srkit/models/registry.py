@@ -38,7 +38,7 @@ FORMATS = "srkit.formats"
 HEAD = 4096
 
 # Options that look like slips for others, and are those of another model.
-ELSEWHERE = {"perception": "srgan", "denoise": "realesrgan-general"}
+ELSEWHERE = {"perception": "srgan has", "denoise": "photo and realesrgan-general have"}
 
 
 @dataclass(frozen=True)
@@ -315,7 +315,7 @@ def check_options(known: Sequence[str], options: Mapping[str, Any], name: str) -
             near = difflib.get_close_matches(option, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {_listed(known) or 'none'}"
             if option in ELSEWHERE:
-                hint = f"{ELSEWHERE[option]} has"
+                hint = ELSEWHERE[option]
             raise OptionError(f"{name} has no option {option!r}; {hint}")
 
 
