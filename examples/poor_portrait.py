@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
-from side_by_side import SCALE, Models, Picture, add_use
+from side_by_side import SCALE, Models, Picture, add_use, from_jpeg
 from skimage import data
 
 import srkit
@@ -38,6 +38,7 @@ MODELS = {
     "realesrgan": "realesrgan",
 }
 COLUMNS = 5
+QUALITY = 60  # of the poor portrait's JPEG
 
 
 def clean() -> Picture:
@@ -52,11 +53,11 @@ def poor(shrunk: int = SCALE) -> Picture:
     noise = np.random.default_rng(1).normal(0, 4, small.shape)
     noisy = np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
     packed = io.BytesIO()
-    Image.fromarray(noisy).save(packed, "JPEG", quality=60)
+    Image.fromarray(noisy).save(packed, "JPEG", quality=QUALITY)
     return np.asarray(Image.open(packed))
 
 
-def enlarged(small: Picture, models: Models) -> dict[str, Picture]:
+def enlarged(small: Picture | srkit.Image, models: Models) -> dict[str, Picture]:
     """What each model makes of it."""
     return {name: models.enlarge(name, small) for name in MODELS}
 
@@ -110,11 +111,12 @@ def recovered(garbage: Picture) -> Picture:
 def write_first(models: Models, path: Path) -> None:
     """What the pages begin with: a poor portrait twice as large as below, and the default's."""
     small = poor(shrunk=SCALE // 2)
-    shown = {"before": squares(small), "after": models.enlarge("photo", small)}
+    made = models.enlarge("photo", from_jpeg(small, QUALITY))
+    shown = {"before": squares(small), "after": made}
     sheet(shown, 2).save(path, quality=90)
 
 
-def compare(small: Picture, models: Models, path: Path) -> None:
+def compare(small: Picture | srkit.Image, models: Models, path: Path) -> None:
     """Write the sheet of all models, print their table."""
     results = enlarged(small, models)
     shown = {MODELS[name]: result for name, result in results.items()}
@@ -150,7 +152,7 @@ def main() -> None:
     print("Small and clean:\n")
     compare(clean(), models, folder / "clean.webp")
     print("\nPoor:\n")
-    compare(poor(), models, folder / "poor.webp")
+    compare(from_jpeg(poor(), QUALITY), models, folder / "poor.webp")
     write_first(models, folder / "first.webp")
     write_garbage(folder / "garbage.webp")
 

@@ -19,7 +19,8 @@ from srkit.training.pairs import write_set
 
 SETS = ("poor-2026", "poor-two-stage")
 MODELS = (
-    "bicubic", "photo-2025", "photo", "realesr-animevideo", "realesrgan-general", "realesrgan",
+    "bicubic", "photo-2025", "photo", "photo denoise=1", "realesr-animevideo",
+    "realesrgan-general", "realesrgan",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import srkit
+from srkit.imaging.metadata import Metadata
 
 Picture = NDArray[np.uint8]
 SCALE = 4
@@ -39,8 +40,16 @@ def _pair(text: str) -> tuple[str, str]:
     return name, file
 
 
+def from_jpeg(pixels: Picture, quality: int | None) -> srkit.Image:
+    """Pixels with the quality of the file that they came from, by which the default decides."""
+    return srkit.Image(pixels, Metadata("RGB", jpeg_quality=quality))
+
+
 class Models:
-    """Models for x4 by name, loaded once each; those for x2 alone run twice."""
+    """Models for x4 by name, loaded once each; those for x2 alone run twice.
+
+    A name may end with a dial that would else be set for each picture: ``photo denoise=1``.
+    """
 
     def __init__(self, files: Sequence[tuple[str, str]] = ()) -> None:
         self._files = dict(files)
@@ -54,12 +63,16 @@ class Models:
     def _load(self, name: str) -> srkit.Upscaler:
         if name in self._files:
             return srkit.load(self._files[name], scale=SCALE)
-        return srkit.load(name, scale=SCALE if SCALE in srkit.card(name).scales else None)
+        name, _, dial = name.partition(" denoise=")
+        options = {"denoise": float(dial)} if dial else {}
+        scale = SCALE if SCALE in srkit.card(name).scales else None
+        return srkit.load(name, scale=scale, **options)
 
-    def enlarge(self, name: str, small: Picture) -> Picture:
+    def enlarge(self, name: str, small: Picture | srkit.Image) -> Picture:
         """A picture four times as large by the model of that name."""
         height, width = small.shape[:2]
-        return self[name].upscale(small, size=(SCALE * height, SCALE * width))
+        made = self[name].upscale(small, size=(SCALE * height, SCALE * width))
+        return made.pixels if isinstance(made, srkit.Image) else made
 
 
 def sheet(rows: Sequence[Mapping[str, Picture]], times: int) -> Image.Image:

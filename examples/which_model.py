@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from samples import SAMPLES, middle
-from side_by_side import SCALE, Models, Picture, add_use, sheet
+from side_by_side import SCALE, Models, Picture, add_use, from_jpeg, sheet
 
 from srkit.training.data.degradations import Blur, Degradation, Downsample, Jpeg, Noise, degrade
 
@@ -41,6 +41,12 @@ class Kind:
     models: tuple[str, ...]
     whole: bool = False
     times: int = 3
+
+    @property
+    def quality(self) -> int | None:
+        """Of the JPEG that such a picture is, if it is one."""
+        last = self.degradations[-1]
+        return round(last.quality[0]) if isinstance(last, Jpeg) else None
 
 
 KINDS: Mapping[str, Kind] = {
@@ -85,7 +91,8 @@ def row(kind: Kind, sample: str, photos: Path, models: Models) -> dict[str, Pict
     """One sample by every model of its kind, and the original."""
     original = SAMPLES[sample](photos)
     small = degrade(original, SCALE, kind.degradations, np.random.default_rng(1))
-    whole = {name: models.enlarge(name, small) for name in kind.models}
+    file = from_jpeg(small, kind.quality)
+    whole = {name: models.enlarge(name, file) for name in kind.models}
     whole["original"] = original
     if kind.whole:
         return whole

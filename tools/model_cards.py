@@ -15,6 +15,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from srkit.atomic import replacing
+from srkit.card import WeightsFile
 from srkit.evaluation.tables import markdown_table
 from srkit.models import loading
 from srkit.models.weights import weights_path
@@ -47,21 +48,29 @@ def model_cards(curves: Path) -> str:
             continue
         parts.append(f"## {name}\n\n{card.summary} {card.paper}.\n")
         for scale, file in sorted(card.weights.items()):
-            path = weights_path(file)
-            with safe_open(path, framework="pt") as stored:
-                header = stored.metadata()
-            size = path.stat().st_size / 1e6
-            parts.append(f"### {name} x{scale}\n\n" + _facts(header, f"{size:.1f} MB"))
+            parts.append(f"### {name} x{scale}\n\n" + _of_file(file))
+            parts += [
+                f"### {name} x{scale}, denoise=0\n\n" + _of_file(sibling)
+                for sibling in file.companions
+            ]
             if (curve := curves / f"{name}_x{scale}.csv").exists():
                 parts.append(_curve(curve))
     return "\n".join(parts)
+
+
+def _of_file(file: WeightsFile) -> str:
+    path = weights_path(file)
+    with safe_open(path, framework="pt") as stored:
+        header = stored.metadata()
+    return _facts(header, f"{path.stat().st_size / 1e6:.1f} MB")
 
 
 def _facts(header: Mapping[str, str], size: str) -> str:
     rows = [["", ""], ["size", size]]
     keys = sorted(header.keys() - {"recipe", "scale", "srkit"})
     rows += [[key.replace("_", " "), _plain(header[key])] for key in keys]
-    rows.append(["recipe", _recipe(header.get("recipe", ""))])
+    if recipe := header.get("recipe"):
+        rows.append(["recipe", _recipe(recipe)])
     return markdown_table(rows, "ll") + "\n"
 
 

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from srkit.cli.console import TRIO, Commands, examples, positive, write
+from srkit.cli.console import DEFAULT_MODEL, Commands, examples, positive, write
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation.comparison import Comparison, compare, flat
 from srkit.imaging.files.reading import read_image
 from srkit.metrics import STANDARD, mod_crop
 
 _PAGES = (".html", ".htm")
+# What models are compared where none is named: the baseline, the default, and two for clean photos.
+SHOWN = ("bicubic", DEFAULT_MODEL, "srresnet", "srgan")
 
 
 def add(commands: Commands) -> None:
@@ -47,7 +49,7 @@ def add(commands: Commands) -> None:
         action="append",
         dest="models",
         metavar="MODEL",
-        help=f"name or weights file; once for each (default: {', '.join(TRIO)})",
+        help=f"name or weights file; once for each (default: {', '.join(SHOWN)})",
     )
     parser.add_argument(
         "-o",
@@ -87,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     image, reference = _images(args)
     result = compare(
         image,
-        args.models or list(TRIO),
+        args.models or list(SHOWN),
         scale=args.scale,
         reference=reference,
         progress=sys.stderr.isatty(),

@@ -46,23 +46,33 @@ def write(text: str, to: TextIO | None = None) -> None:
 
 
 class _Notes(logging.Handler):
-    """Writes what a module tells its log to stderr, as a note."""
+    """Writes what a module tells its log to stderr, as a note; to the first one more is added."""
+
+    def __init__(self, first: str) -> None:
+        super().__init__()
+        self._first = first
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `logging.Handler`."""
-        write(f"srkit: note: {record.getMessage()}", sys.stderr)
+        write(f"srkit: note: {record.getMessage()}{self._first}", sys.stderr)
+        self._first = ""
 
 
 @contextlib.contextmanager
-def notes_of(log: logging.Logger) -> Iterator[None]:
+def notes_of(log: logging.Logger, first: str = "") -> Iterator[None]:
     """Within this, what is told to a log at level INFO is written to stderr.
+
+    Parameters
+    ----------
+    first
+        What the first note ends with.
 
     Examples
     --------
     >>> with notes_of(logging.getLogger("srkit.example")):
     ...     logging.getLogger("srkit.example").info("this is seen")
     """
-    handler, level = _Notes(), log.level
+    handler, level = _Notes(first), log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:

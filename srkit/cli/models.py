@@ -14,6 +14,11 @@ from srkit.extras import install_line, missing_packages
 from srkit.models import loading
 from srkit.models.weights import absent, how_to_get, missing_distributions, missing_for
 
+WHICH = (
+    "Which one for which picture: docs/which-model.md (poor photos: photo; clean: srresnet; "
+    "drawings: realesrgan-anime; text: photo-2025; video: espcn)"
+)
+
 
 def add(commands: Commands) -> None:
     """Declare the command."""
@@ -71,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
         write(f"\nfor {', '.join(waiting)}: {line}")
     for name, lines in fetched.items():
         write("\n".join([f"\nweights of {name} that are not here:", *(f"  {x}" for x in lines)]))
+    if args.pattern == "*":
+        write(f"\n{WHICH}")
     return 0
 
 

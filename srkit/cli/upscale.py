@@ -36,6 +36,7 @@ from srkit.upscaling import decisions, forecast
 from srkit.upscaling.upscaler import LONGEST_SIDE, Progress, Upscaler
 
 FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
+OTHERS = "a drawing? -m realesrgan-anime; other kinds: srkit models, docs/which-model.md"
 _LOSSY = formats.listed([form for form in formats.WRITTEN if form.quality], "and")
 
 
@@ -60,8 +61,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-m",
         "--model",
-        default=DEFAULT_MODEL,
-        help="name (see srkit models) or weights file (default: %(default)s)",
+        help=f"name (see srkit models) or weights file (default: {DEFAULT_MODEL})",
     )
     parser.add_argument(
         "-o",
@@ -119,8 +119,9 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         "--denoise",
         type=share_or_auto,
         metavar="0-1",
-        help="for realesrgan-general: from keeping noise (0) to taking it away (1; default: 0.5), "
-        "or auto: by the noise of each picture",
+        help="for photo and realesrgan-general: from keeping noise (0) to taking it away (1), or "
+        "auto: by the noise and JPEG quality of each picture (default: photo's is auto, the "
+        "other's 0.5)",
     )
     group.add_argument(
         "--weights",
@@ -177,6 +178,8 @@ def run(args: argparse.Namespace) -> int:
     for given in (args.width, args.height):
         if given and given > LONGEST_SIDE:
             raise OptionError(f"--width and --height are at most {LONGEST_SIDE}, not {given}")
+    unnamed = args.model is None
+    args.model = args.model or DEFAULT_MODEL
     if args.dask:
         from srkit.cli import cluster  # an extra
 
@@ -194,7 +197,11 @@ def run(args: argparse.Namespace) -> int:
     tasks = assign(sources, tag, output, suffix)
     if output is not None and not single:
         output.mkdir(parents=True, exist_ok=True)
-    with notes_of(forecast.log), notes_of(decisions.log):
+    # For who named no model, since none is for all pictures; once, with what is decided.
+    others = f"; {OTHERS}" if unnamed and not (args.json or args.weights) else ""
+    if others and not upscaler.decides:
+        write(f"srkit: note: {upscaler.card.name} x{upscaler.scale}{others}", sys.stderr)
+    with notes_of(forecast.log), notes_of(decisions.log, first=others):
         done, skipped = _upscale_all(tasks, upscaler, request, args, failures)
     if args.json:
         write(

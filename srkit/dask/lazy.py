@@ -123,8 +123,8 @@ def _settled(
         return given
     if image.ndim > 3:
         raise OptionError(
-            "what is decided for each picture cannot differ within a lazy batch; upscale its "
-            "pictures one by one, or give the option a number"
+            "what is decided for each picture, such as denoise, cannot differ within a lazy batch; "
+            "give it a number, such as denoise=0.5, or upscale the pictures one by one"
         )
     sample = _Sampled(image, looked_at(image.shape))
     return given | dict(decided(upscaler, sample, top_of(image.dtype)).decided)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal
 
 from srkit.card import ModelCard, WeightsFile
@@ -73,9 +72,13 @@ def _trained(
     version: str = "2025",
     even_colours: bool = True,
     colour_shift: Mapping[int, int] | None = None,
+    keep_grain: Mapping[int, str] | None = None,
+    earlier: Mapping[str, str] | None = None,
+    defaults: Mapping[str, float | str] | None = None,
 ) -> ModelCard:
     """A card of weights that come with srkit; `digests` are SHA-256 by scale.
 
+    `keep_grain` are those of siblings that keep noise and grain: the other end of ``denoise=``.
     `float16` and `bfloat16` are the scales at which benchmarks/precision.py found these precisions
     good enough.
     """
@@ -94,7 +97,11 @@ def _trained(
         paper=paper,
         training_data="srkit/pretrained/CREDITS.md",
         weights={
-            scale: WeightsFile(file=f"{name}_x{scale}.safetensors", sha256=digest)
+            scale: WeightsFile(
+                file=f"{name}_x{scale}.safetensors",
+                sha256=digest,
+                companions=_sibling(name, scale, keep_grain or {}),
+            )
             for scale, digest in digests.items()
         },
         version=version,
@@ -106,7 +113,16 @@ def _trained(
         },
         even_colours=even_colours,
         colour_shift=colour_shift or {},
+        earlier=earlier or {},
+        defaults=defaults or {},
     )
+
+
+def _sibling(name: str, scale: int, digests: Mapping[int, str]) -> tuple[WeightsFile, ...]:
+    """The file of weights that keep noise and grain, where a model has one."""
+    if scale not in digests:
+        return ()
+    return (WeightsFile(file=f"{name}-grain_x{scale}.safetensors", sha256=digests[scale]),)
 
 
 _LUMA_OTHERS = {"tensorflow": "srkit.adapters.tensorflow.luma:load_model"}
@@ -152,15 +168,25 @@ PHOTO_2025 = _trained(
     colour_shift={2: 8, 4: 13},
 )
 # The default. Its pixels may be others from release to release: the old ones keep a name.
-PHOTO = replace(
-    PHOTO_2025,
-    name="photo",
-    summary="SRResNet for photos as they are: takes blur, noise and JPEG blocks away.",
-    radius=48,
-    even_colours=True,
-    colour_shift={},
+# Digests are written by tools/ship_photo.py.
+PHOTO = _trained(
+    "photo",
+    "For photos as they are: takes blur, noise and JPEG blocks away, as far as it finds them.",
+    "Wang et al., Real-ESRGAN, ICCVW 2021, arXiv:2107.10833",
+    {
+        2: "d48d24f99d797baea68f28002e9155c954c5db2dfc6eb004ee336319bb8cbeca",
+        4: "2281a262f3ca20136a6f0c461491c2910e4dfc038d59b6e2ad2b8ef15ae98185",
+    },
+    keep_grain={
+        2: "904e7aeced8537b0491f45764966765ba19e50e4ac3498ed1e12b03fb12696c2",
+        4: "448b4df7b323e3561632f83c42d4572adb4354c6a2485f270e16c81161d869bf",
+    },
+    radius=38,
     version="2026",
+    float16=(2, 4),
+    bfloat16=(2, 4),
     earlier={"2025": "photo-2025"},
+    defaults={"denoise": "auto"},
 )
 ESPCN = _trained(
     "espcn",

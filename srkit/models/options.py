@@ -12,7 +12,7 @@ from srkit.errors import OptionError
 from srkit.extras import missing_packages
 
 # Options that look like slips for others, and are those of another model.
-ELSEWHERE = {"perception": "srgan", "denoise": "realesrgan-general"}
+ELSEWHERE = {"perception": "srgan has", "denoise": "photo and realesrgan-general have"}
 
 
 def choose_runtime(runtime: str, runtimes: Mapping[str, str], told: str) -> str:
@@ -89,7 +89,7 @@ def check_options(known: Sequence[str], options: Mapping[str, Any], name: str) -
             near = difflib.get_close_matches(option, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {listed}"
             if option in ELSEWHERE:
-                hint = f"{ELSEWHERE[option]} has"
+                hint = ELSEWHERE[option]
             raise OptionError(f"{name} has no option {option!r}; {hint}")
 
 

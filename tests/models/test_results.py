@@ -14,6 +14,8 @@ from srkit.testing.harness import in_tiles
 
 pytest.importorskip("torch", reason="the networks need PyTorch: pip install 'srkit[torch]'")
 
+OLDER = ("bicubic", "photo-2025")
+
 
 @functools.cache
 def mean_of(name: str, folder: Path, scale: int) -> Score:
@@ -42,21 +44,38 @@ def test_bicubic_of_poor_photos_is_what_the_tables_say(data_folder, tmp_path) ->
     assert mean.cells() == ["25.259", "0.6494", "0.5232"]
 
 
-@pytest.mark.parametrize("scale", [2, 4])
-def test_photo_beats_bicubic_on_poor_photos_where_srresnet_loses(
-    data_folder, tmp_path, scale: int
-) -> None:
+def poor_photos(data_folder, folder: Path, scale: int) -> Path:
+    """The photos that the shipped weights never saw, as docs/results.md has them, but smaller."""
     pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
     from srkit.training.pairs import write_set
 
-    # The photos that the shipped weights never saw, as docs/results.md has them, but smaller.
-    write_set("poor-2026", data_folder("photos"), tmp_path, scale, side=240)
+    write_set("poor-2026", data_folder("photos"), folder, scale, side=240)
+    return folder
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_photo_2025_beats_bicubic_on_poor_photos_where_srresnet_loses(
+    data_folder, tmp_path, scale: int
+) -> None:
+    folder = poor_photos(data_folder, tmp_path, scale)
     psnr = {
-        name: srkit.evaluate(name, tmp_path, scale=scale).mean.psnr
-        for name in ("bicubic", "photo", "srresnet")
+        name: srkit.evaluate(name, folder, scale=scale).mean.psnr
+        for name in ("bicubic", "photo-2025", "srresnet")
     }
-    assert psnr["photo"] >= psnr["bicubic"] + 0.6
+    assert psnr["photo-2025"] >= psnr["bicubic"] + 0.6
     assert psnr["srresnet"] < psnr["bicubic"]
+
+
+def test_photo_is_perceptually_nearer_to_poor_photos_than_photo_2025_and_true(
+    data_folder, tmp_path
+) -> None:
+    pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
+    folder = poor_photos(data_folder, tmp_path, 4)
+    bicubic, smooth = (srkit.evaluate(name, folder, scale=4).mean for name in OLDER)
+    for options in ({}, {"denoise": 1}):
+        photo = srkit.evaluate(srkit.load("photo", scale=4, **options), folder, scale=4).mean
+        assert photo.psnr >= bicubic.psnr
+        assert photo.st_lpips <= 0.9 * smooth.st_lpips
 
 
 def test_srgan_is_perceptually_nearer_than_srresnet_on_set14_by_30_percent(data_folder) -> None:

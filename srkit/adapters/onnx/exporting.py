@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from srkit.errors import OptionError
 from srkit.extras import missing_extra, missing_packages
 from srkit.models import loading
+from srkit.upscaling.decisions import AUTO
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,12 @@ class Exported:
 
 
 def export(
-    model: str | Path, target: str | Path, *, scale: int | None = None, overwrite: bool = False
+    model: str | Path,
+    target: str | Path,
+    *,
+    scale: int | None = None,
+    denoise: float | str | None = None,
+    overwrite: bool = False,
 ) -> Exported:
     """Write a model as an ONNX file; needs ``pip install "srkit[torch,onnx]"``.
 
@@ -49,6 +59,10 @@ def export(
         The file to write. Its suffix should be ``.onnx``, by which a bare name is known as a file.
     scale
         Factor of both sides; the model's default if left out.
+    denoise
+        For models that have it, from 0 (keeps noise) to 1 (takes it away): a file holds one
+        network. Left out of a model that decides it for each picture, it is the middle, as the
+        log warns.
     overwrite
         Replace `target` if it exists.
 
@@ -60,8 +74,9 @@ def export(
     Raises
     ------
     OptionError
-        If `target` exists, the model does not run on torch, does more than run a network of
-        single images, or cannot be followed layer by layer, as networks with attention.
+        If `target` exists, `denoise` is no number from 0 to 1, the model does not run on torch,
+        does more than run a network of single images, or cannot be followed layer by layer, as
+        networks with attention.
     WeightsError
         If the result differs from torch by more than 1e-5, or the network has a layer that
         cannot be written; then there is no file.
@@ -87,8 +102,17 @@ def export(
     target = Path(target)
     if target.exists() and not overwrite:
         raise OptionError(f"{target} exists; use overwrite=True, or --overwrite")
+    if denoise == AUTO:
+        raise OptionError("a file holds one network: denoise is a number from 0 to 1, not 'auto'")
     from srkit.adapters.onnx.comparing import write_compared
 
+    dial: dict[str, Any] = {} if denoise is None else {"denoise": denoise}
     # On a GPU convolutions round otherwise, and the comparison is with the CPU's.
-    loaded = loading.load(model, scale=scale, runtime="torch", device="cpu")
+    loaded = loading.load(model, scale=scale, runtime="torch", device="cpu", **dial)
+    if loaded.decides:
+        log.warning(
+            "%s sets its dial for each picture, which a file cannot: written is the network of "
+            "the middle, 0.5; choose another by denoise= (--denoise), from 0 to 1",
+            loaded.card.name,
+        )
     return Exported(target, write_compared(loaded, target))

@@ -137,8 +137,8 @@ def test_the_dial_is_judged_before_anything_is_downloaded(denoise, tmp_path, mon
 
 
 def test_the_dial_of_another_model_is_named():
-    with pytest.raises(OptionError, match="'denoise'; realesrgan-general has"):
-        srkit.load("photo", denoise=0.5)
+    with pytest.raises(OptionError, match="'denoise'; photo and realesrgan-general have"):
+        srkit.load("photo-2025", denoise=0.5)
 
 
 def test_a_file_that_is_not_upstreams_is_refused(files):
