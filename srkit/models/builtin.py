@@ -174,12 +174,12 @@ PHOTO = _trained(
     "For photos as they are: takes blur, noise and JPEG blocks away, as far as it finds them.",
     "Wang et al., Real-ESRGAN, ICCVW 2021, arXiv:2107.10833",
     {
-        2: "d48d24f99d797baea68f28002e9155c954c5db2dfc6eb004ee336319bb8cbeca",
-        4: "2281a262f3ca20136a6f0c461491c2910e4dfc038d59b6e2ad2b8ef15ae98185",
+        2: "ea9b825ee1b6c9362b18562bde78ea32fb21595e4262f2e34bd116e40ccddd71",
+        4: "35e26a044eb6d7e4033eb44cfa2c4546c470719b982c2f3d3d66c68b7968e46a",
     },
     keep_grain={
-        2: "904e7aeced8537b0491f45764966765ba19e50e4ac3498ed1e12b03fb12696c2",
-        4: "448b4df7b323e3561632f83c42d4572adb4354c6a2485f270e16c81161d869bf",
+        2: "7e08fcd8d70eca814cc683ada79bf2d3ab6bde365a9db8674781f52c3696b5cd",
+        4: "703cf8610519d35ef35e99f1bc233ff58d1a86392aad938f21ca2871307d81ea",
     },
     radius=38,
     version="2026",
