@@ -30,6 +30,7 @@ NEED_TORCH = (
     "tests/adapters/pytorch",
     "tests/training/taught.py",
     "tools/export_weights.py",
+    "tools/ship_photo.py",
     "tools/model_cards.py",
 )
 NEED_TRAIN = ("srkit/training/__init__.py", "srkit/training/recipe.py")

@@ -32,7 +32,7 @@ WEB = httpx.Client(timeout=120)  # machines that test have other work, too
 PROGRAM = """
 import sys
 {before}
-from srkit import web
+from srkit.web import page as web
 with web.serving(port={port}, kept={kept}) as address:
     print(address, flush=True)
     sys.stdin.read()
@@ -75,7 +75,7 @@ def listen(event, arguments):
     elif event == "socket.connect" and isinstance(arguments[1], tuple):
         calls.write(f"{{arguments[1][0]}}\\n")
 sys.addaudithook(listen)
-from srkit import web
+from srkit.web import page as web
 made = web._made
 def watched(*arguments):
     jobs.write("begin\\n")
