@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from srkit.card import ModelCard
 from srkit.models import inspection
+from srkit.models.formats import files_of
 from srkit.models.inspection import FileReport
 from srkit.models.registry import Registry
 from srkit.upscaling.passes import S, T
@@ -186,8 +187,22 @@ _ASKED = ("size", "memory", "self_ensemble", "consistent", "progress")
 
 
 @functools.lru_cache(maxsize=4, typed=True)  # 2 is a scale, and 2.0 is none
-def _loaded(model: str | Path, scale: int | None, options: tuple[tuple[str, Any], ...]) -> Upscaler:
+def _loaded(
+    model: str | Path,
+    scale: int | None,
+    options: tuple[tuple[str, Any], ...],
+    stamp: tuple[tuple[int, ...], ...],
+) -> Upscaler:
     return load(model, scale=scale, **dict(options))
+
+
+def _stamp(model: str | Path) -> tuple[tuple[int, ...], ...]:
+    """What changes when a weights file is written anew, or its name is another file's."""
+    try:
+        stats = [file.stat() for file in files_of(Path(model)) if file.is_file()]
+    except (OSError, TypeError):  # `load` says what is wrong
+        return ()
+    return tuple((s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns) for s in stats)
 
 
 @overload
@@ -240,4 +255,4 @@ def upscale(
         hash((scale, key))
     except TypeError:
         return load(model, scale=scale, **options).upscale(image, **asked)
-    return _loaded(model, scale, key).upscale(image, **asked)
+    return _loaded(model, scale, key, _stamp(model)).upscale(image, **asked)

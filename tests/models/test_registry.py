@@ -325,6 +325,17 @@ def test_upscale_loads_once_and_upscales(monkeypatch):
     assert len(loads) == 1
 
 
+def test_a_weights_file_that_was_written_anew_is_loaded_anew(monkeypatch, tmp_path):
+    def load_scale(file, **options):
+        return loading.REGISTRY.load("nearest", scale=int(file.read_text()))
+
+    monkeypatch.setattr(loading, "load", load_scale)
+    image, file = np.zeros((4, 5), np.uint8), tmp_path / "scale.txt"
+    for text, shape in (("3", (12, 15)), ("02", (8, 10))):
+        file.write_text(text)
+        assert srkit.upscale(image, file).shape == shape
+
+
 def test_an_option_that_cannot_be_kept_is_refused_like_any_other():
     with pytest.raises(OptionError, match="no option 'foo'"):
         srkit.upscale(np.zeros((2, 2), np.uint8), "bicubic", foo=[1])
