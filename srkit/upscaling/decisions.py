@@ -8,7 +8,7 @@ parts of a picture are made alike.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -98,27 +98,39 @@ def decided(model: M, picture: Sliceable, top: float, jpeg_quality: int | None =
     return chosen
 
 
-def each_decided(model: M, planes: Planes, upscale: Callable[[M, Planes], Any]) -> Any:
-    """Upscale every picture of a batch by what is decided for it.
+def each_decided(model: M, planes: Planes) -> list[tuple[M, Planes]]:
+    """The pictures of a batch, each with the model as it is for it.
 
-    Parameters
-    ----------
-    planes
-        One picture or several.
-    upscale
-        Upscales planes, and rebuilds what they were taken from.
+    All of them together, where the model has nothing to decide. What they become is put together
+    by `together`.
     """
+    if not model.decides:
+        return [(model, planes)]
     models = [decided(model, one, planes.top, planes.jpeg_quality) for one in planes.colour]
-    if planes.layout == "cmyk" or len(models) == 1:
-        result = upscale(models[0], planes)
-        if isinstance(result, Image):
-            metadata = replace(result.metadata, decided=models[0].decided)
-            result = replace(result, metadata=metadata)
-        return result
-    results = [upscale(one, part) for one, part in zip(models, _apart(planes), strict=True)]
+    if len(models) == 1:
+        return [(models[0], _noting(planes, models[0].decided))]
+    return list(zip(models, _apart(planes), strict=True))
+
+
+def together(planes: Planes, results: Sequence[Any]) -> Any:
+    """What the parts of `each_decided` became, as one of the kind that was given."""
+    if len(results) == 1:
+        return results[0]
     colour = np.concatenate([part for part, _ in results])
     alpha = None if planes.alpha is None else np.concatenate([part for _, part in results])
     return planes.rebuild(colour, alpha)
+
+
+def _noting(planes: Planes, decided: Decided) -> Planes:
+    """Planes of which an `Image` is made that tells what was decided for it."""
+
+    def rebuild(*parts: Any) -> Any:
+        result = planes.rebuild(*parts)
+        if isinstance(result, Image):
+            return replace(result, metadata=replace(result.metadata, decided=decided))
+        return result
+
+    return replace(planes, rebuild=rebuild)
 
 
 def _apart(planes: Planes) -> Iterator[Planes]:

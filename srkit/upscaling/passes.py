@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypedDict, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from srkit.imaging.planes import Planes
 from srkit.imaging.projection import back_project
 from srkit.imaging.resize import resample
+from srkit.upscaling.decisions import each_decided, together
 from srkit.upscaling.engine import Job
 from srkit.upscaling.model import Model
 
@@ -53,21 +54,29 @@ class Request:
     progress: bool | Callable[[int, int], None]
 
     def upscale(self, model: Model, planes: Planes) -> Any:
-        """Upscale planes, and rebuild what they were taken from."""
-        (height, width), scale = planes.shape, model.scale
-        size = (self.size[0], self.size[1]) if self.size else (height * scale, width * scale)
-        passes = _passes(size, (height, width), scale) if self.size else 1
-        reached = (height * scale**passes, width * scale**passes) == size
+        """Upscale planes, each picture by what is decided for it, and rebuild what they were.
+
+        One meter counts all pictures of a batch, whatever is decided for each.
+        """
         job = Job.within(
             self.memory, model, planes, ensemble=self.self_ensemble, progress=self.progress
         )
-        colour, top, rounded = planes.colour, planes.top, False
+        passes = _passes(self.size, planes.shape, model.scale) if self.size else 1
         with job.meter(planes, passes) as advance:
-            for number in range(passes):
-                last = reached and number == passes - 1 and not self.consistent
-                colour, top, rounded = run_pass(
-                    job, colour, top, planes, last=last, advance=advance
-                )
+            results = [
+                self._run(replace(job, model=one), part, passes, advance)
+                for one, part in each_decided(model, planes)
+            ]
+        return together(planes, results)
+
+    def _run(self, job: Job, planes: Planes, passes: int, advance: Callable[[int], None]) -> Any:
+        (height, width), scale = planes.shape, job.model.scale
+        size = (self.size[0], self.size[1]) if self.size else (height * scale, width * scale)
+        reached = (height * scale**passes, width * scale**passes) == size
+        colour, top, rounded = planes.colour, planes.top, False
+        for number in range(passes):
+            last = reached and number == passes - 1 and not self.consistent
+            colour, top, rounded = run_pass(job, colour, top, planes, last=last, advance=advance)
         if self.consistent and passes:
             for picture, observed in zip(colour, planes.colour, strict=True):
                 back_project(picture, observed, planes.top)

@@ -14,7 +14,7 @@ from srkit.errors import OptionError
 from srkit.imaging.planes import read_planes
 from srkit.memory import give_back
 from srkit.upscaling.by_rows import upscale_file
-from srkit.upscaling.decisions import decided, each_decided
+from srkit.upscaling.decisions import decided
 from srkit.upscaling.model import Model
 from srkit.upscaling.passes import Options, Request, S, T
 
@@ -138,12 +138,7 @@ class Upscaler(Model):
         """
         _check(size, memory)
         request = Request(size, memory, self_ensemble, consistent, progress)
-        planes = read_planes(image)
-        result = (
-            each_decided(self, planes, request.upscale)
-            if self.decides
-            else request.upscale(self, planes)
-        )
+        result = request.upscale(self, read_planes(image))
         give_back()
         return result
 

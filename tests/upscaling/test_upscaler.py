@@ -13,6 +13,16 @@ import srkit
 from srkit.errors import BrokenPluginError, OptionError
 from srkit.imaging.alpha import bleed
 
+
+class Deciding(Nearest):
+    """Decides something for each picture."""
+
+    def for_picture(self, found):
+        made = Deciding()
+        made.decided = (("denoise", 0.0),)
+        return made
+
+
 some = settings(max_examples=50)
 sides = st.integers(1, 12)
 
@@ -206,6 +216,7 @@ def test_memory_below_the_smallest_tile_is_refused_with_the_least():
         (Nearest, (30, 40, 3), {}, 1200),
         (Nearest, (30, 40, 3), {"memory": 16384}, 1200),
         (Nearest, (3, 7, 5, 1), {}, 105),
+        (Deciding, (3, 7, 5, 1), {}, 105),
         (Nearest, (30, 40), {"self_ensemble": True, "memory": 16384}, 1200),
         (Streaming, (200, 9, 3), {}, 1800),
         # Two passes: the second has four times the pixels.
