@@ -45,12 +45,13 @@ def walk(
     def into(here: Path, name: str) -> bool:
         """Whether to look into a folder now; links wait."""
         path = here / name
-        if name.startswith(".") or identity(path) in (avoided, *seen):
+        place = identity(path)
+        if name.startswith(".") or place == avoided or place in seen:
             return False
         if path.is_symlink():
             waiting.append(path)
             return False
-        seen.add(identity(path))
+        seen.add(place)
         return True
 
     while waiting:
