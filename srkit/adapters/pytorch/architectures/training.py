@@ -7,12 +7,13 @@ none of it. A start of few lines may as well lie in the file of its architecture
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
+
+from srkit.extras import import_named
 
 
 def later(name: str) -> Callable[..., Any]:
@@ -25,8 +26,7 @@ def later(name: str) -> Callable[..., Any]:
     """
 
     def call(*args: Any, **options: Any) -> Any:
-        module, _, function = name.partition(":")
-        return getattr(importlib.import_module(module), function)(*args, **options)
+        return import_named(name)(*args, **options)
 
     return call
 
