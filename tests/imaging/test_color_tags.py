@@ -217,8 +217,12 @@ def test_a_profile_outranks_gamma_and_cicp_outranks_a_profile(tmp_path):
         (b"sRGB", b"\7"),
     ],
 )
-def test_senseless_numbers_never_raise(tmp_path, odd):
+def test_senseless_numbers_leave_the_pixels_as_they_are(tmp_path, odd):
+    plain = read_image(png(tmp_path / "plain.png", []))
     image = read_image(png(tmp_path / "a.png", [(b"gAMA", struct.pack(">I", 45455)), odd]))
     for suffix in (".png", ".jpg", ".avif"):
-        save_image(image, tmp_path / f"b{suffix}")
-        read_image(tmp_path / f"b{suffix}")
+        made = []
+        for name, picture in (("b", image), ("c", plain)):
+            save_image(picture, tmp_path / f"{name}{suffix}")
+            made.append(read_image(tmp_path / f"{name}{suffix}").pixels)
+        np.testing.assert_array_equal(*made)

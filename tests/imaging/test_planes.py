@@ -152,7 +152,8 @@ def test_floats_out_of_range_are_refused_with_a_hint(low, high, hint):
 
 
 def test_rounding_beyond_the_range_is_allowed():
-    read_planes(np.array([[-0.9e-5, 1 + 0.9e-5]]))
+    beyond = np.array([[-0.9e-5, 1 + 0.9e-5]])
+    np.testing.assert_array_equal(back(read_planes(beyond)), beyond)
 
 
 @pytest.mark.parametrize(
