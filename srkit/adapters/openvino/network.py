@@ -69,11 +69,6 @@ class OpenVINONetwork(Network):
             log.warning("OpenVINO cannot take the network, which runs on torch: %s", error)
             return None
 
-    @property
-    def runs_on_openvino(self) -> bool:
-        """Whether OpenVINO took it; compiles it."""
-        return self._compiled is not None
-
     @functools.cached_property
     def cost(self) -> Cost:
         """Memory that strips take."""

@@ -22,7 +22,7 @@ PHOTO = np.random.default_rng(0).random((150, 61), np.float32)
 
 
 def on_openvino(model):
-    return isinstance(model._fast, OpenVINONetwork) and model._fast.runs_on_openvino
+    return isinstance(model._fast, OpenVINONetwork) and model._fast._compiled is not None
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -7,7 +7,6 @@ import itertools
 import torch
 
 from srkit.adapters.pytorch.runtime.streaming import plan
-from srkit.adapters.pytorch.runtime.streaming.memory import held_bytes
 from srkit.adapters.pytorch.runtime.tracing import trace
 
 CHANNELS, WIDTH = 4, 9
@@ -26,6 +25,12 @@ def whole_numbers(net, seed=0):
 def picture(height, seed=0, width=WIDTH, channels=CHANNELS):
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(-4, 5, (1, channels, height, width), generator=generator).double()
+
+
+def held_bytes(stream):
+    """Bytes that a stream keeps for rows to come; views share them."""
+    pieces = (rows.untyped_storage() for rows in stream.held if rows is not None)
+    return sum({piece.data_ptr(): piece.nbytes() for piece in pieces}.values())
 
 
 @torch.inference_mode()

@@ -14,7 +14,7 @@ from wrapping import wrapped
 torch = pytest.importorskip("torch", reason="needs pip install 'srkit[torch]'")
 
 from skimage import data
-from streams import picture, streamed, whole_numbers
+from streams import held_bytes, picture, streamed, whole_numbers
 from torch import nn
 from torch.nn import functional
 
@@ -23,7 +23,6 @@ from srkit.adapters.pytorch.architectures.unet import Interpolated
 from srkit.adapters.pytorch.nets.resnet import Form
 from srkit.adapters.pytorch.nets.unet import UNet
 from srkit.adapters.pytorch.runtime.streaming import cost_of, plan
-from srkit.adapters.pytorch.runtime.streaming.memory import held_bytes
 from srkit.adapters.pytorch.runtime.tracing import trace
 
 # --- memory -------------------------------------------------------------------------------

@@ -72,11 +72,6 @@ def _storages(tensors: Iterable[Rows]) -> dict[int, int]:
     return {piece._cdata: piece.nbytes() for piece in pieces}
 
 
-def held_bytes(stream: Stream) -> int:
-    """Bytes that a stream keeps for rows to come."""
-    return sum(_storages(stream.held).values())
-
-
 def cost_of(traced: fx.GraphModule, channels: int, multiple: int = 1) -> Cost:
     """Measure the memory of a network.
 
