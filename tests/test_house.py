@@ -56,6 +56,34 @@ def test_the_house_is_drawn_as_it_is():
         assert f"<title>{house.room(name)}: " in drawn
 
 
+# --- the rooms ----------------------------------------------------------------------------
+
+FOLDERS = ("srkit", "tests", "tools", "examples", "benchmarks")
+SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def lines_of(function):
+    """Lines of a function without its docstring."""
+    first = function.body[0]
+    told = ast.get_docstring(function, clean=False) is not None
+    docstring = first.end_lineno - first.lineno + 1 if told else 0
+    return function.end_lineno - function.lineno + 1 - docstring
+
+
+def test_files_have_fewer_than_400_lines_and_functions_fewer_than_50():
+    texts = {path: path.read_text(encoding="utf-8") for path in SOURCES}
+    counts = {str(path): len(text.splitlines()) for path, text in texts.items()}
+    functions = {
+        f"{path}:{node.lineno} {node.name}": lines_of(node)
+        for path, text in texts.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert len(counts) > 300
+    assert {name: count for name, count in counts.items() if count >= 400} == {}
+    assert {name: count for name, count in functions.items() if count >= 50} == {}
+
+
 # --- the roof -----------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from srkit.card import ModelCard, WeightsFile
@@ -82,7 +82,6 @@ def _trained(
     `float16` and `bfloat16` are the scales at which benchmarks/precision.py found these precisions
     good enough.
     """
-    proven = {"float16": float16, "bfloat16": bfloat16}
     return ModelCard(
         name=name,
         summary=summary,
@@ -96,26 +95,38 @@ def _trained(
         licence="CC-BY-SA-4.0",
         paper=paper,
         training_data="srkit/pretrained/CREDITS.md",
-        weights={
-            scale: WeightsFile(
-                file=f"{name}_x{scale}.safetensors",
-                sha256=digest,
-                companions=_sibling(name, scale, keep_grain or {}),
-            )
-            for scale, digest in digests.items()
-        },
+        weights=_packaged(name, digests, keep_grain or {}),
         version=version,
         others=others or {},
-        precisions={
-            scale: found
-            for scale in digests
-            if (found := tuple(name for name, scales in proven.items() if scale in scales))
-        },
+        precisions=_precisions(float16, bfloat16),
         even_colours=even_colours,
         colour_shift=colour_shift or {},
         earlier=earlier or {},
         defaults=defaults or {},
     )
+
+
+def _packaged(
+    name: str, digests: Mapping[int, str], keep_grain: Mapping[int, str]
+) -> dict[int, WeightsFile]:
+    """Weights files that come with srkit, by scale."""
+    return {
+        scale: WeightsFile(
+            file=f"{name}_x{scale}.safetensors",
+            sha256=digest,
+            companions=_sibling(name, scale, keep_grain),
+        )
+        for scale, digest in digests.items()
+    }
+
+
+def _precisions(float16: Collection[int], bfloat16: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Precisions that are good enough, by scale, of the scales at which each is."""
+    proven = {"float16": float16, "bfloat16": bfloat16}
+    return {
+        scale: tuple(name for name, scales in proven.items() if scale in scales)
+        for scale in sorted({*float16, *bfloat16})
+    }
 
 
 def _sibling(name: str, scale: int, digests: Mapping[int, str]) -> tuple[WeightsFile, ...]:
