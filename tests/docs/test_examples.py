@@ -54,6 +54,18 @@ def public(thing):
                 yield f"{kind.__module__}.{kind.__qualname__}.{name}", described
 
 
+def derived_from():
+    """Classes of adapters that plugins are told to derive from."""
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    return re.findall(r"`(srkit\.adapters\.[\w.]+)`", page)
+
+
+@pytest.mark.parametrize("path", derived_from())
+def test_what_plugins_derive_from_has_an_example(path):
+    pytest.importorskip("torch")
+    assert ">>>" in named(path).__doc__
+
+
 @pytest.mark.parametrize("path", shown())
 def test_what_users_import_has_an_example(path):
     if missing := [package for package in EXTRAS.get(path, ()) if find_spec(package) is None]:

@@ -45,6 +45,18 @@ class TorchUpscaler(Upscaler):
     radius
         Receptive-field radius in LR pixels, where what made the network knows it; by default it
         is worked out from the layers.
+
+    Examples
+    --------
+    >>> class Mine(TorchUpscaler):
+    ...     def __init__(self, card, scale, weights=None, *, device="auto", precision="auto"):
+    ...         net = nn.Sequential(nn.Conv2d(3, 12, 5, padding=2), nn.PixelShuffle(2))
+    ...         super().__init__(card, scale, net, device=device, precision=precision)
+    >>> card = ModelCard(name="mine", summary="One layer.", adapter="mine:Mine",
+    ...                  framework="torch", scales=(2,), default_scale=2)
+    >>> upscaler = Mine(card, 2, device="cpu")
+    >>> upscaler.radius, upscaler.streams, upscaler.upscale(np.zeros((4, 6, 3), np.uint8)).shape
+    (2, True, (8, 12, 3))
     """
 
     def __init__(
