@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from srkit.imaging.image import Image
+from srkit.imaging.jpeg_traces import estimate_jpeg_quality
 from srkit.imaging.noise import Sliceable, estimate_noise
 from srkit.imaging.planes import Planes
 from srkit.upscaling.model import Findings, Model
@@ -83,19 +84,39 @@ def decided(model: M, picture: Sliceable, top: float, jpeg_quality: int | None =
     top
         The value that stands for white.
     jpeg_quality
-        See `Findings`.
+        Of the JPEG file that it is; by default what its pixels tell of one.
     """
     if not model.decides:
         return model
-    findings = Findings(estimate_noise(picture, top), jpeg_quality)
+    sample = _ReadOnce(picture)
+    if jpeg_quality is None:
+        jpeg_quality, kind = estimate_jpeg_quality(sample, top), "once a JPEG"
+    else:
+        kind = "JPEG"
+    findings = Findings(estimate_noise(sample, top), jpeg_quality)
     # A model decides for itself: an `Upscaler` gives an `Upscaler`.
     chosen = cast(M, model.for_picture(findings))
-    quality = "" if jpeg_quality is None else f", JPEG of quality {jpeg_quality}"
+    quality = "" if jpeg_quality is None else f", {kind} of quality {jpeg_quality}"
     values = ", ".join(f"{name}={value:g}" for name, value in chosen.decided)
     log.info("%s: %s (noise of %.1f levels%s)", model.card.name, values, findings.noise, quality)
     if (gathered := _collected.get()) is not None:
         gathered.append(chosen.decided)
     return chosen
+
+
+class _ReadOnce:
+    """A picture whose parts are read once, however many look at them."""
+
+    def __init__(self, picture: Sliceable) -> None:
+        self.shape, self.dtype = picture.shape, picture.dtype
+        self._picture = picture
+        self._parts: dict[tuple[int, ...], Any] = {}
+
+    def __getitem__(self, part: tuple[slice, slice], /) -> Any:
+        key = tuple(bound for along in part for bound in (along.start, along.stop))
+        if key not in self._parts:
+            self._parts[key] = self._picture[part]
+        return self._parts[key]
 
 
 def each_decided(model: M, planes: Planes) -> list[tuple[M, Planes]]:

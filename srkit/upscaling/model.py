@@ -30,8 +30,8 @@ class Findings:
     noise
         Deviation in levels of 255; see `srkit.imaging.noise.estimate_noise`.
     jpeg_quality
-        Of the JPEG file that it is, from 1 to 100; None where it is none, or nobody knows, as of
-        an array.
+        Of the JPEG file that it is, from 1 to 100; or was, where its pixels tell, as an array's
+        may (`srkit.imaging.jpeg_traces.estimate_jpeg_quality`). Otherwise None.
 
     Examples
     --------

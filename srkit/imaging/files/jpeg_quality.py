@@ -34,11 +34,12 @@ def quality_of(tables: Mapping[int, Sequence[int]] | None) -> int | None:
     """
     if not tables or len(tables.get(0, ())) != _LUMINANCE.size:
         return None
-    apart = [np.abs(_table(quality) - np.asarray(tables[0])).sum() for quality in range(1, 101)]
+    wanted = np.asarray(tables[0])
+    apart = [np.abs(luminance_table(quality) - wanted).sum() for quality in range(1, 101)]
     return int(np.argmin(apart)) + 1
 
 
-def _table(quality: int) -> NDArray[np.int_]:
+def luminance_table(quality: int) -> NDArray[np.int_]:
     """The luminance table of a quality: jpeg_quality_scaling and jpeg_add_quant_table of jcparam.c.
 
     Of the Independent JPEG Group's release 6b.
