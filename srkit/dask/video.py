@@ -301,7 +301,7 @@ def _frames(source: Source, segment: Segment, ahead: int) -> Iterator[Frame]:
         break
     raise VideoError(
         f"{source.path}: frames from {source.seconds(segment.times[0]):.3f} s on are not at the "
-        "times that the file states; use srkit.upscale_video on one machine"
+        "times that the file states; do it on one machine, without Dask"
     )
 
 
