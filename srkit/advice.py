@@ -31,13 +31,8 @@ def advise(python: str, command: str) -> str:
 
 
 @contextmanager
-def for_command(told: bool = True) -> Iterator[None]:
+def for_command() -> Iterator[None]:
     """Within this, advice is for users of the command line, in all threads of the process.
-
-    Parameters
-    ----------
-    told
-        False leaves it as it is.
 
     Examples
     --------
@@ -45,22 +40,8 @@ def for_command(told: bool = True) -> Iterator[None]:
     ...     advise("crf=18", "--crf 18")
     '--crf 18'
     """
-    if not told:
-        yield
-        return
     _to_command.append(True)
     try:
         yield
     finally:
         _to_command.pop()
-
-
-def is_for_command() -> bool:
-    """Whether users of the command line are advised; for processes that are to speak likewise.
-
-    Examples
-    --------
-    >>> is_for_command()
-    False
-    """
-    return _to_command[-1]
