@@ -124,7 +124,7 @@ def use_plugin(session: nox.Session) -> None:
 def web(session: nox.Session) -> None:
     """The page of ``srkit serve``, by HTTP."""
     install(session, "-e", ".[web,test]")
-    session.run("pytest", "tests/web", "srkit/web/page.py", *session.posargs)
+    session.run("pytest", "tests/web", "srkit/web", *session.posargs)
 
 
 @nox.session

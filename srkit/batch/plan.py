@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from srkit.errors import OptionError
@@ -63,12 +64,24 @@ class Task:
     source, target
         The file to read, and the one to write.
     converted
-        Whether PNG is written because the source's format cannot be.
+        Whether another format than the source's is written, because that cannot be.
+    spare
+        Place and name of a result of another format, but for its suffix, where what is read
+        turns out not to fit into this one; None where its format was asked for.
+    why
+        What turned out.
     """
 
     source: Path
     target: Path
     converted: bool = False
+    spare: Path | None = None
+    why: str = ""
+
+    def in_format(self, suffix: str, why: str) -> Task:
+        """The same with a result of another format."""
+        target = self.target if self.spare is None else Path(f"{self.spare}{suffix}")
+        return replace(self, target=target, converted=True, why=why)
 
 
 def is_picture(output: Path) -> bool:
@@ -164,6 +177,8 @@ def assign(
                 made[number] = _task(source, stem, tag, output, suffix)
                 if folders.identity(made[number].target) not in taken:
                     break
+    if suffix is None and not (output is not None and is_picture(output)):
+        made = _with_spares(made, tag)
     tasks = {folders.identity(task.source): task for task in made}
     found = {folders.identity(source.path) for source in sources if not source.named}
     results = {k: folders.identity(task.target) for k, task in tasks.items()}
@@ -179,6 +194,20 @@ def _task(source: Source, stem: str, tag: str, output: Path | None, suffix: str 
     folder = source.path.parent if output is None else output / source.below
     changed = suffix is None and ending == _INSTEAD != source.path.suffix.lower()
     return Task(source.path, folder / f"{stem}_{tag}{ending}", changed)
+
+
+def _with_spares(tasks: Sequence[Task], tag: str) -> list[Task]:
+    """Tasks with names for results of other formats, which no other task takes."""
+    stems = Counter(folders.identity(task.target.with_suffix("")) for task in tasks)
+    stems.update(folders.identity(task.source.with_suffix("")) for task in tasks)
+    done = []
+    for task in tasks:
+        spare = task.target.with_suffix("")
+        if stems[folders.identity(spare)] > 1:
+            stem = next(_further_names(task.source))
+            spare = task.target.with_name(f"{stem}_{tag}")
+        done.append(replace(task, spare=spare))
+    return done
 
 
 def _clashing(tasks: Sequence[Task]) -> list[int]:

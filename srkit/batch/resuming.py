@@ -6,9 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+from srkit.advice import advise
 from srkit.errors import SrkitError
 
-FRESH = "call again with resume=False (--fresh), which removes"
+
+def fresh(what: str = "it") -> str:
+    """What else to do than to give the same settings.
+
+    Examples
+    --------
+    >>> fresh("the folder")
+    'call again with resume=False, which removes the folder'
+    """
+    again = advise("call again with resume=False", "use --fresh")
+    return f"{again}, which removes {what}"
 
 
 def changed(have: Any, want: dict[str, Any]) -> list[str]:
@@ -36,7 +47,7 @@ def check_same(
     have: Any,
     want: dict[str, Any],
     error: type[SrkitError],
-    advice: str = f"{FRESH} it",
+    advice: str = "",
 ) -> None:
     """Refuse to go on with work of other settings; parameters as for `changed`.
 
@@ -47,7 +58,7 @@ def check_same(
     error
         What to raise.
     advice
-        What to do else than to use the same settings.
+        What to do else than to use the same settings; `fresh` where it is left out.
 
     Examples
     --------
@@ -61,5 +72,5 @@ def check_same(
     if differing := changed(have, want):
         raise error(
             f"{folder} holds unfinished work that differs in {', '.join(differing)}: "
-            f"use the same, or {advice}"
+            f"use the same, or {advice or fresh()}"
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 from srkit.atomic import check_place
-from srkit.batch.plan import Failure, Task
+from srkit.batch.plan import KEPT, Failure, Task
 from srkit.errors import ImageError, NotByRowsError, OptionError, SrkitError
 from srkit.imaging import folders
 from srkit.imaging.files import by_rows as row_files
@@ -15,6 +17,22 @@ from srkit.imaging.files.reading import MAX_PIXELS, read_image
 from srkit.imaging.files.writing import check_fits, why_unfit
 from srkit.imaging.image import Image
 from srkit.upscaling.upscaler import Progress, Upscaler
+
+Existing = Literal["replace", "skip", "refuse"]
+
+
+class Skipped(NamedTuple):
+    """What has a result already."""
+
+    task: Task
+
+
+class _ThereError(Exception):
+    """A result is there; of what it is."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.task = task
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,8 @@ class Request:
         Of JPEG, WebP and AVIF; other formats have none.
     max_pixels
         Files with more are refused, but those that are upscaled by rows.
+    existing
+        What becomes of a result that is there: ``"replace"``, ``"skip"``, or ``"refuse"``.
     """
 
     width: int | None = None
@@ -40,6 +60,8 @@ class Request:
     consistent: bool = False
     quality: int | None = None
     max_pixels: int = MAX_PIXELS
+    # Not of what identifies a run on a cluster, where records tell what is there.
+    existing: Existing = field(default="replace", repr=False)
 
     def size(self, image: Image) -> tuple[int, int] | None:
         """Height and width to reach; one that is left out follows from the other."""
@@ -69,13 +91,31 @@ class Request:
 
 def attempt(
     task: Task, upscaler: Upscaler, request: Request, progress: Progress = False
-) -> Failure | None:
-    """Upscale one file, in the place of what may be there; what goes wrong is told, not raised."""
+) -> Task | Skipped | Failure:
+    """Upscale one file; what goes wrong is told, not raised.
+
+    Returns
+    -------
+    Task, Skipped or Failure
+        What was done: where its format was not asked for and cannot hold the result, another
+        is written.
+    """
     if reason := folders.why_not(task.source):
         return Failure(task.source, reason)
     try:
-        if not _by_rows(task, upscaler, request, progress):
-            _whole(task, upscaler, request, progress)
+        # As its name says, and as its content does: most that are there need not be opened.
+        _check_existing(task, request)
+        found = _by_content(task)
+        if found != task:
+            _check_existing(found, request)
+        if _by_rows(found, upscaler, request, progress):
+            return found
+        return _whole(found, upscaler, request, progress)
+    except _ThereError as there:
+        if request.existing == "skip":
+            return Skipped(there.task)
+        reason = f"{there.task.target} exists; use --overwrite or --skip-existing"
+        return Failure(task.source, reason)
     except MemoryError as error:
         return Failure(task.source, f"out of memory: {error}".removesuffix(": "))
     except OSError as error:
@@ -85,7 +125,26 @@ def attempt(
         return Failure(task.source, f"{reason}: {task.target}" if elsewhere else reason)
     except SrkitError as error:
         return Failure(task.source, str(error).removeprefix(f"{task.source}: "))
-    return None
+
+
+def _check_existing(task: Task, request: Request) -> None:
+    if request.existing != "replace" and folders.exists(task.target):
+        raise _ThereError(task)
+
+
+def _by_content(task: Task) -> Task:
+    """The task with a result in the format that the source is of, whatever its name."""
+    if task.spare is None or not task.source.is_file():
+        return task
+    with task.source.open("rb") as file:
+        form = formats.of_file(file.read(formats.HEAD), task.source)
+    named = formats.named(task.source)
+    if form is None or named in (None, form):
+        return task
+    suffix = form.suffixes[0] if form.is_written else KEPT[form.suffixes[0]]
+    if formats.written_as(Path(f"a{suffix}")) is formats.written_as(task.target):
+        return task
+    return task.in_format(suffix, f"it is a {form.title} file, whatever its name")
 
 
 def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progress) -> bool:
@@ -116,27 +175,39 @@ def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progres
     return True
 
 
-def _check_fits(task: Task, image: Image, shape: tuple[int, int]) -> None:
-    """As `srkit.imaging.files.writing.check_fits`, with advice for a user of the command."""
+def _fitting(task: Task, image: Image, shape: tuple[int, int]) -> Task:
+    """The task, with a result in a format that holds it where none was asked for.
+
+    Raises
+    ------
+    ImageError
+        As `srkit.imaging.files.writing.check_fits`, with advice for a user of the command.
+    """
     if (reasons := why_unfit(image, task.target, shape)) is None:
         check_fits(image, task.target, shape)
-        return
+        return task
     reason = reasons[0]
     own = [form for form in formats.WRITTEN if form.name == image.metadata.format]
     named = formats.named(task.source)
     if own and named and named not in own:
-        reason = f"it is a {own[0].name} file, whatever its name, and {reason}"
+        reason = f"it is a {own[0].title} file, whatever its name, and {reason}"
     suffixes = [suffix for form in (*own, *formats.DEEP) for suffix in form.suffixes]
     fitting = [suffix for suffix in suffixes if not why_unfit(image, f"a{suffix}", shape)]
-    advice = f"; use --format {fitting[0][1:]}" if fitting else ""
-    raise ImageError(reason + advice)
+    if not fitting:
+        raise ImageError(f"{reason}; {reasons[1]}")
+    if task.spare is None:
+        raise ImageError(f"{reason}; use --format {fitting[0][1:]}, or -o with such a name")
+    return task.in_format(fitting[0], reason)
 
 
-def _whole(task: Task, upscaler: Upscaler, request: Request, progress: Progress) -> None:
+def _whole(task: Task, upscaler: Upscaler, request: Request, progress: Progress) -> Task:
     image = read_image(task.source, max_pixels=request.max_pixels)
     size = request.size(image)
     scaled = (image.height * upscaler.scale, image.width * upscaler.scale)
-    _check_fits(task, image, size or scaled)
+    fitting = _fitting(task, image, size or scaled)
+    if fitting != task:
+        task = fitting
+        _check_existing(task, request)
     task.target.parent.mkdir(parents=True, exist_ok=True)
     check_place(task.target)
     result = upscaler.upscale(
@@ -149,3 +220,4 @@ def _whole(task: Task, upscaler: Upscaler, request: Request, progress: Progress)
     )
     form = formats.written_as(task.target)
     result.save(task.target, quality=request.quality if form and form.quality else None)
+    return task

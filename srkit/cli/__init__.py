@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from srkit.advice import for_command
 from srkit.cli import (
     bench,
     compare,
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = make_parser().parse_args(argv)
     try:
-        with escaping(), ended_as_by_ctrl_c():
+        with for_command(), escaping(), ended_as_by_ctrl_c():
             code: int = args.run(args)
             sys.stdout.flush()
     except KeyboardInterrupt:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
-from srkit.cli.console import TRIO, Commands, examples, positive, write
+from srkit.cli.console import TRIO, Commands, examples, local, model, positive, write
 from srkit.evaluation import costs
 from srkit.evaluation.benchmark import Scores, as_csv, evaluate
 from srkit.evaluation.scores import HEADINGS, ready
@@ -30,6 +29,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-m",
         "--model",
+        type=model,
         action="append",
         dest="models",
         metavar="MODEL",
@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--data",
         nargs="+",
-        type=Path,
+        type=local,
         required=True,
         metavar="FOLDER",
         help="folders of images, or of HR/ and LR/x4/ in pairs",

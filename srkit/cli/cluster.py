@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def _files(args: argparse.Namespace, common: dict[str, Any]) -> int:
         args.inputs,
         args.output,
         args.model,
-        request=request_of(args),
+        request=replace(request_of(args), existing="replace"),
         format=args.format,
         manifest=args.manifest,
         **common,

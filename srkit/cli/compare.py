@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from srkit.cli.console import DEFAULT_MODEL, Commands, examples, positive, write
+from srkit.cli.console import DEFAULT_MODEL, Commands, examples, local, model, positive, write
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation.comparison import Comparison, compare, flat
 from srkit.imaging.files.reading import read_image
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
             "srkit compare --sample --json",
         ),
     )
-    parser.add_argument("photo", nargs="?", type=Path, help="the photo to upscale")
+    parser.add_argument("photo", nargs="?", type=local, help="the photo to upscale")
     parser.add_argument(
         "--sample",
         action="store_true",
@@ -46,6 +46,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-m",
         "--model",
+        type=model,
         action="append",
         dest="models",
         metavar="MODEL",
@@ -70,7 +71,7 @@ def _add_original(parser: argparse.ArgumentParser) -> None:
     """Declare how the original comes, which figures are taken against."""
     original = parser.add_mutually_exclusive_group()
     original.add_argument(
-        "--reference", type=Path, metavar="FILE", help="the photo's high-resolution original"
+        "--reference", type=local, metavar="FILE", help="the photo's high-resolution original"
     )
     original.add_argument(
         "--downscale",

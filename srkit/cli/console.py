@@ -87,6 +87,26 @@ def place(text: str) -> Path | str:
     return text if "://" in text else Path(text)
 
 
+def local(text: str) -> Path:
+    """A path, for argparse.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is an address in a network.
+    """
+    return Path(model(text))
+
+
+def model(text: str) -> str:
+    """A model's name or the path of its weights, for argparse; errors as of `local`."""
+    if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
+        raise argparse.ArgumentTypeError(
+            f"{text} is an address in a network, not a file; download it first"
+        )
+    return text
+
+
 def positive(text: str) -> int:
     """A whole number above zero, for argparse."""
     try:

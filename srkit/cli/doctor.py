@@ -72,7 +72,10 @@ def _extras(found: Diagnosis) -> str:
         if extra.state == "missing":
             more.append([extra.install, extra.adds])
         else:
-            versions = ", ".join(f"{name} {version}" for name, version in extra.packages.items())
+            versions = ", ".join(
+                f"{name} {version}" + " (cannot be imported)" * (name in extra.broken)
+                for name, version in extra.packages.items()
+            )
             there.append([extra.name, versions])
     parts = []
     if there:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from srkit.adapters.onnx import exporting
-from srkit.cli.console import Commands, examples, notes_of, positive, share_or_auto, write
+from srkit.cli.console import Commands, examples, model, notes_of, positive, share_or_auto, write
 
 
 def add(commands: Commands) -> None:
@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
             "srkit export photo model.onnx --denoise 1",
         ),
     )
-    parser.add_argument("model", help="a model's name, or a weights file")
+    parser.add_argument("model", type=model, help="a model's name, or a weights file")
     parser.add_argument("target", type=Path, help="file to write: .onnx")
     parser.add_argument("--scale", type=positive, help="factor; the model's default if left out")
     parser.add_argument(

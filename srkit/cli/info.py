@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from srkit.card import ModelCard
-from srkit.cli.console import Commands, examples, positive, write
+from srkit.cli.console import Commands, examples, model, positive, write
 from srkit.cli.escaping import one_line
 from srkit.cli.models import absent_facts
 from srkit.evaluation.tables import text_table
@@ -35,7 +35,9 @@ def add(commands: Commands) -> None:
         ),
         **examples("srkit info checkpoint_srgan.pth.tar", "srkit info ESPCN_x3.pb --json"),
     )
-    parser.add_argument("file", metavar="FILE", help="weights file, or the name of a model")
+    parser.add_argument(
+        "file", type=model, metavar="FILE", help="weights file, or the name of a model"
+    )
     parser.add_argument("--scale", type=positive, help="factor, where the weights do not tell")
     parser.add_argument(
         "--tensors", action="store_true", help=f"list all tensors, not the first {_SHOWN}"

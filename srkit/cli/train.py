@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from srkit.cli.console import Commands, positive, write
+from srkit.cli.console import Commands, local, model, positive, write
 from srkit.cli.escaping import PlainFormatter
 from srkit.errors import OptionError
 from srkit.training import train
@@ -42,13 +42,16 @@ def add(commands: Commands) -> None:
         help="photo, srresnet, srgan, photo-2025, espcn, fsrcnn, neural-enhance, "
         "neural-enhance-repair, unet, unet-repair, compact, vsr, vsr-small, vsr-fg or vsr-p",
     )
-    parser.add_argument("photos", type=Path, help="folder, searched to any depth")
+    parser.add_argument("photos", type=local, help="folder, searched to any depth")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FOLDER", help="where results go"
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
     parser.add_argument(
-        "--init", metavar="MODEL", help="name or weights file to start from (default: the recipe's)"
+        "--init",
+        type=model,
+        metavar="MODEL",
+        help="name or weights file to start from (default: the recipe's)",
     )
     parser.add_argument(
         "--teacher",

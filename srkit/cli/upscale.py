@@ -11,12 +11,13 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from srkit.batch.plan import Failure, Task, assign, find, is_picture
-from srkit.batch.work import Request, attempt
+from srkit.batch.work import Request, Skipped, attempt
 from srkit.cli.console import (
     DEFAULT_MODEL,
     Commands,
     byte_count,
     examples,
+    model,
     notes_of,
     percent,
     place,
@@ -27,13 +28,13 @@ from srkit.cli.console import (
 from srkit.cli.escaping import one_line
 from srkit.cli.pictures import facts, options_of, request_of, summary
 from srkit.errors import OptionError
-from srkit.imaging import folders, notes
+from srkit.imaging import notes
 from srkit.imaging.files import formats
 from srkit.imaging.files.formats import SUFFIXES
 from srkit.imaging.files.reading import MAX_PIXELS
 from srkit.models import loading
 from srkit.upscaling import decisions, forecast
-from srkit.upscaling.upscaler import LONGEST_SIDE, Progress, Upscaler
+from srkit.upscaling.upscaler import LONGEST_SIDE, Upscaler
 
 FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
 OTHERS = "a drawing? -m realesrgan-anime; other kinds: srkit models, docs/which-model.md"
@@ -61,6 +62,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-m",
         "--model",
+        type=model,
         help=f"name (see srkit models) or weights file (default: {DEFAULT_MODEL})",
     )
     parser.add_argument(
@@ -226,7 +228,10 @@ def _refuse_urls(args: argparse.Namespace) -> None:
     """Refuse what only workers of a cluster do."""
     for given in (*args.inputs, args.output):
         if isinstance(given, str):
-            raise OptionError(f"{given}: URLs are for --dask; --dask local uses this machine")
+            raise OptionError(
+                f"{given} is an address in a network: download it first. URLs are for --dask; "
+                "--dask local uses this machine"
+            )
     if args.manifest:
         raise OptionError("--manifest is for --dask; --dask local uses this machine")
 
@@ -276,34 +281,26 @@ def _upscale_all(
 
         for task in tasks:
             with notes.collecting() as told, decisions.collecting() as decided:
-                outcome = _attempt(task, upscaler, request, args, report if alone else False)
+                outcome = attempt(task, upscaler, request, report if alone else False)
             if isinstance(outcome, Failure):
                 failures.append(outcome)
-            elif outcome:
-                done.append(_Done(task, told, dict(decided[-1] if decided else ())))
-                if not args.json:
-                    write(one_line(task.target))
-                if task.converted:
-                    write(f"srkit: note: {one_line(task.source)} became PNG", sys.stderr)
+            elif isinstance(outcome, Skipped):
+                skipped.append(outcome.task)
             else:
-                skipped.append(task)
+                done.append(_Done(outcome, told, dict(decided[-1] if decided else ())))
+                _tell(outcome, args)
             if not alone:
                 bar.update()
     return done, skipped
 
 
-def _attempt(
-    task: Task,
-    upscaler: Upscaler,
-    request: Request,
-    args: argparse.Namespace,
-    progress: Progress,
-) -> Failure | bool:
-    """Do one task: True if it was, False if its result was there already."""
-    if folders.exists(task.target):
-        if args.skip_existing:
-            return False
-        if not args.overwrite:
-            reason = f"{task.target} exists; use --overwrite or --skip-existing"
-            return Failure(task.source, reason)
-    return attempt(task, upscaler, request, progress) or True
+def _tell(task: Task, args: argparse.Namespace) -> None:
+    """Name a result, and say why it is of another format."""
+    if not args.json:
+        write(one_line(task.target))
+    if task.converted:
+        form = formats.written_as(task.target)
+        became = f"{one_line(task.source)} became {form.title if form else task.target.suffix}"
+        write(
+            f"srkit: note: {became}" + (f": {one_line(task.why)}" if task.why else ""), sys.stderr
+        )

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srkit.cli.console import Commands, byte_count, examples, positive, write
+from srkit.cli.console import Commands, byte_count, examples, local, model, positive, write
 from srkit.errors import OptionError
 from srkit.video import upscale_video
 
@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
         ),
         **examples("srkit upscale-video in.mp4 -m espcn -o out.mp4"),
     )
-    parser.add_argument("input", type=Path, metavar="INPUT", help="video file")
+    parser.add_argument("input", type=local, metavar="INPUT", help="video file")
     parser.add_argument(
         "-o",
         "--output",
@@ -41,6 +41,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-m",
         "--model",
+        type=model,
         default="espcn",
         help="name (see srkit models) or weights file (default: %(default)s)",
     )

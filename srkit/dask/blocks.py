@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client
 from numpy.typing import NDArray
 
+from srkit.advice import advise
 from srkit.batch.resuming import check_same
 from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.sources import BlockSource, left_out, opened, source_digest
@@ -211,7 +212,8 @@ def _check(source: Path, target: Path, block: int, *, overwrite: bool) -> None:
     if target == source:
         raise OptionError(f"the result would replace its source, {source}; name another")
     if target.exists() and not overwrite:
-        raise OptionError(f"{target} exists; pass overwrite=True (--overwrite) to replace it")
+        again = advise("pass overwrite=True", "use --overwrite")
+        raise OptionError(f"{target} exists; {again} to replace it")
     zarrs.check_target(target)
     if isinstance(block, bool) or not isinstance(block, int) or block < 1:
         raise OptionError(f"block is a whole number of pixels, not {block!r}")

@@ -285,9 +285,9 @@ def _make(recipe: Recipe, request: Request, pair: tuple[str, str]) -> _Made:
         if request.memory is None:
             request = replace(request, memory=budget(upscaler))
         with notes.collecting() as lost, decisions.collecting() as decided:
-            failure = attempt(task, upscaler, request)
-        if failure is not None:
-            raise ImageError(failure.reason)
+            outcome = attempt(task, upscaler, request)
+        if isinstance(outcome, Failure):
+            raise ImageError(outcome.reason)
         written = task.target.stat().st_size if task.target.is_file() else 0
     seconds, chosen = time.monotonic() - begun, dict(decided[-1] if decided else ())
     return _Made(written, seconds, get_worker().address, tuple(lost), chosen)

@@ -204,7 +204,7 @@ def upscale_video(
                         workers, make, missing, retries=retries, resources=needs
                     ):
                         advance(segment.frames)
-        _join(work, segments, source, kept.streams, target, container)
+        _join(work, segments, source, kept, target, container)
         report = _report(target, source, work, kept, segments, missing, time.monotonic() - begun)
         with suppress(OSError):
             clear(folder)
@@ -301,7 +301,7 @@ def _frames(source: Source, segment: Segment, ahead: int) -> Iterator[Frame]:
         break
     raise VideoError(
         f"{source.path}: frames from {source.seconds(segment.times[0]):.3f} s on are not at the "
-        "times that the file states; use srkit.upscale_video on one machine"
+        "times that the file states; do it on one machine, without Dask"
     )
 
 
@@ -309,14 +309,15 @@ def _join(
     work: _Work,
     segments: list[Segment],
     source: Source,
-    streams: list[int],
+    kept: Kept,
     target: Path,
     container: str,
 ) -> None:
     """Put the segments together; the result gets its name when all frames are in it."""
     unfinished = work.folder / f"joined{target.suffix}"
     packets = with_decoding_times(_packets(work, segments), work.delay(segments))
-    join(url_of(unfinished), container, source, work.encoding, streams, packets)
+    place = url_of(unfinished)
+    join(place, container, source, work.encoding, kept.streams, packets, kept.converted)
     _check_count(unfinished, segments)
     unfinished.replace(target)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from srkit.advice import advise
 from srkit.errors import ImageError
 from srkit.imaging.files import color_tags, exif, tiff_exif, xmp
 from srkit.imaging.files.image_format import ImageFormat, Part
@@ -128,7 +129,8 @@ def _check_lengths(metadata: Metadata, form: ImageFormat) -> None:
     blocks: tuple[tuple[Part, bytes | None], ...] = (("exif", metadata.exif), ("xmp", metadata.xmp))
     for part, block in blocks:
         if block and not form.places.take(part, len(block)):
+            drop = advise(f", or set metadata.{part} to None", "")
             raise ImageError(
                 f"{form.name} holds at most {form.places.longest[part]} bytes of {part.upper()}, "
-                f"but the image has {len(block)}; use PNG or TIFF, or set metadata.{part} to None"
+                f"but the image has {len(block)}; use PNG or TIFF{drop}"
             )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.advice import advise
 from srkit.errors import ImageError
 
 # How far rounding may carry a float beyond [0, 1]; such values are later clipped.
@@ -44,9 +45,8 @@ def check_range(pixels: NDArray[Any], top: float) -> None:
     """Refuse floats that are not finite, or beyond [0, `top`]."""
     low, high = float(pixels.min()), float(pixels.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ImageError(
-            "the image holds NaN or infinity; replace them first, e.g. with numpy.nan_to_num"
-        )
+        how = advise(", e.g. with numpy.nan_to_num", " in the program that made it")
+        raise ImageError(f"the image holds NaN or infinity; replace them first{how}")
     slack = _TOLERANCE * top
     if low >= -slack and high <= top + slack:
         return
@@ -55,7 +55,7 @@ def check_range(pixels: NDArray[Any], top: float) -> None:
             f"a Pillow image of mode 'F' must be within 0-{top:g}, but this one spans "
             f"{low:g} to {high:g}; rescale it"
         )
-    advice = "rescale it, or clip it with numpy.clip(image, 0, 1)"
+    advice = "rescale it, or clip it" + advise(" with numpy.clip(image, 0, 1)", "")
     if low >= -slack:
         white = 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
         advice = f"divide by {white:g} if that is its white, or clip it"
@@ -65,7 +65,8 @@ def check_range(pixels: NDArray[Any], top: float) -> None:
                 f"peak, {high:g}, where it was made, or clip it"
             )
     elif low >= -1 - slack and high <= 1 + slack:
-        advice = "bring [-1, 1] to it with (image + 1) / 2, or clip it"
+        half = advise("(image + 1) / 2", "half of it and a half")
+        advice = f"bring [-1, 1] to it with {half}, or clip it"
     raise ImageError(
         f"a float image must be within [0, 1], but this one spans {low:g} to {high:g}; {advice}"
     )

@@ -15,6 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from srkit.advice import advise
 from srkit.atomic import replacing
 from srkit.errors import CorruptFileError, OptionError
 from srkit.training.checks import Check
@@ -276,15 +277,17 @@ class Run:
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            raise CorruptFileError(
-                f"{path} is damaged; start afresh with resume=False (--fresh)"
-            ) from error
+            again = advise("resume=False", "--fresh")
+            raise CorruptFileError(f"{path} is damaged; start afresh with {again}") from error
         counts = state.get("photos"), self._count
         if differing := _differing(state["settings"], self._settings(), counts):
+            best = self.out / "best.safetensors"
+            again = advise("resume=False", "--fresh")
+            further = advise(f"init={str(best)!r}, out=NEW", f"--init {best} -o NEW")
             raise OptionError(
                 f"{self.out} holds a run with other settings ({differing}); give it another "
-                "folder, start afresh with resume=False (--fresh), or go on from its weights in "
-                f"another folder: --init {self.out / 'best.safetensors'} -o NEW"
+                f"folder, start afresh with {again}, or go on from its weights in another folder: "
+                f"{further}"
             )
         return state
 

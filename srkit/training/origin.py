@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.readers.luma_weights import stated_scale
+from srkit.advice import advise
 from srkit.atomic import replacing
 from srkit.errors import OptionError, WeightsError
 from srkit.models import loading
@@ -117,17 +118,18 @@ def _path(init: str | Path, scale: int, family: Family) -> Path:
     card = loading.card(init)
     weights = {scale: f for scale, f in card.weights.items() if f.distribution is None}
     if card.weights and not weights:
+        teacher = advise(f"teacher={init!r}", f"--teacher {init}")
         raise WeightsError(
             f"the weights of {init} are another's, in files that no run starts from; to learn from "
-            f"what it makes of photos, give --teacher {init} (teacher={init!r}) in place of init "
-            "(--init)"
+            f"what it makes of photos, give {teacher} in place of {advise('init', '--init')}"
         )
     for known in (scale, *(old for old, new in family.rescale if new == scale)):
         if known in weights:
             return weights_path(weights[known])
+    own, bicubic = advise("init", "--init"), advise('start=""', "--set start=")
     raise WeightsError(
-        f"{init} has no weights for x{scale} to start from; name a file of yours by init, or "
-        'start from bicubic interpolation by start="" (--set start=)'
+        f"{init} has no weights for x{scale} to start from; name a file of yours by {own}, or "
+        f"start from bicubic interpolation by {bicubic}"
     )
 
 

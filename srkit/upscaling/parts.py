@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.advice import advise
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.levels import check_range, top_of
 from srkit.upscaling.canvas import PictureCanvas
@@ -105,16 +106,19 @@ def check(model: Model) -> None:
             f"{name} decides its options for whole pictures: give upscaler.for_picture(...)"
         )
     if model.refines:
+        whole = advise("use srkit.upscale on the whole picture", "do it without --dask")
         raise OptionError(
             f"{name} sets whole planes right after its network, which cannot be done in parts; "
-            "use srkit.upscale on the whole picture"
+            f"{whole}"
         )
     if model.window > 1:
-        raise OptionError(f"{name} is for videos; use srkit.upscale_video")
+        other = advise("srkit.upscale_video", "srkit upscale-video")
+        raise OptionError(f"{name} is for videos; use {other}")
     if model.short_halo is not None:
+        whole = advise("use srkit.upscale on the whole picture", "do it without --dask")
         raise OptionError(
             f"{name} sees {model.radius} pixels in every direction, and parts that wide are "
-            "hardly parts; use srkit.upscale on the whole picture, or another model"
+            f"hardly parts; {whole}, or take another model"
         )
 
 

@@ -35,7 +35,8 @@ def upscale_video(
     """Upscale a video file; needs ``pip install "srkit[video]"``.
 
     Every frame of the source is in the result once, in order and at its time, also where
-    the frame rate varies. Sound and subtitles are copied bit for bit; pixel aspect ratio,
+    the frame rate varies. Sound and subtitles are copied bit for bit (sound that players'
+    containers cannot hold is converted, and the log says so); pixel aspect ratio,
     colour tags, rotation, chapters and metadata are kept.
 
     Stopped at any moment, the same call goes on where it was. Until it is done, its work is
@@ -55,10 +56,11 @@ def upscale_video(
         FFmpeg's name of an encoder: ``"libx264"``, which is the default, ``"libx265"``,
         ``"libvpx-vp9"``, the default of .webm, ``"ffv1"`` (lossless), ...
     crf
-        Quality of codecs that know it: less is better and larger. None is the codec's own.
+        Quality of codecs that know it: less is better and larger, from 0 to 51 or 63. None is
+        the codec's own.
     pix_fmt
-        Pixel format of the result; by default 4:2:0 of the depth of `src`, which plays
-        everywhere, for codecs that players know, and that of `src` or the nearest for others.
+        Pixel format of the result; by default 4:2:0 of the depth of `src`, for codecs that
+        players know, and that of `src` or the nearest for others.
     resume
         False throws away unfinished work and starts again.
     overwrite

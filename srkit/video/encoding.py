@@ -16,8 +16,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
+from srkit.advice import advise
 from srkit.errors import OptionError, VideoError
 from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour, depth_of
+from srkit.video.encoders import crf_of, encoder_named, why_closed
 from srkit.video.packets import Coded
 from srkit.video.reading import VideoFacts
 from srkit.video.siting import is_subsampled, siting_for
@@ -98,9 +100,10 @@ class Encoding:
         try:
             encoder.open()
         except (av.error.FFmpegError, ValueError) as error:
+            said = (isinstance(error, OSError) and error.strerror) or str(error)
             raise OptionError(
-                f"{self.codec} cannot be opened for {self.width}x{self.height} {self.pix_fmt}, "
-                f"crf={self.crf}: {error}"
+                f"{self.codec} cannot be opened for {self.width}x{self.height} {self.pix_fmt}: "
+                f"{why_closed(self.codec, said)}"
             ) from error
         return encoder
 
@@ -122,25 +125,19 @@ def choose(
         If there is no such codec, or it cannot do what is asked.
     """
     codec = codec or CODECS.get(container, USUAL_CODEC)
-    try:
-        encoder = Codec(codec, "w")
-    except ValueError as error:
-        raise OptionError(f"no encoder is named {codec!r}; try libx264, libx265 or ffv1") from error
-    if encoder.type != "video":
-        raise OptionError(f"{codec} encodes {encoder.type}, not video")
+    encoder = encoder_named(codec)
     width, height = facts.width * scale, facts.height * scale
     if pix_fmt is None:
         form = _usual_pix_fmt(encoder, facts.pix_fmt, odd=bool(width % 2 or height % 2))
     else:
         form = _pix_fmt(encoder, facts.pix_fmt, pix_fmt)
     _check_chroma(form, width, height)
-    context = CodecContext.create(codec, "w")
-    has_crf = any(option.name == "crf" for option in context.supported_options.private)
-    if crf is not None and not has_crf:
+    taken = crf_of(encoder, crf)
+    if crf is not None and taken is None:
         log.info("%s has no crf; it is left out", codec)
     encoding = Encoding(
         codec=codec,
-        crf=crf if has_crf else None,
+        crf=taken,
         pix_fmt=form,
         width=width,
         height=height,
@@ -156,25 +153,42 @@ def choose(
 def _usual_pix_fmt(codec: Codec, have: str, *, odd: bool) -> str:
     """What plays everywhere, of the source's depth; for codecs of no player, the source's."""
     kept = _pix_fmt(codec, have, None)
-    if codec.canonical_name not in _PLAYED:
+    usual = _halved(codec, depth_of(have))
+    if codec.canonical_name not in _PLAYED or usual is None:
         return kept
-    bits = depth_of(have)
-    usual = "yuv420p" if bits <= 8 else f"yuv420p{10 if bits <= 10 else 12}le"
-    names = [form.name for form in codec.video_formats or ()]
-    if kept == usual or usual not in names:
-        return kept
-    if odd:
+    if odd and kept != usual:
         log.warning("%s is kept, since a side is odd; few programs play it", kept)
         return kept
     layout = VideoFormat(have)
     finer = layout.chroma_width(64) > 32 or layout.chroma_height(64) > 32
-    if finer and len(layout.components) > 2:
+    if kept != usual and finer and len(layout.components) > 2:
+        keep = advise(f'pix_fmt="{kept}"', f"--pix-fmt {kept}")
         log.warning(
-            "colour is halved, %s for %s, which plays everywhere; "
-            'pix_fmt="%s" (--pix-fmt %s) keeps it',
-            usual, have, kept, kept,
-        )  # fmt: skip
+            "colour is halved, %s for %s, which players know; %s keeps it", usual, have, keep
+        )
+    _tell_depth(codec, depth_of(have), depth_of(usual))
     return usual
+
+
+def _halved(codec: Codec, bits: int) -> str | None:
+    """The format of an encoder that halves colour both ways, and has the most of these bits."""
+    names = [form.name for form in codec.video_formats or ()]
+    depths = (12, 10) if bits > 10 else (10,) if bits > 8 else ()
+    wanted = (*(f"yuv420p{depth}le" for depth in depths), "yuv420p")
+    return next((name for name in wanted if name in names), None)
+
+
+def _tell_depth(codec: Codec, have: int, kept: int) -> None:
+    """Say where depth is lost, or where players do not take it."""
+    if kept < min(have, 12):
+        log.warning("%d bits become %d: %s has no more here", have, kept, codec.name)
+    if kept > 8 and codec.canonical_name == "h264":
+        more = advise('codec="libx265"', "--codec libx265")
+        less = advise('pix_fmt="yuv420p"', "--pix-fmt yuv420p")
+        log.warning(
+            "few players know H.264 of %d bits; more know %s, and all know %s, which has 8",
+            kept, more, less,
+        )  # fmt: skip
 
 
 def _pix_fmt(codec: Codec, have: str, wanted: str | None) -> str:
@@ -200,9 +214,10 @@ def _check_chroma(form: str, width: int, height: int) -> None:
     layout = VideoFormat(form)
     odd = (width % 2 and layout.chroma_width(64) < 64, height % 2 and layout.chroma_height(64) < 64)
     if any(odd):
+        other = advise('pix_fmt="yuv444p"', "--pix-fmt yuv444p")
         raise OptionError(
             f"{form} keeps one colour for two pixels, and a side of {width}x{height} is odd; "
-            'give pix_fmt="yuv444p", or make the video a line smaller first'
+            f"give {other}, or make the video a line smaller first"
         )
 
 

@@ -1,13 +1,14 @@
 """Joining: the result's packets and the source's other streams in one file.
 
-Nothing is decoded or encoded here. Sound and subtitles are copied packet by packet.
+The video is not decoded or encoded here. Sound and subtitles are copied packet by packet, but
+for sound that no container of players takes.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +19,7 @@ from av.stream import Stream
 from srkit.video.encoding import Encoding
 from srkit.video.packets import Coded
 from srkit.video.reading import Source, open_input, path_of
+from srkit.video.sound import Conversion, codec_for
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -40,6 +42,7 @@ def join(
     encoding: Encoding,
     streams: list[int],
     packets: Iterable[tuple[Coded, int]],
+    converted: Collection[int] = (),
     *,
     most: int | None = None,
 ) -> None:
@@ -58,14 +61,17 @@ def join(
         Numbers of the source's streams that are copied.
     packets
         The video, each packet with the time it is decoded at.
+    converted
+        Numbers of streams of sound that become another codec.
     most
         Packets of each other stream after which the rest may be left out; None for all.
     """
     with open_input(source.path) as origin:
         # Packets are read by this container; its streams are therefore the templates.
-        copied = {number: origin.streams[number] for number in streams}
-        start = common_start(origin, [source.stream.index, *streams])
-        output, places, video = _open(target, container, source, encoding, copied, start)
+        numbers = [*streams, *converted]
+        taken = {number: origin.streams[number] for number in numbers}
+        start = common_start(origin, [source.stream.index, *numbers])
+        output, places, video = _open(target, container, source, encoding, taken, converted, start)
         with output:
             output.start_encoding()
             ours = _ours(packets, video, source.facts.time_base, start)
@@ -118,19 +124,20 @@ def _open(
     container: str,
     source: Source,
     encoding: Encoding,
-    copied: dict[int, Stream],
+    taken: dict[int, Stream],
+    converted: Collection[int],
     start: Fraction,
-) -> tuple[OutputContainer, dict[int, Stream], Any]:
-    """An output with all streams in the source's order; the copied ones, and the video."""
+) -> tuple[OutputContainer, dict[int, Stream | Conversion], Any]:
+    """An output with all streams in the source's order; those besides the video, and the video."""
     options = {}
     if container in ("mp4", "mov"):
         # These note when a stream begins in a unit of their own: milliseconds, if not told.
-        options["movie_timescale"] = str(_timescale(source, copied.values()))
+        options["movie_timescale"] = str(_timescale(source, taken.values()))
     output = av.open(target, "w", format=container, container_options=options)
-    places: dict[int, Stream] = {}
+    places: dict[int, Stream | Conversion] = {}
     video: Any = None
     try:
-        for number in sorted([*copied, source.stream.index]):
+        for number in sorted([*taken, source.stream.index]):
             if number == source.stream.index:
                 video = _add_video(output, source, encoding)
                 if (
@@ -141,11 +148,7 @@ def _open(
                     video.codec_context.codec_tag = "hvc1"
                 _set_timecode(video, *timecode(source, encoding, container))
                 continue
-            template = copied[number]
-            place = output.add_stream_from_template(template, opaque=True)
-            place.metadata.update(template.metadata)
-            place.disposition = template.disposition
-            places[number] = place
+            places[number] = _place(output, container, taken[number], number in converted)
     except BaseException:
         # Not closed: that would write a header, which is what may have failed.
         del output
@@ -154,6 +157,21 @@ def _open(
     if chapters := source.container.chapters():
         output.set_chapters([_earlier(chapter, start) for chapter in chapters])
     return output, places, video
+
+
+def _place(
+    output: OutputContainer, container: str, template: Stream, converted: bool
+) -> Stream | Conversion:
+    """Where packets of a stream go."""
+    place: Stream | Conversion
+    if converted:
+        place = Conversion(output, template, codec_for(container))
+        stream = place.stream
+    else:
+        place = stream = output.add_stream_from_template(template, opaque=True)
+    stream.metadata.update(template.metadata)
+    stream.disposition = template.disposition
+    return place
 
 
 def _earlier(chapter: Chapter, start: Fraction) -> Chapter:
@@ -208,11 +226,18 @@ def _ours(
 
 
 def _theirs(
-    origin: InputContainer, places: dict[int, Stream], start: Fraction, most: int | None
+    origin: InputContainer,
+    places: dict[int, Stream | Conversion],
+    start: Fraction,
+    most: int | None,
 ) -> Iterator[tuple[float, av.Packet[Any]]]:
     streams = [origin.streams[n] for n in places if origin.streams[n].type != "attachment"]
     last = float("-inf")
     for packet in _demuxed(origin, streams, most):
+        place = places[packet.stream_index]
+        if isinstance(place, Conversion):
+            yield from _timed(place.packets(packet, start))
+            continue
         time = packet.pts if packet.dts is None else packet.dts
         shift = round(start / packet.time_base)
         if packet.pts is not None:
@@ -221,8 +246,16 @@ def _theirs(
             packet.dts -= shift
         if time is not None:
             last = float((time - shift) * packet.time_base)
-        packet.stream = places[packet.stream_index]
+        packet.stream = place
         yield last, packet
+    for place in places.values():
+        if isinstance(place, Conversion):
+            yield from _timed(place.packets(None, start))
+
+
+def _timed(packets: Iterable[av.Packet[Any]]) -> Iterator[tuple[float, av.Packet[Any]]]:
+    for packet in packets:
+        yield float((packet.dts or 0) * packet.time_base), packet
 
 
 def _demuxed(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from srkit.advice import advise
 from srkit.errors import CorruptFileError
 
 _HEAD = struct.Struct("<qq?I")
@@ -82,7 +83,8 @@ def read_packets(path: Path) -> Iterator[Coded]:
                 if len(data := file.read(size)) == size:
                     yield Coded(pts, duration, key, data)
                     continue
-            raise CorruptFileError(f"{path} is truncated; start again with resume=False")
+            again = advise("resume=False", "--fresh")
+            raise CorruptFileError(f"{path} is truncated; start again with {again}")
 
 
 def delay(times: list[int]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,16 +17,19 @@ import av
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
+from srkit.advice import advise
 from srkit.errors import SrkitError, VideoError
 from srkit.video.encoding import CODECS, CONTAINERS, Encoding, encode
 from srkit.video.joining import join, timecode, timecode_of
 from srkit.video.packets import Coded, delay, with_decoding_times
 from srkit.video.reading import Source
+from srkit.video.sound import TITLES, codec_for
 
 log = logging.getLogger(__name__)
 
 # Containers to name where another cannot take a stream, the most usual first.
-_OTHERS = ("mp4", "mov", "matroska", "nut")
+_PLAYED = ("mp4", "mov", "matroska")
+_OTHERS = (*_PLAYED, "nut")
 # Frames of the rehearsal, and packets of each other stream.
 _FRAMES, _PACKETS = 3, 3
 
@@ -40,10 +43,13 @@ class Kept(NamedTuple):
         Numbers of those that are copied.
     left_out
         Names of the others.
+    converted
+        Numbers of streams of sound that become another codec.
     """
 
     streams: list[int]
     left_out: list[str]
+    converted: tuple[int, ...] = ()
 
 
 def check_streams(source: Source, encoding: Encoding, container: str) -> Kept:
@@ -51,6 +57,7 @@ def check_streams(source: Source, encoding: Encoding, container: str) -> Kept:
 
     Data that no player shows is left out where the container has no place for it, and told in
     the log. A time code is no stream to copy: it is written anew, from the video's metadata.
+    Sound that only .nut takes is converted.
 
     Raises
     ------
@@ -61,17 +68,22 @@ def check_streams(source: Source, encoding: Encoding, container: str) -> Kept:
     if not stage.takes(container, []):
         advice = stage.advice([])
         if codec := CODECS.get(container):
-            advice = f'{codec} fits: codec="{codec}" (--codec {codec}); or {advice}'
+            fits = advise(f'codec="{codec}"', f"--codec {codec}")
+            advice = f"{codec} fits: {fits}; or {advice}"
         raise VideoError(f"{container} cannot hold {encoding.codec} video; {advice}")
     others = [s for s in source.container.streams if s.index != source.stream.index]
     lasting = [s.index for s in others if s.type in ("audio", "subtitle")]
     code, taken = timecode(source, encoding, container)
     kept, left_out = list[int](), [] if taken else [f"time code {code}"]
+    converted = list[int]()
     for stream in others:
         if stream.type == "data" and timecode_of(stream):
             continue
         if stage.takes(container, [stream.index]):
             kept.append(stream.index)
+        elif stage.converts(container, stream):
+            converted.append(stream.index)
+            lasting.remove(stream.index)
         elif stream.index in lasting:
             raise VideoError(
                 f"{container} cannot hold the {_named(stream)}, stream {stream.index} of "
@@ -80,17 +92,27 @@ def check_streams(source: Source, encoding: Encoding, container: str) -> Kept:
         elif not (stream.type == "data" and source.container.chapters()):
             # In MP4 files such data are the names of chapters, which are copied otherwise.
             left_out.append(_named(stream))
-    if not stage.takes(container, kept):
+    if not stage.takes(container, kept, converted):
         # Each can be there, but not all: what no player shows goes first.
         left_out += [_named(s) for s in others if s.index in kept and s.index not in lasting]
         kept = lasting
-        if not stage.takes(container, kept):
+        if not stage.takes(container, kept, converted):
             raise VideoError(
                 f"{container} cannot hold these streams together; {stage.advice(lasting)}"
             )
+    _tell(left_out, [s for s in others if s.index in converted], container)
+    return Kept(kept, left_out, tuple(converted))
+
+
+def _tell(left_out: list[str], converted: list[Stream], container: str) -> None:
     for name in left_out:
         log.warning("%s is left out: %s has no place for it", name, container)
-    return Kept(kept, left_out)
+    for stream in converted:
+        title = TITLES[codec_for(container)]
+        log.warning(
+            "%s becomes %s: it cannot be copied to %s, nor to others that players know",
+            _named(stream), title, container,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,18 +123,26 @@ class _Stage:
     encoding: Encoding
     video: list[Coded]
 
-    def takes(self, container: str, streams: list[int]) -> bool:
-        """Whether a container can be written with these streams."""
+    def takes(self, container: str, streams: list[int], converted: Collection[int] = ()) -> bool:
+        """Whether a container can be written with these streams, some of them converted."""
         video = with_decoding_times(self.video, delay([coded.pts for coded in self.video]))
         try:
             join(
                 io.BytesIO(), container, self.source, self.encoding, streams, video,
-                most=_PACKETS,
+                converted, most=_PACKETS,
             )  # fmt: skip
         except (av.error.FFmpegError, ValueError, SrkitError) as error:
             log.debug("%s with streams %s: %s", container, streams, error)
             return False
         return True
+
+    def converts(self, container: str, stream: Stream) -> bool:
+        """Whether a stream is sound that no container of players takes, and can be converted."""
+        return (
+            stream.type == "audio"
+            and not any(self.takes(other, [stream.index]) for other in _PLAYED)
+            and self.takes(container, [], [stream.index])
+        )
 
     def advice(self, streams: list[int]) -> str:
         """Which container takes these streams."""

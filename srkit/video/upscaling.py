@@ -14,6 +14,7 @@ from typing import Any
 import av
 from av.video.frame import VideoFrame
 
+from srkit.advice import advise
 from srkit.batch.identity import FREE_OPTIONS, fingerprint, weights_digest
 from srkit.errors import OptionError, VideoError
 from srkit.imaging.planes import Planes, read_planes
@@ -138,7 +139,8 @@ def upscale_video(
             raise
         unfinished = folder / f"joined{target.suffix}"
         packets = with_decoding_times(work.packets(), work.delay)
-        join(url_of(unfinished), container, source, encoding, kept.streams, packets)
+        place = url_of(unfinished)
+        join(place, container, source, encoding, kept.streams, packets, kept.converted)
         unfinished.replace(target)
         report = _report(target, source, encoding, work, kept, resumed, time.monotonic() - begun)
         work.remove()
@@ -154,7 +156,8 @@ def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
     if target.exists() and source.samefile(target):
         raise OptionError(f"the result would replace its source, {source}; name another file")
     if target.exists() and not overwrite:
-        raise OptionError(f"{target} exists; pass overwrite=True (--overwrite) to replace it")
+        again = advise("pass overwrite=True", "use --overwrite")
+        raise OptionError(f"{target} exists; {again} to replace it")
 
 
 def _upscaler(model: str | Path | Upscaler, scale: int | None, options: dict[str, Any]) -> Upscaler:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from srkit.atomic import replacing
-from srkit.batch.resuming import FRESH, check_same
+from srkit.batch.resuming import check_same, fresh
 from srkit.errors import VideoError
 from srkit.video.lock import clear
 from srkit.video.packets import Coded, read_packets, write_packets
@@ -136,7 +136,7 @@ class Work:
         write_manifest(self.folder, self._settings, self.segments)
 
     def _read(self) -> None:
-        advice = f"{FRESH} {self.folder}"
+        advice = fresh(str(self.folder))
         try:
             manifest = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
             version, settings = manifest["version"], manifest["settings"]

@@ -11,6 +11,7 @@ import os
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
+import atexit
 import contextlib
 import logging
 import threading
@@ -21,22 +22,28 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from srkit.errors import OptionError, SrkitError
-from srkit.evaluation.comparison import compare
-from srkit.imaging.files.formats import DEEP
-from srkit.imaging.files.reading import read_image
 from srkit.models import loading
 from srkit.models.weights import missing_for
+from srkit.web.door import Door, Quota
+from srkit.web.worker import Worker
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 20_000_000  # of an upload
 MAX_PIXELS = 2_000_000  # of a photo: at x4 its result has 32 megapixels
+MOST_KEPT = 1_000_000_000  # bytes of all photos and results; beyond, no more are taken
+UPLOAD_SECONDS = 300  # for an upload
+JOB_SECONDS = 1800  # for a job
 MOST_WAITING = 10  # jobs in the queue
 KEPT = 1800  # seconds that a photo and its results can be downloaded
 SCALES = (2, 4)
 _FIRST = ("bicubic", "photo", "srresnet")  # what is ticked in the beginning
+_UPLOADS = "/upload"  # end of Gradio's address for them
+_worker = Worker()
+atexit.register(_worker.end)
 
 
 def offered(scale: int) -> list[str]:
@@ -66,7 +73,8 @@ def serving(host: str = "127.0.0.1", port: int = 7860, *, kept: int = KEPT) -> I
     Parameters
     ----------
     host
-        Address to listen at; the default is seen by this machine alone.
+        Address to listen at; the default is seen by this machine alone. Requests that other
+        sites send, or that come under a name that is not this machine's, are refused.
     port
         Where; no other is taken in its place.
     kept
@@ -100,24 +108,34 @@ def serving(host: str = "127.0.0.1", port: int = 7860, *, kept: int = KEPT) -> I
         end = threading.Event()
         sweeper = threading.Thread(target=_sweep, args=(shared, kept, end), daemon=True)
         try:
-            address = _launched(page, host, port)
+            address = _launched(page, host, port, shared)
             sweeper.start()
             yield address
         finally:
             end.set()
             page.close(verbose=False)
+            _worker.end()
             if before is None:
                 del os.environ["GRADIO_TEMP_DIR"]
             else:
                 os.environ["GRADIO_TEMP_DIR"] = before
 
 
-def _launched(page: gr.Blocks, host: str, port: int) -> str:
+def _launched(page: gr.Blocks, host: str, port: int, shared: Path) -> str:
+    door = Middleware(
+        Door,
+        host=host,
+        uploads=_UPLOADS,
+        quota=Quota(shared, MOST_KEPT),
+        largest=2 * MAX_BYTES,
+        seconds=UPLOAD_SECONDS,
+    )
     try:
         _, address, _ = page.launch(
             server_name=host,
             server_port=port,
             max_file_size=MAX_BYTES,
+            app_kwargs={"middleware": [door]},
             theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             prevent_thread_lock=True,
             share=False,
@@ -194,6 +212,8 @@ def _compare(
     # A request need not come from the page: any other text could name a file of this machine.
     if not models or not set(models) <= set(offered(scale)):
         raise gr.Error(f"Choose models that exist for x{scale}.", print_exception=False)
+    if Quota(jobs.parent, MOST_KEPT).free < 0:
+        raise gr.Error("There is no room for more results; try again later.", print_exception=False)
     # Gradio copies what it is given into its own folder, and asks for more: then this one goes.
     with TemporaryDirectory(dir=jobs) as folder:
         try:
@@ -212,14 +232,4 @@ def _compare(
 
 def _made(photo: Path, models: list[str], scale: int, folder: Path) -> list[Path]:
     """Each model's result as a file, and the comparison as a page."""
-    image = read_image(photo, max_pixels=MAX_PIXELS)
-    comparison = compare(image, models, scale=scale)
-    # PNG, but for CMYK.
-    suffix = next(form.suffixes[0] for form in DEEP if image.metadata.mode in form.modes)
-    files = []
-    for name, result in comparison.results.items():
-        files.append(folder / f"{photo.stem}_{name}_x{scale}{suffix}")
-        result.save(files[-1])
-    files.append(folder / f"{photo.stem}_comparison.html")
-    comparison.to_html(files[-1])
-    return files
+    return _worker.made(photo, models, scale, folder, max_pixels=MAX_PIXELS, seconds=JOB_SECONDS)

@@ -5,6 +5,7 @@ import logging
 import os
 import struct
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -56,7 +57,9 @@ def test_one_bad_entry_is_one_failure_and_the_rest_is_done(tmp_path, capsys, kin
     photo(tmp_path / "p" / "a.png")
     photo(tmp_path / "p" / "z.png")
     broken(tmp_path / "p" / "m.png", kind)
-    assert upscale(tmp_path / "p", "-o", tmp_path / "out") == 1
+    # Where no format is asked for, the wide one becomes a TIFF.
+    asked = ["--format", "png"] if kind == "wide" else []
+    assert upscale(tmp_path / "p", "-o", tmp_path / "out", *asked) == 1
     assert names(tmp_path / "out") == ["a_nearest_x2.png", "z_nearest_x2.png"]
     error = capsys.readouterr().err
     assert "2 written, 1 failed" in error
@@ -215,24 +218,79 @@ def test_json_tells_what_was_written_and_what_could_not_be_kept(tmp_path, capsys
 
 
 @pytest.mark.parametrize(
-    ("name", "mode", "kind", "advice"),
+    ("name", "mode", "kind", "suffix", "title"),
     [
-        ("photo.jpg", "RGBA", "PNG", "it is a PNG file, whatever its name"),
-        ("photo.jpeg", "RGBA", "WEBP", "it is a WEBP file, whatever its name"),
-        ("photo.jfif", "RGBA", "PNG", "use --format png"),
-        ("photo.bmp", "CMYK", "JPEG", "use --format jpg"),
-        ("photo.png", "CMYK", "TIFF", "use --format tif"),
+        ("photo.jpg", "RGBA", "PNG", "png", "PNG"),
+        ("photo.jpg", "RGB", "PNG", "png", "PNG"),
+        ("photo.jpeg", "RGBA", "WEBP", "webp", "WebP"),
+        ("photo.jfif", "RGBA", "PNG", "png", "PNG"),
+        ("photo.bmp", "CMYK", "JPEG", "jpg", "JPEG"),
+        ("photo.png", "CMYK", "TIFF", "tif", "TIFF"),
     ],
 )
-def test_a_file_whose_name_lies_is_told_by_its_format(tmp_path, capsys, name, mode, kind, advice):
+def test_a_file_whose_name_lies_keeps_its_format(tmp_path, capsys, name, mode, kind, suffix, title):
     PILImage.new(mode, (8, 8), 7).save(tmp_path / name, kind)
-    assert upscale(tmp_path / name) == 1
-    error = capsys.readouterr().err
-    assert advice in error
-    assert "--format" in error
-    assert "image.pixels" not in error
-    suffix = error.split("--format ")[1].split()[0]
-    assert upscale(tmp_path / name, "--format", suffix) == 0
+    assert upscale(tmp_path / name) == 0
+    note = f"{name} became {title}: it is a {title} file, whatever its name"
+    assert note in capsys.readouterr().err
+    with PILImage.open(tmp_path / f"photo_nearest_x2.{suffix}") as made:
+        assert (made.format, made.mode, made.size) == (kind, mode, (16, 16))
+    # Where a format is asked for, it is that, or an error that says what to do.
+    held = mode == "RGB" or (mode == "RGBA" and suffix == "webp")
+    assert upscale(tmp_path / name, "--format", "jpg", "-o", tmp_path / "o") == (
+        0 if mode in ("RGB", "CMYK") else 1
+    )
+    if mode == "RGBA" and not held:
+        assert "use --format png" in capsys.readouterr().err
+
+
+def clear_bmp(path, colour, side=8):
+    """A BMP with alpha, as BITMAPV5HEADER has it; Pillow writes none."""
+    red, green, blue, alpha = colour
+    pixels = bytes([blue, green, red, alpha]) * side * side
+    head = struct.pack("<IiiHHIIiiII", 124, side, side, 1, 32, 3, len(pixels), 0, 0, 0, 0)
+    head += struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs"
+    head += bytes(124 - len(head))
+    path.write_bytes(b"BM" + struct.pack("<IHHI", 138 + len(pixels), 0, 0, 138) + head + pixels)
+
+
+def test_what_a_format_cannot_hold_becomes_one_that_can(tmp_path, capsys):
+    deep = np.arange(0, 64 * 1024, 1024, dtype=np.uint16).reshape(8, 8)
+    coded = np.stack([deep >> 6] * 3, -1)
+    (tmp_path / "deep.avif").write_bytes(
+        imagecodecs.avif_encode(coded, level=100, bitspersample=10)
+    )
+    clear_bmp(tmp_path / "clear.bmp", (200, 100, 50, 30))
+    assert upscale(tmp_path) == 0
+    err = capsys.readouterr().err
+    assert "deep.avif became PNG: AVIF as srkit writes it holds 8 bits, but the image has 16" in err
+    assert "clear.bmp became PNG: BMP cannot hold an alpha channel" in err
+    assert "image.pixels" not in err
+    # Colour type 2 with 16 bits, and type 6 with 8, by the PNG specification's header.
+    header = (tmp_path / "deep_nearest_x2.png").read_bytes()[16:26]
+    assert struct.unpack(">IIBB", header) == (16, 16, 16, 2)
+    with PILImage.open(tmp_path / "clear_nearest_x2.png") as made:
+        assert made.mode == "RGBA"
+        assert set(made.get_flattened_data()) == {(200, 100, 50, 30)}
+    # What was made is known by its own name.
+    assert upscale(tmp_path / "deep.avif") == 1
+    assert "deep_nearest_x2.png exists; use --overwrite" in capsys.readouterr().err
+    (tmp_path / "deep_nearest_x2.png").write_bytes(b"kept")
+    assert upscale(tmp_path / "deep.avif", "--skip-existing") == 0
+    assert (tmp_path / "deep_nearest_x2.png").read_bytes() == b"kept"
+
+
+def test_results_of_other_formats_take_no_names_of_others(tmp_path):
+    clear_bmp(tmp_path / "a.bmp", (200, 100, 50, 30))
+    PILImage.new("RGB", (8, 8), (1, 2, 3)).save(tmp_path / "a.png")
+    PILImage.new("RGBA", (8, 8), (9, 8, 7, 6)).save(tmp_path / "a.jpg", "PNG")
+    assert upscale(tmp_path, "-o", tmp_path / "o") == 0
+    found = {path.name: PILImage.open(path).getpixel((0, 0)) for path in (tmp_path / "o").iterdir()}
+    assert found == {
+        "a_nearest_x2.png": (1, 2, 3),
+        "a_bmp_nearest_x2.png": (200, 100, 50, 30),
+        "a_jpg_nearest_x2.png": (9, 8, 7, 6),
+    }
 
 
 def test_light_brighter_than_white_is_told_as_such(tmp_path, capsys):

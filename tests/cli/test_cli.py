@@ -187,9 +187,13 @@ def test_another_format_can_be_asked_for_and_depth_is_kept(tmp_path):
 
 def test_a_result_that_its_format_cannot_hold_is_a_failure(tmp_path, capsys):
     wide = photo(tmp_path / "a.webp", RNG.integers(0, 256, (1, 8200, 3), np.uint8))
-    assert upscale(wide) == 1  # WebP ends at 16383 pixels
+    assert upscale(wide, "--format", "webp") == 1  # WebP ends at 16383 pixels
     assert "16383" in capsys.readouterr().err
     assert names(tmp_path) == ["a.webp"]
+    # Unless nobody asked for it.
+    assert upscale(wide) == 0
+    assert "a.webp became PNG: WEBP holds at most 16383" in capsys.readouterr().err
+    assert pixels_of(tmp_path / "a_nearest_x2.png").shape == (2, 16400, 3)
 
 
 def test_self_ensemble_runs_the_model_eight_times(tmp_path, stopping):

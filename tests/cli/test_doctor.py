@@ -9,23 +9,24 @@ from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-import dummies
 import pytest
 from checkout import ROOT
+from packaging.requirements import Requirement
 
 import srkit
 from srkit import Registry, extras
 from srkit.cli import diagnosis, main
+from srkit.cli.trying import try_all
 from srkit.models import loading
 from srkit.models.entry_points import installed
 
-CHECK_SPANDREL = diagnosis._check_spandrel
+IMPORTED = diagnosis._imported
 
 
 @pytest.fixture(autouse=True)
-def no_spandrel(monkeypatch):
-    """Whether it can be imported here is no matter of these tests."""
-    monkeypatch.setattr(diagnosis, "_check_spandrel", lambda problems: None)
+def nothing_is_imported(monkeypatch):
+    """What can be imported here is no matter of most tests, and takes its time."""
+    monkeypatch.setattr(diagnosis, "_imported", lambda extras, problems: extras)
 
 
 PROJECT = ROOT / "pyproject.toml"
@@ -162,18 +163,24 @@ def test_broken_plugins_are_told_with_their_causes(monkeypatch, capsys):
         ("os:no_such_class", "has no attribute 'no_such_class'"),
     ],
 )
-def test_an_adapter_that_cannot_be_imported_is_a_problem(monkeypatch, capsys, adapter, cause):
-    card = dummies.card("theirs", adapter=adapter)
-    monkeypatch.setattr(dummies, "THEIRS", card, raising=False)
-    entry = EntryPoint("theirs", "dummies:THEIRS", "srkit.models")
-    registry = Registry(lambda group: [*installed(group), *([entry] * (group == entry.group))])
-    monkeypatch.setattr(loading, "REGISTRY", registry)
+def test_an_adapter_that_cannot_be_imported_is_a_problem(
+    monkeypatch, tmp_path, capsys, adapter, cause
+):
+    def plugin(module, **more):
+        text = f"import dummies\nCARD = dummies.card('theirs', adapter={adapter!r}, **{more})\n"
+        (tmp_path / f"{module}.py").write_text(text)
+        entry = EntryPoint("theirs", f"{module}:CARD", "srkit.models")
+        registry = Registry(lambda group: [*installed(group), *([entry] * (group == entry.group))])
+        monkeypatch.setattr(loading, "REGISTRY", registry)
+
+    monkeypatch.syspath_prepend(tmp_path)
+    plugin("srkit_adapter_here")
     assert main(["doctor"]) == 1
     told = capsys.readouterr().out.split("to be mended")[1]
     assert "the model 'theirs'" in told
     assert cause in told
     # What needs a framework that is not there waits; it is not broken.
-    monkeypatch.setattr(dummies, "THEIRS", dummies.card("theirs", adapter=adapter, framework="far"))
+    plugin("srkit_adapter_far", framework="far")
     monkeypatch.setitem(extras.PACKAGES, "far", ("not_there",))
     assert main(["doctor"]) == 0
 
@@ -228,9 +235,112 @@ def test_the_page_says_what_more_there_is(monkeypatch, capsys):
     assert "Nothing is broken." in out
 
 
-def test_spandrel_that_cannot_be_imported_is_a_problem(monkeypatch):
-    monkeypatch.setattr("srkit.cli.diagnosis.missing_packages", lambda name: [])
-    monkeypatch.setitem(sys.modules, "spandrel", None)
+# --- what is installed need not work ------------------------------------------------------------
+
+MODULES = {
+    "good": "",
+    "broken": "import no_such_library_at_all",
+    "deadly": "import os; os.abort()",
+    "endless": "import time\nwhile True: time.sleep(1)",
+    "loud": "print('not an answer')",
+}
+
+
+@pytest.fixture
+def modules(tmp_path, monkeypatch):
+    """Packages that are there, some of which cannot be imported."""
+    for name, text in MODULES.items():
+        (tmp_path / f"srkit_{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def test_each_thing_is_tried_whatever_the_others_do(modules):
+    told = try_all([f"srkit_{name}" for name in (*MODULES, "good")], seconds=20)
+    assert told[0] == told[4] == told[5] == ""
+    assert told[1] == "ModuleNotFoundError: No module named 'no_such_library_at_all'"
+    assert told[2].startswith("it ends the process (")
+    assert told[3] == "it takes over 20 s"
+
+
+@pytest.mark.parametrize(("name", "cause"), [("broken", "No module named"), ("deadly", "it ends")])
+def test_a_package_that_cannot_be_imported_is_a_problem(monkeypatch, modules, capsys, name, cause):
+    def stated(extra):
+        yield from [Requirement(f"srkit_{name}")] if extra == "web" else []
+
+    monkeypatch.setattr(diagnosis, "_imported", IMPORTED)
+    monkeypatch.setattr(diagnosis, "_requirements", stated)
+    monkeypatch.setattr(diagnosis.metadata, "version", lambda name: "1.0")
+    code, found = doctor(capsys)
+    assert code == 1
+    web = next(extra for extra in found["extras"] if extra["name"] == "web")
+    assert web["state"] == "broken"
+    assert web["broken"] == [f"srkit_{name}"]
+    (problem,) = found["problems"]
+    assert problem.startswith(f"srkit_{name} cannot be imported (")
+    assert cause in problem
+    main(["doctor"])
+    out = capsys.readouterr().out
+    assert "1.0 (cannot be imported)" in out
+    assert "Nothing is broken" not in out
+
+
+def test_what_is_imported_fine_is_no_problem(monkeypatch, modules, capsys):
+    def stated(extra):
+        yield from [Requirement("srkit_good")] if extra == "web" else []
+
+    monkeypatch.setattr(diagnosis, "_imported", IMPORTED)
+    monkeypatch.setattr(diagnosis, "_requirements", stated)
+    monkeypatch.setattr(diagnosis.metadata, "version", lambda name: "1.0")
+    code, found = doctor(capsys)
+    assert (code, found["problems"]) == (0, [])
+
+
+def test_spandrel_that_cannot_be_imported_by_itself_is_told(monkeypatch):
+    tried = {"spandrel": "No module named 'torchvision'", diagnosis._SPANDREL: ""}
+    monkeypatch.setattr(diagnosis, "try_all", lambda things: [tried[thing] for thing in things])
+    extra = diagnosis.Extra("spandrel", "networks", {"spandrel": "0.4"}, ())
     problems = []
-    CHECK_SPANDREL(problems)
-    assert [problem[:28] for problem in problems] == ["spandrel cannot be imported "]
+    (found,) = IMPORTED((extra,), problems)
+    assert found.state == "broken"
+    (problem,) = problems
+    assert problem.startswith("spandrel cannot be imported (No module named 'torchvision')")
+    assert "without that torchvision all the same" in problem
+
+
+THEIRS = """
+import os
+import dummies
+import srkit
+
+CARD = dummies.card("theirs", adapter="srkit_theirs:Theirs")
+
+class Theirs(srkit.Upscaler):
+    def __init__(self, card, scale, weights=None):
+        {built}
+        self.card, self.scale = card, scale
+
+    def run(self, tiles):
+        return tiles.repeat(self.scale, 1).repeat(self.scale, 2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("built", "cause"),
+    [
+        ("pass", ""),
+        ("raise RuntimeError('no driver')", "RuntimeError: no driver"),
+        ("os.abort()", "it ends the process"),
+    ],
+)
+def test_models_of_plugins_are_built(monkeypatch, modules, capsys, built, cause):
+    (modules / "srkit_theirs.py").write_text(THEIRS.format(built=built))
+    monkeypatch.delitem(sys.modules, "srkit_theirs", raising=False)
+    entry = EntryPoint("theirs", "srkit_theirs:CARD", "srkit.models")
+    registry = Registry(lambda group: [*installed(group), *([entry] * (group == entry.group))])
+    monkeypatch.setattr(loading, "REGISTRY", registry)
+    code, found = doctor(capsys)
+    assert code == bool(cause)
+    assert [f"the model 'theirs': {cause}" in problem for problem in found["problems"]] == (
+        [True] if cause else []
+    )

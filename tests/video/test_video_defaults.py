@@ -1,6 +1,7 @@
 """What is chosen where nothing is asked for: results that players take."""
 
 import logging
+import subprocess
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 
-from clips import frames_of, moving, upscale, write_clip
+from clips import frames_of, moving, probe, upscale, write_clip
 
 from srkit.errors import VideoError
 
@@ -41,6 +42,7 @@ def test_hevc_has_the_tag_that_apple_plays(tmp_path, clip, suffix):
         ("in.mov", "png", "rgb24", "yuv420p"),
         ("in.mp4", "libx264", "yuv444p", "yuv420p"),
         ("in.mov", "prores_ks", "yuv422p10le", "yuv420p10le"),
+        ("in.mkv", "ffv1", "yuv422p10le", "yuv420p10le"),
     ],
 )
 @pytest.mark.parametrize("encoder", ["libx264", "libx265"])
@@ -53,12 +55,78 @@ def test_pixels_are_of_the_format_that_players_know(
     assert caplog.text.count("colour is halved") == (form != "gray")
 
 
+@pytest.mark.parametrize(
+    ("codec", "form", "encoder", "made", "told"),
+    [
+        ("ffv1", "yuv444p12le", "libx264", "yuv420p10le", "12 bits become 10: libx264"),
+        ("png", "rgb48be", "libx264", "yuv420p10le", "16 bits become 10: libx264"),
+        ("png", "rgb48be", "libx265", "yuv420p12le", "colour is halved"),
+        ("ffv1", "yuv420p10le", "mpeg4", "yuv420p", "10 bits become 8: mpeg4"),
+        ("ffv1", "yuv420p10le", "libx264", "yuv420p10le", "few players know H.264 of 10 bits"),
+    ],
+)
+def test_deep_sources_have_the_depth_that_the_encoder_has_in_a_format_of_players(
+    tmp_path, caplog, codec, form, encoder, made, told
+):
+    name = "in.mov" if codec == "png" else "in.mkv"
+    source = write_clip(tmp_path / name, moving(3), codec=codec, pix_fmt=form)
+    upscale(source, tmp_path / "out.mp4", codec=encoder)
+    (stream,) = probe(tmp_path / "out.mp4")["streams"]
+    assert stream["pix_fmt"] == made
+    assert told in caplog.text
+
+
+def test_a_wmv_becomes_what_players_take(tmp_path, caplog):
+    def hum(tone):
+        tone.bit_rate = 128_000
+        for start in range(0, 44100, 2048):
+            wave = np.sin(2 * np.pi * 440 * np.arange(start, start + 2048) / 44100) / 3
+            frame = av.AudioFrame.from_ndarray(
+                np.stack([wave, wave]).astype(np.float32), "fltp", "stereo"
+            )
+            frame.sample_rate, frame.pts = 44100, start
+            packets.extend(tone.encode(frame))
+        packets.extend(tone.encode(None))
+
+    packets = []
+    source = tmp_path / "in.wmv"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("wmv2", rate=25, width=64, height=48, pix_fmt="yuv420p")
+        hum(container.add_stream("wmav2", rate=44100, layout="stereo"))
+        for rgb in moving(25):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb)))
+        container.mux(stream.encode(None))
+        container.mux(packets)
+    for name, codecs in {
+        "out.mp4": ("h264", "aac"), "out.mkv": ("h264", "aac"), "out.webm": ("vp9", "opus"),
+    }.items():  # fmt: skip
+        caplog.clear()
+        upscale(source, tmp_path / name)
+        assert [s["codec_name"] for s in probe(tmp_path / name)["streams"]] == list(codecs)
+        assert "wmav2 audio becomes" in caplog.text
+        heard, rate = sound_of(tmp_path / name)
+        # The tone is there, as long and as loud: a sine of a third has an RMS of 0.2357.
+        assert len(heard) / rate == pytest.approx(1, abs=0.1)
+        middle = heard[rate // 4 : rate // 4 + rate // 2]
+        assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.2357, rel=0.05)
+        loudest = np.argmax(np.abs(np.fft.rfft(middle))) * rate / len(middle)
+        assert loudest == pytest.approx(440, abs=3)
+
+
+def sound_of(path):
+    """One channel as ffmpeg decodes it, and its rate."""
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a",
+               "-af", "pan=mono|c0=c0", "-ar", "44100", "-f", "f32le", "-"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, check=True)
+    return np.frombuffer(done.stdout, np.float32), 44100
+
+
 def test_a_gif_becomes_what_players_know_and_an_option_keeps_more(tmp_path, caplog):
     frames = [Image.fromarray(rgb) for rgb in moving(4)]
     frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=100)
     upscale(tmp_path / "in.gif", tmp_path / "out.mp4")
     assert coded(tmp_path / "out.mp4")[1] == "yuv420p"
-    assert "--pix-fmt yuv444p) keeps it" in caplog.text
+    assert 'pix_fmt="yuv444p" keeps it' in caplog.text
     caplog.clear()
     upscale(tmp_path / "in.gif", tmp_path / "all.mp4", pix_fmt="yuv444p")
     assert coded(tmp_path / "all.mp4")[1] == "yuv444p"

@@ -1,6 +1,7 @@
 """Video files: what is refused, and the command."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -39,7 +40,13 @@ def test_an_existing_result_is_replaced_only_on_demand(tmp_path, clip):
         ({"codec": "aac"}, "aac encodes audio"),
         ({"pix_fmt": "yuv9"}, "no pixel format is named 'yuv9'"),
         ({"pix_fmt": "rgb24"}, "libx264 does not take rgb24, but yuv420p"),
-        ({"crf": -400}, "libx264 cannot be opened"),
+        ({"crf": -400}, "crf of libx264 is from 0, the best, to 51, not -400"),
+        ({"crf": 90}, "crf of libx264 is from 0, the best, to 51, not 90"),
+        ({"crf": 64, "codec": "libvpx-vp9"}, "to 63, not 64"),
+        ({"codec": "h265"}, r"h265 is a codec, not an encoder; libx265 writes H.265 \(HEVC\)"),
+        ({"codec": "H.264"}, "H.264 is a codec, not an encoder; libx264 writes H.264"),
+        ({"codec": "libxvid2"}, "no encoder is named 'libxvid2'"),
+        ({"codec": "h264_omx"}, "not in this build of FFmpeg; libx264 writes H.264"),
         ({"scale": 77}, "nearest exists for"),
     ],
 )
@@ -131,3 +138,15 @@ def test_the_command_fails_on_what_is_no_video(tmp_path, capsys):
     assert main(arguments) == 1
     assert "is not a video" in capsys.readouterr().err
     assert left_behind(tmp_path, "in.mp4") == []
+
+
+def test_an_encoder_of_hardware_that_is_not_there_is_told_so(tmp_path, clip):
+    try:
+        av.codec.Codec("h264_nvenc", "w")
+    except ValueError:
+        pytest.skip("this build of FFmpeg has no encoder for hardware")
+    if Path("/dev/nvidia0").exists():
+        pytest.skip("the hardware is there")
+    with pytest.raises(OptionError, match=r"hardware or driver.*libx264 needs none") as told:
+        upscale(clip, tmp_path / "out.mp4", codec="h264_nvenc")
+    assert "avcodec_open2" not in str(told.value)

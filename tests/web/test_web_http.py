@@ -1,8 +1,6 @@
 """The page of ``srkit serve``, as a program that speaks HTTP sees it."""
 
-import contextlib
 import io
-import json
 import os
 import re
 import signal
@@ -13,31 +11,14 @@ import time
 from html import unescape
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image as PILImage
 from ports import free_port
-from skimage import data
+from serving import API, PHOTO, WEB, encoded, finish, run, served, start, upload
 
 import srkit
 from srkit.web import page as web
-
-PHOTO = data.astronaut()[:48, 200:264]
-API = "/gradio_api"
-WEB = httpx.Client(timeout=120)  # machines that test have other work, too
-
-
-# In a process of its own: Gradio leaves sockets open that pytest would complain of here.
-PROGRAM = """
-import sys
-{before}
-from srkit.web import page as web
-with web.serving(port={port}, kept={kept}) as address:
-    print(address, flush=True)
-    sys.stdin.read()
-"""
-
 
 COMMAND = [
     sys.executable,
@@ -47,34 +28,21 @@ COMMAND = [
 ]
 
 
-@contextlib.contextmanager
-def served(folder, *, before="", kept=600):
-    """The page in a process whose temporary files are in `folder`, after some lines of code."""
-    program = PROGRAM.format(before=before, port=free_port(), kept=kept)
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(folder)},
-    ) as process:
-        try:
-            yield process.stdout.readline().strip().rstrip("/")
-        finally:
-            process.stdin.close()
-            process.wait(240)
-
-
-# What the page's process writes down: addresses that it calls, and when a job is worked on.
-WATCHED = """
-import time
-calls, jobs = (open(f"{logs}/{{name}}", "a", buffering=1) for name in ("calls", "jobs"))
+# What the page's process and its worker write down: addresses that they call.
+CALLS = """
+import sys
+calls = open("{logs}/calls", "a", buffering=1)
 def listen(event, arguments):
     if event == "socket.getaddrinfo":
         calls.write(f"{{arguments[0]}}\\n")
     elif event == "socket.connect" and isinstance(arguments[1], tuple):
         calls.write(f"{{arguments[1][0]}}\\n")
 sys.addaudithook(listen)
+"""
+# And when a job is worked on.
+WATCHED = """
+import time
+jobs = open("{logs}/jobs", "a", buffering=1)
 from srkit.web import page as web
 made = web._made
 def watched(*arguments):
@@ -88,12 +56,6 @@ web._made = watched
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _closed():
-    yield
-    WEB.close()
-
-
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory):
     return tmp_path_factory.mktemp("logs")
@@ -101,38 +63,10 @@ def logs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, logs):
+    (logs / "sitecustomize.py").write_text(CALLS.format(logs=logs))
     before = WATCHED.format(logs=logs)
-    with served(tmp_path_factory.mktemp("web"), before=before) as address:
+    with served(tmp_path_factory.mktemp("web"), before=before, paths=[logs]) as address:
         yield address
-
-
-def encoded(pixels, kind="PNG"):
-    file = io.BytesIO()
-    PILImage.fromarray(pixels).save(file, kind)
-    return file.getvalue()
-
-
-def upload(address, content, name="photo.png"):
-    answer = WEB.post(f"{address}{API}/upload", files={"files": (name, content)})
-    answer.raise_for_status()
-    return answer.json()[0]
-
-
-def start(address, path, models, scale="x4"):
-    photo = path and {"path": path, "meta": {"_type": "gradio.FileData"}}
-    asked = {"data": [photo, scale, models]}
-    return WEB.post(f"{address}{API}/call/compare", json=asked)
-
-
-def finish(address, started):
-    """The name of the last event, and its data."""
-    url = f"{address}{API}/call/compare/{started.json()['event_id']}"
-    events = re.findall(r"event: (\w+)\ndata: (.*)", WEB.get(url).text)
-    return events[-1][0], json.loads(events[-1][1])
-
-
-def run(address, path, models, scale="x4"):
-    return finish(address, start(address, path, models, scale))
 
 
 def test_results_are_downloaded_and_are_the_models_own(address):

@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from srkit.advice import advise
 from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, SrkitError
 from srkit.imaging.metadata import Metadata
 
@@ -43,18 +44,20 @@ def naming(path: Path, kind: str) -> Iterator[None]:
 def check_size(width: int, height: int, max_pixels: int) -> None:
     """Refuse more than `max_pixels`, before anything is decoded."""
     if width * height > max_pixels:
+        number = width * height
+        trusted = advise(f"pass max_pixels={number}", f"use --max-pixels={number} of srkit upscale")
         raise ImageTooLargeError(
-            f"the image has {width}x{height} = {width * height} pixels, more than the limit of "
-            f"{max_pixels}; if you trust the file, pass max_pixels={width * height}"
+            f"the image has {width}x{height} = {number} pixels, more than the limit of "
+            f"{max_pixels}; if you trust the file, {trusted}"
         )
 
 
 def refuse_pages(count: int, kind: str) -> None:
     """Refuse a file of several pictures rather than take the first one only."""
     if count > 1:
+        how = advise(", e.g. with PIL.ImageSequence", "; what moves is for srkit upscale-video")
         raise ImageError(
-            f"the {kind} file holds {count} frames or pages; save each as a file of its own, "
-            "e.g. with PIL.ImageSequence"
+            f"the {kind} file holds {count} frames or pages; save each as a file of its own{how}"
         )
 
 

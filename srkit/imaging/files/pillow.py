@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL import PngImagePlugin
 
+from srkit.advice import advise
 from srkit.errors import ImageTooLargeError
 from srkit.imaging import pil
 from srkit.imaging.files import exif, iptc, xmp
@@ -111,10 +112,11 @@ def _open(file: BinaryIO, opener: Opener) -> PILImage.Image:
         return opener(file)
     except PILImage.DecompressionBombError as error:
         # Only WebP's and TIFF's classes look at Pillow's own limit.
-        raise ImageTooLargeError(
-            f"{error} This limit is Pillow's; raise PIL.Image.MAX_IMAGE_PIXELS if you trust "
-            "the file"
-        ) from error
+        trusted = advise(
+            "raise PIL.Image.MAX_IMAGE_PIXELS if you trust the file",
+            "if you trust the file, save it as PNG by another program",
+        )
+        raise ImageTooLargeError(f"{error} This limit is Pillow's; {trusted}") from error
 
 
 def _metadata(image: PILImage.Image, mode: Mode) -> Metadata:

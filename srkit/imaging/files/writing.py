@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.advice import advise
 from srkit.errors import ImageError, OptionError, SrkitError
 from srkit.imaging import notes, pil
 from srkit.imaging.files import formats
@@ -82,9 +83,10 @@ def _check_white(pixels: NDArray[Any]) -> None:
     """Refuse floats whose white is not 1; a model's overshoot is clipped."""
     low, high = float(pixels.min()), float(pixels.max())
     if low < -1 or high > 2:
+        clip = advise("clip them with numpy.clip(pixels, 0, 1)", "write TIFF, which holds them")
         raise ImageError(
             f"float pixels are in [0, 1], and these span {low:g} to {high:g}: divide them by "
-            "their white (255 for levels of 8 bits), or clip them with numpy.clip(pixels, 0, 1)"
+            f"their white (255 for levels of 8 bits), or {clip}"
         )
 
 
@@ -152,11 +154,10 @@ def _why_unfit(image: Image, form: ImageFormat, shape: tuple[int, int]) -> tuple
     if mode not in form.modes:
         what = {"CMYK": "CMYK", "LA": "grey with an alpha channel"}.get(mode, "an alpha channel")
         others = _lossless_first(lambda other: mode in other.modes)
-        return f"{form.name} cannot hold {what}", (
-            f"use {others}, or save image.to_pil().convert('RGB')"
-            if mode == "CMYK"
-            else f"use {others}, or drop alpha from image.pixels"
-        )
+        drop = "save image.to_pil().convert('RGB')"
+        if mode != "CMYK":
+            drop = "drop alpha from image.pixels"
+        return f"{form.name} cannot hold {what}", f"use {others}" + advise(f", or {drop}", "")
     if max(height, width) > form.max_side:
         fitting = [other for other in formats.DEEP if max(height, width) <= other.max_side]
         return (
@@ -165,8 +166,10 @@ def _why_unfit(image: Image, form: ImageFormat, shape: tuple[int, int]) -> tuple
         ), f"use {listed(fitting, 'or')}" if fitting else "make it smaller"
     if image.dtype != np.float32 and image.dtype.name not in form.dtypes:
         return f"{form.name} as srkit writes it holds 8 bits, but the image has 16", (
-            f"use {listed(formats.DEEP, 'or')}, or save "
-            "srkit.Image((image.pixels / 257).round().astype('uint8'), image.metadata)"
+            f"use {listed(formats.DEEP, 'or')}"
+        ) + advise(
+            ", or save srkit.Image((image.pixels / 257).round().astype('uint8'), image.metadata)",
+            "",
         )
     return None
 
