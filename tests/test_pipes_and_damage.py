@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import srkit
-from srkit import CorruptFileError, ImageError, OptionError, WeightsError
+from srkit import CorruptFileError, ImageError, OptionError, VideoError, WeightsError
 from srkit.cli import main
 from srkit.guard import reading, refuse_pipes
 from srkit.imaging.files.by_rows import open_rows
@@ -30,6 +30,14 @@ def test_a_pipe_is_told_and_not_waited_for(tmp_path, suffix, kind, read):
     os.mkfifo(path)
     with pytest.raises(kind, match=r"is a pipe, which cannot be read; save what it gives"):
         read(path)
+
+
+@needs_pipes
+def test_a_pipe_is_no_video_and_is_told(tmp_path):
+    pytest.importorskip("av")
+    os.mkfifo(tmp_path / "a.mp4")
+    with pytest.raises(VideoError, match=r"is a pipe, which cannot be read"):
+        srkit.upscale_video(tmp_path / "a.mp4", tmp_path / "b.mp4", "nearest")
 
 
 @needs_pipes

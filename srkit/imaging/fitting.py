@@ -55,7 +55,7 @@ def _color(metadata: Metadata, form: ImageFormat, lose: Callable[[str], None]) -
     tags, parts = metadata.color, form.places.parts
     if tags is None:
         return metadata
-    if "cicp" in parts and tags.cicp:
+    if "cicp" in parts and tags.cicp and not tags.narrow:
         return replace(metadata, icc=None)
     if "color" in parts and not (tags.cicp and not metadata.icc):
         return metadata

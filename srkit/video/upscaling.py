@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from srkit.advice import advise
 from srkit.batch.identity import FREE_OPTIONS, fingerprint, weights_digest
 from srkit.errors import OptionError, VideoError
+from srkit.guard import refuse_pipes
 from srkit.imaging.planes import Planes, read_planes
 from srkit.models.loading import load
 from srkit.progress import Meter
@@ -148,7 +149,9 @@ def upscale_video(
 
 
 def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
-    """Refuse a source that is not there, and a target that is."""
+    """Refuse a source that is not there, or is no file, and a target that is there."""
+    if source.exists() and not source.is_dir():
+        refuse_pipes(source, VideoError)
     if not source.is_file():
         raise FileNotFoundError(2, os.strerror(2), str(source))
     if not target.parent.is_dir():

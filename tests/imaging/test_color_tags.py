@@ -226,3 +226,84 @@ def test_senseless_numbers_leave_the_pixels_as_they_are(tmp_path, odd):
             save_image(picture, tmp_path / f"{name}{suffix}")
             made.append(read_image(tmp_path / f"{name}{suffix}").pixels)
         np.testing.assert_array_equal(*made)
+
+
+# --- video's range, and BMP -----------------------------------------------------------------------
+
+
+def test_narrow_range_is_kept_in_png_and_told_elsewhere(tmp_path):
+    # The last byte is the flag of full range (PNG specification, 11.3.2.6).
+    chunks = [(b"cICP", bytes([1, 1, 0, 0]))]
+    image = read_image(png(tmp_path / "a.png", chunks))
+    with notes.collecting() as lost:
+        save_image(image, tmp_path / "b.png")
+    assert not lost
+    assert chunks_of(tmp_path / "b.png") == dict(chunks)
+    for suffix in (".jpg", ".avif", ".tif"):
+        with notes.collecting() as lost:
+            save_image(image, tmp_path / f"b{suffix}")
+        assert len(lost) == 1
+        assert "BT.709, BT.709 of narrow range" in lost[0]
+
+
+def bmp(path, kind, points=bytes(36), exponents=(0, 0, 0), profile=b""):
+    """A BMP of BITMAPV5HEADER (Windows GDI, wingdi.h), of eight by eight pixels."""
+    head = struct.pack("<IiiHHIIiiII", 124, 8, 8, 1, 24, 0, 192, 0, 0, 0, 0)
+    head += struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0) + kind + points
+    head += struct.pack("<3I", *(round(e * 65536) for e in exponents))
+    head += struct.pack("<4I", 4, 124 + 192 if profile else 0, len(profile), 0)
+    rows = PIXELS[::-1, :, ::-1].tobytes()
+    size = 14 + len(head) + len(rows) + len(profile)
+    path.write_bytes(b"BM" + struct.pack("<IHHI", size, 0, 0, 138) + head + rows + profile)
+    return path
+
+
+def test_a_profile_in_a_bmp_is_read(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = read_image(bmp(tmp_path / "a.bmp", b"DEBM", profile=profile))
+    assert np.array_equal(image.pixels, PIXELS)
+    assert image.metadata.icc == profile
+    save_image(image, tmp_path / "b.jpg")
+    with PILImage.open(tmp_path / "b.jpg") as made:
+        assert made.info["icc_profile"] == profile
+    with notes.collecting() as lost:
+        save_image(image, tmp_path / "b.bmp")
+    assert lost == ["BMP holds no colour profile: left out"]
+
+
+def test_primaries_and_gamma_of_a_bmp_are_read(tmp_path):
+    # X, Y and Z of sRGB's primaries (IEC 61966-2-1), whose sum is D65.
+    rows = [(0.4124, 0.2126, 0.0193), (0.3576, 0.7152, 0.1192), (0.1805, 0.0722, 0.9505)]
+    points = struct.pack("<9i", *(round(v * 2**30) for row in rows for v in row))
+    with notes.collecting() as lost:
+        image = read_image(bmp(tmp_path / "a.bmp", bytes(4), points, (2.2, 2.2, 2.2)))
+        save_image(image, tmp_path / "b.png")
+    assert not lost
+    chunks = chunks_of(tmp_path / "b.png")
+    assert struct.unpack(">I", chunks[b"gAMA"])[0] == pytest.approx(45455, abs=2)
+    srgb = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+    assert struct.unpack(">8I", chunks[b"cHRM"]) == pytest.approx(srgb, abs=10)
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "told"),
+    [
+        (b"KNIL", {"profile": b"C:\\a.icc\0"}, "in another file"),
+        (b"DEBM", {"profile": b"no profile" * 20}, "is damaged"),
+        (bytes(4), {"exponents": (2.2, 1.8, 2.2)}, "primaries and gamma of BMP"),
+        (bytes(4), {"points": struct.pack("<9i", *range(-9, 0))}, "primaries and gamma of BMP"),
+    ],
+)
+def test_colour_of_a_bmp_that_cannot_be_kept_is_told(tmp_path, kind, how, told):
+    with notes.collecting() as lost:
+        image = read_image(bmp(tmp_path / "a.bmp", kind, **how))
+    assert len(lost) == 1
+    assert told in lost[0]
+    assert (image.metadata.icc, image.metadata.color) == (None, None)
+
+
+@pytest.mark.parametrize("kind", [bytes(4), b"BGRs", b" niW"])
+def test_a_bmp_of_srgb_says_nothing(tmp_path, kind):
+    with notes.collecting() as lost:
+        metadata = read_image(bmp(tmp_path / "a.bmp", kind)).metadata
+    assert (lost, metadata.icc, metadata.color) == ([], None, None)

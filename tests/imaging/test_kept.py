@@ -299,3 +299,47 @@ def test_the_shape_of_pixels_is_told(tmp_path):
     stated = struct.pack(">I", 9) + content + struct.pack(">I", zlib.crc32(content))
     (tmp_path / "a.png").write_bytes(whole[:33] + stated + whole[33:])
     assert doubled(tmp_path / "a.png", tmp_path / "b.png") == [shape]
+
+
+def test_all_comments_of_a_jpeg_are_kept(tmp_path):
+    source = jpeg(tmp_path / "a.jpg", (0xFE, b"one"), (0xFE, "zwölf".encode("latin-1")))
+    assert doubled(source, tmp_path / "b.jpg") == []
+    with PILImage.open(tmp_path / "b.jpg") as made:
+        assert made.info["comment"].decode() == "one\nzwölf"
+
+
+def test_parts_of_jpeg_that_are_not_known_are_told(tmp_path):
+    odd = [(0xE2, b"FPXR\0" + bytes(40)), (0xE6, b"GoPro\0" + bytes(9)), (0xE9, b"\1\2")]
+    known = [(0xEC, b"Ducky\0" + bytes(8)), (0xE0, b"JFXX\0" + bytes(8))]
+    source = jpeg(tmp_path / "a.jpg", *odd, *known)
+    told = "parts of JPEG that srkit does not know were left out: FPXR, GoPro, APP9"
+    assert doubled(source, tmp_path / "b.png") == [told]
+
+
+def test_a_picture_behind_a_jpeg_is_told(tmp_path):
+    second = jpeg(tmp_path / "two.jpg").read_bytes()
+    source = jpeg(tmp_path / "a.jpg", behind=second)
+    assert doubled(source, tmp_path / "b.jpg") == [
+        f"a picture behind the picture ({len(second) - 1} bytes) was left out"
+    ]
+
+
+def raw(name, content):
+    """As ImageMagick writes a profile into a text of PNG (coders/png.c)."""
+    return f"\n{name}\n{len(content):8}\n{content.hex()}\n"
+
+
+def test_packed_texts_of_png_are_read_or_told(tmp_path):
+    texts = PngImagePlugin.PngInfo()
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
+    texts.add_text("Raw profile type xmp", raw("xmp", packet), zip=True)
+    texts.add_text("Raw profile type APP1", raw("APP1", b"Exif\0\0MM"), zip=True)
+    texts.add_text("Raw profile type exif", "\nexif\n 1\nno digits")
+    PILImage.fromarray(PIXELS).save(tmp_path / "a.png", pnginfo=texts)
+    told = doubled(tmp_path / "a.png", tmp_path / "b.jpg")
+    with PILImage.open(tmp_path / "b.jpg") as made:
+        assert made.info["xmp"] == packet
+    assert sorted(told) == [
+        "text 'Raw profile type APP1' was left out: what it packs is not read",
+        "text 'Raw profile type exif' is damaged and was left out",
+    ]

@@ -151,3 +151,46 @@ def test_by_rows_the_same_is_told_with_the_name_of_the_file(tmp_path, caplog):
     srkit.load("nearest", scale=2).upscale_file(source, target)
     (record,) = caplog.records
     assert record.getMessage() == f"{source}: layers of TIFF were left out"
+
+
+@pytest.mark.parametrize("turned", [2, 3, 6])
+def test_georeference_of_a_turned_picture_is_told(tmp_path, turned):
+    # Its points are columns and rows as stored: scaled alone they would name other places.
+    tags = [
+        (274, 3, 1, turned, True),
+        (33550, 12, 3, (10.0, 10.0, 0.0), True),
+        (33922, 12, 6, (0.0, 0.0, 0.0, 5e5, 4e6, 0.0), True),
+    ]
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PIXELS, photometric="rgb", metadata=None, extratags=tags)
+    assert doubled(path, tmp_path / "b.tif") == [
+        "the georeference was left out: the picture is stored turned"
+    ]
+    with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
+        assert not {33550, 33922} & {tag.code for tag in tiff.pages[0].tags}
+
+
+def test_tags_that_are_not_known_are_told(tmp_path):
+    tags = [
+        (33628, 4, 2, (1, 2), True),  # MetaMorph's calibration
+        (40091, 1, 4, b"a\0\0\0", True),  # the title of Windows' programs
+        (50844, 12, 92, tuple(map(float, range(92))), True),  # a satellite's camera
+        (59932, 1, 8, bytes(8), True),  # room for later
+    ]
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PIXELS, photometric="rgb", metadata=None, extratags=tags)
+    assert doubled(path, tmp_path / "b.tif") == [
+        "tags of TIFF that srkit does not know were left out: UIC1tag, XPTitle, RPCCoefficientTag"
+    ]
+
+
+def test_the_shape_of_pixels_in_tiff_is_told(tmp_path):
+    for name, ratio in (("a.tif", (2, 1)), ("b.tif", (7, 7))):
+        tifffile.imwrite(
+            tmp_path / name, PIXELS, photometric="rgb", metadata=None, resolution=ratio,
+            resolutionunit=1,
+        )  # fmt: skip
+    assert doubled(tmp_path / "a.tif", tmp_path / "c.png") == [
+        "the shape of pixels was left out: 2 to 1"
+    ]
+    assert doubled(tmp_path / "b.tif", tmp_path / "c.png") == []

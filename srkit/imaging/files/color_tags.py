@@ -47,6 +47,8 @@ class ColorTags:
     ----------
     cicp
         Primaries and transfer as code points of Rec. ITU-T H.273.
+    narrow
+        Whether black and white of `cicp` are levels 16 and 235 of 8 bits, as in video.
     intent
         Rendering intent of sRGB, 0 to 3, where the colour is sRGB.
     gamma
@@ -59,6 +61,7 @@ class ColorTags:
     intent: int | None = None
     gamma: int | None = None
     chromaticities: tuple[int, ...] | None = None
+    narrow: bool = False
 
     def __str__(self) -> str:
         if self.cicp:
@@ -66,7 +69,7 @@ class ColorTags:
                 _NAMES.get(self.cicp[0], self.cicp[0]),
                 _TRANSFERS.get(self.cicp[1], self.cicp[1]),
             )
-            return "{}, {}".format(*names)
+            return "{}, {}".format(*names) + (" of narrow range" if self.narrow else "")
         if self.intent is not None:
             return "sRGB"
         parts = [f"gamma {self.gamma / 1e5:g}"] if self.gamma else []
@@ -85,10 +88,11 @@ def from_png(chunks: Iterable[Chunk]) -> ColorTags | None:
     contents = dict(reversed([*chunks]))
     cicp, srgb, gama, chrm = (contents.get(n, b"") for n in (b"cICP", b"sRGB", b"gAMA", b"cHRM"))
     tags = ColorTags(
-        cicp=(cicp[0], cicp[1]) if len(cicp) == 4 and cicp[2:] == b"\0\1" else None,
+        cicp=(cicp[0], cicp[1]) if cicp[2:] in (b"\0\0", b"\0\1") else None,
         intent=srgb[0] if len(srgb) == 1 and srgb[0] < 4 else None,
         gamma=int.from_bytes(gama, "big") or None if len(gama) == 4 else None,
         chromaticities=struct.unpack(">8I", chrm) if len(chrm) == 32 else None,
+        narrow=cicp[2:] == b"\0\0",
     )
     return None if tags == ColorTags() else tags
 
@@ -99,7 +103,7 @@ def to_png(tags: ColorTags | None, *, with_profile: bool) -> list[Chunk]:
         return []
     chunks = []
     if tags.cicp:
-        chunks.append((b"cICP", bytes([*tags.cicp, 0, 1])))
+        chunks.append((b"cICP", bytes([*tags.cicp, 0, not tags.narrow])))
     if with_profile:
         return chunks
     if tags.gamma:
@@ -113,7 +117,7 @@ def to_png(tags: ColorTags | None, *, with_profile: bool) -> list[Chunk]:
 
 def to_profile(tags: ColorTags | None, *, grey: bool) -> bytes | None:
     """An ICC profile that says the same; None where none does exactly."""
-    if tags is None:
+    if tags is None or tags.narrow:
         return None
     points, curve = _PRIMARIES[1], None
     if tags.cicp:

@@ -21,6 +21,9 @@ from srkit.imaging.pil import Mode
 
 # Pillow's image classes are called directly. PIL.Image.open would also judge the
 # size, by a limit that is one global for all threads; here `max_pixels` rules.
+# Texts of PNG that are XMP, EXIF and IPTC.
+_RAW = "Raw profile type "  # of ImageMagick
+_READ_OTHERWISE = {"XML:com.adobe.xmp", *(_RAW + name for name in ("exif", "xmp", "iptc"))}
 Opener = Callable[[BinaryIO], PILImage.Image]
 
 
@@ -121,7 +124,7 @@ def _open(file: BinaryIO, opener: Opener) -> PILImage.Image:
 
 def _metadata(image: PILImage.Image, mode: Mode) -> Metadata:
     info = image.info
-    packet = info.get("xmp")
+    packet = info.get("xmp") or _raw_profile(info, "xmp")
     if len(set(_aspect(info))) > 1:
         tell("the shape of pixels was left out: {} to {}".format(*_aspect(info)))
     return Metadata(
@@ -155,11 +158,10 @@ def _texts(image: PILImage.Image) -> tuple[tuple[str, str], ...]:
             texts = {COMMENT: comment.decode()}
         except UnicodeDecodeError:
             texts = {COMMENT: comment.decode("latin-1")}
-    return tuple(
-        (key, text)
-        for key, text in texts.items()
-        if key != "XML:com.adobe.xmp" and not key.lower().startswith("raw profile type")
-    )
+    for key in [key for key in texts if key.lower().startswith(_RAW.lower())]:
+        if texts.pop(key) and key not in _READ_OTHERWISE:
+            tell(f"text {key!r} was left out: what it packs is not read")
+    return tuple((key, text) for key, text in texts.items() if key not in _READ_OTHERWISE)
 
 
 def _iptc(info: dict[Any, Any]) -> bytes | None:
@@ -169,8 +171,16 @@ def _iptc(info: dict[Any, Any]) -> bytes | None:
 
 
 def _exif_block(info: dict[Any, Any]) -> bytes | None:
-    block = info.get("exif")
-    if block is None and isinstance(text := info.get("Raw profile type exif"), str):
-        # ImageMagick's way for PNG: three lines of heading, then hexadecimal.
-        block = bytes.fromhex("".join(text.split("\n")[3:]))
+    block = info.get("exif") or _raw_profile(info, "exif")
     return exif.PREFIX + exif.strip(block) if block else None
+
+
+def _raw_profile(info: dict[Any, Any], name: str) -> bytes | None:
+    """What ImageMagick puts into a text of PNG: three lines of heading, then hexadecimal."""
+    if not isinstance(text := info.get(_RAW + name), str):
+        return None
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:]))
+    except ValueError:
+        tell(f"text {_RAW + name!r} is damaged and was left out")
+        return None

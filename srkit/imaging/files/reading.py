@@ -103,6 +103,10 @@ def _upright(decoded: Decoded) -> Image:
     if turn >= 5:  # rows and columns change places
         pixels = np.swapaxes(pixels, 0, 1)
         meta = replace(meta, dpi=(meta.dpi[1], meta.dpi[0]) if meta.dpi else None)
+    if turn != 1 and meta.geo:
+        # Its points are columns and rows of the picture as it was stored.
+        notes.tell("the georeference was left out: the picture is stored turned")
+        meta = replace(meta, geo=None)
     if turn in (3, 4, 7, 8):
         pixels = pixels[::-1]
     if turn in (2, 3, 6, 7):

@@ -15,6 +15,7 @@ _INTEROP, _MAKER_NOTE, _GPS = 0xA005, 0x927C, 0x8825
 # Tags of the main directory that describe the picture rather than the file:
 # name, description, make, model, page, software, date, artist, host, copyright.
 _TEXTS = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298)
+MAIN = (*_TEXTS, exif.EXIF_IFD, _GPS, _INTEROP)  # what is read of the main directory
 _HEADER, _ASCII = b"II*\x00\x08\x00\x00\x00", 2  # little-endian, directory at 8
 
 _LONG = {b"II": "<Q", b"MM": ">Q"}  # offsets of BigTIFF

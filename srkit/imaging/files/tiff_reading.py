@@ -19,6 +19,8 @@ from srkit.imaging.pil import Mode
 if TYPE_CHECKING:
     import tifffile
 
+    from srkit.imaging.files.geo import GeoTags
+
 _IPTC, _RESOURCES = 33723, 34377
 _XMP, _ICC = 700, 34675
 _CALIBRATION = (301, 318, 319)
@@ -27,6 +29,14 @@ _LEFT_OUT = (
     ((37724,), "layers"),
     ((50838, 50839), "overlays and notes of ImageJ"),
 )
+# Tags that are read, or told by the names above; those below 533, of TIFF itself, say how the old
+# pixels were stored; and the room that Microsoft's programs leave in a directory.
+_OF_TIFF = 533
+_KNOWN = {
+    *(_XMP, _ICC, _IPTC, _RESOURCES, *tiff_exif.MAIN, *(n for tags, _ in _LEFT_OUT for n in tags)),
+    *(59932, 59933),
+}
+_NAMED = 8  # of the others
 _MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _SEPARATED, _YCBCR = 0, 1, 2, 3, 5, 6
 _JPEGS = (6, 7)  # compression
 _MODES: dict[tuple[int, int], Mode] = {
@@ -170,8 +180,13 @@ def straight(page: tifffile.TiffPage, pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
-def _tell_the_rest(page: tifffile.TiffPage) -> None:
+def _tell_the_rest(page: tifffile.TiffPage, placed: GeoTags | None) -> None:
     """Say which tags do not come with the picture, of those that matter."""
+    known = {*_KNOWN, *(geo.TAGS if placed else ())}
+    odd = [tag for tag in page.tags if tag.code >= _OF_TIFF and tag.code not in known]
+    if odd:
+        names = ", ".join(tag.name for tag in odd[:_NAMED])
+        tell(f"tags of TIFF that srkit does not know were left out: {names}")
     for numbers, name in _LEFT_OUT:
         if any(number in page.tags for number in numbers):
             calibrated = numbers == _CALIBRATION
@@ -182,29 +197,41 @@ def _tell_the_rest(page: tifffile.TiffPage) -> None:
 def read_metadata(page: tifffile.TiffPage, file: BinaryIO, mode: Mode) -> Metadata:
     """Profile, EXIF, XMP, resolution, IPTC and georeference; what else matters is told."""
     tags = page.tags
-    _tell_the_rest(page)
-    unit = _PER_INCH.get(tags.valueof(296, 2))
-    dpi = None
-    try:
-        if unit and 282 in tags and 283 in tags:
-            (a, b), (c, d) = tags[282].value, tags[283].value
-            dpi = valid_dpi((a / b * unit, c / d * unit))
-    except (ZeroDivisionError, TypeError, ValueError):
-        tell("the resolution of the TIFF file is damaged and was left out")
+    placed = geo.of_tags(
+        page.imagewidth,
+        page.imagelength,
+        {tag: tags[tag].value for tag in geo.TAGS if tag in tags},
+    )
+    _tell_the_rest(page, placed)
     return Metadata(
         mode=mode,
         format="TIFF",
         icc=tags.valueof(_ICC) or None,
         exif=tiff_exif.read(file),
         xmp=tags.valueof(_XMP) or None,
-        dpi=dpi,
+        dpi=_read_dpi(page),
         iptc=_read_iptc(page),
-        geo=geo.of_tags(
-            page.imagewidth,
-            page.imagelength,
-            {tag: tags[tag].value for tag in geo.TAGS if tag in tags},
-        ),
+        geo=placed,
     )
+
+
+def _read_dpi(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """Pixels per inch; without a unit they tell the shape of pixels alone."""
+    tags = page.tags
+    if 282 not in tags or 283 not in tags:
+        return None
+    unit = _PER_INCH.get(tags.valueof(296, 2))
+    try:
+        (a, b), (c, d) = tags[282].value, tags[283].value
+        across, down = a / b, c / d
+    except (ZeroDivisionError, TypeError, ValueError):
+        tell("the resolution of the TIFF file is damaged and was left out")
+        return None
+    if unit:
+        return valid_dpi((across * unit, down * unit))
+    if across != down:
+        tell(f"the shape of pixels was left out: {across:g} to {down:g}")
+    return None
 
 
 def _read_iptc(page: tifffile.TiffPage) -> bytes | None:
