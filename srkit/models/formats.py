@@ -94,7 +94,7 @@ def is_onnx(head: bytes, path: Path) -> bool:
     head
         The first bytes of the file.
     path
-        Not asked: the bytes suffice.
+        Asked only whether it is named as Core ML's models are, which begin alike.
 
     Examples
     --------
@@ -103,6 +103,8 @@ def is_onnx(head: bytes, path: Path) -> bool:
     >>> is_onnx(b"\x08\x01\x12\x80\x80\x01", Path("saved_model.pb"))
     False
     """
+    if path.suffix.lower() == ".mlmodel":
+        return False
     if len(head) < 4 or head[0] != 0x08 or not 1 <= head[1] <= 99:
         return False
     at = 2

@@ -27,6 +27,7 @@ from srkit.guard import reading, refuse_pipes
 from srkit.models.contents import Contents
 from srkit.models.entry_points import FORMATS, MODELS, installed, owner_of, read_card, resolve
 from srkit.models.options import check_options, check_scale, choose_runtime, option_names
+from srkit.models.strangers import what_folder, what_it_is
 from srkit.models.weights import missing_distributions, weights_path
 from srkit.upscaling.upscaler import Upscaler
 
@@ -270,7 +271,7 @@ class Registry:
         if "/" in model or "\\" in model:
             return True
         suffixes = tuple(s for kind in self.formats() for s in kind.suffixes)
-        return model.lower().endswith(suffixes)
+        return model.lower().endswith(suffixes) or _exists(model)
 
     def format_of(self, path: Path) -> FileFormat:
         """The format of a weights file, by its first bytes.
@@ -293,6 +294,8 @@ class Registry:
         """
         try:
             refuse_pipes(path, WeightsError)
+            if path.is_dir():
+                raise WeightsError(f"{path} cannot be read: {what_folder(path)}")
             with path.open("rb") as file:
                 head = file.read(HEAD)
         except OSError as error:
@@ -301,9 +304,8 @@ class Registry:
         for kind in formats:
             if _sniffs(kind, head, path):
                 return kind
-        raise WeightsError(
-            f"{path} is no weights file srkit knows; it reads {_listed(k.name for k in formats)}"
-        )
+        told = what_it_is(path, head) or f"it reads {_listed(k.name for k in formats)}"
+        raise WeightsError(f"{path} is no weights file srkit knows; {told}")
 
     def contents(self, path: Path) -> Contents:
         """What a weights file holds; empty where its format does not tell.
@@ -346,6 +348,13 @@ class Registry:
         check_options(option_names(opener), options, kind.name)
         with reading(path, kind.name):
             return _checked(opener(path, scale=scale, **options), runtimes[framework])
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long a name, or one that no file can have
+        return False
 
 
 def _checked(made: object, adapter: str) -> Upscaler:
