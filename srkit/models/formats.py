@@ -13,6 +13,8 @@ _TAR_MEMBERS = (b"sys_info", b"pickle", b"tensors", b"storages")
 # Fields of ONNX's ModelProto with their kinds on the wire: producer's name and version, and
 # domain; the model's version; documentation, the graph, and versions of operators.
 _ONNX_TEXTS, _ONNX_NUMBER, _ONNX_LONG = (0x12, 0x1A, 0x22), 0x28, (0x32, 0x3A, 0x42)
+# What is put behind the name of an ONNX file that its numbers lie beside: by torch, and by others.
+_ONNX_DATA = (".data", "_data")
 # How ncnn's .param files begin: as text, and in the binary form.
 _NCNN_TEXT, _NCNN_BINARY = b"7767517", (7767517).to_bytes(4, "little")
 # How its .bin files may begin, and mostly do: halves, floats, or int8.
@@ -162,7 +164,10 @@ def ncnn_pair(path: Path) -> tuple[Path, Path]:
 def files_of(path: Path) -> tuple[Path, ...]:
     """All files that a model consists of, by the path of one of them."""
     pair = ncnn_pair(path)
-    return pair if path in pair and all(file.is_file() for file in pair) else (path,)
+    if path in pair and all(file.is_file() for file in pair):
+        return pair
+    beside = (path.with_name(path.name + ending) for ending in _ONNX_DATA)
+    return (path, *(file for file in beside if file.is_file()))
 
 
 def is_bzip2(head: bytes, path: Path) -> bool:
