@@ -17,6 +17,7 @@ from srkit.models import loading
 from srkit.models.contents import Contents
 from srkit.models.inspection import FileReport
 from srkit.models.weights import absent, how_to_get, with_companions
+from srkit.upscaling.upscaler import LONGEST_SIDE
 
 _SHOWN = 12  # tensors
 _WIDTH = 100  # characters of a text from a file
@@ -71,7 +72,7 @@ def _text(report: FileReport, most: int | None) -> str:
         ["safe", _safety(report)],
     ]
     if model := report.model:
-        sight = "" if model.radius is None else f", sees {model.radius} pixels far"
+        sight = "" if model.radius is None else f", sees {_far(model.radius)}"
         lines += [
             ["model", model.summary],
             ["", f"x{model.scale}, {model.colour}, on {model.framework}{sight}"],
@@ -88,6 +89,10 @@ def _text(report: FileReport, most: int | None) -> str:
     if report.contents.tensors:
         parts.append(_tensors(report.contents, most))
     return "\n\n".join(parts)
+
+
+def _far(radius: int) -> str:
+    return f"{radius} pixels far" if radius < LONGEST_SIDE else "all of a picture"
 
 
 def _safety(report: FileReport) -> str:

@@ -52,7 +52,8 @@ def facts(
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
     """Options of the model that were given."""
-    given = {name: getattr(args, name) for name in ("device", "perception", "denoise", "weights")}
+    names = ("device", "perception", "denoise", "weights", "border", "halo")
+    given = {name: getattr(args, name) for name in names}
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -33,6 +33,7 @@ from srkit.imaging.files import formats
 from srkit.imaging.files.formats import SUFFIXES
 from srkit.imaging.files.reading import MAX_PIXELS
 from srkit.models import loading
+from srkit.models.options import BORDERS
 from srkit.upscaling import decisions, forecast
 from srkit.upscaling.upscaler import LONGEST_SIDE, Upscaler
 
@@ -129,6 +130,18 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         "--weights",
         metavar="VERSION",
         help="of a model, such as 2025 for photo, so that its pixels stay (default: the newest)",
+    )
+    group.add_argument(
+        "--border",
+        choices=BORDERS,
+        help="what a network sees beyond the picture: the picture reflected, or what it puts there "
+        "itself, mostly zeros, as its own program does (default: the model's)",
+    )
+    group.add_argument(
+        "--halo",
+        type=int,
+        metavar="PIXELS",
+        help="for ONNX files that do not tell: how far around a pixel the network looks",
     )
     group.add_argument(
         "--consistent",

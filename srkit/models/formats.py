@@ -13,6 +13,8 @@ _TAR_MEMBERS = (b"sys_info", b"pickle", b"tensors", b"storages")
 # Fields of ONNX's ModelProto with their kinds on the wire: producer's name and version, and
 # domain; the model's version; documentation, the graph, and versions of operators.
 _ONNX_TEXTS, _ONNX_NUMBER, _ONNX_LONG = (0x12, 0x1A, 0x22), 0x28, (0x32, 0x3A, 0x42)
+# What is put behind the name of an ONNX file that its numbers lie beside: by torch, and by others.
+_ONNX_DATA = (".data", "_data")
 # How ncnn's .param files begin: as text, and in the binary form.
 _NCNN_TEXT, _NCNN_BINARY = b"7767517", (7767517).to_bytes(4, "little")
 # How its .bin files may begin, and mostly do: halves, floats, or int8.
@@ -94,7 +96,7 @@ def is_onnx(head: bytes, path: Path) -> bool:
     head
         The first bytes of the file.
     path
-        Not asked: the bytes suffice.
+        Asked only whether it is named as Core ML's models are, which begin alike.
 
     Examples
     --------
@@ -103,6 +105,8 @@ def is_onnx(head: bytes, path: Path) -> bool:
     >>> is_onnx(b"\x08\x01\x12\x80\x80\x01", Path("saved_model.pb"))
     False
     """
+    if path.suffix.lower() == ".mlmodel":
+        return False
     if len(head) < 4 or head[0] != 0x08 or not 1 <= head[1] <= 99:
         return False
     at = 2
@@ -160,7 +164,10 @@ def ncnn_pair(path: Path) -> tuple[Path, Path]:
 def files_of(path: Path) -> tuple[Path, ...]:
     """All files that a model consists of, by the path of one of them."""
     pair = ncnn_pair(path)
-    return pair if path in pair and all(file.is_file() for file in pair) else (path,)
+    if path in pair and all(file.is_file() for file in pair):
+        return pair
+    beside = (path.with_name(path.name + ending) for ending in _ONNX_DATA)
+    return (path, *(file for file in beside if file.is_file()))
 
 
 def is_bzip2(head: bytes, path: Path) -> bool:

@@ -55,7 +55,10 @@ def load(
     options
         Keywords of the model's adapter: srkit's own take ``device`` and ``precision``,
         ``"auto"`` by default, and some ``perception``, ``denoise``, ``color``, ``tiling``,
-        ``tile``, ``overlap``, ``match_histograms``, ``border`` or ``window``. They have no types
+        ``tile``, ``overlap``, ``match_histograms`` or ``window``. All networks take
+        ``border``: ``"reflect"`` lets them see the picture reflected beyond its border,
+        ``"zero"`` what their own layers put there, which gives the pixels of a plain run of the
+        network, to the rim; by default what the card says. Options have no types
         here, as who publishes a model names its options; names that the adapter does not know are
         refused.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal, cast
 
 from srkit.card import ModelCard
 from srkit.errors import OptionError
@@ -13,6 +14,9 @@ from srkit.extras import missing_packages
 
 # Options that look like slips for others, and are those of another model.
 ELSEWHERE = {"perception": "srgan has", "denoise": "photo and realesrgan-general have"}
+
+# What models can be made to see beyond a picture, whatever their cards say.
+BORDERS = ("reflect", "zero")
 
 
 def choose_runtime(runtime: str, runtimes: Mapping[str, str], told: str) -> str:
@@ -116,3 +120,30 @@ def check_scale(card: ModelCard, scale: int | None) -> int:
             "--width and --height on the command line, size=(height, width) in Python"
         )
     return int(scale)
+
+
+def with_border(card: ModelCard, border: object) -> ModelCard:
+    """The card of a network that is to see something else beyond the picture.
+
+    Parameters
+    ----------
+    border
+        ``"reflect"``: the picture, reflected, as far as `srkit.Upscaler.rim`. ``"zero"``: what the
+        network's own layers put there, which is what a plain run of it gives.
+
+    Raises
+    ------
+    OptionError
+        If it is neither, or the model is no network that has the choice.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> with_border(srkit.card("srresnet"), "zero").border
+    'zero'
+    """
+    if border not in BORDERS:
+        raise OptionError(f"border is 'reflect' or 'zero', not {border!r}")
+    if card.border not in BORDERS:
+        raise OptionError(f"{card.name} has no option 'border': it is no network, and pads itself")
+    return replace(card, border=cast(Literal["reflect", "zero"], border))

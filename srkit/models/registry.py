@@ -26,7 +26,14 @@ from srkit.extras import import_adapter, require
 from srkit.guard import reading, refuse_pipes
 from srkit.models.contents import Contents
 from srkit.models.entry_points import FORMATS, MODELS, installed, owner_of, read_card, resolve
-from srkit.models.options import check_options, check_scale, choose_runtime, option_names
+from srkit.models.options import (
+    check_options,
+    check_scale,
+    choose_runtime,
+    option_names,
+    with_border,
+)
+from srkit.models.strangers import what_folder, what_it_is
 from srkit.models.weights import missing_distributions, weights_path
 from srkit.upscaling.upscaler import Upscaler
 
@@ -236,7 +243,10 @@ class Registry:
         framework = choose_runtime(runtime, runtimes, told)
         adapter = import_adapter(runtimes[framework], framework, card.install)
         if options:  # an adapter may have to look at the weights to name them
-            check_options(option_names(adapter, card, chosen), options, card.name)
+            known = option_names(adapter, card, chosen)
+            if "border" in options and "border" not in known:
+                card = with_border(card, options.pop("border"))
+            check_options(known, options, card.name)
         # Before weights are fetched, which may be a download, an adapter may refuse values.
         if check_values := getattr(adapter, "check_values", None):
             check_values(**options)
@@ -267,7 +277,7 @@ class Registry:
         if "/" in model or "\\" in model:
             return True
         suffixes = tuple(s for kind in self.formats() for s in kind.suffixes)
-        return model.lower().endswith(suffixes)
+        return model.lower().endswith(suffixes) or _exists(model)
 
     def format_of(self, path: Path) -> FileFormat:
         """The format of a weights file, by its first bytes.
@@ -290,6 +300,8 @@ class Registry:
         """
         try:
             refuse_pipes(path, WeightsError)
+            if path.is_dir():
+                raise WeightsError(f"{path} cannot be read: {what_folder(path)}")
             with path.open("rb") as file:
                 head = file.read(HEAD)
         except OSError as error:
@@ -298,9 +310,8 @@ class Registry:
         for kind in formats:
             if _sniffs(kind, head, path):
                 return kind
-        raise WeightsError(
-            f"{path} is no weights file srkit knows; it reads {_listed(k.name for k in formats)}"
-        )
+        told = what_it_is(path, head) or f"it reads {_listed(k.name for k in formats)}"
+        raise WeightsError(f"{path} is no weights file srkit knows; {told}")
 
     def contents(self, path: Path) -> Contents:
         """What a weights file holds; empty where its format does not tell.
@@ -340,9 +351,21 @@ class Registry:
         runtimes = {kind.framework: kind.adapter, **kind.others}
         framework = choose_runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
         opener = import_adapter(runtimes[framework], framework, None)
-        check_options(option_names(opener), options, kind.name)
+        known = option_names(opener)
+        border = None if "border" in known else options.pop("border", None)
+        check_options(known, options, kind.name)
         with reading(path, kind.name):
-            return _checked(opener(path, scale=scale, **options), runtimes[framework])
+            made = _checked(opener(path, scale=scale, **options), runtimes[framework])
+            if border is not None:
+                made.card = with_border(made.card, border)
+            return made
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long a name, or one that no file can have
+        return False
 
 
 def _checked(made: object, adapter: str) -> Upscaler:

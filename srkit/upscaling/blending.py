@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.upscaling.tiling import SMALLEST_CORE, Grid, Region, reach
+from srkit.upscaling.tiling import SMALLEST_CORE, Grid, Region
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Blend:
     def memory(self, side: int, bytes_per_pixel: float) -> float:
         """Bytes that tiles of a side take, with the row of results that they are put into."""
         axes = (self.grid.rows, self.grid.columns)
-        window = math.prod(min(axis.extended, side + 2 * reach(axis)) for axis in axes)
+        window = math.prod(axis.widest(side) for axis in axes)
         # Two floats a value: the row of tiles, and what is made of it.
         row = 2 * 4 * 3 * self.scale**2 * self.grid.columns.length * min(side, axes[0].length)
         return window * bytes_per_pixel + row

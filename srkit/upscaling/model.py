@@ -69,6 +69,9 @@ class Model(ABC):
         is then not exact. None for models that are always exact.
     decided
         What `for_picture` decided, by names of options.
+    least_sides
+        Height and width, in LR pixels, that every tile has at least; multiples of the card's
+        `multiple`. A smaller picture is filled up by its reflection.
 
     Examples
     --------
@@ -85,6 +88,7 @@ class Model(ABC):
     short_halo: int | None = None
     window: int = 1
     decided: tuple[tuple[str, float], ...] = ()
+    least_sides: tuple[int, int] = (1, 1)
 
     @abstractmethod
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:

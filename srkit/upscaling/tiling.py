@@ -87,6 +87,8 @@ class Axis:
         Tiles begin and end at multiples of this.
     border
         How the rim is filled.
+    least
+        Samples that every tile has, a multiple of `multiple`; a shorter image is filled up.
     """
 
     length: int
@@ -94,17 +96,26 @@ class Axis:
     halo: int
     multiple: int
     border: Border
+    least: int = 1
 
     @property
     def extended(self) -> int:
         """Length with rim."""
-        return math.ceil((self.length + 2 * self.rim) / self.multiple) * self.multiple
+        aligned = math.ceil((self.length + 2 * self.rim) / self.multiple) * self.multiple
+        return max(aligned, self.least)
+
+    def widest(self, core: int) -> int:
+        """Samples of the largest window of a core of so many."""
+        return min(self.extended, max(self.least, core + 2 * reach(self)))
 
     def window(self, start: int, stop: int) -> tuple[int, int]:
         """First and past-the-last sample of the extended axis that a core needs."""
         m = self.multiple
         first = max(0, start + self.rim - self.halo) // m * m
         last = min(self.extended, math.ceil((stop + self.rim + self.halo) / m) * m)
+        if last - first < self.least:
+            last = min(self.extended, first + self.least)
+            first = max(0, last - self.least)
         return first, last
 
     def source(self, first: int, last: int) -> NDArray[np.intp]:
@@ -121,12 +132,24 @@ class Grid:
 
     @classmethod
     def of(
-        cls, height: int, width: int, *, rim: int, halo: int, multiple: int, border: Border
+        cls,
+        height: int,
+        width: int,
+        *,
+        rim: int,
+        halo: int,
+        multiple: int,
+        border: Border,
+        least: tuple[int, int] = (1, 1),
     ) -> Grid:
         """The grid of an image; a ``"zero"`` border leaves padding to the network."""
         fill: Border = "reflect" if border == "zero" else border
         rim = 0 if border == "zero" else rim
-        return cls(Axis(height, rim, halo, multiple, fill), Axis(width, rim, halo, multiple, fill))
+        rows, columns = (
+            Axis(length, rim, halo, multiple, fill, few)
+            for length, few in zip((height, width), least, strict=True)
+        )
+        return cls(rows, columns)
 
     @property
     def whole(self) -> Region:
@@ -142,10 +165,7 @@ class Grid:
     @property
     def least(self) -> int:
         """Pixels in which a window of every smallest core fits."""
-        sides = (
-            min(axis.extended, min(axis.length, SMALLEST_CORE) + 2 * reach(axis))
-            for axis in (self.rows, self.columns)
-        )
+        sides = (axis.widest(min(axis.length, SMALLEST_CORE)) for axis in (self.rows, self.columns))
         return math.prod(sides)
 
     def gather(self, image: NDArray[np.generic], window: Region) -> NDArray[np.generic]:
@@ -177,13 +197,15 @@ def plan(grid: Grid, part: Region, pixels: int) -> list[Region]:
     best: tuple[int, int, int] | None = None
     for across in range(1, math.ceil(width / SMALLEST_CORE) + 1):
         core_width = math.ceil(width / across)
-        widest = min(grid.columns.extended, core_width + 2 * reach(grid.columns))
+        widest = grid.columns.widest(core_width)
+        if pixels < widest * grid.rows.widest(1):
+            continue
         core_height = min(height, pixels // widest - 2 * reach(grid.rows))
         if grid.rows.extended * widest <= pixels:
             core_height = height
         if core_height < min(height, SMALLEST_CORE):
             continue
-        tall = min(grid.rows.extended, core_height + 2 * reach(grid.rows))
+        tall = grid.rows.widest(core_height)
         cost = across * widest * math.ceil(height / core_height) * tall
         if best is None or cost < best[0]:
             best = cost, core_height, core_width
@@ -259,4 +281,5 @@ def grid_of(model: Model, height: int, width: int) -> Grid:
         halo=model.radius,
         multiple=model.card.multiple,
         border=model.card.border,
+        least=model.least_sides,
     )

@@ -286,9 +286,10 @@ def test_names_win_over_folders_and_files(here):
     assert models.load("weights.tst").card.summary == "By name."
 
 
-def test_a_word_is_a_name_even_if_a_file_is_called_so(here):
-    with pytest.raises(UnknownModelError, match="no model is named 'unnamed'"):
-        registry("MODEL").load("unnamed")
+def test_a_word_that_is_no_name_is_the_file_that_is_called_so(here):
+    assert registry("MODEL").load("unnamed", window=5).options == ("auto", 5)
+    with pytest.raises(UnknownModelError, match="no model is named 'nowhere'"):
+        registry("MODEL").load("nowhere")
 
 
 @pytest.mark.parametrize("file", ["false.tst", "./letter.txt", Path("letter.txt")])

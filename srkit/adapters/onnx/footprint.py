@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import onnx
 
 from srkit.adapters.onnx.session import make_session, memory_errors
+from srkit.adapters.onnx.shapes import inferred_shapes
 
 # Side of the tile that is run; small, since the figure is one per pixel.
 PROBE = 16
@@ -31,6 +33,17 @@ def bytes_per_pixel(model: Any, channels: int, multiple: int, device: str) -> fl
     side = -(-PROBE // multiple) * multiple
     sizes = _sizes(model, (1, channels, side, side), device)
     return HEADROOM * _peak(model.graph, sizes) / side**2
+
+
+def bytes_of_fixed(model: Any, channels: int, sides: tuple[int, int], scale: int) -> float:
+    """As `bytes_per_pixel`, of a network that takes images of one size, with what it is cut from.
+
+    Nothing is run, since that size may be large: shapes are inferred.
+    """
+    shapes = inferred_shapes(model, (1, channels, *sides))
+    sizes = {name: 4 * math.prod(shape) for name, shape in shapes.items()}
+    # The sum of tiles and its weights, for each pixel of the result.
+    return HEADROOM * _peak(model.graph, sizes) / math.prod(sides) + 8 * (channels + 1) * scale**2
 
 
 def _sizes(model: Any, shape: tuple[int, ...], device: str) -> dict[str, int]:

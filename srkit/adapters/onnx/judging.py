@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError, Message
 
+from srkit.adapters.onnx.external import check_external, is_external, take_in
+from srkit.adapters.onnx.reach import Shapes
 from srkit.adapters.onnx.session import OUT_OF_MEMORY
-from srkit.adapters.onnx.trial import attempt
+from srkit.adapters.onnx.shapes import Tile, inferred_shapes, run_shapes
+from srkit.adapters.onnx.trial import MOST_TIMES, attempt
 from srkit.errors import CorruptFileError, UnsafeFileError, WeightsError
 from srkit.guard import reading
 from srkit.models.contents import Contents, TensorFacts
@@ -27,6 +30,8 @@ MOST_BYTES = 1 << 29
 MOST_NODES = 20_000
 # Numbers that one constant may become, or one result on a small tile.
 MOST_NUMBERS = 1 << 26
+# Pixels of a tile that the bounds of a trial are for.
+_SMALL_TILE = 96 * 96
 # The standard's own operators, by either name.
 DOMAINS = ("", "ai.onnx")
 # Those that only compute; none of these holds a graph of its own.
@@ -64,13 +69,13 @@ class Judged:
 
 
 def read_network(path: Path) -> Judged:
-    """Read and judge an ONNX file. Nothing in it is run, and no other file is opened.
+    """Read and judge an ONNX file, and those beside it in which its numbers lie. Nothing is run.
 
     Raises
     ------
     UnsafeFileError
-        If it names other files, operators beyond the list, functions or graphs in which
-        operators can hide, or tensors out of proportion.
+        If it names files elsewhere, see `srkit.adapters.onnx.external`, operators beyond the
+        list, functions or graphs in which operators can hide, or tensors out of proportion.
     CorruptFileError
         If it is damaged.
     WeightsError
@@ -80,7 +85,10 @@ def read_network(path: Path) -> Judged:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise UnsafeFileError(f"it has {size} bytes; over {MOST_BYTES} are refused")
-        return judge(path.read_bytes())
+        judged = judge(path.read_bytes())
+        outside = [t for t in _messages(judged.model.graph, onnx.TensorProto) if is_external(t)]
+        take_in(outside, path, MOST_BYTES - size)
+        return judged
 
 
 def contents(path: Path) -> Contents:
@@ -140,11 +148,8 @@ def _judge(data: bytes) -> Judged:
     model.DiscardUnknownFields()
     _judge_operators(model.graph)
     for tensor in _messages(model.graph, onnx.TensorProto):
-        if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise UnsafeFileError(
-                f"the tensor {tensor.name[:60]!r} lies in another file; save the network in one "
-                "(onnx.save(..., save_as_external_data=False))"
-            )
+        if is_external(tensor):
+            check_external(tensor)
     if any(_messages(model.graph, onnx.SparseTensorProto)):
         raise UnsafeFileError("it holds sparse tensors, which can be small here and huge in memory")
     texts = {_text(entry.key): _text(entry.value) for entry in given.metadata_props}
@@ -203,7 +208,9 @@ def judge_sizes(model: Model, shape: tuple[int, ...]) -> None:
     CorruptFileError
         If they contradict each other.
     """
-    attempt("run", model.SerializeToString(), shape=shape)
+    # Of a network of one size, the tile is as large as that.
+    times = max(1, math.prod(shape[2:]) / _SMALL_TILE)
+    attempt("run", model.SerializeToString(), times=times, shape=shape)
 
 
 def run_trial(request: Mapping[str, Any], data: bytes) -> None:
@@ -215,11 +222,42 @@ def run_trial(request: Mapping[str, Any], data: bytes) -> None:
     shape = tuple(request["shape"])
     _judge_sizes(model, shape)
     try:
-        tried(make_session(model, "cpu"), shape[1])
+        sides = model.graph.input[0].type.tensor_type.shape.dim
+        fixed = sides[2].dim_value or None, sides[3].dim_value or None
+        tried(make_session(model, "cpu"), shape[1], sides=fixed)
     except WeightsError as error:
         # Other refusals are told where it is done again.
         if any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
             raise MemoryError from error
+
+
+def shapes_of(model: Any, tiles: Sequence[Tile]) -> Shapes:
+    """What `receptive_field` asks for the shapes of results.
+
+    Parameters
+    ----------
+    model
+        A judged ``onnx.ModelProto``.
+    tiles
+        Shapes of its input. They are tried in a process beside this one first.
+    """
+    inferred = [inferred_shapes(model, tile) for tile in tiles]
+
+    def shapes(names: Sequence[str]) -> Sequence[Mapping[str, tuple[int, ...]]]:
+        missing = [name for name in names if any(name not in known for known in inferred)]
+        if missing:
+            attempt("shapes", model.SerializeToString(), names=missing, tiles=list(tiles))
+            for known, found in zip(inferred, run_shapes(model, missing, tiles), strict=True):
+                known |= found
+        return inferred
+
+    return shapes
+
+
+def shapes_trial(request: Mapping[str, Any], data: bytes) -> None:
+    """What `shapes_of` runs, for `srkit.adapters.onnx.trial`."""
+    tiles = [tuple(tile) for tile in request["tiles"]]
+    run_shapes(onnx.ModelProto.FromString(data), request["names"], tiles)
 
 
 def _judge_sizes(model: Model, shape: tuple[int, ...]) -> None:
@@ -232,9 +270,10 @@ def _judge_sizes(model: Model, shape: tuple[int, ...]) -> None:
         inferred = onnx.shape_inference.infer_shapes(sized, data_prop=True)
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
         raise CorruptFileError(f"its shapes make no sense: {_line(error)}") from error
+    most = MOST_NUMBERS * max(1, min(math.prod(shape[2:]) / _SMALL_TILE, MOST_TIMES))
     for value in (*inferred.graph.value_info, *inferred.graph.output):
         sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        if math.prod(sides) > MOST_NUMBERS:
+        if math.prod(sides) > most:
             raise UnsafeFileError(
                 f"{value.name[:60]!r} has the shape {tuple(sides)} on a tile of "
                 f"{shape[2]}x{shape[3]}: out of all proportion"

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 # byte of the file, which is copied from one library to the next.
 SECONDS, PATIENCE = 5, 120
 MEMORY, COPIES = 1 << 30, 8
+# Of the bound of seconds, and four times that of the bound of memory.
+MOST_TIMES = 16
 # Seconds after which an idle process ends.
 IDLE = 30
 REFUSED = f"it takes over {MEMORY >> 20} MB or {SECONDS} s to be judged, out of all proportion"
@@ -121,16 +123,18 @@ _process = _Process()
 atexit.register(_process.end)
 
 
-def attempt(work: str, data: bytes, **request: Any) -> None:
+def attempt(work: str, data: bytes, *, times: float = 1, **request: Any) -> None:
     """Try in a process beside this one what is going to be done to a file.
 
     Parameters
     ----------
     work
-        ``"parse"`` or ``"run"``; see `srkit.adapters.onnx.judging`. The errors of srkit that it
-        raises are raised here, others are not.
+        ``"parse"`` or ``"run"``, see `srkit.adapters.onnx.judging`, or ``"shapes"``. The errors
+        of srkit that it raises are raised here, others are not.
     data
         Bytes of a network.
+    times
+        How many times as much time and memory it may take, for networks of one large size.
     request
         Goes along, as JSON.
 
@@ -142,7 +146,11 @@ def attempt(work: str, data: bytes, **request: Any) -> None:
         See `work`.
     """
     try:
-        told = _process.attempt({**request, "work": work, "seconds": SECONDS}, data)
+        bounds = {
+            "seconds": int(SECONDS * min(times, MOST_TIMES)),
+            "memory": int(MEMORY * min(times, MOST_TIMES / 4)),
+        }
+        told = _process.attempt({**request, **bounds, "work": work}, data)
     except (OSError, ValueError) as error:
         log.warning("no process can be started to judge a network in (%s): done in this one", error)
         return
@@ -158,7 +166,11 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests, one after another, until there are none."""
     from srkit.adapters.onnx import judging
 
-    works: dict[str, Work] = {"parse": judging.parse_trial, "run": judging.run_trial}
+    works: dict[str, Work] = {
+        "parse": judging.parse_trial,
+        "run": judging.run_trial,
+        "shapes": judging.shapes_trial,
+    }
     while os.name != "posix" or select.select([requests], [], [], IDLE)[0]:
         head = requests.readline()
         if not head:
@@ -190,7 +202,7 @@ def _fork(answers: BinaryIO, work: Work, request: Mapping[str, Any], data: bytes
     child = os.fork()
     if not child:
         os.close(ours)
-        _limit(request["seconds"], len(data))
+        _limit(request["seconds"], request["memory"], len(data))
         os.write(theirs, _tried(work, request, data))
         os._exit(0)
     os.close(theirs)
@@ -202,7 +214,7 @@ def _fork(answers: BinaryIO, work: Work, request: Mapping[str, Any], data: bytes
     answers.flush()
 
 
-def _limit(seconds: int, size: int) -> None:
+def _limit(seconds: int, memory: int, size: int) -> None:
     """Bound this process, as far as the system can."""
     import resource
 
@@ -215,7 +227,7 @@ def _limit(seconds: int, size: int) -> None:
     with contextlib.suppress(ValueError, OSError):
         pages = int(Path("/proc/self/statm").read_bytes().split()[0])
         there = pages * os.sysconf("SC_PAGESIZE")
-        most = there + MEMORY + COPIES * size
+        most = there + memory + COPIES * size
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 

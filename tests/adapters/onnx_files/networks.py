@@ -75,3 +75,16 @@ def attentive():
         node("DepthToSpace", "b", "y", blocksize=2),
     ]
     return model(nodes, [kernel("w", 12, 3, 3, 3)])
+
+
+def shifted():
+    """Pixels from a place that counts from the far side of the picture: how far is not followed."""
+    nodes = [
+        node("Conv", "x w", "a", pads=[2, 2, 0, 0]),
+        node("Pad", "a p", "b"),
+        node("Slice", "b from to axes", "c"),
+        node("DepthToSpace", "c", "y", blocksize=2),
+    ]
+    numbers = {"p": [0, 0, 0, 0, 0, 0, 1, 1], "from": [1, 1], "to": [1 << 30] * 2, "axes": [2, 3]}
+    constants = [constant(name, np.array(value, np.int64)) for name, value in numbers.items()]
+    return model(nodes, [kernel("w", 12, 3, 3, 3), *constants])

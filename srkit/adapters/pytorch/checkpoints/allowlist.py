@@ -16,7 +16,7 @@ import torch
 
 from srkit.adapters.pytorch.checkpoints import rebuild
 from srkit.adapters.pytorch.checkpoints.records import StorageType
-from srkit.adapters.readers.pickles.records import Label, Rebuild, StandIn, shown
+from srkit.adapters.readers.pickles.records import DictStandIn, Label, Rebuild, StandIn, shown
 from srkit.errors import UnsafeFileError
 
 _STORAGES = {
@@ -73,6 +73,7 @@ _REBUILDS = {
     ("torch", "Size"): rebuild.torch_size,
     ("collections", "OrderedDict"): rebuild.ordered_dict,
     ("collections", "defaultdict"): rebuild.default_dict,
+    ("collections", "deque"): rebuild.queue,
     ("builtins", "set"): rebuild.members,
 }
 _OPAQUE = (
@@ -85,6 +86,18 @@ _OPAQUE = (
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "scalar"),
     ("numpy._core.multiarray", "_reconstruct"),
+)
+# What training programs keep of their settings beside the weights: paths, times, namespaces.
+_PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
+_SETTINGS = (
+    *((module, name) for module in ("pathlib", "pathlib._local") for name in _PATHS),
+    *(("datetime", name) for name in ("datetime", "date", "timedelta")),
+)
+_PARTS = 64  # of a path
+_DICTS = (
+    ("lightning.fabric.utilities.data", "AttributeDict"),
+    ("lightning_fabric.utilities.data", "AttributeDict"),
+    ("pytorch_lightning.utilities.parsing", "AttributeDict"),
 )
 _LABELS = (
     ("torch", "Tensor"),
@@ -105,6 +118,11 @@ def _known() -> dict[tuple[str, str], object]:
     for pair in _OPAQUE:
         name = ".".join(pair)
         known[pair] = Rebuild(name, rebuild.opaque(name))
+    for pair in _SETTINGS:
+        name = ".".join(pair)
+        known[pair] = Rebuild(name, rebuild.opaque(name), _PARTS)
+    known |= {pair: DictStandIn(".".join(pair)) for pair in _DICTS}
+    known["argparse", "Namespace"] = StandIn("argparse.Namespace")
     known |= {pair: Label(".".join(pair)) for pair in _LABELS}
     known |= {("torch", name): getattr(torch, name) for name in _DTYPES}
     for module in ("torch", "torch.cuda"):

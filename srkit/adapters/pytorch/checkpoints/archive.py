@@ -19,6 +19,7 @@ from srkit.adapters.pytorch.checkpoints.records import Storage
 from srkit.adapters.pytorch.checkpoints.storages import StorageTable, fill
 from srkit.adapters.readers.pickles.machine import MAX_BYTES, PickleSource
 from srkit.errors import CorruptFileError, SrkitError, UnsafeFileError
+from srkit.models.strangers import what_archive
 
 # torch stores without compression; a checkpoint zipped anew shrinks little.
 MAX_INFLATION = 16
@@ -66,7 +67,10 @@ class ZipCheckpoint:
         """Return the one folder, slash included, that holds ``data.pkl``."""
         found = [n for n in self._entries if n.count("/") <= 1 and n.split("/")[-1] == "data.pkl"]
         if len(found) != 1:
-            raise CorruptFileError("it is a zip archive, but not one that torch.save writes")
+            raise CorruptFileError(
+                "it is a zip archive, but not one that torch.save writes: "
+                + what_archive(self._entries)
+            )
         return found[0].removesuffix("data.pkl")
 
     def _refuse_programs(self) -> None:

@@ -12,9 +12,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from srkit.adapters.pytorch.checkpoints.archive import ZipCheckpoint
-from srkit.adapters.pytorch.checkpoints.network import find_network, strip_prefixes
+from srkit.adapters.pytorch.checkpoints.network import find_network
 from srkit.adapters.pytorch.checkpoints.storages import Container, read_tensors
 from srkit.adapters.pytorch.checkpoints.stream import StreamCheckpoint
+from srkit.adapters.pytorch.checkpoints.wrappers import network_names, without_counters
 from srkit.errors import CorruptFileError, WeightsError
 from srkit.guard import reading, refuse_pipes
 from srkit.models.contents import Contents, TensorFacts, check_header
@@ -45,10 +46,12 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
     The content decides about the format, not the suffix: torch's zip and stream
     formats (state dicts, whole modules, checkpoints of a training run) and
-    safetensors. In a checkpoint with several networks the first of these is taken:
-    ``generator``, ``params_ema``, ``params-ema``, ``average``, ``params``,
-    ``model_state_dict``, ``state_dict``, ``model``, ``net``. A single key may have any
-    name. Only the network's tensors are read, so that memory stays near their size.
+    safetensors. In a checkpoint with several networks an average of weights is taken before
+    the weights themselves (``ema``, ``g_ema``, ``ema_state_dict``), then the first of these:
+    ``generator``, ``params_ema``, ``params-ema``, ``average``, ``params``, ``model_state_dict``,
+    ``state_dict``, ``model``, ``net``; then ``netG`` and its like, and what is the only network
+    under any other name. Numbers and texts among the tensors are passed over. Only the network's
+    tensors are read, so that memory stays near their size.
 
     Parameters
     ----------
@@ -58,8 +61,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Returns
     -------
     Checkpoint
-        Tensors with the prefixes ``module.``, ``_orig_mod.``, ``net.`` and ``netG.``
-        removed where every name has them.
+        Tensors by their names in the network: ``module.``, ``model.``, ``generator.``, ``netG.``
+        and their like are removed, and what lies beside them (``discriminator.``) is left out.
 
     Raises
     ------
@@ -106,8 +109,7 @@ def _read(file: IO[bytes], path: Path) -> Checkpoint:
     read_container = ZipCheckpoint if head.startswith(ZIP) else StreamCheckpoint
     container: Container = read_container(file, size)
     lazy = find_network(container.root)
-    names = strip_prefixes(list(lazy))
-    renamed = dict(zip(names, lazy.values(), strict=True))
+    renamed = {new: lazy[old] for old, new in network_names(lazy).items()}
     return Checkpoint(read_tensors(renamed, container), {})
 
 
@@ -118,8 +120,9 @@ def _read_safetensors(path: Path) -> Checkpoint:
             stored = list(file.keys())
             if not stored:
                 raise WeightsError("no network found in it: it holds no tensors")
-            names = strip_prefixes(stored)
-            tensors = {new: file.get_tensor(old) for new, old in zip(names, stored, strict=True)}
+            shapes = {name: file.get_slice(name).get_shape() for name in stored}
+            names = network_names(without_counters(shapes))
+            tensors = {new: file.get_tensor(old) for old, new in names.items()}
             return Checkpoint(tensors, file.metadata() or {})
     except SafetensorError as error:
         raise CorruptFileError(f"the safetensors file is damaged: {error}") from error

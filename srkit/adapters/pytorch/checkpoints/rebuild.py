@@ -70,6 +70,11 @@ def default_dict(_args: Args) -> dict[object, object]:
     return {}
 
 
+def queue(_args: Args) -> list[object]:
+    """``deque(items[, length])``: its items follow in the pickle."""
+    return []
+
+
 def torch_size(args: Args) -> tuple[object, ...]:
     """``torch.Size(tuple)``."""
     match args:

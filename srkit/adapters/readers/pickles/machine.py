@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
 from srkit.adapters.readers.pickles.records import (
+    DictStandIn,
     Fillable,
     Instance,
     Label,
@@ -42,7 +43,6 @@ MAX_INSTRUCTIONS = 2_000_000
 MAX_PROTOCOL = 5
 MAX_KEY_INT = 1 << 60  # larger integers can be chosen to share one hash
 MAX_KEY_TUPLE = 8
-MAX_ARGUMENTS = 8
 
 _OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 _SCALARS = (str, bytes, float, bool, type(None), Record)
@@ -314,8 +314,7 @@ class _Machine:
         args, function = self._stack.pop(), self._stack.pop()
         if not isinstance(function, Rebuild):
             raise UnsafeFileError(f"its pickle calls {_described(function)}")
-        # Bounded, as one long tuple may be given to many calls.
-        if not isinstance(args, tuple) or len(args) > MAX_ARGUMENTS:
+        if not isinstance(args, tuple) or len(args) > function.most:
             raise CorruptFileError("its pickle calls a function with malformed arguments")
         self._stack.append(function.make(args))
 
@@ -323,7 +322,7 @@ class _Machine:
         _args, kind = self._stack.pop(), self._stack.pop()
         if not isinstance(kind, StandIn):
             raise UnsafeFileError(f"its pickle makes an object of {_described(kind)}")
-        self._stack.append(Instance(kind))
+        self._stack.append({} if isinstance(kind, DictStandIn) else Instance(kind))
 
     def op_build(self, _arg: None) -> None:
         state, target = self._stack.pop(), self._stack[-1]

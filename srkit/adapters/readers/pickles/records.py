@@ -41,11 +41,18 @@ class StandIn(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class DictStandIn(StandIn):
+    """A class of dicts; its instances become plain ones."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rebuild:
     """A function that pickles may call: `make`, our own, is called in its place."""
 
     name: str
     make: Callable[[tuple[object, ...]], object]
+    # Arguments that it may be given; bounded, as one long tuple may be given to many calls.
+    most: int = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
