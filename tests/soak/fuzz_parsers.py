@@ -4,10 +4,15 @@
 
     nice -n 15 python tests/soak/fuzz_parsers.py --found found               # every parser
     python tests/soak/fuzz_parsers.py tiff graphdef --count 1000
+    python tests/soak/fuzz_parsers.py --seconds 120                          # as CI does
 
 Whatever is raised and is no `SrkitError`, takes over 10 s of computing or 1 GiB, or ends the
 process is a find: the input is kept, under a name that says what came. Inputs are the same each
-time by their number, so `--first` goes on where a run ended.
+time by their number, so `--first` goes on where a run ended. With `--seconds` the parsers share
+that time, and the first number is drawn; printed as the seed, it brings the same inputs again.
+
+Files in ``corpus/PARSER`` were finds once. Each is read before anything else, and then damaged as
+the good files are. A new find belongs there when its fault is mended.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from __future__ import annotations
 import argparse
 import collections
 import logging
+import math
 import mmap
 import os
 import random
@@ -27,6 +33,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -37,13 +44,18 @@ from damage import damaged
 from srkit.errors import SrkitError
 
 GROUPS: tuple[Callable[[], dict[str, parsers.Parser]], ...] = (
-    *(parsers.texts, pictures.metadata, parsers.ncnn, parsers.enhance, parsers.checkpoints),
-    *(parsers.graphs, pictures.png, pictures.tiff, pictures.pillow, pictures.heif),
-    *(pictures.zarrs, pictures.video, parsers.onnx),
+    *(parsers.texts, parsers.strangers, pictures.metadata, parsers.ncnn, parsers.enhance),
+    *(parsers.checkpoints, parsers.graphs, pictures.png, pictures.tiff, pictures.pillow),
+    *(pictures.heif, pictures.zarrs, pictures.video, parsers.onnx),
 )
 SECONDS, BYTES = 10, 1 << 30
 # Inputs that one process reads, and seconds without a new one until it is ended.
 _EACH, _PATIENCE = 500, 120
+CORPUS = Path(__file__).with_name("corpus")
+# Inputs that quick parsers try, and how much more of the time the others get.
+_MANY, _SLOWER = 100_000, 4
+# Numbers that a run draws its first from.
+_DRAWN = 10**9
 _CLEAR_PEAK = b"5"
 _COUNTS = struct.Struct("<QQQdQ")  # inputs begun, read, refused; slowest; largest growth
 
@@ -85,11 +97,20 @@ def _one(parser: parsers.Parser, folder: Path, data: bytes) -> tuple[str, bool]:
     return "", True
 
 
-def _child(parser: parsers.Parser, name: str, numbers: range, shared: mmap.mmap, out: Path) -> None:
+def _child(
+    parser: parsers.Parser,
+    name: str,
+    numbers: range,
+    shared: mmap.mmap,
+    out: Path,
+    until: float,
+) -> None:
     signal.signal(signal.SIGPROF, _late)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     begun, read, refused, slowest, largest = _COUNTS.unpack(shared[: _COUNTS.size])
     for number in numbers:
+        if time.monotonic() > until:
+            break
         data = parser.pack(damaged(random.Random(f"{name} {number}"), parser.seeds))
         begun += 1
         shared[: _COUNTS.size] = _COUNTS.pack(begun, read, refused, slowest, largest)
@@ -125,6 +146,23 @@ def check_seeds(parser: parsers.Parser) -> None:
             parser.read(Path(folder), parser.pack(seed))
 
 
+def with_corpus(name: str, parser: parsers.Parser) -> parsers.Parser:
+    """A parser whose inputs are made of what was found before, too; half of them of good files."""
+    found = [path.read_bytes() for path in sorted((CORPUS / name).glob("*"))]
+    times = -(-len(found) // len(parser.seeds)) or 1
+    return replace(parser, seeds=[*list(parser.seeds) * times, *found])
+
+
+def check_corpus(name: str, parser: parsers.Parser) -> list[str]:
+    """Read what was found before; what is wrong with how it is read now."""
+    wrong = []
+    for path in sorted((CORPUS / name).glob("*")):
+        with tempfile.TemporaryDirectory() as folder:
+            found, _ = _one(parser, Path(folder), parser.pack(path.read_bytes()))
+        wrong += [f"{path.name}: {found}"] if found else []
+    return wrong
+
+
 def _waited(child: int, shared: mmap.mmap) -> int:
     """How a process ended; one that stands still is ended."""
     begun, since = -1, time.monotonic()
@@ -140,17 +178,20 @@ def _waited(child: int, shared: mmap.mmap) -> int:
         time.sleep(0.05)
 
 
-def fuzz(name: str, parser: parsers.Parser, numbers: range, out: Path) -> str:
-    """Try inputs of some numbers; gives a line about them."""
+def fuzz(
+    name: str, parser: parsers.Parser, numbers: range, out: Path, seconds: float = math.inf
+) -> str:
+    """Try inputs of some numbers, for so long at most; gives a line about them."""
     shared = mmap.mmap(-1, _COUNTS.size)
     shared[:] = _COUNTS.pack(numbers.start, 0, 0, 0.0, 0)
     since, at = time.monotonic(), numbers.start
-    while at < numbers.stop:
+    until = since + seconds
+    while at < numbers.stop and time.monotonic() < until:
         child = os.fork()
         if not child:
             code = 1
             try:
-                _child(parser, name, range(at, min(at + _EACH, numbers.stop)), shared, out)
+                _child(parser, name, range(at, min(at + _EACH, numbers.stop)), shared, out, until)
                 code = 0
             except BaseException:  # noqa: BLE001  # a fault of this script
                 traceback.print_exc()
@@ -177,11 +218,12 @@ def _finds(out: Path, name: str) -> collections.Counter[str]:
 
 
 def main() -> None:
-    """Try the parsers that are named, or all."""
+    """Try the parsers that are named, or all; ends with 1 where there are finds."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("parsers", nargs="*", help="names; by default all")
     options.add_argument("--count", type=int, help="inputs each, instead of 10^5 or 10^4")
-    options.add_argument("--first", type=int, default=0, help="number of the first input")
+    options.add_argument("--first", type=int, help="number of the first input")
+    options.add_argument("--seconds", type=float, help="time for all of them together")
     options.add_argument("--found", type=Path, default=Path("found"), help="folder of finds")
     args = options.parse_args()
     logging.disable(logging.CRITICAL)
@@ -190,11 +232,31 @@ def main() -> None:
     known = {name: parser for group in GROUPS for name, parser in group().items()}
     if unknown := [name for name in args.parsers if name not in known]:
         sys.exit(f"there is no parser {unknown[0]!r}; there are {', '.join(known)}")
-    for name in args.parsers or known:
-        count = args.count or known[name].count
-        check_seeds(known[name])
-        numbers = range(args.first, args.first + count)
-        print(fuzz(name, known[name], numbers, args.found), flush=True)
+    names = args.parsers or list(known)
+    drawn = random.SystemRandom().randrange(_DRAWN) if args.seconds else 0
+    first = drawn if args.first is None else args.first
+    print(f"seed: --first {first}", flush=True)
+    # Those that take long for an input get more of the time.
+    shares = {name: _SLOWER if known[name].count < _MANY else 1 for name in names}
+    unit = (args.seconds or math.inf) / sum(shares.values())
+    tried = [_try(name, known[name], args, first, shares[name] * unit) for name in names]
+    if any(tried):
+        sys.exit(f"finds are kept in {args.found}; the same inputs: --first {first}")
+
+
+def _try(
+    name: str, parser: parsers.Parser, args: argparse.Namespace, first: int, seconds: float
+) -> bool:
+    """Try a parser; whether there are finds."""
+    since = time.monotonic()
+    check_seeds(parser)
+    old = check_corpus(name, parser)
+    for line in old:
+        print(f"{name}: found again: {line}", flush=True)
+    numbers = range(first, first + (args.count or parser.count))
+    left = max(1.0, seconds - (time.monotonic() - since))
+    print(fuzz(name, with_corpus(name, parser), numbers, args.found, left), flush=True)
+    return bool(old or _finds(args.found, name))
 
 
 if __name__ == "__main__":

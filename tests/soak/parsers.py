@@ -173,11 +173,42 @@ def ncnn() -> dict[str, Parser]:
 
 
 def onnx() -> dict[str, Parser]:
-    """ONNX files, judged and tried in a process beside this one."""
+    """ONNX files, judged and tried in a process beside this one; also with numbers beside them."""
     from networks import doubling, nearest
+    from onnx import TensorProto
 
     seeds = [doubling().SerializeToString(), nearest().SerializeToString()]
-    return {"onnx": Parser(seeds, _file("a.onnx", srkit.load), count=10_000)}
+    outside = doubling()
+    tensor = outside.graph.initializer[0]
+    numbers = tensor.raw_data
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="a.onnx.data")
+
+    def read_both(folder: Path, data: bytes) -> object:
+        (folder / "a.onnx.data").write_bytes(numbers)
+        return _file("a.onnx", srkit.load)(folder, data)
+
+    return {
+        "onnx": Parser(seeds, _file("a.onnx", srkit.load), count=10_000),
+        "onnx-external": Parser([outside.SerializeToString()], read_both, count=10_000),
+    }
+
+
+def strangers() -> dict[str, Parser]:
+    """Files that hold no weights, of which is told what they are."""
+    from srkit.models.strangers import what_it_is
+
+    seeds = [
+        _zipped(b"}."),
+        b'{"format": "layers-model", "modelTopology": {}, "weightsManifest": []}',
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 12345\n",
+        b'<?xml version="1.0"?>\n<net name="a" version="11">',
+        b"\x1c\0\0\0TFL3\x14\0\x20\0",
+    ]
+    return {
+        "strangers": Parser(seeds, _file("a", lambda path: what_it_is(path, path.read_bytes())))
+    }
 
 
 def texts() -> dict[str, Parser]:
