@@ -185,12 +185,12 @@ PHOTO = _trained(
     "For photos as they are: takes blur, noise and JPEG blocks away, as far as it finds them.",
     "Wang et al., Real-ESRGAN, ICCVW 2021, arXiv:2107.10833",
     {
-        2: "ea9b825ee1b6c9362b18562bde78ea32fb21595e4262f2e34bd116e40ccddd71",
-        4: "35e26a044eb6d7e4033eb44cfa2c4546c470719b982c2f3d3d66c68b7968e46a",
+        2: "1cae5cf1c8fc087c3b1b3c9b093a0b7d1443fb609c16afcaa8d77562da50ccb1",
+        4: "a602ea8415dacd5d7966fd19457e5bd97461e36cdbaf3ce4533033cd4deca0ec",
     },
     keep_grain={
-        2: "7e08fcd8d70eca814cc683ada79bf2d3ab6bde365a9db8674781f52c3696b5cd",
-        4: "703cf8610519d35ef35e99f1bc233ff58d1a86392aad938f21ca2871307d81ea",
+        2: "1c7027c4453efe43c3e799fcd02804c2884b6eadfcff685aea10f478a5557664",
+        4: "fb8edfc99976449b29133d3f40848ff58fe76133251c869d23f900419bbfa618",
     },
     radius=38,
     version="2026",
