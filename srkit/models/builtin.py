@@ -185,12 +185,12 @@ PHOTO = _trained(
     "For photos as they are: takes blur, noise and JPEG blocks away, as far as it finds them.",
     "Wang et al., Real-ESRGAN, ICCVW 2021, arXiv:2107.10833",
     {
-        2: "1cae5cf1c8fc087c3b1b3c9b093a0b7d1443fb609c16afcaa8d77562da50ccb1",
-        4: "a602ea8415dacd5d7966fd19457e5bd97461e36cdbaf3ce4533033cd4deca0ec",
+        2: "3fc6398b41b0804637e64de1ba55ff78a9ce01d6333c70bbd3d327ebfe585ce5",
+        4: "11db663a16c06c5ceaa6cd6f0005564bdf5297f4fce0ddc8e190a4f899c7940d",
     },
     keep_grain={
-        2: "1c7027c4453efe43c3e799fcd02804c2884b6eadfcff685aea10f478a5557664",
-        4: "fb8edfc99976449b29133d3f40848ff58fe76133251c869d23f900419bbfa618",
+        2: "1b6e8d4666f8f834ab4262c28b2c8f7f89d33a497e1149e7696c95a2d3d7a144",
+        4: "46de3198b8e1005a3fbcd00f6de93e35867292d2249263dcc131221cc6c2453e",
     },
     radius=38,
     version="2026",

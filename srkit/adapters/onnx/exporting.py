@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from srkit.advice import advise
 from srkit.errors import OptionError
 from srkit.extras import missing_extra, missing_packages
 from srkit.models import loading
@@ -101,7 +102,7 @@ def export(
         raise missing_extra(f"to export needs {' and '.join(missing)}", "torch,onnx")
     target = Path(target)
     if target.exists() and not overwrite:
-        raise OptionError(f"{target} exists; use overwrite=True, or --overwrite")
+        raise OptionError(f"{target} exists; {advise('pass overwrite=True', 'use --overwrite')}")
     if denoise == AUTO:
         raise OptionError("a file holds one network: denoise is a number from 0 to 1, not 'auto'")
     from srkit.adapters.onnx.comparing import write_compared

@@ -16,6 +16,7 @@ from srkit.adapters.onnx.judging import judge_sizes, kind_name, read_network, sh
 from srkit.adapters.onnx.reach import Field, UnknownReachError, receptive_field
 from srkit.adapters.onnx.session import Floats, make_session, run_session, told
 from srkit.adapters.onnx.upscaler import OnnxNetwork, OnnxUpscaler
+from srkit.advice import advise
 from srkit.card import ModelCard
 from srkit.errors import CorruptFileError, OptionError, WeightsError
 from srkit.guard import reading
@@ -211,9 +212,9 @@ def _field(model: Any, form: _Form, least: int, halo: int | None) -> Field:
         if halo is not None:
             return Field(halo, 1)
         raise OptionError(
-            f"{error} sees farther than is known here, and tiles could show seams; give halo= (on "
-            "the command line --halo), the number of LR pixels around a pixel on which the result "
-            "depends (more only cost time)"
+            f"{error} sees farther than is known here, and tiles could show seams; give "
+            f"{advise('halo=', '--halo')}, the number of LR pixels around a pixel on which the "
+            "result depends (more only cost time)"
         ) from error
 
 
