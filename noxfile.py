@@ -1,4 +1,4 @@
-"""Sessions: lint, typing, tests, fuzz, frameworks, base, web, browser, notebooks, docs, wheel.
+"""Sessions: lint, typing, tests, frameworks, base, web, browser, notebooks, docs, wheel.
 
 `nox` runs them all, `nox -s tests` one.
 """
@@ -22,7 +22,6 @@ nox.options.sessions = [
     "lint",
     "typing",
     "tests",
-    "fuzz",
     "frameworks",
     "base",
     "web",
@@ -65,12 +64,15 @@ def tests(session: nox.Session) -> None:
     """All tests and doctests, with every framework."""
     install(session, "-e", ".[all,dask,test]")
     session.run("pytest", *session.posargs)
+    # Here, and below for ONNX, since an environment of its own would be another two gigabytes.
+    session.run("python", "tests/soak/fuzz_parsers.py", "--seconds", "100")
 
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Every parser of files with damaged ones, for two minutes; the seed is printed.
 
+    Not run by default: `tests` and `frameworks` try as much.
     `nox -s fuzz -- tiff onnx --seconds 3600` tries some for longer; found/ holds the finds.
     """
     install(session, "-e", ".[all,onnx,test]")
@@ -98,6 +100,7 @@ def frameworks(session: nox.Session) -> None:
     doctested = ("srkit/adapters/onnx", "srkit/adapters/openvino")
     wheels = {"SRKIT_NCNN_WHEELS": ncnn_wheels(session)}
     session.run("pytest", *tested, *doctested, *session.posargs, env=wheels)
+    session.run("python", "tests/soak/fuzz_parsers.py", "onnx", "onnx-external", "--seconds", "20")
     # Without what it asks for: torchvision would bring another torch. srkit does without it.
     session.install("--no-deps", "spandrel", "einops", env=CONSTRAINTS)
     tested = ["tests/adapters/spandrel_files", "srkit/adapters/spandrel"]

@@ -229,7 +229,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     args.found.mkdir(parents=True, exist_ok=True)
-    known = {name: parser for group in GROUPS for name, parser in group().items()}
+    known = _known()
     if unknown := [name for name in args.parsers if name not in known]:
         sys.exit(f"there is no parser {unknown[0]!r}; there are {', '.join(known)}")
     names = args.parsers or list(known)
@@ -242,6 +242,17 @@ def main() -> None:
     tried = [_try(name, known[name], args, first, shares[name] * unit) for name in names]
     if any(tried):
         sys.exit(f"finds are kept in {args.found}; the same inputs: --first {first}")
+
+
+def _known() -> dict[str, parsers.Parser]:
+    """All parsers whose packages are installed; of others it is said that they are left out."""
+    known: dict[str, parsers.Parser] = {}
+    for group in GROUPS:
+        try:
+            known |= group()
+        except ModuleNotFoundError as error:
+            print(f"left out, for want of {error.name}: {group.__name__}", flush=True)
+    return known
 
 
 def _try(
