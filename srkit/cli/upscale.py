@@ -75,6 +75,7 @@ def add(commands: Commands) -> None:
     )
     _add_size(parser)
     _add_work(parser)
+    _add_sight(parser)
     _add_output(parser)
     _add_cluster(parser)
     parser.set_defaults(run=run)
@@ -132,6 +133,15 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         help="of a model, such as 2025 for photo, so that its pixels stay (default: the newest)",
     )
     group.add_argument(
+        "--consistent",
+        action="store_true",
+        help="make the result shrink to the input again; for clean inputs",
+    )
+
+
+def _add_sight(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what a network sees")
+    group.add_argument(
         "--border",
         choices=BORDERS,
         help="what a network sees beyond the picture: the picture reflected, or what it puts there "
@@ -142,11 +152,6 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="PIXELS",
         help="for ONNX files that do not tell: how far around a pixel the network looks",
-    )
-    group.add_argument(
-        "--consistent",
-        action="store_true",
-        help="make the result shrink to the input again; for clean inputs",
     )
 
 

@@ -185,12 +185,12 @@ PHOTO = _trained(
     "For photos as they are: takes blur, noise and JPEG blocks away, as far as it finds them.",
     "Wang et al., Real-ESRGAN, ICCVW 2021, arXiv:2107.10833",
     {
-        2: "3fc6398b41b0804637e64de1ba55ff78a9ce01d6333c70bbd3d327ebfe585ce5",
-        4: "11db663a16c06c5ceaa6cd6f0005564bdf5297f4fce0ddc8e190a4f899c7940d",
+        2: "635ceba6fcd99a8e53d674c3aa8cd55afa98ba31bb4eeb482d7d80af5a0f781a",
+        4: "60b6ed466125bf838a052c575b61fb130f0d60cf25309f97e2276871a50cc729",
     },
     keep_grain={
-        2: "1b6e8d4666f8f834ab4262c28b2c8f7f89d33a497e1149e7696c95a2d3d7a144",
-        4: "46de3198b8e1005a3fbcd00f6de93e35867292d2249263dcc131221cc6c2453e",
+        2: "2fa9dabf2f24907af78a1297860c76eb38cfb9665645824bc1926cd657fa96af",
+        4: "870a6c25d6f309a43114743a5cae9c2203a84ea8b2304fbf0bea599a753560f2",
     },
     radius=38,
     version="2026",

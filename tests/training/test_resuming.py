@@ -179,7 +179,7 @@ def test_photos_that_have_changed_are_counted_and_the_way_on_is_told(photos, tmp
     told = rf"the photos are others than before \({len(pictures) - 1} instead of {len(pictures)}\)"
     with pytest.raises(OptionError, match=told) as caught:
         srkit.train("espcn", folder, tmp_path / "run", **options)
-    assert f"--init {tmp_path / 'run' / 'best.safetensors'} -o NEW" in str(caught.value)
+    assert f"init='{tmp_path / 'run' / 'best.safetensors'}', out=NEW" in str(caught.value)
 
 
 def test_a_fresh_run_starts_again_with_any_settings(photos, tmp_path, cache, tiny, rows):

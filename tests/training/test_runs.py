@@ -260,7 +260,7 @@ def test_weights_of_others_programs_are_learned_from_not_started_from(
     # Whether their package is installed or not.
     monkeypatch.setattr("srkit.models.weights._installed", lambda name: None)
     options = {"scale": 4, "cache": cache, **tiny, "crop": 16}
-    message = "weights of realesrgan are another's, .* give --teacher realesrgan .* of init"
+    message = "weights of realesrgan are another's, .* give teacher='realesrgan' in place of init"
     refused(WeightsError, message, "compact", photos, tmp_path / "r", init="realesrgan", **options)
 
 
