@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from srkit.card import ModelCard
 from srkit.errors import OptionError
 from srkit.extras import missing_packages
+from srkit.upscaling.upscaler import Upscaler
 
 # Options that look like slips for others, and are those of another model.
 ELSEWHERE = {"perception": "srgan has", "denoise": "photo and realesrgan-general have"}
@@ -147,3 +148,13 @@ def with_border(card: ModelCard, border: object) -> ModelCard:
     if card.border not in BORDERS:
         raise OptionError(f"{card.name} has no option 'border': it is no network, and pads itself")
     return replace(card, border=cast(Literal["reflect", "zero"], border))
+
+
+def fit_rim(model: Upscaler, before: str) -> None:
+    """Let a network see whole blocks beyond the picture, where its border was ``"zero"`` before.
+
+    Networks that work in blocks of pixels would by any other rim have them elsewhere in the
+    picture, which changes all of its pixels.
+    """
+    if (before, model.card.border) == ("zero", "reflect"):
+        model.rim = -(-model.rim // model.card.multiple) * model.card.multiple
