@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
+from srkit.advice import advise
 from srkit.card import ModelCard
 from srkit.errors import OptionError
 from srkit.extras import missing_packages
@@ -116,9 +117,9 @@ def check_scale(card: ModelCard, scale: int | None) -> int:
         return card.default_scale
     if scale not in card.scales:
         listed = ", ".join(f"x{s}" for s in card.scales)
+        sides = advise("size=(height, width)", "--width and --height")
         raise OptionError(
-            f"{card.name} exists for {listed}, not x{scale}; for any other size give "
-            "--width and --height on the command line, size=(height, width) in Python"
+            f"{card.name} exists for {listed}, not x{scale}; for any other size give {sides}"
         )
     return int(scale)
 
