@@ -9,7 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from srkit.cli.console import DEFAULT_MODEL, Commands, examples, local, model, positive, write
+from srkit.cli.console import (
+    DEFAULT_MODEL,
+    Commands,
+    examples,
+    local,
+    model,
+    positive,
+    write,
+    written,
+)
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation.comparison import Comparison, compare, flat
 from srkit.imaging.files.reading import read_image
@@ -55,7 +64,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=written,
         metavar="SHEET",
         help="picture or page (.html) to write, or to replace",
     )

@@ -100,11 +100,30 @@ def local(text: str) -> Path:
 
 def model(text: str) -> str:
     """A model's name or the path of its weights, for argparse; errors as of `local`."""
-    if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
+    if _is_address(text):
         raise argparse.ArgumentTypeError(
             f"{text} is an address in a network, not a file; download it first"
         )
     return text
+
+
+def written(text: str) -> Path:
+    """The path of a result, for argparse.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is an address in a network.
+    """
+    if _is_address(text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is an address in a network; results are written as files of this machine"
+        )
+    return Path(text)
+
+
+def _is_address(text: str) -> bool:
+    return bool(re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE))
 
 
 def positive(text: str) -> int:

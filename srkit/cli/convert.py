@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from srkit.cli.console import Commands, examples, local, positive, write
+from srkit.cli.console import Commands, examples, local, positive, write, written
 from srkit.errors import OptionError
 
 
@@ -22,7 +21,7 @@ def add(commands: Commands) -> None:
         **examples("srkit convert runs/espcn/best.safetensors ESPCN_x2.pb"),
     )
     parser.add_argument("source", type=local, help="checkpoint, .safetensors, .pb or .pkl.bz2")
-    parser.add_argument("target", type=Path, help="file to write: .pb, .pkl.bz2 or .safetensors")
+    parser.add_argument("target", type=written, help="file to write: .pb, .pkl.bz2 or .safetensors")
     parser.add_argument("--scale", type=positive, help="factor, where the weights do not tell")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     parser.set_defaults(run=run)

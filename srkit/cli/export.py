@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from srkit.adapters.onnx import exporting
-from srkit.cli.console import Commands, examples, model, notes_of, positive, share_or_auto, write
+from srkit.cli.console import (
+    Commands,
+    examples,
+    model,
+    notes_of,
+    positive,
+    share_or_auto,
+    write,
+    written,
+)
 
 
 def add(commands: Commands) -> None:
@@ -26,7 +34,7 @@ def add(commands: Commands) -> None:
         ),
     )
     parser.add_argument("model", type=model, help="a model's name, or a weights file")
-    parser.add_argument("target", type=Path, help="file to write: .onnx")
+    parser.add_argument("target", type=written, help="file to write: .onnx")
     parser.add_argument("--scale", type=positive, help="factor; the model's default if left out")
     parser.add_argument(
         "--denoise",

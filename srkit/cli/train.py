@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from srkit.cli.console import Commands, local, model, positive, write
+from srkit.cli.console import Commands, local, model, positive, write, written
 from srkit.cli.escaping import PlainFormatter
 from srkit.errors import OptionError
 from srkit.training import train
@@ -44,7 +44,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("photos", type=local, help="folder, searched to any depth")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="where results go"
+        "-o", "--output", type=written, required=True, metavar="FOLDER", help="where results go"
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
     parser.add_argument(

@@ -132,6 +132,15 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         metavar="VERSION",
         help="of a model, such as 2025 for photo, so that its pixels stay (default: the newest)",
     )
+    _add_sight(group)
+    group.add_argument(
+        "--consistent",
+        action="store_true",
+        help="make the result shrink to the input again; for clean inputs",
+    )
+
+
+def _add_sight(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--consistent",
         action="store_true",
@@ -244,12 +253,15 @@ class _Done(NamedTuple):
 
 def _refuse_urls(args: argparse.Namespace) -> None:
     """Refuse what only workers of a cluster do."""
-    for given in (*args.inputs, args.output):
+    elsewhere = "URLs are for --dask; --dask local uses this machine"
+    for given in args.inputs:
         if isinstance(given, str):
-            raise OptionError(
-                f"{given} is an address in a network: download it first. URLs are for --dask; "
-                "--dask local uses this machine"
-            )
+            raise OptionError(f"{given} is an address in a network: download it first. {elsewhere}")
+    if isinstance(args.output, str):
+        raise OptionError(
+            f"{args.output} is an address in a network: name a folder or file of this machine. "
+            f"{elsewhere}"
+        )
     if args.manifest:
         raise OptionError("--manifest is for --dask; --dask local uses this machine")
 

@@ -7,10 +7,9 @@ import functools
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srkit.cli.console import Commands, byte_count, examples, local, model, positive, write
+from srkit.cli.console import Commands, byte_count, examples, local, model, positive, write, written
 from srkit.errors import OptionError
 from srkit.video import upscale_video
 
@@ -33,7 +32,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=written,
         required=True,
         metavar="FILE",
         help="the result; its suffix names the container: .mp4, .mkv, .mov, ...",

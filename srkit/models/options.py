@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
+from srkit.advice import advise
 from srkit.card import ModelCard
 from srkit.errors import OptionError
 from srkit.extras import missing_packages
+from srkit.upscaling.upscaler import Upscaler
 
 # Options that look like slips for others, and are those of another model.
 ELSEWHERE = {"perception": "srgan has", "denoise": "photo and realesrgan-general have"}
@@ -115,9 +117,9 @@ def check_scale(card: ModelCard, scale: int | None) -> int:
         return card.default_scale
     if scale not in card.scales:
         listed = ", ".join(f"x{s}" for s in card.scales)
+        sides = advise("size=(height, width)", "--width and --height")
         raise OptionError(
-            f"{card.name} exists for {listed}, not x{scale}; for any other size give "
-            "--width and --height on the command line, size=(height, width) in Python"
+            f"{card.name} exists for {listed}, not x{scale}; for any other size give {sides}"
         )
     return int(scale)
 
@@ -147,3 +149,13 @@ def with_border(card: ModelCard, border: object) -> ModelCard:
     if card.border not in BORDERS:
         raise OptionError(f"{card.name} has no option 'border': it is no network, and pads itself")
     return replace(card, border=cast(Literal["reflect", "zero"], border))
+
+
+def fit_rim(model: Upscaler, before: str) -> None:
+    """Let a network see whole blocks beyond the picture, where its border was ``"zero"`` before.
+
+    Networks that work in blocks of pixels would by any other rim have them elsewhere in the
+    picture, which changes all of its pixels.
+    """
+    if (before, model.card.border) == ("zero", "reflect"):
+        model.rim = -(-model.rim // model.card.multiple) * model.card.multiple

@@ -30,6 +30,7 @@ from srkit.models.options import (
     check_options,
     check_scale,
     choose_runtime,
+    fit_rim,
     option_names,
     with_border,
 )
@@ -242,6 +243,7 @@ class Registry:
         told = f"{card.name} runs on {' and '.join(runtimes)}"
         framework = choose_runtime(runtime, runtimes, told)
         adapter = import_adapter(runtimes[framework], framework, card.install)
+        border = card.border
         if options:  # an adapter may have to look at the weights to name them
             known = option_names(adapter, card, chosen)
             if "border" in options and "border" not in known:
@@ -259,7 +261,10 @@ class Registry:
             # It has a choice of its own.
             options["runtime"] = runtime
         made = adapter(card, chosen, file and weights_path(file), **options)
-        return _checked(made, runtimes[framework])
+        upscaler = _checked(made, runtimes[framework])
+        if card.border != border:
+            fit_rim(upscaler, border)
+        return upscaler
 
     def _of_version(
         self, card: ModelCard, version: str | None, dist: str | None = None
@@ -357,7 +362,8 @@ class Registry:
         with reading(path, kind.name):
             made = _checked(opener(path, scale=scale, **options), runtimes[framework])
             if border is not None:
-                made.card = with_border(made.card, border)
+                before, made.card = made.card.border, with_border(made.card, border)
+                fit_rim(made, before)
             return made
 
 

@@ -24,7 +24,8 @@ _KERAS = "export it from Keras as a SavedModel (model.export('folder')); of that
 _AGAIN = "download it again"
 _ORIGIN = "look for the weights that it was made from: a .pth, .safetensors or .onnx file"
 _UNPACK = "unpack it, and give the file of weights in it"
-_PICTURE = "give pictures as inputs, and with -m the model that enlarges them"
+_PICTURE = "a model is what enlarges pictures: give its name or its weights"
+_VIDEO = "a model is what enlarges videos: give its name or its weights"
 _SAVE = "save the tensors in the program that wrote it: torch.save(model.state_dict(), 'net.pth')"
 
 # By first bytes, and where they lie.
@@ -43,8 +44,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"MM\0*", "a picture (TIFF)", _PICTURE),
     (4, b"ftypavif", "a picture (AVIF)", _PICTURE),
     (4, b"ftyphei", "a picture (HEIC)", _PICTURE),
-    (4, b"ftyp", "a video", "give it to srkit video, and with -m the model that enlarges it"),
-    (0, b"\x1aE\xdf\xa3", "a video", "give it to srkit video, and with -m the model"),
+    (4, b"ftyp", "a video", _VIDEO),
+    (0, b"\x1aE\xdf\xa3", "a video", _VIDEO),
     (0, b"%PDF", "a PDF", _ORIGIN),
     (0, b"7z\xbc\xaf\x27\x1c", "an archive (7z)", _UNPACK),
     (0, b"Rar!", "an archive (rar)", _UNPACK),
@@ -182,7 +183,10 @@ def _zipped(path: Path, head: bytes) -> Told:
         end = file.read()
     at = end.rfind(b"PK\x05\x06")
     size = int.from_bytes(end[at + 12 : at + 16], "little")
-    if at >= 0 and (size > _MOST_NAMES or b"PK\x06\x07" in end):
+    if at >= 76 and end[at - 20 : at - 16] == b"PK\x06\x07":
+        # The longer form, which torch writes: its record lies before these.
+        size = int.from_bytes(end[at - 36 : at - 28], "little")
+    if at >= 0 and size > _MOST_NAMES:
         return "an archive", _UNPACK
     try:
         with zipfile.ZipFile(path) as archive:

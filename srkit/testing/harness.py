@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from srkit.upscaling import tiling
 from srkit.upscaling.model import Findings, Model
 from srkit.upscaling.tiling import grid_of
 from srkit.upscaling.upscaler import Upscaler
@@ -182,7 +183,7 @@ def rim_of(upscaler: Upscaler) -> int:
     >>> rim_of(srkit.load("bicubic"))
     2
     """
-    return 0 if upscaler.card.border == "zero" else min(upscaler.rim, upscaler.radius)
+    return 0 if upscaler.card.border == "zero" else tiling.rim_of(upscaler)
 
 
 def least_memory(upscaler: Upscaler, height: int, width: int) -> int:

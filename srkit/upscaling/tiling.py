@@ -272,12 +272,18 @@ def _fits(core: Region, work: Callable[[Region], None]) -> bool:
     return True
 
 
+def rim_of(model: Model) -> int:
+    """Pixels beyond an image that a model gets: its rim, or the whole blocks that it sees."""
+    multiple = model.card.multiple
+    return min(model.rim, -(-model.radius // multiple) * multiple)
+
+
 def grid_of(model: Model, height: int, width: int) -> Grid:
     """How a model's tiles may lie on an image: their halo is how far the model sees."""
     return Grid.of(
         height,
         width,
-        rim=min(model.rim, model.radius),
+        rim=rim_of(model),
         halo=model.radius,
         multiple=model.card.multiple,
         border=model.card.border,

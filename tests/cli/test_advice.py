@@ -106,6 +106,32 @@ def test_an_address_is_told_to_be_one(tmp_path, monkeypatch, capsys, arguments):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["upscale", "a.png", "-m", "nearest", "-o", "https://example.org/b.png"],
+        ["upscale-video", "a.mp4", "-o", "https://example.org/b.mp4"],
+        ["compare", "a.png", "-o", "https://example.org/b.html"],
+        ["convert", "a.pth", "https://example.org/b.pb"],
+        ["export", "srresnet", "https://example.org/b.onnx"],
+        ["train", "espcn", "photos", "-o", "https://example.org/runs"],
+    ],
+)
+def test_no_result_is_written_to_an_address(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").write_bytes(b"")
+    try:
+        code = main(arguments)
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
+    told = capsys.readouterr().err
+    assert re.search(r"https://example.org/\S+ is an address in a network", told)
+    assert "of this machine" in told
+    assert "download" not in told
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
 def test_videos(tmp_path, capsys):
     av = pytest.importorskip("av", reason="PyAV is not installed")
     source = tmp_path / "in.mkv"

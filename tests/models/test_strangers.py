@@ -75,11 +75,15 @@ FILES = {
     "gzip": ("4x.pth.gz", b"\x1f\x8b\x08\0", "compressed by gzip; unpack it"),
     "numpy": ("4x.npy", array(np.save), "array of numpy"),
     "numpy's archive": ("4x.npz", array(np.savez), "numpy's arrays"),
-    "PNG": ("photo.png", picture("png"), r"a picture \(PNG\); give pictures as inputs"),
+    "PNG": ("photo.png", picture("png"), r"a picture \(PNG\); a model is what enlarges"),
     "JPEG named as weights": ("4x.pth", picture("jpeg"), r"a picture \(JPEG\)"),
     "TIFF": ("photo.tif", picture("tiff"), r"a picture \(TIFF\)"),
     "WebP": ("photo.webp", picture("webp"), r"a picture \(WebP\)"),
-    "video": ("clip.mp4", b"\0\0\0\x20ftypisom\0\0\2\0", "a video; give it to srkit video"),
+    "video": (
+        "clip.mp4",
+        b"\0\0\0\x20ftypisom\0\0\2\0",
+        "a video; a model is what enlarges",
+    ),
     "list of files": ("model.safetensors.index.json", json.dumps(INDEX).encode(), "list of the"),
     "plain pickle": ("4x.pkl", b"\x80\x04\x95\x05\0\0\0\0\0\0\0}.", "pickle.*torch did not write"),
 }
@@ -103,6 +107,15 @@ def test_torchscript_is_told_as_what_it_is(tmp_path):
     made.save(str(tmp_path / "net.pt"))
     with pytest.raises(srkit.UnsafeFileError, match=r"TorchScript.*torch\.save"):
         srkit.load(tmp_path / "net.pt")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch itself
+def test_torch_export_is_told_as_what_it_is(tmp_path):
+    torch = pytest.importorskip("torch", reason="needs pip install 'srkit[torch]'")
+    made = torch.export.export(torch.nn.Conv2d(3, 3, 1), (torch.ones(1, 3, 4, 4),))
+    torch.export.save(made, str(tmp_path / "net.pt2"))
+    with pytest.raises(WeightsError, match=r"torch\.export wrote.*torch\.save"):
+        srkit.load(tmp_path / "net.pt2")
 
 
 FOLDERS = {

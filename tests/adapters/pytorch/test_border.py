@@ -88,6 +88,21 @@ def test_reflected_pixels_can_be_had_where_zeros_are_the_rule(tmp_path):
     np.testing.assert_allclose(made, plain.clip(0, 1), atol=1e-5)
 
 
+def test_reflected_pixels_leave_the_blocks_where_they_are(tmp_path):
+    torch.manual_seed(1)
+    # Sees five pixels, and unshuffles blocks of two.
+    net = Compact(2, Size(8, 0, unshuffle=2)).eval()
+    torch.save(net.state_dict(), tmp_path / "compact.pth")
+    photo = PHOTO[:60, :46]
+    plain = srkit.load(tmp_path / "compact.pth")
+    assert (plain.radius % 2, plain.radius < plain.rim) == (1, True)
+    made = srkit.load(tmp_path / "compact.pth", border="reflect").upscale(photo)
+    within = slice(2 * plain.rim, -2 * plain.rim)
+    wanted = plain.upscale(photo)
+    np.testing.assert_allclose(made[within, within], wanted[within, within], atol=1e-5)
+    assert np.abs(made - wanted).max() > 0.01
+
+
 def test_models_with_names_have_the_choice_too():
     tile = torch.from_numpy(PHOTO).permute(2, 0, 1)[None]
     with torch.no_grad():
