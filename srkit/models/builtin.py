@@ -185,12 +185,12 @@ PHOTO = _trained(
     "For photos as they are: takes blur, noise and JPEG blocks away, as far as it finds them.",
     "Wang et al., Real-ESRGAN, ICCVW 2021, arXiv:2107.10833",
     {
-        2: "635ceba6fcd99a8e53d674c3aa8cd55afa98ba31bb4eeb482d7d80af5a0f781a",
-        4: "60b6ed466125bf838a052c575b61fb130f0d60cf25309f97e2276871a50cc729",
+        2: "cd748b6e59e19b6bad17307c3f65f10ba2b0ba5194b88076366df829eb661d73",
+        4: "12b68d5d8549c0773379eb69a3f6ff9530d00633923ea6db6a6a601c5f5aefb5",
     },
     keep_grain={
-        2: "2fa9dabf2f24907af78a1297860c76eb38cfb9665645824bc1926cd657fa96af",
-        4: "870a6c25d6f309a43114743a5cae9c2203a84ea8b2304fbf0bea599a753560f2",
+        2: "f5c9a3665ed25b6c0c6a2f839a5b45b2c938021721b621841dff98b19ddb2399",
+        4: "6c533779819db5249c8e2944c20135a774e1bac35deef9930b45461ab69b3bd4",
     },
     radius=38,
     version="2026",
