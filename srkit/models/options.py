@@ -15,7 +15,11 @@ from srkit.extras import missing_packages
 from srkit.upscaling.upscaler import Upscaler
 
 # Options that look like slips for others, and are those of another model.
-ELSEWHERE = {"perception": "srgan has", "denoise": "photo and realesrgan-general have"}
+ELSEWHERE = {
+    "perception": "srgan has",
+    "denoise": "photo and realesrgan-general have",
+    "halo": "ONNX files have",
+}
 
 # What models can be made to see beyond a picture, whatever their cards say.
 BORDERS = ("reflect", "zero")
@@ -156,6 +160,14 @@ def fit_rim(model: Upscaler, before: str) -> None:
 
     Networks that work in blocks of pixels would by any other rim have them elsewhere in the
     picture, which changes all of its pixels.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> model = srkit.load("bicubic")
+    >>> fit_rim(model, model.card.border)  # nothing changed
+    >>> model.rim
+    8
     """
     if (before, model.card.border) == ("zero", "reflect"):
         model.rim = -(-model.rim // model.card.multiple) * model.card.multiple

@@ -132,6 +132,20 @@ def test_no_result_is_written_to_an_address(tmp_path, monkeypatch, capsys, argum
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+def test_options_and_scales_that_a_model_lacks(tmp_path, capsys):
+    srkit.Image(np.zeros((9, 8, 3), np.uint8)).save(tmp_path / "a.png")
+    for options, advice in {
+        ("--halo=4",): "ONNX files have",
+        ("--scale=40",): "for any other size give --width and --height\n",
+    }.items():
+        assert main(["upscale", str(tmp_path / "a.png"), "-m", "nearest", *options]) == 2
+        told = capsys.readouterr().err
+        assert advice in told
+        assert not PYTHON.search(told)
+    with pytest.raises(srkit.OptionError, match=r"give size=\(height, width\)$"):
+        srkit.load("nearest", scale=40)
+
+
 def test_videos(tmp_path, capsys):
     av = pytest.importorskip("av", reason="PyAV is not installed")
     source = tmp_path / "in.mkv"
