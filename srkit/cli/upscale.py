@@ -75,7 +75,6 @@ def add(commands: Commands) -> None:
     )
     _add_size(parser)
     _add_work(parser)
-    _add_sight(parser)
     _add_output(parser)
     _add_cluster(parser)
     parser.set_defaults(run=run)
@@ -141,15 +140,6 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sight(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--consistent",
-        action="store_true",
-        help="make the result shrink to the input again; for clean inputs",
-    )
-
-
-def _add_sight(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what a network sees")
     group.add_argument(
         "--border",
         choices=BORDERS,
