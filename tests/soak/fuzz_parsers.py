@@ -250,8 +250,8 @@ def _known() -> dict[str, parsers.Parser]:
     for group in GROUPS:
         try:
             known |= group()
-        except ModuleNotFoundError as error:
-            print(f"left out, for want of {error.name}: {group.__name__}", flush=True)
+        except ImportError as error:
+            print(f"left out: {group.__name__}: {error}", flush=True)
     return known
 
 
