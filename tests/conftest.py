@@ -38,7 +38,7 @@ NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)
 VIDEO = (
     "__init__", "colour", "reading", "encoding", "joining", "upscaling", "guard", "rehearsal",
-    "siting", "streams",
+    "siting", "streams", "encoders", "sound",
 )  # fmt: skip
 NEED_VIDEO = (
     *(f"srkit/video/{name}.py" for name in VIDEO),

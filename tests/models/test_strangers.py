@@ -91,7 +91,7 @@ FILES = {
 
 @pytest.mark.parametrize("kind", FILES)
 def test_what_it_is_and_the_way_on_are_told(tmp_path, kind):
-    if "torch's" in kind:
+    if "torch's" in kind or "ncnn's" in kind:
         pytest.importorskip("torch", reason="needs pip install 'srkit[torch]'")
     name, content, told = FILES[kind]
     (tmp_path / name).write_bytes(content)
