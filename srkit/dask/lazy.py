@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from srkit.dask.models import Recipe, budget, model_of, recipe_for, recipe_of
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.levels import top_of
-from srkit.imaging.noise import looked_at
+from srkit.imaging.noise import bounds, looked_at
 from srkit.imaging.planes import check_shape
 from srkit.models import loading
 from srkit.models.options import check_scale
@@ -147,15 +147,11 @@ class _Sampled:
     def __init__(self, image: da.Array, parts: Sequence[tuple[slice, slice]]) -> None:
         self.shape, self.dtype = image.shape, image.dtype
         computed = compute(*(image[part] for part in parts))
-        self._parts = {_key(part): values for part, values in zip(parts, computed, strict=True)}
+        self._parts = {bounds(part): values for part, values in zip(parts, computed, strict=True)}
 
     def __getitem__(self, part: tuple[slice, slice], /) -> NDArray[Any]:
-        found: NDArray[Any] = self._parts[_key(part)]
+        found: NDArray[Any] = self._parts[bounds(part)]
         return found
-
-
-def _key(part: tuple[slice, slice]) -> tuple[int, ...]:
-    return tuple(bound for along in part for bound in (along.start, along.stop))
 
 
 def _check(image: Any) -> None:

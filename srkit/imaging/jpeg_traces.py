@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.imaging.color import KB, KG, KR
 from srkit.imaging.files.jpeg_quality import luminance_table
 from srkit.imaging.levels import top_of
 from srkit.imaging.noise import Sliceable, looked_at
 
-# Luma of JFIF (ITU-T T.871), which is the luma that JPEG quantises.
-_LUMA = np.array([0.299, 0.587, 0.114])
+# The luma that JPEG quantises is BT.601's (JFIF, ITU-T T.871).
+_LUMA = np.array([KR, KG, KB])
 _SIDE = 8
 _STEP = np.arange(_SIDE)
 _DCT = np.cos((2 * _STEP[None] + 1) * _STEP[:, None] * np.pi / (2 * _SIDE)) / 2

@@ -93,6 +93,17 @@ def looked_at(shape: Sequence[int]) -> list[tuple[slice, slice]]:
     return list(itertools.product(_places(shape[0]), _places(shape[1])))
 
 
+def bounds(part: tuple[slice, slice]) -> tuple[int, ...]:
+    """What a part is remembered by, since slices have no hash before Python 3.12.
+
+    Examples
+    --------
+    >>> bounds((slice(0, 32), slice(38, 70)))
+    (0, 32, 38, 70)
+    """
+    return tuple(bound for along in part for bound in (along.start, along.stop))
+
+
 def _places(length: int) -> list[slice]:
     """Windows along an axis, with even distances between them."""
     count = min(WINDOWS, max(1, length // SIDE))

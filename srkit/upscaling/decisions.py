@@ -18,7 +18,7 @@ import numpy as np
 
 from srkit.imaging.image import Image
 from srkit.imaging.jpeg_traces import estimate_jpeg_quality
-from srkit.imaging.noise import Sliceable, estimate_noise
+from srkit.imaging.noise import Sliceable, bounds, estimate_noise
 from srkit.imaging.planes import Planes
 from srkit.upscaling.model import Findings, Model
 
@@ -113,7 +113,7 @@ class _ReadOnce:
         self._parts: dict[tuple[int, ...], Any] = {}
 
     def __getitem__(self, part: tuple[slice, slice], /) -> Any:
-        key = tuple(bound for along in part for bound in (along.start, along.stop))
+        key = bounds(part)
         if key not in self._parts:
             self._parts[key] = self._picture[part]
         return self._parts[key]
