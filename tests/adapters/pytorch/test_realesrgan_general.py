@@ -225,6 +225,23 @@ def test_a_jpeg_is_decided_by_its_quality_and_its_result_is_no_jpeg_any_more(aut
     assert made.metadata.jpeg_quality is None
 
 
+def test_what_was_a_jpeg_is_decided_as_the_file_was_wherever_its_pixels_are(auto, tmp_path, caplog):
+    PILImage.fromarray(CAT).save(tmp_path / "a.jpg", quality=50)
+    pixels = np.asarray(PILImage.open(tmp_path / "a.jpg"))
+    srkit.Image(pixels).save(tmp_path / "a.png")
+    srkit.Image(pixels).save(tmp_path / "a.tif")
+    with decisions.collecting() as told, caplog.at_level("INFO", "srkit.upscaling.decisions"):
+        auto.upscale(pixels)
+        auto.upscale(tmp_path / "a.png")
+        auto.upscale_file(tmp_path / "a.tif", tmp_path / "b.tif")
+        auto.upscale(np.stack([pixels, CAT]))
+    by_noise = share_of(CAT)
+    assert by_noise < 0.2
+    # (95 - 50) / 60, as of the file
+    assert told == [(("denoise", 0.75),)] * 4 + [(("denoise", by_noise),)]
+    assert "once a JPEG of quality" in caplog.text
+
+
 @pytest.fixture
 def named(auto, monkeypatch):
     """The model of these files is what its name loads."""
