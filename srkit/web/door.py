@@ -64,10 +64,8 @@ class Door:
             await _refuse(scope, send, 403, told)
         elif scope["type"] == "http" and _is_upload(scope, self._uploads):
             await self._take(scope, receive, send)
-        elif _stated_length(scope) > _MOST_ASKED:
-            await _refuse(scope, send, 413, "srkit: this request is too long")
         elif scope["type"] == "http":
-            await self._app(scope, _counted(receive), send)
+            await self._ask(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -100,46 +98,67 @@ class Door:
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an upload on, as long as there is room and time."""
-        answered = False
-
-        async def sent(message: MutableMapping[str, Any]) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
         with Reservation(self._quota) as room:
-
-            async def received() -> MutableMapping[str, Any]:
-                message = await receive()
-                room.add(len(message.get("body", b"")))
-                return message
-
+            passage = _Passage(receive, send, room.add)
             try:
                 room.add(min(_stated_length(scope), self._largest), ahead=True)
                 async with asyncio.timeout(self._seconds):
-                    await self._app(scope, received, sent)
+                    await self._app(scope, passage.receive, passage.send)
             except QuotaError:
-                if not answered:
-                    told = "srkit: there is no room for more photos; try again later"
-                    await _refuse(scope, send, 507, told)
+                passage.full = True
             except TimeoutError:
-                if not answered:
+                if not passage.answered:
                     await _refuse(scope, send, 408, "srkit: the upload took too long")
+                return
+        if passage.full and not passage.answered:
+            told = "srkit: there is no room for more photos; try again later"
+            await _refuse(scope, send, 507, told)
+
+    async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a request that is no upload, as long as it is short."""
+        came = 0
+
+        def take(size: int) -> None:
+            nonlocal came
+            came += size
+            if came > _MOST_ASKED:
+                raise QuotaError
+
+        passage = _Passage(receive, send, take)
+        try:
+            if _stated_length(scope) > _MOST_ASKED:
+                raise QuotaError
+            await self._app(scope, passage.receive, passage.send)
+        except QuotaError:
+            passage.full = True
+        if passage.full and not passage.answered:
+            await _refuse(scope, send, 413, "srkit: this request is too long")
 
 
-def _counted(receive: Receive) -> Receive:
-    """What comes, as long as it is not too much for a request that is no upload."""
-    came = 0
+class _Passage:
+    """A request on its way to the application, whose bytes are counted by `take`.
 
-    async def received() -> MutableMapping[str, Any]:
-        nonlocal came
-        message = await receive()
-        came += len(message.get("body", b""))
-        if came > _MOST_ASKED:
-            raise QuotaError
+    Of one that is cut off the application says what it makes of that, which is not the reason; so
+    it is not heard any more.
+    """
+
+    def __init__(self, receive: Receive, send: Send, take: Callable[[int], None]) -> None:
+        self._receive, self._send, self._take = receive, send, take
+        self.full = self.answered = False
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        try:
+            self._take(len(message.get("body", b"")))
+        except QuotaError:
+            self.full = True
+            raise
         return message
 
-    return received
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        if self.answered or not self.full:
+            self.answered = True
+            await self._send(message)
 
 
 class QuotaError(Exception):

@@ -1,5 +1,6 @@
 """Who is let in by ``srkit serve``, how much is taken in, and how long a job may take."""
 
+import itertools
 import socket
 import time
 
@@ -95,10 +96,11 @@ def test_uploads_in_all_are_bounded(tmp_path):
         assert 200 in sizes
         assert sizes[-1] == 507
         # What is not told ahead is counted as it comes.
-        parts = (bytes(100_000) for _ in range(40))
+        head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        parts = itertools.chain([head], (bytes(100_000) for _ in range(40)), [b"\r\n--x--\r\n"])
         kind = {"Content-Type": "multipart/form-data; boundary=x"}
         answer = WEB.post(f"{address}{API}/upload", content=parts, headers=kind)
-        assert answer.status_code in (400, 507)
+        assert answer.status_code == 507
         lying = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
         assert lying <= 3_000_000
 
@@ -121,6 +123,18 @@ def test_an_upload_that_does_not_end_is_ended(tmp_path):
 def test_other_requests_are_short(address):
     long = {"data": ["a" * 2_000_000]}
     assert WEB.post(f"{address}{API}/call/compare", json=long).status_code == 413
+
+
+def test_other_requests_are_short_also_where_their_length_is_not_stated(address):
+    def pieces():
+        yield b'{"data": ["'
+        for _ in range(40):
+            yield b"a" * 50_000
+        yield b'"]}'
+
+    kind = {"Content-Type": "application/json"}
+    answer = WEB.post(f"{address}{API}/call/compare", content=pieces(), headers=kind)
+    assert answer.status_code == 413
 
 
 SLEEPY = """
