@@ -10,6 +10,7 @@ from srkit.adapters.pytorch.architectures import (
     enhance,
     espcn,
     fsrcnn,
+    span,
     srresnet,
     unet,
 )
@@ -26,6 +27,7 @@ ARCHITECTURES = (
     avsr.ARCHITECTURE,
     unet.ARCHITECTURE,
     compact.ARCHITECTURE,
+    span.ARCHITECTURE,
 )
 
 
