@@ -1,21 +1,24 @@
-"""Start a SPAN as bicubic interpolation: the way past all blocks carries LR pixels."""
+"""Start SPAN as bicubic interpolation, and for smaller scales from weights for x4.
+
+The way past all blocks carries LR pixels to the last layer, which weighs them. What the blocks make
+is random, and counts for little at first.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from srkit.adapters.pytorch.nets.span import LEVELS, SPAN
+from srkit.adapters.pytorch.architectures.span import build_span
+from srkit.adapters.pytorch.nets.span import LEVELS, MEAN, SPAN
 from srkit.errors import OptionError
-from srkit.imaging.resize import phase_kernels
+from srkit.training.starts.carrying import pick, places_around, shrunk, weigh
 
-# Factor on the last layers' random weights.
+# Factor on the random weights of what joins and of the last layer.
 NOISE = 0.1
-_REACH = 2  # of the bicubic kernel, in LR pixels
-_PLACES = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
 
 
 @torch.no_grad()
@@ -27,46 +30,39 @@ def start_span(net: SPAN) -> None:
     OptionError
         If the network has too few features to carry what the kernel needs.
     """
-    carried = 3 * len(_PLACES)
-    if net.features < carried:
-        raise OptionError(f"SPAN starts from bicubic with {carried} features, not {net.features}")
+    places = places_around()
+    carried = 3 * len(places)
+    if min(net.join.out_channels, net.form.features) < carried:
+        raise OptionError(
+            f"SPAN has {carried} features at least, to start from bicubic interpolation, not "
+            f"{net.form.features}"
+        )
     for name, parameter in net.named_parameters():
         if name.endswith("bias"):
             parameter.zero_()
-    level = LEVELS if net.centred else 1.0
+    level = LEVELS if net.form.centred else 1.0
     net.first.weight.mul_(1 / level)
-    for number, (y, x) in enumerate(_PLACES):
-        for colour in range(3):
-            net.first.weight[3 * number + colour] = 0
-            net.first.weight[3 * number + colour, colour, 1 + y, 1 + x] = 1 / level
+    pick(net.first, places, 1 / level)
     net.join.weight[:carried] *= NOISE
-    net.join.weight[:carried, : net.features] = 0
+    net.join.weight[:carried, : net.form.features] = 0
     for channel in range(carried):
         net.join.weight[channel, channel] = 1
-    _weigh(net, carried)
+    weigh(net.last, net.scale, places, noise=NOISE)
+    if net.form.centred:
+        means = torch.tensor(MEAN).repeat_interleave(net.scale**2)
+        cast(Tensor, net.last.bias).copy_(means)
 
 
-def _weigh(net: SPAN, carried: int) -> None:
-    """The last layer: at each phase the bicubic kernel, and what was subtracted."""
-    scale, last = net.scale, net.last
-    kernels = phase_kernels(scale, 2 * _REACH + 1)
-    last.weight.mul_(NOISE)
-    last.weight[:, :carried] = 0
-    for colour in range(3):
-        for place in range(scale**2):
-            row = last.weight[colour * scale**2 + place]
-            up, left = divmod(place, scale)
-            plane = np.outer(kernels[up], kernels[left])
-            for dy, dx in np.argwhere(plane):
-                (tap_y, shift_y), (tap_x, shift_x) = (_tap(int(n) - _REACH) for n in (dy, dx))
-                channel = 3 * _PLACES.index((shift_y, shift_x)) + colour
-                row[channel, 1 + tap_y, 1 + tap_x] += float(plane[dy, dx])
-    if net.centred:
-        means = net.mean.view(3, 1).expand(3, scale**2).reshape(-1)
-        cast(Tensor, last.bias).copy_(means)
+@torch.no_grad()
+def shrink_span(tensors: Mapping[str, Tensor], scale: int) -> SPAN:
+    """A network for a smaller scale from a state dict: all but the last layer are the same.
 
-
-def _tap(pixel: int) -> tuple[int, int]:
-    """By which tap of the last layer, and which shift of the first, an LR pixel is seen."""
-    tap = max(-1, min(1, pixel))
-    return tap, pixel - tap
+    Its results are those of the large one, shrunk by area.
+    """
+    large = build_span(tensors)
+    net = SPAN(scale, large.form)
+    state = dict(large.state_dict())
+    for part in ("last.weight", "last.bias"):
+        state[part] = shrunk(state[part], scale)
+    net.load_state_dict(state)
+    return net

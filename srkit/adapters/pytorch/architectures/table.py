@@ -11,6 +11,7 @@ from srkit.adapters.pytorch.architectures import (
     espcn,
     fsrcnn,
     span,
+    spanf,
     srresnet,
     unet,
 )
@@ -26,8 +27,9 @@ ARCHITECTURES = (
     enhance.ARCHITECTURE,
     avsr.ARCHITECTURE,
     unet.ARCHITECTURE,
-    compact.ARCHITECTURE,
     span.ARCHITECTURE,
+    spanf.ARCHITECTURE,
+    compact.ARCHITECTURE,
 )
 
 
