@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "recipe",
         help="photo, srresnet, srgan, photo-2025, espcn, fsrcnn, neural-enhance, "
-        "neural-enhance-repair, unet, unet-repair, compact, vsr, vsr-small, vsr-fg or vsr-p",
+        "neural-enhance-repair, unet, unet-repair, compact, span, vsr, vsr-small, vsr-fg or vsr-p",
     )
     parser.add_argument("photos", type=local, help="folder, searched to any depth")
     parser.add_argument(

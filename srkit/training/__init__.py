@@ -67,7 +67,7 @@ def train(
     recipe
         ``"photo"``, ``"srresnet"``, ``"srgan"``, ``"photo-2025"``, ``"espcn"``, ``"fsrcnn"``,
         ``"neural-enhance"``, ``"neural-enhance-repair"``, ``"unet"``,
-        ``"unet-repair"``, ``"compact"``, ``"vsr"``, ``"vsr-small"``, ``"vsr-fg"``,
+        ``"unet-repair"``, ``"compact"``, ``"span"``, ``"vsr"``, ``"vsr-small"``, ``"vsr-fg"``,
         ``"vsr-p"``, or a `srkit.training.Recipe`.
     photos
         Folder of pictures of any format and size, searched to any depth. A broken one

@@ -50,14 +50,14 @@ class Recipe:
     ----------
     model
         The network, by its name in `srkit.training.families.FAMILIES`: ``"srresnet"``,
-        ``"unet"``, ``"vsr"``, ``"compact"`` and others.
+        ``"unet"``, ``"vsr"``, ``"compact"``, ``"span"`` and others.
     encoder
         Of a new U-Net: ``"small"`` or ``"resnet34"``, which start at random, or the path
         of a state dict of torchvision's resnet34; "" for the small one.
     features, layers, unshuffle
         Of a compact network: see `srkit.adapters.pytorch.nets.compact.Size`; 0 for what the
         weights have that it starts from, or a new one by default. From smaller weights it is
-        grown by layers.
+        grown by layers. SPAN has `features` alone, which it keeps.
     start
         Weights to start from where the caller names none: a model's name, or "" for
         bicubic interpolation.

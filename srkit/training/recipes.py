@@ -126,6 +126,16 @@ RECIPES: Mapping[str, Recipe] = {
         rim=2,
         flat=0.05,
     ),
+    "span": Recipe(
+        model="span",
+        steps=100000,
+        batch=8,
+        crop=32,
+        optimizer="muon",
+        rate=4e-4,
+        rim=4,
+        flat=0.03,
+    ),
     "vsr": _VSR,
     "vsr-small": dataclasses.replace(_VSR, model="vsr-small"),
     # MD-AVSR-FG and MD-AVSR-P: equations 9 and 10, with alpha and beta as Section III-C has them.

@@ -243,6 +243,10 @@ def _reorder(writer: _Writer, layer: Any, given: str) -> str:
     return writer.add("Gather", [given, writer.constant(_array(layer.order))], axis=1)
 
 
+def _silu(writer: _Writer, layer: Any, given: str) -> str:
+    return writer.add("Mul", [given, writer.add("Sigmoid", [given])])
+
+
 def _norm(writer: _Writer, layer: Any, given: str) -> str:
     parts = (layer.weight, layer.bias, layer.running_mean, layer.running_var)
     inputs = [given, *(writer.constant(_array(part)) for part in parts)]
@@ -271,6 +275,7 @@ _LAYERS: Mapping[Any, Callable[[_Writer, Any, str], str]] = {
     nn.Conv2d | nn.ConvTranspose2d: _convolution,
     nn.PReLU: _prelu,
     nn.ReLU: lambda writer, layer, given: writer.add("Relu", [given]),
+    nn.SiLU: _silu,
     nn.Tanh: lambda writer, layer, given: writer.add("Tanh", [given]),
     nn.LeakyReLU: lambda writer, layer, given: writer.add(
         "LeakyRelu", [given], alpha=layer.negative_slope

@@ -11,20 +11,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from srkit.adapters.pytorch.architectures.compact import build_compact
 from srkit.adapters.pytorch.nets.compact import Compact, Size
 from srkit.errors import OptionError
-from srkit.imaging.resize import phase_kernels
+from srkit.training.starts.carrying import pick, places_around, shrunk, weigh
 
 # Factor on the last layer's random weights.
 NOISE = 0.02
 # Carried pixels are less this, so that they are small in formats of few bits.
 MIDDLE = 0.5
-_REACH = 2  # of the bicubic kernel, in LR pixels
 
 
 @torch.no_grad()
@@ -37,35 +35,23 @@ def start_compact(net: Compact) -> None:
         If the network has too few features to carry what the kernel needs.
     """
     inside = net.size.unshuffle
-    # The last layer sees one position beyond its own, which may be less than the kernel's reach.
-    shifts = (-1, 0, 1) if inside < _REACH else (0,)
-    places = [(y, x) for y in shifts for x in shifts]
-    pixels = 3 * inside**2
-    if net.size.features < pixels * len(places):
+    places = places_around(inside)
+    carried = 3 * inside**2 * len(places)
+    if net.size.features < carried:
         raise OptionError(
-            f"a compact network with unshuffle={inside} has {pixels * len(places)} features at "
-            f"least, to start from bicubic interpolation, not {net.size.features}"
+            f"a compact network with unshuffle={inside} has {carried} features at least, to start "
+            f"from bicubic interpolation, not {net.size.features}"
         )
     convolutions = [layer for layer in net.body if isinstance(layer, nn.Conv2d)]
     for conv in convolutions:
         cast(Tensor, conv.bias).zero_()
-    _pick(convolutions[0], places)
+    pick(convolutions[0], places, bias=-MIDDLE)
     for conv in convolutions[1:-1]:
-        _carry(conv, pixels * len(places))
+        _carry(conv, carried)
     for layer in net.body:
         if isinstance(layer, nn.PReLU):
-            layer.weight[: pixels * len(places)] = 1
-    _weigh(net, places)
-
-
-def _pick(conv: nn.Conv2d, places: list[tuple[int, int]]) -> None:
-    """The first channels are the inputs, at each of the places around a position."""
-    for number, (y, x) in enumerate(places):
-        for given in range(conv.in_channels):
-            channel = number * conv.in_channels + given
-            conv.weight[channel] = 0
-            conv.weight[channel, given, 1 + y, 1 + x] = 1
-            cast(Tensor, conv.bias)[channel] = -MIDDLE
+            layer.weight[:carried] = 1
+    weigh(net.last, net.scale, places, noise=NOISE, inside=inside, more_than_nearest=True)
 
 
 def _carry(conv: nn.Conv2d, count: int) -> None:
@@ -73,46 +59,6 @@ def _carry(conv: nn.Conv2d, count: int) -> None:
     conv.weight[:count] = 0
     for channel in range(count):
         conv.weight[channel, channel, 1, 1] = 1
-
-
-def _weigh(net: Compact, places: list[tuple[int, int]]) -> None:
-    """The last layer: at each phase the bicubic kernel, less the pixel that is repeated there."""
-    scale, inside, last = net.scale, net.size.unshuffle, net.last
-    kernels = phase_kernels(scale, 2 * _REACH + 1) if scale > 1 else _UNCHANGED
-    last.weight.mul_(NOISE)
-    last.weight[:, : 3 * inside**2 * len(places)] = 0
-    side = scale * inside
-    for colour in range(3):
-        for place in range(side**2):
-            row = last.weight[colour * side**2 + place]
-            (y, up), (x, left) = (divmod(n, scale) for n in divmod(place, side))
-            plane = np.outer(kernels[up], kernels[left])
-            plane[_REACH, _REACH] -= 1
-            for dy, dx in np.argwhere(plane):
-                weight = float(plane[dy, dx])
-                # The pixel's place: a position of the layer, a shift, and one of its squares.
-                (tap_y, shift_y, in_y), (tap_x, shift_x, in_x) = (
-                    _place(n, inside) for n in (y + int(dy) - _REACH, x + int(dx) - _REACH)
-                )
-                picked = places.index((shift_y, shift_x)) * 3 * inside**2
-                channel = picked + colour * inside**2 + in_y * inside + in_x
-                row[channel, 1 + tap_y, 1 + tap_x] += weight
-
-
-_UNCHANGED = np.eye(1, 2 * _REACH + 1, _REACH)
-
-
-def _place(pixel: int, inside: int) -> tuple[int, int, int]:
-    """Where the last layer finds an LR pixel: its tap, the shift picked first, and the rest.
-
-    Examples
-    --------
-    >>> [_place(n, 1) for n in (-2, 0, 1)], [_place(n, 2) for n in (-2, 3)]
-    ([(-1, -1, 0), (0, 0, 0), (1, 0, 0)], [(-1, 0, 0), (1, 0, 1)])
-    """
-    position, within = divmod(pixel, inside)
-    tap = max(-1, min(1, position))
-    return tap, position - tap, within
 
 
 @torch.no_grad()
@@ -160,10 +106,7 @@ def halve_compact(tensors: Mapping[str, Tensor]) -> Compact:
     net = Compact(large.scale // 2, large.size)
     state = dict(large.state_dict())
     name = f"body.{len(large.body) - 1}"
-    side = large.scale * large.size.unshuffle
     for part in (f"{name}.weight", f"{name}.bias"):
-        rest = state[part].shape[1:]
-        squares = state[part].view(3, side // 2, 2, side // 2, 2, *rest)
-        state[part] = squares.mean(dim=(2, 4)).reshape(-1, *rest)
+        state[part] = shrunk(state[part], net.scale * net.size.unshuffle)
     net.load_state_dict(state)
     return net

@@ -52,6 +52,10 @@ def span(scale=2):
     return net
 
 
+def span_without_norm():
+    return SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=4, norm=False)
+
+
 def fdncnn():
     """Takes noise away; spandrel's call gives it the strength of the noise as one more channel."""
     return DnCNN(in_nc=4, out_nc=3, nc=8, nb=8, act_mode="R", mode="FDnCNN")

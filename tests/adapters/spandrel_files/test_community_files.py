@@ -19,20 +19,23 @@ from safetensors.torch import save_file
 import srkit
 from srkit import OptionError, UnsafeFileError, WeightsError, testing
 from srkit.adapters.pytorch.architectures.base import NetworkUpscaler
+from srkit.adapters.pytorch.architectures.span import build_span
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.spandrel import reading
 from srkit.adapters.spandrel.upscaler import SpandrelUpscaler
 from srkit.cli import main
 
 # Each network, what it becomes, its scale and how far it sees, by hand: of Compact four 3x3
-# convolutions; of ESRGAN 1 + 15 + 1 before its pixels are doubled twice (1/2 + 1/4), and two more
-# (1/4 each): 18.25, up to whole pixels; those with attention, and FDnCNN, are run as they are.
+# convolutions, of SPAN 21; of ESRGAN 1 + 15 + 1 before its pixels are doubled twice (1/2 + 1/4),
+# and two more (1/4 each): 18.25, up to whole pixels; those that look through windows, and FDnCNN,
+# are run as they are.
 NETWORKS = {
-    # srkit has this one itself.
+    # srkit has these itself.
     "compact": (networks.compact, NetworkUpscaler, 4, 4),
+    "span": (networks.span, NetworkUpscaler, 2, 21),
+    "span without norm": (networks.span_without_norm, NetworkUpscaler, 4, 21),
     "esrgan": (networks.esrgan, TorchUpscaler, 4, 19),
     "shuffled": (networks.esrgan_of_shuffled_pixels, TorchUpscaler, 2, None),
-    "span": (networks.span, SpandrelUpscaler, 2, None),
     "swinir": (networks.swinir, SpandrelUpscaler, 2, None),
     "dat": (networks.dat, SpandrelUpscaler, 2, None),
     "fdncnn": (networks.fdncnn, SpandrelUpscaler, 1, None),
@@ -77,13 +80,25 @@ def test_a_file_makes_what_spandrels_own_call_makes(name, file):
     np.testing.assert_allclose(model.upscale(IMAGE), wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["compact", "shuffled"])
+@pytest.mark.parametrize("build", [networks.span, networks.span_without_norm])
+def test_span_is_within_a_ten_thousandth_of_a_level_of_spandrels_own_class(build):
+    torch.manual_seed(0)
+    tensors = build().state_dict()
+    given = torch.from_numpy(IMAGE).permute(2, 0, 1)[None]
+    theirs = networks.descriptor(tensors).model
+    with torch.inference_mode():
+        wanted, made = theirs(given.clone()), build_span(tensors)(given)
+    assert wanted.std() > 0.05
+    torch.testing.assert_close(made, wanted, atol=1e-4 / 255, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["compact", "span", "shuffled"])
 def test_a_network_of_convolutions_conforms(name, file):
     path = file(state(name))
     testing.check_upscaler(lambda: srkit.load(path, device="cpu"), trained=False)
 
 
-@pytest.mark.parametrize("name", ["compact", "esrgan", "shuffled"])
+@pytest.mark.parametrize("name", ["compact", "span", "esrgan", "shuffled"])
 def test_a_network_of_convolutions_becomes_onnx(name, file, tmp_path):
     pytest.importorskip("onnxruntime", reason="needs pip install 'srkit[onnx]'")
     pytest.importorskip("onnx", reason="needs pip install 'srkit[onnx]'")

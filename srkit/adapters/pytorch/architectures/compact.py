@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 
 from torch import Tensor
 
 from srkit.adapters.pytorch.architectures.base import Architecture
-from srkit.adapters.pytorch.architectures.fitting import fitted
+from srkit.adapters.pytorch.architectures.fitting import fitted, side_of
 from srkit.adapters.pytorch.architectures.training import Training, last_apart, later
 from srkit.adapters.pytorch.nets.compact import MOST_UNSHUFFLE, Compact, Size
 from srkit.errors import WeightsError
@@ -66,18 +65,12 @@ def _form(tensors: Mapping[str, Tensor]) -> tuple[int, Size] | None:
         return None
     if (first.ndim, slopes.ndim, last.ndim) != (4, 1, 4):
         return None
-    inside, outside = _root(first.shape[1]), _root(last.shape[0])
+    inside, outside = side_of(first.shape[1]), side_of(last.shape[0])
     if not (1 <= inside <= MOST_UNSHUFFLE and outside and outside % inside == 0):
         return None
     if not first.shape[0]:
         return None
     return outside // inside, Size(first.shape[0], count // 2 - 1, inside)
-
-
-def _root(channels: int) -> int:
-    """Side of the square of RGB pixels that so many channels are; 0 if they are none."""
-    side = math.isqrt(channels // 3)
-    return side if channels == 3 * side**2 else 0
 
 
 _deepen = later("srkit.training.starts.compact:deepen_compact")

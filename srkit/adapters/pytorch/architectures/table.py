@@ -10,6 +10,8 @@ from srkit.adapters.pytorch.architectures import (
     enhance,
     espcn,
     fsrcnn,
+    span,
+    spanf,
     srresnet,
     unet,
 )
@@ -25,6 +27,8 @@ ARCHITECTURES = (
     enhance.ARCHITECTURE,
     avsr.ARCHITECTURE,
     unet.ARCHITECTURE,
+    span.ARCHITECTURE,
+    spanf.ARCHITECTURE,
     compact.ARCHITECTURE,
 )
 
