@@ -225,6 +225,14 @@ def upscale(
     **options: Any,
 ) -> Image: ...
 @overload
+def upscale(
+    image: list[Any] | tuple[Any, ...],
+    model: str | Path = ...,
+    *,
+    scale: int | None = ...,
+    **options: Any,
+) -> list[Any]: ...
+@overload
 def upscale(image: T, model: str | Path = ..., *, scale: int | None = ..., **options: Any) -> T: ...
 def upscale(
     image: Any, model: str | Path = "photo", *, scale: int | None = None, **options: Any
@@ -244,7 +252,7 @@ def upscale(
     Returns
     -------
     array, PIL.Image or srkit.Image
-        The kind that was given; `Image` for a path.
+        The kind that was given; `Image` for a path, a list for a list.
 
     Examples
     --------
