@@ -15,6 +15,7 @@ from srkit.upscaling.by_rows import upscale_file
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.model import Model
 from srkit.upscaling.passes import Options, Request, S, T
+from srkit.upscaling.running import Running
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,7 @@ Progress = bool | Callable[[int, int], None]
 LONGEST_SIDE = 1 << 20
 
 
-class Upscaler(Model):
+class Upscaler(Running, Model):
     """A model that is ready to upscale images.
 
     Several threads may use one upscaler at once, and results are those of one thread. What

@@ -84,6 +84,13 @@ class TorchUpscaler(Upscaler):
     def _network(self, net: nn.Module, dtype: torch.dtype) -> Network:
         return Network(net, self._device, dtype, self._channels, self.card.multiple)
 
+    runtime = "torch"
+
+    @functools.cached_property
+    def device(self) -> str:
+        """``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``; what ``"auto"`` chose."""
+        return str(self._device)
+
     @property
     def radius(self) -> int:
         """Receptive-field radius in LR pixels."""
