@@ -18,9 +18,9 @@ from srkit.errors import ImageError, OptionError
 from srkit.evaluation.costs import Costs, Stopwatch
 from srkit.evaluation.dataset import Pair, open_dataset
 from srkit.evaluation.scores import HEADINGS, Score, mean, ready, score
-from srkit.evaluation.tables import markdown_table, text_table
 from srkit.imaging.files.reading import read_image
 from srkit.metrics import PROTOCOLS, Protocol, mod_crop
+from srkit.tables import markdown_table, text_table
 from srkit.upscaling.upscaler import Upscaler
 
 _COLUMNS = (

@@ -18,13 +18,13 @@ from srkit.errors import ImageError, OptionError
 from srkit.evaluation import viewer
 from srkit.evaluation.scores import HEADINGS, Score, ready_together, score
 from srkit.evaluation.sheet import Layout, Panel, draw, lay_out, richest
-from srkit.evaluation.tables import text_table
 from srkit.imaging import pil
 from srkit.imaging.files.reading import read_image
 from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
 from srkit.imaging.planes import read_planes
 from srkit.metrics import STANDARD, Protocol, mod_crop
+from srkit.tables import text_table
 from srkit.upscaling.upscaler import Upscaler
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from srkit.card import ModelCard
+from srkit.errors import SrkitError
 from srkit.models import inspection
+from srkit.models.cards import Cards
 from srkit.models.formats import files_of
 from srkit.models.inspection import FileReport
 from srkit.models.registry import Registry
@@ -90,7 +92,8 @@ def load(
 def list_models(pattern: str = "*") -> list[str]:
     """Names of all models that fit a shell pattern, sorted.
 
-    Only metadata of installed packages is read; no plugin is imported.
+    Only metadata of installed packages is read; no plugin is imported. `srkit.cards` shows what
+    the models are.
 
     Parameters
     ----------
@@ -123,6 +126,35 @@ def card(name: str) -> ModelCard:
     'torch'
     """
     return REGISTRY.card(name)
+
+
+def cards(pattern: str = "*") -> Cards:
+    """A table of the models: name, scales, framework, licence, and what each is good for.
+
+    Parameters
+    ----------
+    pattern
+        As of `list_models`.
+
+    Returns
+    -------
+    Cards
+        A sequence of cards, which a terminal and a notebook show as a table.
+
+    Examples
+    --------
+    >>> cards("srres*")
+    name      scales  framework  licence       good for
+    srresnet  x2, x4  torch      CC-BY-SA-4.0  clean pictures: a camera's originals, renderings
+    """
+    found: list[ModelCard] = []
+    broken: dict[str, str] = {}
+    for name in list_models(pattern):
+        try:
+            found.append(card(name))
+        except SrkitError as error:
+            broken[name] = str(error)
+    return Cards(tuple(found), broken)
 
 
 def inspect(path: str | Path, *, scale: int | None = None) -> FileReport:

@@ -119,6 +119,33 @@ def set_apart(known: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
     return {name: options.pop(name) for name in there}
 
 
+def fitting(
+    adapter: Callable[..., Any], card: ModelCard, scale: int, options: dict[str, Any]
+) -> tuple[ModelCard, dict[str, Any]]:
+    """A model's card with the border that is asked for, and what `set_apart` takes of `options`.
+
+    Raises
+    ------
+    OptionError
+        If the model has not all of the options that are left.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> options = {"device": "cpu"}
+    >>> fitting(lambda card, scale, weights: None, srkit.card("espcn"), 2, options)[1], options
+    ({'device': 'cpu'}, {})
+    """
+    if not options:  # an adapter may have to look at the weights to name them
+        return card, {}
+    known = option_names(adapter, card, scale)
+    apart = set_apart(known, options)
+    if "border" in apart:
+        card = with_border(card, apart["border"])
+    check_options(known, options, card.name)
+    return card, apart
+
+
 def settle(model: Upscaler, framework: str, asked: Mapping[str, Any]) -> None:
     """Have a model tell its framework, and refuse a device or precision that it does not have.
 

@@ -31,6 +31,7 @@ from srkit.models.options import (
     check_scale,
     choose_runtime,
     fit_rim,
+    fitting,
     option_names,
     set_apart,
     settle,
@@ -245,13 +246,8 @@ class Registry:
         told = f"{card.name} runs on {' and '.join(runtimes)}"
         framework = choose_runtime(runtime, runtimes, told)
         adapter = import_adapter(runtimes[framework], framework, card.install)
-        border, apart = card.border, dict[str, Any]()
-        if options:  # an adapter may have to look at the weights to name them
-            known = option_names(adapter, card, chosen)
-            apart = set_apart(known, options)
-            if "border" in apart:
-                card = with_border(card, apart["border"])
-            check_options(known, options, card.name)
+        border = card.border
+        card, apart = fitting(adapter, card, chosen, options)
         # Before weights are fetched, which may be a download, an adapter may refuse values.
         if check_values := getattr(adapter, "check_values", None):
             check_values(**options)

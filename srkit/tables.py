@@ -1,8 +1,9 @@
-"""Plain tables for terminals and for Markdown."""
+"""Plain tables for terminals, for Markdown and for notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 Rows = Sequence[Sequence[str]]
 
@@ -50,3 +51,24 @@ def markdown_table(rows: Rows, align: str) -> str:
     )
     rule = "|" + "|".join("---:" if side == "r" else "---" for side in align) + "|"
     return "\n".join([heading, rule, *body])
+
+
+def html_table(rows: Rows) -> str:
+    """The same cells as an HTML table, for a notebook's output.
+
+    Examples
+    --------
+    >>> print(html_table([["image", "PSNR"], ["a<b", "31.8"]]))
+    <table style="text-align: left">
+    <tr><th>image</th><th>PSNR</th></tr>
+    <tr><td>a&lt;b</td><td>31.8</td></tr>
+    </table>
+    """
+    heading, *body = rows
+    lines = [_html_row(heading, "th"), *(_html_row(row, "td") for row in body)]
+    return "\n".join(['<table style="text-align: left">', *lines, "</table>"])
+
+
+def _html_row(row: Sequence[str], tag: str) -> str:
+    cells = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
+    return f"<tr>{cells}</tr>"
