@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -65,7 +64,7 @@ class Comparison:
     scale: int
     results: Mapping[str, Any]
     reference: Any | None = None
-    scores: Mapping[str, Score] = field(default_factory=lambda: MappingProxyType({}))
+    scores: Mapping[str, Score] = field(default_factory=dict)
     protocol: Protocol = STANDARD
 
     @property

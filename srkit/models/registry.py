@@ -137,6 +137,10 @@ class Registry:
             )
         self._added[card.name] = card
 
+    def registered(self, name: str) -> ModelCard | None:
+        """The card that `register` added by that name; None if it did not."""
+        return self._added.get(name)
+
     def names(self, pattern: str = "*") -> list[str]:
         """Names of all models that fit a shell pattern, sorted; no plugin is imported.
 

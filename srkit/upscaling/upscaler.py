@@ -12,6 +12,7 @@ from srkit.errors import OptionError, SrkitError
 from srkit.imaging.planes import read_planes
 from srkit.memory import byte_count, give_back
 from srkit.upscaling.by_rows import upscale_file
+from srkit.upscaling.copying import Copied
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.model import Model
 from srkit.upscaling.passes import Options, Request, S, T
@@ -29,7 +30,7 @@ Progress = bool | Callable[[int, int], None]
 LONGEST_SIDE = 1 << 20
 
 
-class Upscaler(Running, Model):
+class Upscaler(Running, Copied, Model):
     """A model that is ready to upscale images.
 
     Several threads may use one upscaler at once, and results are those of one thread. What

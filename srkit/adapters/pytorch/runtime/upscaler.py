@@ -109,7 +109,7 @@ class TorchUpscaler(Upscaler):
     def in_float32(self) -> Self:
         """The same upscaler in float32, with the same weights."""
         made = copy.copy(self)
-        made._fast = made._full
+        made._fast, made.origin = made._full, None
         return made
 
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
