@@ -58,17 +58,19 @@ def html_table(rows: Rows) -> str:
 
     Examples
     --------
-    >>> print(html_table([["image", "PSNR"], ["a<b", "31.8"]]))
-    <table style="text-align: left">
-    <tr><th>image</th><th>PSNR</th></tr>
-    <tr><td>a&lt;b</td><td>31.8</td></tr>
+    >>> print(html_table([["image"], ["a<b"]]))
+    <table>
+    <tr><th style="text-align: left">image</th></tr>
+    <tr><td style="text-align: left">a&lt;b</td></tr>
     </table>
     """
     heading, *body = rows
     lines = [_html_row(heading, "th"), *(_html_row(row, "td") for row in body)]
-    return "\n".join(['<table style="text-align: left">', *lines, "</table>"])
+    return "\n".join(["<table>", *lines, "</table>"])
 
 
 def _html_row(row: Sequence[str], tag: str) -> str:
-    cells = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
+    # Of each cell, since Jupyter's own style of cells is to the right.
+    style = 'style="text-align: left"'
+    cells = "".join(f"<{tag} {style}>{escape(cell)}</{tag}>" for cell in row)
     return f"<tr>{cells}</tr>"
