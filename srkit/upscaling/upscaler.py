@@ -36,6 +36,10 @@ class Upscaler(Running, Copied, Model):
     Several threads may use one upscaler at once, and results are those of one thread. What
     takes memory takes it for each of them: give `memory` where many work.
 
+    ``model(image)`` is ``model.upscale(image)``. `device`, `precision` and `runtime` tell how a
+    model runs, see `srkit.upscaling.running.Running`; it can be pickled and copied, see
+    `srkit.upscaling.copying.Copied`.
+
     An adapter states `card` and `scale` and writes `run`; what it may override besides is
     told in `srkit.upscaling.model.Model`. Kinds of image, alpha, grey, models that know
     brightness alone, padding, tiles, progress and memory are the business of this class.
