@@ -96,6 +96,8 @@ def frameworks(session: nox.Session) -> None:
     tested += [
         "tests/adapters/pytorch/test_training_checkpoints.py",
         "tests/models/test_strangers.py",
+        "tests/models/test_running.py",
+        "tests/models/test_pickling.py",
     ]
     doctested = ("srkit/adapters/onnx", "srkit/adapters/openvino")
     wheels = {"SRKIT_NCNN_WHEELS": ncnn_wheels(session)}

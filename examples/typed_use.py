@@ -34,8 +34,11 @@ def kinds(folder: Path) -> None:
     image: srkit.Image = model.upscale(path)
     again: srkit.Image = srkit.upscale(image, "lanczos", scale=3, memory=10**8)
     short: NDArray[np.uint8] = srkit.upscale(pixels, "nearest", scale=2)
+    called: srkit.Image = model(path, memory="500MB")
+    several: list[NDArray[np.uint8]] = model([pixels, short])
     again.save(folder / "again.tif")
     print(deep.shape, short.dtype, srkit.read_image(path).size, again.to_pil().size, model.scale)
+    print(model, called, len(several), model.device)
 
 
 def figures(folder: Path) -> None:
@@ -43,7 +46,7 @@ def figures(folder: Path) -> None:
     original = ramp(48, 64)
     small = srkit.metrics.STANDARD.low_resolution(original, 2)
     comparison: srkit.Comparison = srkit.compare(
-        small, ["nearest", "bicubic"], scale=2, reference=original
+        small, [srkit.load("nearest", scale=2), "bicubic"], reference=original
     )
     best = max(comparison.scores.values(), key=lambda score: score.psnr)
     print(f"{best.psnr:.2f} dB, {srkit.metrics.ssim(original, original, crop=2):.1f}")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import srkit
-from srkit.evaluation.tables import markdown_table
+from srkit.tables import markdown_table
 
 
 def main() -> None:

@@ -42,7 +42,15 @@ if TYPE_CHECKING:
     from srkit.imaging.image import Image
     from srkit.imaging.resize import imresize
     from srkit.models.inspection import FileReport
-    from srkit.models.loading import card, inspect, list_models, load, register, upscale
+    from srkit.models.loading import (
+        card,
+        cards,
+        inspect,
+        list_models,
+        load,
+        register,
+        upscale,
+    )
     from srkit.models.registry import FileFormat, Registry
     from srkit.training import train
     from srkit.upscaling.upscaler import Upscaler
@@ -80,6 +88,7 @@ __all__ = [
     "WeightsError",
     "WeightsFile",
     "card",
+    "cards",
     "compare",
     "convert",
     "evaluate",
@@ -109,6 +118,7 @@ _HOMES = {
     "VideoReport": "srkit.video.upscaling",
     "VideoUpscaler": "srkit.upscaling.video",
     "card": "srkit.models.loading",
+    "cards": "srkit.models.loading",
     "compare": "srkit.evaluation.comparison",
     "convert": "srkit.adapters.conversion",
     "evaluate": "srkit.evaluation.benchmark",
@@ -137,5 +147,5 @@ if not TYPE_CHECKING:  # for type checkers it would be any name that one mistype
 
 
 def __dir__() -> list[str]:
-    """All public names, those too that nobody asked for yet."""
-    return sorted({*globals(), *__all__})
+    """All public names, those too that nobody asked for yet, and no others."""
+    return sorted([*__all__, "__version__"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from types import MappingProxyType
 from typing import Any, Literal
+
+from srkit.tables import html_table, text_table
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ class WeightsFile:
         return self.source.startswith(("https://", "http://"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelCard:
-    """What srkit knows of a model before it is loaded.
+    """What srkit knows of a model before it is loaded; shown as a table, in notebooks too.
 
     Attributes
     ----------
@@ -133,13 +134,23 @@ class ModelCard:
     defaults
         Of options that the adapter leaves to the card, such as ``{"denoise": "auto"}``. An "auto"
         that is decided for each picture has to stand here: it is asked for before loading.
+    good_for
+        The kinds of pictures that it is for, in few words: ``"drawings, anime"``.
 
     Examples
     --------
     >>> card = ModelCard(name="mine", summary="A filter of mine.", adapter="mine:Filter",
     ...                  framework="numpy", scales=(2, 4), default_scale=2)
-    >>> card.colour
-    'rgb'
+    >>> card
+    name           mine
+    summary        A filter of mine.
+    adapter        mine:Filter
+    framework      numpy
+    scales         2, 4
+    default scale  2
+    colour         rgb
+    border         reflect
+    multiple       1
     """
 
     name: str
@@ -156,15 +167,16 @@ class ModelCard:
     licence_note: str = ""
     paper: str = ""
     training_data: str = ""
-    weights: Mapping[int, WeightsFile] = field(default_factory=lambda: MappingProxyType({}))
+    weights: Mapping[int, WeightsFile] = field(default_factory=dict)
     version: str = ""
-    earlier: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    others: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    precisions: Mapping[int, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    earlier: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
+    precisions: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     install: str | None = None
     even_colours: bool = False
-    colour_shift: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
-    defaults: Mapping[str, float | str] = field(default_factory=lambda: MappingProxyType({}))
+    colour_shift: Mapping[int, int] = field(default_factory=dict)
+    defaults: Mapping[str, float | str] = field(default_factory=dict)
+    good_for: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The card in types that JSON has: scales are keys as texts.
@@ -204,3 +216,39 @@ class ModelCard:
         if isinstance(self.radius, Mapping):
             return self.radius.get(scale)
         return self.radius
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What there is to say of the model, as a title and a text each; weights are left out.
+
+        Examples
+        --------
+        >>> ModelCard(name="mine", summary="", adapter="mine:Filter", framework="numpy",
+        ...           scales=(2,), default_scale=2, radius={2: 3}).rows()[-2:]
+        [('radius', '2: 3'), ('multiple', '1')]
+        """
+        first = {name: getattr(self, name) for name in ("name", "summary", "good_for")}
+        facts = first | self.as_dict()
+        del facts["weights"]
+        shift = facts.pop("colour_shift")
+        facts["even_colours"] = "come back within 1 level of 255" if self.even_colours else ""
+        if shift and not self.even_colours:
+            facts["even_colours"] = f"change by up to {_shown(shift)} levels of 255"
+        return [
+            (name.replace("_", " "), _shown(value))
+            for name, value in facts.items()
+            if value not in ("", None, {}, [])
+        ]
+
+    def __repr__(self) -> str:
+        return text_table(self.rows(), "ll")
+
+    def _repr_html_(self) -> str:
+        return html_table(self.rows())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_shown(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
+    return str(value)

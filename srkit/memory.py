@@ -5,17 +5,26 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import math
+import numbers
 import os
+import re
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from srkit.errors import OptionError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Of sizes as people write them: 500MB, 1.5GiB.
+_UNITS = {unit: 10 ** (3 * n) for n, unit in enumerate(("", "k", "m", "g", "t"))}
+_UNITS |= {f"{unit}i": 2 ** (10 * n) for n, unit in enumerate(_UNITS) if unit}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?|)b?", re.ASCII | re.IGNORECASE)
 # Taken for free where nobody says how much is.
 UNKNOWN = 4 << 30
 # Bytes that a process may grow by, and seconds that pass, until what was freed is given back. The
@@ -23,6 +32,45 @@ UNKNOWN = 4 << 30
 RETURNED, RETURN_SECONDS = 128 << 20, 10.0
 # Of malloc.h, and the largest block that glibc is sure to take from what it keeps: mallopt(3).
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _LARGEST_KEPT = -1, -3, 32 << 20
+
+
+@overload
+def byte_count(memory: None) -> None: ...
+@overload
+def byte_count(memory: float | str) -> int: ...
+def byte_count(memory: float | str | None) -> int | None:
+    """What a caller gives as `memory`, in bytes.
+
+    Parameters
+    ----------
+    memory
+        A number of bytes, or a text such as ``"500MB"`` or ``"1.5 GiB"``: K, M, G and T count in
+        thousands, Ki, Mi, Gi and Ti in 1024s. None stays None.
+
+    Raises
+    ------
+    OptionError
+        If it is neither, or not above zero.
+
+    Examples
+    --------
+    >>> byte_count("500MB"), byte_count("1.5 GiB"), byte_count(4096)
+    (500000000, 1610612736, 4096)
+    """
+    if memory is None:
+        return None
+    count: Any = math.nan
+    if isinstance(memory, str):
+        if match := _SIZE.fullmatch(memory.strip()):
+            count = float(match[1]) * _UNITS[match[2].lower()]
+    elif isinstance(memory, numbers.Real) and not isinstance(memory, bool):
+        count = memory
+    if not 1 <= count < math.inf:
+        raise OptionError(
+            "memory is a positive number of bytes, or a text such as '500MB' or '2GiB', "
+            f"not {memory!r}"
+        )
+    return int(count)
 
 
 def free_memory(root: Path = Path("/")) -> int:

@@ -21,7 +21,7 @@ FACE = "srkit"
 # Floors from the ground up, and what is on them; a room is a package or a module of srkit, and
 # each package of adapters/ is one. What is not named here, a new package, is for people to call.
 FLOORS = (
-    "errors version advice card extras guard places atomic progress memory receptive",
+    "errors version advice card extras guard places atomic progress memory receptive tables",
     "imaging",
     "upscaling metrics",
     "models evaluation",

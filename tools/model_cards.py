@@ -16,9 +16,9 @@ from safetensors import safe_open
 
 from srkit.atomic import replacing
 from srkit.card import WeightsFile
-from srkit.evaluation.tables import markdown_table
 from srkit.models import loading
 from srkit.models.weights import weights_path
+from srkit.tables import markdown_table
 
 HEAD = """# Shipped models
 

@@ -16,6 +16,7 @@ from srkit.imaging.files import formats
 from srkit.imaging.files.reading import MAX_PIXELS, read_image
 from srkit.imaging.files.writing import check_fits, why_unfit
 from srkit.imaging.image import Image
+from srkit.memory import byte_count
 from srkit.upscaling.upscaler import Progress, Upscaler
 
 Existing = Literal["replace", "skip", "refuse"]
@@ -51,17 +52,25 @@ class Request:
         Files with more are refused, but those that are upscaled by rows.
     existing
         What becomes of a result that is there: ``"replace"``, ``"skip"``, or ``"refuse"``.
+
+    Raises
+    ------
+    OptionError
+        If `memory` makes no sense.
     """
 
     width: int | None = None
     height: int | None = None
-    memory: int | None = None
+    memory: int | str | None = None
     self_ensemble: bool = False
     consistent: bool = False
     quality: int | None = None
     max_pixels: int = MAX_PIXELS
     # Not of what identifies a run on a cluster, where records tell what is there.
     existing: Existing = field(default="replace", repr=False)
+
+    def __post_init__(self) -> None:
+        byte_count(self.memory)  # told here, and not of each file
 
     def size(self, image: Image) -> tuple[int, int] | None:
         """Height and width to reach; one that is left out follows from the other."""
@@ -155,7 +164,7 @@ def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progres
     if (stated := row_files.size_of(task.source)) is None:
         return False
     height, width, depth = stated
-    pixels, memory = height * width, request.memory or upscaler.available_memory()
+    pixels, memory = height * width, byte_count(request.memory) or upscaler.available_memory()
     if pixels <= request.max_pixels and pixels * depth * (1 + upscaler.scale**2) <= memory:
         return False
     task.target.parent.mkdir(parents=True, exist_ok=True)

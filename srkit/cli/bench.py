@@ -10,7 +10,7 @@ from srkit.cli.console import TRIO, Commands, examples, local, model, positive, 
 from srkit.evaluation import costs
 from srkit.evaluation.benchmark import Scores, as_csv, evaluate
 from srkit.evaluation.scores import HEADINGS, ready
-from srkit.evaluation.tables import markdown_table, text_table
+from srkit.tables import markdown_table, text_table
 
 
 def add(commands: Commands) -> None:

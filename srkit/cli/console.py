@@ -14,7 +14,9 @@ from typing import Any, TextIO, TypeAlias
 
 from tqdm import tqdm
 
+from srkit import memory
 from srkit.cli.escaping import plain
+from srkit.errors import OptionError
 from srkit.models.loading import upscale
 
 # In quotes: only type checkers know that it is generic.
@@ -22,7 +24,6 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 DEFAULT_MODEL: str = inspect.signature(upscale).parameters["model"].default
 TRIO = ("bicubic", "srresnet", "srgan")
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
 def examples(*lines: str) -> dict[str, Any]:
@@ -163,8 +164,9 @@ def byte_count(text: str) -> int:
     >>> byte_count("500MB"), byte_count("1.5 GiB"), byte_count("4096")
     (500000000, 1610612736, 4096)
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?|)b?", text.strip().lower())
-    number = int(float(match[1]) * _UNITS[match[2]]) if match else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a size such as 500MB or 2GiB, not {text!r}")
-    return number
+    try:
+        return memory.byte_count(text)
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected a size such as 500MB or 2GiB, not {text!r}"
+        ) from error

@@ -7,8 +7,8 @@ import json
 
 from srkit.cli.console import Commands, examples, write
 from srkit.cli.diagnosis import Diagnosis, diagnose
-from srkit.evaluation.tables import text_table
 from srkit.models import loading
+from srkit.tables import text_table
 
 
 def add(commands: Commands) -> None:

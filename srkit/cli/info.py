@@ -6,17 +6,16 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from srkit.card import ModelCard
 from srkit.cli.console import Commands, examples, model, positive, write
 from srkit.cli.escaping import one_line
 from srkit.cli.models import absent_facts
-from srkit.evaluation.tables import text_table
 from srkit.models import loading
 from srkit.models.contents import Contents
 from srkit.models.inspection import FileReport
 from srkit.models.weights import absent, how_to_get, with_companions
+from srkit.tables import text_table
 from srkit.upscaling.upscaler import LONGEST_SIDE
 
 _SHOWN = 12  # tensors
@@ -114,16 +113,7 @@ def _tensors(contents: Contents, most: int | None) -> str:
 
 
 def _card_text(card: ModelCard) -> str:
-    facts = card.as_dict()
-    shift = facts.pop("colour_shift")
-    facts["even_colours"] = "come back within 1 level of 255" if card.even_colours else ""
-    if shift and not card.even_colours:
-        facts["even_colours"] = f"change by up to {_shown(shift)} levels of 255"
-    rows = [
-        [key.replace("_", " "), _cut(_shown(value))]
-        for key, value in facts.items()
-        if key != "weights" and value not in ("", None, {}, [])
-    ]
+    rows = [[title, _cut(text)] for title, text in card.rows()]
     files = [
         f"x{scale}: {file.file}"
         for scale, weights in card.weights.items()
@@ -139,14 +129,6 @@ def _card_text(card: ModelCard) -> str:
 def _titled(title: str, lines: Sequence[str]) -> list[list[str]]:
     """Rows of a table whose first has a title."""
     return [["" if number else title, one_line(line)] for number, line in enumerate(lines)]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "; ".join(f"{key}: {_shown(inner)}" for key, inner in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_shown, value))
-    return str(value)
 
 
 def _cut(text: str) -> str:

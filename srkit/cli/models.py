@@ -9,9 +9,8 @@ from typing import Any
 from srkit.card import ModelCard, WeightsFile
 from srkit.cli.console import Commands, examples, write
 from srkit.errors import SrkitError, UnknownModelError
-from srkit.evaluation.tables import text_table
-from srkit.extras import missing_packages
 from srkit.models import loading
+from srkit.models.cards import framework_of, licence_of, notes_on, scales_of
 from srkit.models.weights import (
     absent,
     how_to_get,
@@ -19,6 +18,7 @@ from srkit.models.weights import (
     missing_distributions,
     missing_for,
 )
+from srkit.tables import text_table
 
 WHICH = (
     "Which one for which picture: docs/which-model.md (poor photos: photo; clean: srresnet; "
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     rows = [["name", "scales", "framework", "licence", "summary"]]
     needed: dict[str, list[str]] = {}
-    noted: dict[str, list[str]] = {}
+    found: list[ModelCard] = []
     fetched: dict[str, list[str]] = {}
     for name in names:
         try:
@@ -70,14 +70,11 @@ def run(args: argparse.Namespace) -> int:
             needed.setdefault(line, []).append(name)
         if lines := [f"{file.file}: {how_to_get(file)}" for file in _to_fetch(card)]:
             fetched[name] = lines
-        licence = card.licence or "-"
-        if card.licence_note:
-            noted.setdefault(card.licence_note, []).append(name)
-            licence += "*"
-        rows.append([name, _scales(card.scales), _framework(card), licence, card.summary])
+        found.append(card)
+        rows.append([name, scales_of(card), framework_of(card), licence_of(card), card.summary])
     write(text_table(rows, "lllll"))
-    for note, those in noted.items():
-        write(f"\n* {', '.join(those)}: {note}")
+    for note in notes_on(found):
+        write(f"\n{note}")
     for line, waiting in needed.items():
         write(f"\nfor {', '.join(waiting)}: {line}")
     for name, lines in fetched.items():
@@ -90,16 +87,6 @@ def run(args: argparse.Namespace) -> int:
 def _to_fetch(card: ModelCard) -> list[WeightsFile]:
     """Weights that are not here, but for those that the line below the table installs."""
     return [f for f in absent(card.weights.values()) if not missing_distributions([f])]
-
-
-def _framework(card: ModelCard) -> str:
-    """The framework, and what of the model is missing."""
-    if missing_packages(card.framework):
-        return f"{card.framework} (missing)"
-    files = absent(card.weights.values())
-    if files and all(file.downloaded for file in files):
-        return f"{card.framework} (to download)"
-    return f"{card.framework} (weights missing)" if files else card.framework
 
 
 def _facts(name: str) -> dict[str, Any]:
@@ -125,11 +112,3 @@ def absent_facts(card: ModelCard) -> list[dict[str, Any]]:
         }
         for file in absent(card.weights.values())
     ]
-
-
-def _scales(scales: tuple[int, ...]) -> str:
-    """Scales in few words: ``x2-x16`` where none is left out."""
-    first, last = min(scales), max(scales)
-    if len(scales) > 2 and sorted(scales) == list(range(first, last + 1)):
-        return f"x{first}-x{last}"
-    return ", ".join(f"x{scale}" for scale in scales)

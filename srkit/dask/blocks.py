@@ -25,6 +25,7 @@ from srkit.errors import ImageError, OptionError
 from srkit.imaging.files import formats
 from srkit.imaging.files import zarr as zarrs
 from srkit.imaging.levels import top_of
+from srkit.memory import byte_count
 from srkit.progress import Meter
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.parts import around, check, upscale_part
@@ -97,7 +98,7 @@ def upscale_blocks(
     client: Client | str,
     scale: int | None = None,
     block: int = BLOCK,
-    memory: int | None = None,
+    memory: int | str | None = None,
     self_ensemble: bool = False,
     resume: bool = True,
     overwrite: bool = False,
@@ -174,7 +175,7 @@ def upscale_blocks(
         srkit.dask.upscale_blocks("slide.ome.tif", "slide_x2.zarr", "espcn", scale=2,
                                   client="tcp://scheduler:8786")
     """
-    begun = time.monotonic()
+    begun, memory = time.monotonic(), byte_count(memory)
     origin, place = Path(source).resolve(), Path(target).resolve()
     _check(origin, place, block, overwrite=overwrite)
     recipe, upscaler, chosen = _recipe(model, scale, options, origin)

@@ -19,6 +19,7 @@ from srkit.errors import ImageError, OptionError
 from srkit.imaging.levels import top_of
 from srkit.imaging.noise import bounds, looked_at
 from srkit.imaging.planes import check_shape
+from srkit.memory import byte_count
 from srkit.models import loading
 from srkit.models.options import check_scale
 from srkit.upscaling.decisions import AUTO, decided
@@ -35,7 +36,7 @@ def upscale(
     model: str | Path = "photo",
     *,
     scale: int | None = None,
-    memory: int | None = None,
+    memory: int | str | None = None,
     self_ensemble: bool = False,
     **options: Any,
 ) -> da.Array:
@@ -102,7 +103,7 @@ def upscale(
         rows=rows,
         places=places,
         halo=halo,
-        memory=memory,
+        memory=byte_count(memory),
         ensemble=self_ensemble,
         dtype=image.dtype,
         meta=np.empty((0,) * image.ndim, image.dtype),

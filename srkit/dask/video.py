@@ -23,6 +23,7 @@ from srkit.dask.models import Recipe, budget, model_of, recipe_for
 from srkit.dask.tasks import all_done, cluster, resources_for
 from srkit.errors import VideoError
 from srkit.guard import reading
+from srkit.memory import byte_count
 from srkit.progress import Meter
 from srkit.upscaling.upscaler import Progress
 from srkit.video.encoding import Encoding, choose, container_of, encode
@@ -114,7 +115,7 @@ def upscale_video(
     pix_fmt: str | None = None,
     resume: bool = True,
     overwrite: bool = False,
-    memory: int | None = None,
+    memory: int | str | None = None,
     retries: int = 2,
     resources: Mapping[str, float] | None = None,
     progress: Progress = False,
@@ -178,7 +179,7 @@ def upscale_video(
 
         srkit.dask.upscale_video("in.mp4", "out.mp4", "vsr-small", client="tcp://scheduler:8786")
     """
-    begun = time.monotonic()
+    begun, memory = time.monotonic(), byte_count(memory)
     source_path, target = Path(src).resolve(), Path(dst).resolve()
     check_paths(source_path, target, overwrite=overwrite)
     container = container_of(target.suffix)

@@ -18,9 +18,9 @@ from srkit.errors import ImageError, OptionError
 from srkit.evaluation.costs import Costs, Stopwatch
 from srkit.evaluation.dataset import Pair, open_dataset
 from srkit.evaluation.scores import HEADINGS, Score, mean, ready, score
-from srkit.evaluation.tables import markdown_table, text_table
 from srkit.imaging.files.reading import read_image
 from srkit.metrics import PROTOCOLS, Protocol, mod_crop
+from srkit.tables import markdown_table, text_table
 from srkit.upscaling.upscaler import Upscaler
 
 _COLUMNS = (
@@ -169,7 +169,7 @@ def evaluate(
     model: str | Path | Upscaler,
     dataset: str | Path | Sequence[str | Path],
     *,
-    scale: int,
+    scale: int | None = None,
     protocol: str = "standard",
     progress: bool = False,
 ) -> Scores:
@@ -186,7 +186,7 @@ def evaluate(
         A folder of images, or of pairs in ``HR`` and ``LR``, or a list of paths; see
         `srkit.evaluation.dataset.open_dataset`. Grey images are scored as grey.
     scale
-        Factor of both sides.
+        Factor of both sides; the model's own if left out.
     protocol
         Name of one of `srkit.metrics.PROTOCOLS`.
     progress
@@ -223,10 +223,12 @@ def evaluate(
         near = difflib.get_close_matches(str(protocol), PROTOCOLS, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(PROTOCOLS)}"
         raise OptionError(f"no protocol is named {protocol!r}; {hint}")
+    upscaler = ready(model, scale)
+    scale = upscaler.scale
     found = open_dataset(dataset, scale)
     if any(pair.lr for pair in found.pairs):
         chosen = chosen.with_given_lr()
-    name, upscaler, watch = found.name, ready(model, scale), Stopwatch()
+    name, watch = found.name, Stopwatch()
     # What happens once, at the first call, is no part of a model's time.
     upscaler.upscale(np.zeros((8, 8), np.uint8))
     label = f"{upscaler.card.name} x{scale} on {name}"

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,15 @@ from PIL import Image as PILImage
 from srkit.atomic import replacing
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation import viewer
-from srkit.evaluation.scores import HEADINGS, Score, ready, score
+from srkit.evaluation.scores import HEADINGS, Score, ready_together, score
 from srkit.evaluation.sheet import Layout, Panel, draw, lay_out, richest
-from srkit.evaluation.tables import text_table
 from srkit.imaging import pil
 from srkit.imaging.files.reading import read_image
 from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
 from srkit.imaging.planes import read_planes
 from srkit.metrics import STANDARD, Protocol, mod_crop
+from srkit.tables import text_table
 from srkit.upscaling.upscaler import Upscaler
 
 
@@ -65,7 +64,7 @@ class Comparison:
     scale: int
     results: Mapping[str, Any]
     reference: Any | None = None
-    scores: Mapping[str, Score] = field(default_factory=lambda: MappingProxyType({}))
+    scores: Mapping[str, Score] = field(default_factory=dict)
     protocol: Protocol = STANDARD
 
     @property
@@ -215,7 +214,7 @@ def compare(
     image: Any,
     models: Sequence[str | Path | Upscaler],
     *,
-    scale: int,
+    scale: int | None = None,
     reference: Any | None = None,
     progress: bool = False,
 ) -> Comparison:
@@ -228,7 +227,9 @@ def compare(
     models
         Names or weights files, as `srkit.load` takes them, or loaded models.
     scale
-        Factor of both sides.
+        Factor of both sides; by default that of the models: a loaded model or a weights file
+        has one, a name its card's default, and of several that differ the first counts that all
+        of them exist for.
     reference
         The high-resolution original, of any such kind; what it has beyond `scale`
         times the image, at most ``scale - 1`` pixels at the right and bottom, is left
@@ -248,7 +249,7 @@ def compare(
     ImageError
         If an image cannot be read, or the sizes do not fit.
     OptionError
-        If there are no models.
+        If there are no models, or they have no scale in common.
     SrkitError
         As `srkit.load` raises them.
 
@@ -265,10 +266,12 @@ def compare(
         raise OptionError(f"models is a list such as ['bicubic', 'srgan'], not {models!r}")
     image, reference = _read(image), _read(reference)
     small = flat(image)
+    upscalers = ready_together(models, scale)
+    scale = upscalers[0].scale
     original = None if reference is None else _fitting(flat(reference), small, scale)
     results: dict[str, Any] = {}
     scores: dict[str, Score] = {}
-    for upscaler in [ready(model, scale) for model in models]:
+    for upscaler in upscalers:
         name = _unused(upscaler.card.name, results)
         results[name] = upscaler.upscale(image, progress=progress)
         if original is not None:

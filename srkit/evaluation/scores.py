@@ -123,8 +123,8 @@ def mean(scores: Sequence[Score]) -> Score:
     )
 
 
-def ready(model: str | Path | Upscaler, scale: int) -> Upscaler:
-    """A loaded model of that scale.
+def ready(model: str | Path | Upscaler, scale: int | None = None) -> Upscaler:
+    """A loaded model of that scale; of its own, where none is given.
 
     Raises
     ------
@@ -132,12 +132,54 @@ def ready(model: str | Path | Upscaler, scale: int) -> Upscaler:
         If a model that is loaded already has another scale.
     SrkitError
         As `srkit.load` raises them.
+
+    Examples
+    --------
+    >>> ready("bicubic"), ready(load("bicubic", scale=3))
+    (<srkit.Upscaler bicubic x4, numpy on cpu>, <srkit.Upscaler bicubic x3, numpy on cpu>)
     """
     if not isinstance(model, Upscaler):
         return load(model, scale=scale)
-    if model.scale != scale:
+    if scale is not None and model.scale != scale:
         raise OptionError(
             f"{model.card.name} was loaded for x{model.scale}, but x{scale} is wanted; "
             f"load it with scale={scale}"
         )
     return model
+
+
+def ready_together(
+    models: Sequence[str | Path | Upscaler], scale: int | None = None
+) -> list[Upscaler]:
+    """Loaded models of one scale.
+
+    Where none is given, it is the first that all of them exist for, of those that they have by
+    themselves: a loaded model or a weights file has one, a name its default.
+
+    Raises
+    ------
+    OptionError
+        If there is none, or a model that is loaded already has another than the given one.
+    SrkitError
+        As `srkit.load` raises them.
+
+    Examples
+    --------
+    >>> ready_together(["bicubic", load("nearest", scale=3)])[0]
+    <srkit.Upscaler bicubic x3, numpy on cpu>
+    """
+    if scale is not None:
+        return [ready(model, scale) for model in models]
+    found = [ready(model) for model in models]
+    own = dict.fromkeys(one.scale for one in found)
+    # What is loaded stays as it is; what srkit loads here can be loaded for another scale.
+    on_offer = [
+        (one.scale,) if isinstance(model, Upscaler) else one.card.scales
+        for model, one in zip(models, found, strict=True)
+    ]
+    for shared in own:
+        if all(shared in scales for scales in on_offer):
+            pairs = zip(models, found, strict=True)
+            return [one if one.scale == shared else ready(model, shared) for model, one in pairs]
+    told = ", ".join(f"{one.card.name} x{one.scale}" for one in found)
+    raise OptionError(f"these models have no scale in common: {told}; give scale=")

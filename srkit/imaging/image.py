@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -209,17 +210,52 @@ class Image:
 
         save_image(self, path, quality=quality)
 
+    def show(self) -> None:
+        """Show the picture: in a notebook below the cell, else in the system's viewer.
+
+        At 8 bits; the viewer is that of `PIL.Image.Image.show`, which gets a temporary file.
+
+        Raises
+        ------
+        ImageError
+            If there is no viewer, as on a server.
+
+        Examples
+        --------
+        In a window::
+
+            srkit.read_image("photo.jpg").show()
+        """
+        if _in_notebook():
+            from IPython.display import display
+
+            display(self)
+            return
+        from PIL import ImageShow
+
+        if not ImageShow.show(self._shown(), title=repr(self)):
+            raise ImageError(
+                "there is no program here that shows pictures; "
+                "write a file instead: image.save('picture.png')"
+            )
+
     def _to_pil8(self) -> PILImage.Image:
         return pil.from_array(pil.as_uint8(self.pixels), cmyk=self.metadata.mode == "CMYK")
 
-    def _repr_png_(self) -> bytes:
-        preview = self._to_pil8()
-        profile = self.metadata.icc
+    def _shown(self) -> PILImage.Image:
+        """The picture for screens, with its profile; CMYK has become RGB."""
+        picture = self._to_pil8()
         if self.metadata.mode == "CMYK":
-            preview, profile = preview.convert("RGB"), None
+            return picture.convert("RGB")
+        if self.metadata.icc:
+            picture.info["icc_profile"] = self.metadata.icc
+        return picture
+
+    def _repr_png_(self) -> bytes:
+        preview = self._shown()
         preview.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
         file = io.BytesIO()
-        preview.save(file, "PNG", icc_profile=profile)
+        preview.save(file, "PNG", icc_profile=preview.info.get("icc_profile"))
         return file.getvalue()
 
     def __array__(
@@ -231,6 +267,15 @@ class Image:
 
     def __repr__(self) -> str:
         return f"<srkit.Image {self.width}x{self.height} {self.metadata.mode} {self.dtype}>"
+
+
+def _in_notebook() -> bool:
+    """Whether this runs in a kernel of Jupyter, which shows pictures itself."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
 
 
 def _checked_channels(pixels: object) -> int:

@@ -19,7 +19,9 @@ from srkit.models.registry import FileFormat
 ANY_SCALE = tuple(range(2, 17))
 
 
-def _classical(name: str, summary: str, radius: int, paper: str) -> ModelCard:
+def _classical(
+    name: str, summary: str, radius: int, paper: str, good_for: str = "a baseline to compare with"
+) -> ModelCard:
     return ModelCard(
         name=name,
         summary=summary,
@@ -32,10 +34,11 @@ def _classical(name: str, summary: str, radius: int, paper: str) -> ModelCard:
         licence="Apache-2.0",
         paper=paper,
         even_colours=True,
+        good_for=good_for,
     )
 
 
-NEAREST = _classical("nearest", "Each pixel repeated.", 0, "")
+NEAREST = _classical("nearest", "Each pixel repeated.", 0, "", "pixel art")
 BILINEAR = _classical("bilinear", "Linear interpolation of both axes.", 1, "")
 BICUBIC = _classical(
     "bicubic",
@@ -75,6 +78,7 @@ def _trained(
     keep_grain: Mapping[int, str] | None = None,
     earlier: Mapping[str, str] | None = None,
     defaults: Mapping[str, float | str] | None = None,
+    good_for: str,
 ) -> ModelCard:
     """A card of weights that come with srkit; `digests` are SHA-256 by scale.
 
@@ -103,6 +107,7 @@ def _trained(
         colour_shift=colour_shift or {},
         earlier=earlier or {},
         defaults=defaults or {},
+        good_for=good_for,
     )
 
 
@@ -150,6 +155,7 @@ SRRESNET = _trained(
     version="2026",
     float16=(2, 4),
     bfloat16=(2, 4),
+    good_for="clean pictures: a camera's originals, renderings",
 )
 SRGAN = _trained(
     "srgan",
@@ -163,6 +169,7 @@ SRGAN = _trained(
     version="2026",
     float16=(4,),
     bfloat16=(4,),
+    good_for="clean pictures, sharper and less true",
 )
 PHOTO_2025 = _trained(
     "photo-2025",
@@ -177,6 +184,7 @@ PHOTO_2025 = _trained(
     bfloat16=(2, 4),
     even_colours=False,
     colour_shift={2: 8, 4: 13},
+    good_for="text and screenshots",
 )
 # The default. Its pixels may be others from release to release: the old ones keep a name.
 # Digests are written by tools/ship_photo.py.
@@ -198,6 +206,7 @@ PHOTO = _trained(
     bfloat16=(2, 4),
     earlier={"2025": "photo-2025"},
     defaults={"denoise": "auto"},
+    good_for="photos as they are: faces, JPEG from the web",
 )
 ESPCN = _trained(
     "espcn",
@@ -213,6 +222,7 @@ ESPCN = _trained(
     others={"openvino": _NETWORK, **_LUMA_OTHERS},
     radius=4,
     float16=(2, 3, 4),
+    good_for="video, and where speed counts",
 )
 FSRCNN = _trained(
     "fsrcnn",
@@ -228,6 +238,7 @@ FSRCNN = _trained(
     others=_LUMA_OTHERS,
     radius={2: 8, 3: 8, 4: 7},
     float16=(2, 3, 4),
+    good_for="clean pictures, where the file has to be small",
 )
 
 _ENHANCE_OTHERS = {"theano": "srkit.adapters.lasagne.enhance:LasagneEnhance"}
@@ -244,6 +255,7 @@ NEURAL_ENHANCE = _trained(
     radius=10,
     float16=(2,),
     bfloat16=(2,),
+    good_for="clean pictures, faster",
 )
 NEURAL_ENHANCE_REPAIR = _trained(
     "neural-enhance-repair",
@@ -257,6 +269,7 @@ NEURAL_ENHANCE_REPAIR = _trained(
     float16=(1,),
     even_colours=False,
     colour_shift={1: 2},
+    good_for="JPEG that keeps its size",
 )
 
 _UNET_PAPER = "Howard and others, fastai 1.0, lesson 7, 2019"
@@ -272,6 +285,7 @@ UNET = _trained(
     multiple=16,
     float16=(2, 4),
     bfloat16=(2, 4),
+    good_for="clean pictures, crisper",
 )
 
 UNET_REPAIR = _trained(
@@ -284,6 +298,7 @@ UNET_REPAIR = _trained(
     multiple=32,
     float16=(1,),
     bfloat16=(1,),
+    good_for="poor pictures that keep their size",
 )
 
 _AVSR_PAPER = "López-Tapia et al., Digital Signal Processing 2020, arXiv:1907.01399"
@@ -296,6 +311,7 @@ VSR = _trained(
         4: "e5962d6f8df7108c70df424829c54c0faf199d0fcff54d5755d4b1e60704d62a",
     },
     colour="luma",
+    good_for="clean video, where flicker shows",
 )
 VSR_SMALL = _trained(
     "vsr-small",
@@ -305,6 +321,7 @@ VSR_SMALL = _trained(
         4: "7ac54c2b3395fec043ca7a31f8f57d47d727556efc9ae7b03b919b2ad4384044",
     },
     colour="luma",
+    good_for="clean video, faster",
 )
 
 TORCH_CHECKPOINT = FileFormat(

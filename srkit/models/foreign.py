@@ -32,6 +32,7 @@ def _realesrgan(
     training_data: str,
     weights: Mapping[int, WeightsFile],
     *,
+    good_for: str,
     bfloat16: tuple[int, ...] = (),
     colour_shift: Mapping[int, int] | None = None,
 ) -> ModelCard:
@@ -59,6 +60,7 @@ def _realesrgan(
         },
         install=extra_line("realesrgan"),
         colour_shift=colour_shift or {},
+        good_for=good_for,
     )
 
 
@@ -73,6 +75,7 @@ REALESRGAN = _realesrgan(
             "c8a066c12541a1ef01ba90fddd90688278bdc11536847699239be29225015bc8",
         )
     },
+    good_for="poor photos, where minutes do not matter",
 )
 REALESRGAN_ANIME = _realesrgan(
     "realesrgan-anime",
@@ -85,6 +88,7 @@ REALESRGAN_ANIME = _realesrgan(
             "d63c7e93c58ec5d0048ca1f0a995f40b2af17c2816a2e0a3b7172046d98795ec",
         )
     },
+    good_for="drawings, anime",
 )
 
 # One set of weights: at x2 and x3 its result is shrunk inside the network.
@@ -113,6 +117,7 @@ REALESR_ANIMEVIDEO = _realesrgan(
     },
     bfloat16=(4,),
     colour_shift={2: 22, 3: 26, 4: 28},
+    good_for="anime video",
 )
 
 _KEEPS_NOISE = WeightsFile(
@@ -146,4 +151,5 @@ REALESRGAN_GENERAL = ModelCard(
     },
     precisions={4: ("float16",)},  # at 0, 0.5 and 1 of the dial
     defaults={"denoise": 0.5},  # as of Real-ESRGAN's program
+    good_for="old photos, scans with grain",
 )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from srkit.card import ModelCard
+from srkit.errors import OptionError, SrkitError, WeightsError
 from srkit.models import inspection
-from srkit.models.formats import files_of
+from srkit.models.cards import Cards
 from srkit.models.inspection import FileReport
+from srkit.models.origin import Source, Stamp, digest_of, stamp_of
 from srkit.models.registry import Registry
 from srkit.upscaling.passes import S, T
 from srkit.upscaling.upscaler import Upscaler
@@ -53,9 +57,10 @@ def load(
         Version of a model's weights, so that its pixels stay when srkit's default changes:
         `ModelCard.version`, or one of `ModelCard.earlier`. The current one if left out.
     options
-        Keywords of the model's adapter: srkit's own take ``device`` and ``precision``,
-        ``"auto"`` by default, and some ``perception``, ``denoise``, ``color``, ``tiling``,
-        ``tile``, ``overlap``, ``match_histograms`` or ``window``. All networks take
+        Keywords of the model's adapter. All models take ``device`` and ``precision``,
+        ``"auto"`` by default; those that have no choice take what they have anyway. Some take
+        ``perception``, ``denoise``, ``color``, ``tiling``, ``tile``, ``overlap``,
+        ``match_histograms`` or ``window``. All networks take
         ``border``: ``"reflect"`` lets them see the picture reflected beyond its border,
         ``"zero"`` what their own layers put there, which gives the pixels of a plain run of the
         network, to the rim; by default what the card says. Options have no types
@@ -65,6 +70,8 @@ def load(
     Returns
     -------
     Upscaler
+        It can be pickled: another process, as of a pool, loads it again by name or file and
+        options, and refuses a file that moved and weights that are others by then.
 
     Raises
     ------
@@ -81,16 +88,74 @@ def load(
 
     Examples
     --------
-    >>> load("bicubic", scale=3).scale
-    3
+    >>> load("bicubic", scale=3)
+    <srkit.Upscaler bicubic x3, numpy on cpu>
     """
-    return REGISTRY.load(model, scale=scale, runtime=runtime, dist=dist, weights=weights, **options)
+    asked = {"runtime": runtime, "dist": dist, "weights": weights, **options}
+    stamp = stamp_of(model)
+    made = REGISTRY.load(model, scale=scale, **asked)
+    # Where there is no such file it is a name; to look for names takes longer.
+    if isinstance(model, str) and (not stamp or model in REGISTRY.names()):
+        added = None if dist else REGISTRY.registered(model)
+        digest = digest_of(made.card, made.scale)
+        made.origin = _Loaded(model, made.scale, asked, added, (), digest)
+    else:
+        made.origin = _Loaded(Path(model).absolute(), scale, asked, None, stamp)
+    return made
+
+
+class _Loaded(Source):
+    """What `load` was called with."""
+
+    def again(self) -> Upscaler:
+        """See `srkit.upscaling.copying.Origin`.
+
+        Raises
+        ------
+        WeightsError
+            If the file moved, or weights are others.
+        OptionError
+            If another model is registered here by that name.
+        SrkitError
+            As `load`.
+        """
+        self.check()
+        if self.card is not None:
+            here = REGISTRY.registered(self.card.name)
+            if here is None:
+                register(self.card, replace=True)
+            elif here != self.card:
+                raise OptionError(f"another model is registered here as {self.card.name}")
+        made = load(self.model, scale=self.scale, **self.options)
+        if isinstance(self.model, str) and digest_of(made.card, made.scale) != self.digest:
+            raise WeightsError(
+                f"{self.model} x{made.scale} has other weights here than where it was loaded "
+                "first; install the same version of srkit, or of its plugin"
+            )
+        return made
+
+    def reduced(self) -> tuple[Any, ...]:
+        """See `srkit.upscaling.copying.Origin`."""
+        return _restored, (self,)
+
+
+def _restored(source: _Loaded) -> Upscaler:
+    """A model that came from another process: kept for the next, since each task brings it."""
+    source.check()
+    return copy.copy(_kept(pickle.dumps(source)))
+
+
+@functools.lru_cache(maxsize=4)
+def _kept(source: bytes) -> Upscaler:
+    made: Upscaler = pickle.loads(source).again()  # of this process  # noqa: S301
+    return made
 
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names of all models that fit a shell pattern, sorted.
 
-    Only metadata of installed packages is read; no plugin is imported.
+    Only metadata of installed packages is read; no plugin is imported. `srkit.cards` shows what
+    the models are.
 
     Parameters
     ----------
@@ -123,6 +188,35 @@ def card(name: str) -> ModelCard:
     'torch'
     """
     return REGISTRY.card(name)
+
+
+def cards(pattern: str = "*") -> Cards:
+    """A table of the models: name, scales, framework, licence, and what each is good for.
+
+    Parameters
+    ----------
+    pattern
+        As of `list_models`.
+
+    Returns
+    -------
+    Cards
+        A sequence of cards, which a terminal and a notebook show as a table.
+
+    Examples
+    --------
+    >>> cards("srres*")
+    name      scales  framework  licence       good for
+    srresnet  x2, x4  torch      CC-BY-SA-4.0  clean pictures: a camera's originals, renderings
+    """
+    found: list[ModelCard] = []
+    broken: dict[str, str] = {}
+    for name in list_models(pattern):
+        try:
+            found.append(card(name))
+        except SrkitError as error:
+            broken[name] = str(error)
+    return Cards(tuple(found), broken)
 
 
 def inspect(path: str | Path, *, scale: int | None = None) -> FileReport:
@@ -183,6 +277,7 @@ def register(card: ModelCard, *, replace: bool = False) -> None:
     """
     REGISTRY.register(card, replace=replace)
     _loaded.cache_clear()
+    _kept.cache_clear()
 
 
 # What `upscale` asks of a loaded model; all other options are for loading it.
@@ -194,18 +289,9 @@ def _loaded(
     model: str | Path,
     scale: int | None,
     options: tuple[tuple[str, Any], ...],
-    stamp: tuple[tuple[int, ...], ...],
+    stamp: Stamp,
 ) -> Upscaler:
     return load(model, scale=scale, **dict(options))
-
-
-def _stamp(model: str | Path) -> tuple[tuple[int, ...], ...]:
-    """What changes when a weights file is written anew, or its name is another file's."""
-    try:
-        stats = [file.stat() for file in files_of(Path(model)) if file.is_file()]
-    except (OSError, TypeError):  # `load` says what is wrong
-        return ()
-    return tuple((s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns) for s in stats)
 
 
 @overload
@@ -224,6 +310,14 @@ def upscale(
     scale: int | None = ...,
     **options: Any,
 ) -> Image: ...
+@overload
+def upscale(
+    image: list[Any] | tuple[Any, ...],
+    model: str | Path = ...,
+    *,
+    scale: int | None = ...,
+    **options: Any,
+) -> list[Any]: ...
 @overload
 def upscale(image: T, model: str | Path = ..., *, scale: int | None = ..., **options: Any) -> T: ...
 def upscale(
@@ -244,7 +338,7 @@ def upscale(
     Returns
     -------
     array, PIL.Image or srkit.Image
-        The kind that was given; `Image` for a path.
+        The kind that was given; `Image` for a path, a list for a list.
 
     Examples
     --------
@@ -258,4 +352,4 @@ def upscale(
         hash((scale, key))
     except TypeError:
         return load(model, scale=scale, **options).upscale(image, **asked)
-    return _loaded(model, scale, key, _stamp(model)).upscale(image, **asked)
+    return _loaded(model, scale, key, stamp_of(model)).upscale(image, **asked)

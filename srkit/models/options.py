@@ -21,6 +21,9 @@ ELSEWHERE = {
     "halo": "ONNX files have",
 }
 
+# Options that every model takes, whether its adapter knows of them or not.
+OF_ALL = ("device", "precision")
+
 # What models can be made to see beyond a picture, whatever their cards say.
 BORDERS = ("reflect", "zero")
 
@@ -93,14 +96,88 @@ def check_options(known: Sequence[str], options: Mapping[str, Any], name: str) -
     Traceback (most recent call last):
     srkit.errors.OptionError: mine has no option 'tiles'; did you mean 'tile'?
     """
-    listed = ", ".join(sorted(known)) or "none"
+    there = sorted({*known, *OF_ALL})
     for option in options:
         if option not in known:
-            near = difflib.get_close_matches(option, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {listed}"
+            near = difflib.get_close_matches(option, there, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(there)}"
             if option in ELSEWHERE:
                 hint = ELSEWHERE[option]
             raise OptionError(f"{name} has no option {option!r}; {hint}")
+
+
+def set_apart(known: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
+    """Take out of `options` what srkit sees to where an adapter does not know it.
+
+    Examples
+    --------
+    >>> options = {"device": "cpu", "tile": 64}
+    >>> set_apart(["tile"], options), options
+    ({'device': 'cpu'}, {'tile': 64})
+    """
+    there = [name for name in ("border", *OF_ALL) if name in options and name not in known]
+    return {name: options.pop(name) for name in there}
+
+
+def fitting(
+    adapter: Callable[..., Any], card: ModelCard, scale: int, options: dict[str, Any]
+) -> tuple[ModelCard, dict[str, Any]]:
+    """A model's card with the border that is asked for, and what `set_apart` takes of `options`.
+
+    Raises
+    ------
+    OptionError
+        If the model has not all of the options that are left.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> options = {"device": "cpu"}
+    >>> fitting(lambda card, scale, weights: None, srkit.card("espcn"), 2, options)[1], options
+    ({'device': 'cpu'}, {})
+    """
+    if not options:  # an adapter may have to look at the weights to name them
+        return card, {}
+    known = option_names(adapter, card, scale)
+    apart = set_apart(known, options)
+    if "border" in apart:
+        card = with_border(card, apart["border"])
+    check_options(known, options, card.name)
+    return card, apart
+
+
+def settle(model: Upscaler, framework: str, asked: Mapping[str, Any]) -> None:
+    """Have a model tell its framework, and refuse a device or precision that it does not have.
+
+    Parameters
+    ----------
+    model
+        As its adapter made it.
+    framework
+        That of the adapter.
+    asked
+        What `set_apart` took out of its options.
+
+    Raises
+    ------
+    OptionError
+
+    Examples
+    --------
+    >>> import srkit
+    >>> settle(srkit.load("bicubic"), "numpy", {"device": "cuda", "precision": "float32"})
+    Traceback (most recent call last):
+    srkit.errors.OptionError: bicubic runs on cpu alone: device is 'auto' or 'cpu', not 'cuda'
+    """
+    if type(model).runtime is Upscaler.runtime and "runtime" not in vars(model):
+        model.runtime = framework
+    for option, word in (("device", "on"), ("precision", "in")):
+        has = str(getattr(model, option))
+        if str(asked.get(option, "auto")) not in ("auto", has, has.partition(":")[0]):
+            raise OptionError(
+                f"{model.card.name} runs {word} {has} alone: {option} is 'auto' or {has!r}, "
+                f"not {asked[option]!r}"
+            )
 
 
 def check_scale(card: ModelCard, scale: int | None) -> int:

@@ -31,7 +31,10 @@ from srkit.models.options import (
     check_scale,
     choose_runtime,
     fit_rim,
+    fitting,
     option_names,
+    set_apart,
+    settle,
     with_border,
 )
 from srkit.models.strangers import what_folder, what_it_is
@@ -133,6 +136,10 @@ class Registry:
                 f"a model named {card.name!r} exists; pass replace=True to put this one before it"
             )
         self._added[card.name] = card
+
+    def registered(self, name: str) -> ModelCard | None:
+        """The card that `register` added by that name; None if it did not."""
+        return self._added.get(name)
 
     def names(self, pattern: str = "*") -> list[str]:
         """Names of all models that fit a shell pattern, sorted; no plugin is imported.
@@ -244,11 +251,7 @@ class Registry:
         framework = choose_runtime(runtime, runtimes, told)
         adapter = import_adapter(runtimes[framework], framework, card.install)
         border = card.border
-        if options:  # an adapter may have to look at the weights to name them
-            known = option_names(adapter, card, chosen)
-            if "border" in options and "border" not in known:
-                card = with_border(card, options.pop("border"))
-            check_options(known, options, card.name)
+        card, apart = fitting(adapter, card, chosen, options)
         # Before weights are fetched, which may be a download, an adapter may refuse values.
         if check_values := getattr(adapter, "check_values", None):
             check_values(**options)
@@ -262,6 +265,7 @@ class Registry:
             options["runtime"] = runtime
         made = adapter(card, chosen, file and weights_path(file), **options)
         upscaler = _checked(made, runtimes[framework])
+        settle(upscaler, framework, apart)
         if card.border != border:
             fit_rim(upscaler, border)
         return upscaler
@@ -357,14 +361,15 @@ class Registry:
         framework = choose_runtime(runtime, runtimes, f"{path.name} is a {kind.name}")
         opener = import_adapter(runtimes[framework], framework, None)
         known = option_names(opener)
-        border = None if "border" in known else options.pop("border", None)
+        apart = set_apart(known, options)
         check_options(known, options, kind.name)
         with reading(path, kind.name):
             made = _checked(opener(path, scale=scale, **options), runtimes[framework])
-            if border is not None:
-                before, made.card = made.card.border, with_border(made.card, border)
-                fit_rim(made, before)
-            return made
+        settle(made, framework, apart)
+        if apart.get("border") is not None:
+            before, made.card = made.card.border, with_border(made.card, apart["border"])
+            fit_rim(made, before)
+        return made
 
 
 def _exists(name: str) -> bool:

@@ -37,7 +37,7 @@ class Options(TypedDict, total=False):
     """The keywords of `Upscaler.upscale`, for type checkers."""
 
     size: tuple[int, int] | None
-    memory: int | None
+    memory: int | str | None
     self_ensemble: bool
     consistent: bool
     progress: bool | Callable[[int, int], None]

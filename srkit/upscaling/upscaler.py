@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 
-from srkit.errors import OptionError
+from srkit.errors import OptionError, SrkitError
 from srkit.imaging.planes import read_planes
-from srkit.memory import give_back
+from srkit.memory import byte_count, give_back
 from srkit.upscaling.by_rows import upscale_file
+from srkit.upscaling.copying import Copied
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.model import Model
 from srkit.upscaling.passes import Options, Request, S, T
+from srkit.upscaling.running import Running
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,11 +30,15 @@ Progress = bool | Callable[[int, int], None]
 LONGEST_SIDE = 1 << 20
 
 
-class Upscaler(Model):
+class Upscaler(Running, Copied, Model):
     """A model that is ready to upscale images.
 
     Several threads may use one upscaler at once, and results are those of one thread. What
     takes memory takes it for each of them: give `memory` where many work.
+
+    ``model(image)`` is ``model.upscale(image)``. `device`, `precision` and `runtime` tell how a
+    model runs, see `srkit.upscaling.running.Running`; it can be pickled and copied, see
+    `srkit.upscaling.copying.Copied`.
 
     An adapter states `card` and `scale` and writes `run`; what it may override besides is
     told in `srkit.upscaling.model.Model`. Kinds of image, alpha, grey, models that know
@@ -64,6 +68,10 @@ class Upscaler(Model):
         self, image: Image | str | os.PathLike[str], **request: Unpack[Options]
     ) -> Image: ...
     @overload
+    def upscale(
+        self, image: list[Any] | tuple[Any, ...], **request: Unpack[Options]
+    ) -> list[Any]: ...
+    @overload
     def upscale(self, image: T, **request: Unpack[Options]) -> T: ...
 
     def upscale(
@@ -71,12 +79,12 @@ class Upscaler(Model):
         image: Any,
         *,
         size: tuple[int, int] | None = None,
-        memory: int | None = None,
+        memory: int | str | None = None,
         self_ensemble: bool = False,
         consistent: bool = False,
         progress: Progress = False,
     ) -> Any:
-        """Upscale an image.
+        """Upscale an image, or each of a list; ``model(image)`` is the same.
 
         Parameters
         ----------
@@ -84,14 +92,15 @@ class Upscaler(Model):
             numpy array ``(H, W)`` or ``(H, W, C)`` with C = 1, 3 or 4, or a batch
             ``(N, H, W, C)``, of dtype uint8, uint16, float32 or float64 (floats in
             [0, 1]); a torch tensor ``(H, W)``, ``(C, H, W)`` or ``(N, C, H, W)`` of these
-            dtypes or in half precision; a `PIL.Image`; an `srkit.Image`; or a path.
+            dtypes or in half precision; a `PIL.Image`; an `srkit.Image`; or a path. Or a
+            list of these, of any sizes and kinds.
         size
             ``(height, width)`` to reach exactly: the model as often as needed, then
             an antialiased bicubic resize. Without it, both sides times `scale`.
         memory
-            Bytes to work in, beyond input and output. The image is cut into tiles
-            that fit; the result stays the same, but for models with a `short_halo`.
-            Little memory is slow, since each tile needs a halo around it.
+            Bytes to work in, beyond input and output, or a text such as ``"500MB"``.
+            The image is cut into tiles that fit; the result stays the same, but for models
+            with a `short_halo`. Little memory is slow, since each tile needs a halo around it.
         self_ensemble
             Run the model on all eight flips and quarter turns and take the mean:
             a little better, eight times slower (Timofte et al., 2016).
@@ -103,20 +112,21 @@ class Upscaler(Model):
         progress
             True for a progress bar, or a function called with pixels done and
             pixels in all, in the caller's thread. What it raises ends the work and
-            comes out of here; the upscaler can be used on.
+            comes out of here; the upscaler can be used on. Of a list each image counts
+            by itself.
 
         Returns
         -------
         array, torch.Tensor, PIL.Image or srkit.Image
             Arrays for arrays, of the same dtype and channels; tensors for tensors, on the
             same device, without a gradient; PIL for PIL; `Image` for `Image` and for
-            paths. The input is not modified.
+            paths; a list for a list. The input is not modified.
 
         Raises
         ------
         ImageError
             If the image is empty, of a wrong shape or dtype, not finite, or beyond
-            its range.
+            its range; of a list, the message says which.
         OptionError
             If `size` or `memory` make no sense, or not even the smallest tile fits
             in `memory`.
@@ -132,22 +142,57 @@ class Upscaler(Model):
         ((200, 300), dtype('uint16'))
         >>> model.upscale(grey, size=(250, 375)).shape
         (250, 375)
-        >>> tiled = model.upscale(grey, memory=50_000)  # bytes: several tiles, the same pixels
+        >>> tiled = model.upscale(grey, memory="50kB")  # several tiles, the same pixels
         >>> bool((tiled == model.upscale(grey)).all())
         True
+        >>> [made.shape for made in model([grey, grey[:20]])]
+        [(200, 300), (40, 300)]
         """
-        _check(size, memory)
-        request = Request(size, memory, self_ensemble, consistent, progress)
+        if size is not None:
+            _check_size(size)
+        request = Request(size, byte_count(memory), self_ensemble, consistent, progress)
+        if isinstance(image, list | tuple):
+            return [self._each(one, request, number) for number, one in enumerate(image)]
+        return self._one(image, request)
+
+    @overload
+    def __call__(self, image: NDArray[S], **request: Unpack[Options]) -> NDArray[S]: ...
+    @overload
+    def __call__(self, image: PILImage, **request: Unpack[Options]) -> PILImage: ...
+    @overload
+    def __call__(
+        self, image: Image | str | os.PathLike[str], **request: Unpack[Options]
+    ) -> Image: ...
+    @overload
+    def __call__(
+        self, image: list[Any] | tuple[Any, ...], **request: Unpack[Options]
+    ) -> list[Any]: ...
+    @overload
+    def __call__(self, image: T, **request: Unpack[Options]) -> T: ...
+
+    def __call__(self, image: Any, **request: Unpack[Options]) -> Any:
+        """See `upscale`."""
+        return self.upscale(image, **request)
+
+    def _one(self, image: Any, request: Request) -> Any:
+        """Upscale one image; for models that do it in a way of their own."""
         result = request.upscale(self, read_planes(image))
         give_back()
         return result
+
+    def _each(self, image: Any, request: Request, number: int) -> Any:
+        """Upscale one image of a list; an error says which."""
+        try:
+            return self._one(image, request)
+        except SrkitError as error:
+            raise type(error)(f"image {number} of the list: {error}") from error
 
     def upscale_file(
         self,
         source: str | os.PathLike[str],
         target: str | os.PathLike[str],
         *,
-        memory: int | None = None,
+        memory: int | str | None = None,
         self_ensemble: bool = False,
         progress: Progress = False,
     ) -> None:
@@ -193,11 +238,11 @@ class Upscaler(Model):
         >>> srkit.read_image(large)
         <srkit.Image 30x20 RGB uint8>
         """
-        _check(None, memory)
-        upscale_file(self, source, target, memory=memory, ensemble=self_ensemble, progress=progress)
+        budget = byte_count(memory)
+        upscale_file(self, source, target, memory=budget, ensemble=self_ensemble, progress=progress)
 
     def upscale_frames(
-        self, frames: Iterable[Any], *, memory: int | None = None, self_ensemble: bool = False
+        self, frames: Iterable[Any], *, memory: int | str | None = None, self_ensemble: bool = False
     ) -> Iterator[Any]:
         """Upscale the frames of a video: one in, one out, in order.
 
@@ -237,19 +282,16 @@ class Upscaler(Model):
             yield model.upscale(frame, memory=memory, self_ensemble=self_ensemble)
 
 
-def _check(size: tuple[int, int] | None, memory: int | None) -> None:
-    if size is not None:
-        good = (
-            isinstance(size, tuple | list)
-            and len(size) == 2
-            and all(_is_whole(n) and 0 < n <= LONGEST_SIDE for n in size)
+def _check_size(size: tuple[int, int]) -> None:
+    good = (
+        isinstance(size, tuple | list)
+        and len(size) == 2
+        and all(_is_whole(n) and 0 < n <= LONGEST_SIDE for n in size)
+    )
+    if not good:
+        raise OptionError(
+            f"size is (height, width) in pixels, both from 1 to {LONGEST_SIDE}, not {size!r}"
         )
-        if not good:
-            raise OptionError(
-                f"size is (height, width) in pixels, both from 1 to {LONGEST_SIDE}, not {size!r}"
-            )
-    if memory is not None and not (isinstance(memory, numbers.Real) and 0 < memory < math.inf):
-        raise OptionError(f"memory is a positive number of bytes, not {memory!r}")
 
 
 def _is_whole(number: object) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.planes import Planes, read_planes
+from srkit.memory import byte_count
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.engine import Job
 from srkit.upscaling.model import Model
@@ -52,7 +53,7 @@ class VideoUpscaler(Upscaler):
     window: int = 3
 
     def upscale_frames(
-        self, frames: Iterable[Any], *, memory: int | None = None, self_ensemble: bool = False
+        self, frames: Iterable[Any], *, memory: int | str | None = None, self_ensemble: bool = False
     ) -> Iterator[Any]:
         """Upscale the frames of a video: one in, one out, in order.
 
@@ -91,12 +92,12 @@ class VideoUpscaler(Upscaler):
         >>> [int(frame.max()) for frame in Median().upscale_frames(clip)]  # a flash goes
         [10, 10, 10, 10, 10]
         """
-        model = self
+        model, budget = self, byte_count(memory)
         for number, window in enumerate(scene_windows(map(read_planes, frames), self.window)):
             if number == 0:
                 first = window[len(window) // 2]
                 model = decided(self, first.colour[0], first.top, first.jpeg_quality)
-            yield upscale_window(model, window, memory=memory, self_ensemble=self_ensemble)
+            yield upscale_window(model, window, memory=budget, self_ensemble=self_ensemble)
 
 
 def scene_windows(frames: Iterable[Planes], size: int) -> Iterator[tuple[Planes, ...]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srkit.extras import absent, missing_extra
+from srkit.memory import byte_count
 
 if TYPE_CHECKING:
     from srkit.upscaling.upscaler import Progress, Upscaler
@@ -28,7 +29,7 @@ def upscale_video(
     pix_fmt: str | None = None,
     resume: bool = True,
     overwrite: bool = False,
-    memory: int | None = None,
+    memory: int | str | None = None,
     progress: Progress = False,
     **options: Any,
 ) -> VideoReport:
@@ -66,7 +67,7 @@ def upscale_video(
     overwrite
         Replace `dst` if it exists.
     memory
-        Bytes for the model to work in, as in `Upscaler.upscale`.
+        Bytes for the model to work in, or a text such as ``"500MB"``, as in `Upscaler.upscale`.
     progress
         True for a bar with frames a second and time left, or a function called with frames
         done and frames in all.
@@ -123,7 +124,7 @@ def upscale_video(
         pix_fmt=pix_fmt,
         resume=resume,
         overwrite=overwrite,
-        memory=memory,
+        memory=byte_count(memory),
         progress=progress,
         options=options,
     )

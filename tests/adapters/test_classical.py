@@ -94,6 +94,8 @@ def test_the_radius_on_the_card_is_the_one_measured(name, scale):
     assert np.abs(touched - 7).max() == model.radius == RADII[name]
 
 
-def test_they_take_no_options():
-    with pytest.raises(OptionError, match=r"bicubic has no option 'device'; it has none"):
-        srkit.load("bicubic", device="cpu")
+def test_they_take_no_options_but_those_that_all_models_take():
+    with pytest.raises(
+        OptionError, match=r"bicubic has no option 'tile'; it has device, precision"
+    ):
+        srkit.load("bicubic", tile=64)

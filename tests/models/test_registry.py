@@ -216,8 +216,8 @@ def test_options_are_the_adapters_keywords():
     ("option", "hint"),
     [
         ("windw", "did you mean 'window'"),
-        ("quality", "it has precision, window"),
-        ("card", "it has precision, window"),
+        ("quality", "it has device, precision, window"),
+        ("card", "it has device, precision, window"),
     ],
 )
 def test_an_unknown_option_is_refused_with_the_nearest(option, hint):

@@ -55,6 +55,28 @@ def test_a_notebook_runs_from_scratch(path, tmp_path, monkeypatch):
         assert kinds(cell) == kinds(before), cell.source
 
 
+def shown(*lines):
+    """What cells of a new notebook show: by kind of data."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(line) for line in lines])
+    NotebookClient(book, timeout=300, record_timing=False).execute()
+    return [output["data"] for cell in code(book) for output in cell.outputs]
+
+
+def test_models_cards_and_pictures_show_themselves():
+    outputs = shown(
+        "import numpy, srkit",
+        "srkit.load('bicubic', scale=3)",
+        "srkit.cards('bi*')",
+        "srkit.card('bicubic')",
+        "srkit.Image(numpy.zeros((4, 6), 'u1')).show()",
+    )
+    model, table, card, picture = outputs
+    assert model["text/plain"] == "<srkit.Upscaler bicubic x3, numpy on cpu>"
+    assert table["text/html"].count("<tr>") == 3
+    assert ">scales</td>" in card["text/html"]
+    assert picture["image/png"].startswith("iVBOR")  # PNG in base64
+
+
 def kinds(cell):
     """What a cell shows: kinds of outputs, and of their data."""
     shown = [output for output in cell.outputs if output.get("name") != "stderr"]

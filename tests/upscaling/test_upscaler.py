@@ -191,7 +191,10 @@ def test_senseless_sizes_are_refused(size):
         bicubic().upscale(noise((2, 2)), size=size)
 
 
-@pytest.mark.parametrize("memory", [0, -1, "1G", float("nan")])
+@pytest.mark.parametrize(
+    "memory",
+    [0, -1, 0.5, True, float("nan"), [1], "1X", "", "0MB", "-5MB", "1e9", "9" * 400 + "GB"],
+)
 def test_senseless_memory_is_refused(memory):
     with pytest.raises(OptionError, match="memory is a positive number of bytes"):
         bicubic().upscale(noise((2, 2)), memory=memory)

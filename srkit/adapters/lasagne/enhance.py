@@ -73,6 +73,8 @@ class LasagneEnhance(EnhanceUpscaler):
         See `srkit.adapters.pytorch.architectures.enhance.TorchEnhance`.
     """
 
+    runtime = "theano"
+
     def __init__(
         self,
         card: ModelCard,

@@ -82,6 +82,12 @@ def make_session(model: Any, device: str, *, plain: bool = False) -> Any:
         raise WeightsError(f"ONNX Runtime cannot run it: {told(error)}") from error
 
 
+def device_of(session: Any) -> str:
+    """The name of the device that a session runs on."""
+    first = session.get_providers()[0]
+    return next(name for name, (provider, _) in PROVIDERS.items() if provider == first)
+
+
 def run_session(session: Any, tiles: Floats) -> Floats:
     """Run ``(N, H, W, C)`` through a network of ``(N, C, H, W)``.
 

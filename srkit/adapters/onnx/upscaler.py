@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from srkit.adapters.onnx.facts import Facts
 from srkit.adapters.onnx.fixed import FixedTiles
 from srkit.adapters.onnx.footprint import bytes_of_fixed, bytes_per_pixel
-from srkit.adapters.onnx.session import run_session
+from srkit.adapters.onnx.session import device_of, run_session
 from srkit.adapters.readers.graphdef.frozen import RULES
 from srkit.card import ModelCard
 from srkit.upscaling.model import RIM
@@ -67,11 +67,14 @@ class OnnxUpscaler(Upscaler):
         What a file that srkit wrote says of itself.
     """
 
+    runtime = "onnx"
+
     def __init__(
         self, card: ModelCard, network: OnnxNetwork, *, device: str, stated: Facts | None
     ) -> None:
         self.card, self.scale = card, card.default_scale
         self._network, self._device = network, device
+        self.device = device_of(network.session)
         self._told = False
         self.rim = RIM if stated is None else stated.rim
         if network.fixed is not None:

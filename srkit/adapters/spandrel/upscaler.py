@@ -59,6 +59,7 @@ class SpandrelUpscaler(Upscaler):
     """
 
     short_halo = HALO
+    runtime = "torch"
 
     def __init__(
         self, card: ModelCard, model: Any, obstacle: str, *, device: str, precision: str
@@ -67,6 +68,7 @@ class SpandrelUpscaler(Upscaler):
         self._device = pick_device(device)
         if pick_precision(precision, self._device, ()) != torch.float32:
             raise OptionError(f"{card.name} runs in float32 alone, since srkit cannot look into it")
+        self.device = str(self._device)
         self._model = model.to(self._device)
         # Some networks write to themselves while they run.
         self._lock = threading.Lock()

@@ -27,8 +27,10 @@ class TensorFlowGraph(Upscaler):
     frozen
         The graph. TensorFlow gets what was judged of it, never the file.
     device
-        ``"auto"``, ``"cpu"`` or a device of TensorFlow such as ``"GPU:0"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or as TensorFlow has it, ``"GPU:0"``.
     """
+
+    runtime = "tensorflow"
 
     def __init__(self, frozen: Frozen, device: str) -> None:
         self.card, self.scale = frozen.card, frozen.scale
@@ -36,6 +38,8 @@ class TensorFlowGraph(Upscaler):
         self._frozen = frozen
         self._tf = tensorflow()
         self._device = _device(self._tf, device)
+        kind, _, number = self._device.partition(":")
+        self.device = "cpu" if kind == "CPU" else f"cuda:{number}"
         self._run = _imported(self._tf, frozen)
         self._first = frozen.program.planes[frozen.output].first
 
@@ -77,7 +81,8 @@ def _device(tf: Any, device: str) -> str:
     if device == "auto":
         return "GPU:0" if tf.config.list_physical_devices("GPU") else "CPU:0"
     known = [d.name.removeprefix("/device:") for d in tf.config.list_logical_devices()]
-    wanted = device.upper() if ":" in device else f"{device.upper()}:0"
+    wanted = device.upper().replace("CUDA", "GPU")
+    wanted = wanted if ":" in wanted else f"{wanted}:0"
     if wanted not in known:
         raise OptionError(f"TensorFlow has no device {device!r}; it has {', '.join(known)}")
     return wanted

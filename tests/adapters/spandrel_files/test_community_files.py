@@ -130,6 +130,13 @@ def test_a_network_with_attention_conforms(check, file):
     check(lambda: srkit.load(path, device="cpu"))
 
 
+@pytest.mark.parametrize("name", ["swinir", "compact"])
+def test_it_is_told_what_runs_where(name, file):
+    path = file(state(name), f"{name}.pth")
+    model = srkit.load(path, device="cpu", precision="float32")
+    assert repr(model) == f"<srkit.Upscaler {name} x{model.scale}, torch on cpu>"
+
+
 def test_where_memory_is_too_little_a_network_with_attention_runs_in_blended_tiles(file, caplog):
     model = srkit.load(file(state("swinir")))
     image = np.random.default_rng(1).random((150, 170, 3)).astype(np.float32)

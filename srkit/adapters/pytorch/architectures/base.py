@@ -81,6 +81,8 @@ class NetworkUpscaler(TorchUpscaler):
                 f"OpenVINO runs float32 on a CPU, not {self.precision} on {self._device}; "
                 "choose device='cpu' and precision='float32', or runtime='torch'"
             )
+        if self._may_take_openvino(self._fast.dtype):
+            self.runtime = "openvino"
         # A network of a small form may see no farther than that.
         if architecture.short_halo and architecture.short_halo // scale < self.radius:
             self.short_halo = architecture.short_halo // scale

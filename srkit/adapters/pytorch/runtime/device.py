@@ -47,7 +47,7 @@ def pick_device(device: str) -> torch.device:
     try:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "it is not there"
         raise OptionError(
             f"device {device!r} cannot be used ({reason}); "

@@ -84,6 +84,13 @@ class TorchUpscaler(Upscaler):
     def _network(self, net: nn.Module, dtype: torch.dtype) -> Network:
         return Network(net, self._device, dtype, self._channels, self.card.multiple)
 
+    runtime = "torch"
+
+    @functools.cached_property
+    def device(self) -> str:
+        """``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``; what ``"auto"`` chose."""
+        return str(self._device)
+
     @property
     def radius(self) -> int:
         """Receptive-field radius in LR pixels."""
@@ -102,7 +109,7 @@ class TorchUpscaler(Upscaler):
     def in_float32(self) -> Self:
         """The same upscaler in float32, with the same weights."""
         made = copy.copy(self)
-        made._fast = made._full
+        made._fast, made.origin = made._full, None
         return made
 
     def run(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 from srkit.imaging.planes import Planes, read_planes
 from srkit.progress import Meter
-from srkit.upscaling.passes import finish
+from srkit.upscaling.passes import Request, finish
 from srkit.upscaling.upscaler import Progress, Upscaler
 
 Tiling = Literal["exact", "original"]
@@ -61,38 +61,22 @@ class EnhanceUpscaler(Upscaler):
         """Radius of the receptive field in LR pixels."""
         return self.config.radius
 
-    def upscale(
-        self,
-        image: Any,
-        *,
-        size: tuple[int, int] | None = None,
-        memory: int | None = None,
-        self_ensemble: bool = False,
-        consistent: bool = False,
-        progress: Progress = False,
-    ) -> Any:
-        """See `Upscaler.upscale`.
+    def _one(self, image: Any, request: Request) -> Any:
+        """Upscale one image.
 
         With ``tiling="original"`` odd sizes lose some pixels, values are rounded to 256
         levels, and of the options `progress` alone is taken.
         """
         if self._original is None:
-            return super().upscale(
-                image,
-                size=size,
-                memory=memory,
-                self_ensemble=self_ensemble,
-                consistent=consistent,
-                progress=progress,
-            )
-        if size is not None or memory is not None or self_ensemble or consistent:
+            return super()._one(image, request)
+        if request != Request(None, None, False, False, request.progress):
             raise OptionError(
                 "tiling='original' takes no size, memory, self_ensemble or consistent"
             )
         planes = read_planes(image)
         if planes.layout == "cmyk":
             raise OptionError("tiling='original' takes grey and RGB images, not CMYK")
-        return self._as_original(self._original, planes, progress)
+        return self._as_original(self._original, planes, request.progress)
 
     def _as_original(self, way: OriginalTiling, planes: Planes, progress: Progress) -> Any:
         top, dtype = planes.top, planes.colour.dtype

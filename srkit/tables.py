@@ -1,8 +1,9 @@
-"""Plain tables for terminals and for Markdown."""
+"""Plain tables for terminals, for Markdown and for notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 Rows = Sequence[Sequence[str]]
 
@@ -50,3 +51,26 @@ def markdown_table(rows: Rows, align: str) -> str:
     )
     rule = "|" + "|".join("---:" if side == "r" else "---" for side in align) + "|"
     return "\n".join([heading, rule, *body])
+
+
+def html_table(rows: Rows) -> str:
+    """The same cells as an HTML table, for a notebook's output.
+
+    Examples
+    --------
+    >>> print(html_table([["image"], ["a<b"]]))
+    <table>
+    <tr><th style="text-align: left">image</th></tr>
+    <tr><td style="text-align: left">a&lt;b</td></tr>
+    </table>
+    """
+    heading, *body = rows
+    lines = [_html_row(heading, "th"), *(_html_row(row, "td") for row in body)]
+    return "\n".join(["<table>", *lines, "</table>"])
+
+
+def _html_row(row: Sequence[str], tag: str) -> str:
+    # Of each cell, since Jupyter's own style of cells is to the right.
+    style = 'style="text-align: left"'
+    cells = "".join(f"<{tag} {style}>{escape(cell)}</{tag}>" for cell in row)
+    return f"<tr>{cells}</tr>"
