@@ -10,6 +10,9 @@ from srkit.adapters.pytorch.architectures import (
     enhance,
     espcn,
     fsrcnn,
+    plainusr,
+    rfdn,
+    rlfn,
     srresnet,
     unet,
 )
@@ -26,6 +29,9 @@ ARCHITECTURES = (
     avsr.ARCHITECTURE,
     unet.ARCHITECTURE,
     compact.ARCHITECTURE,
+    rlfn.ARCHITECTURE,
+    rfdn.ARCHITECTURE,
+    plainusr.ARCHITECTURE,
 )
 
 
