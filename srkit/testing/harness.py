@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from srkit.upscaling import tiling
 from srkit.upscaling.model import Findings, Model
 from srkit.upscaling.tiling import grid_of
-from srkit.upscaling.upscaler import Upscaler
+from srkit.upscaling.upscaler import LONGEST_SIDE, Upscaler
 from srkit.upscaling.video import VideoUpscaler
 
 Factory = Callable[[], Upscaler]
@@ -171,7 +171,19 @@ def aligned(length: int, upscaler: Upscaler) -> int:
     7
     """
     multiple = upscaler.card.multiple
-    return -(-length // multiple) * multiple
+    return -(-max(length, *upscaler.least_sides) // multiple) * multiple
+
+
+def sees_all(upscaler: Upscaler) -> bool:
+    """Whether a result depends on all of a picture, so that no part of it is exact.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> sees_all(srkit.load("bicubic"))
+    False
+    """
+    return upscaler.radius >= LONGEST_SIDE
 
 
 def rim_of(upscaler: Upscaler) -> int:
@@ -238,19 +250,19 @@ def hook(
     """
     # Of a copy, so that a `run_rows` that calls `run` does not pass the functions twice.
     plain = copy.copy(upscaler)
-    run, run_rows = plain.run, plain.run_rows
+    run, run_rows = plain.run, cast(Callable[..., Iterator[Floats]], plain.run_rows)
 
     def hooked(tiles: Floats) -> Floats:
         before(tiles)
         return after(run(tiles))
 
-    def hooked_rows(strips: Iterable[Floats]) -> Iterator[Floats]:
+    def hooked_rows(strips: Iterable[Floats], **told: int) -> Iterator[Floats]:
         def watched() -> Iterator[Floats]:
             for strip in strips:
                 before(strip)
                 yield strip
 
-        return map(after, run_rows(watched()))
+        return map(after, run_rows(watched(), **told))
 
     vars(upscaler).update(run=hooked, run_rows=hooked_rows)
 

@@ -109,8 +109,11 @@ def check_self_ensemble(factory: Factory) -> None:
     """
     upscaler = factory()
     hook(upscaler, after=_shrunk)
-    # Sides to which nothing is added to reach a multiple: turned, it would be elsewhere.
-    height, width = (n + -(n + 2 * rim_of(upscaler)) % upscaler.card.multiple for n in (6, 9))
+    # Sides to which nothing is added, to reach a multiple or the least that the model takes:
+    # turned, it would be elsewhere.
+    least = max(upscaler.least_sides)
+    sides = (least, least + 3) if least > 1 else (6, 9)
+    height, width = (n + -(n + 2 * rim_of(upscaler)) % upscaler.card.multiple for n in sides)
     image = (0.4 + noise((height, width, 3)) / 5).astype(np.float32)
     made = []
     for turns in range(4):

@@ -13,7 +13,7 @@ from srkit.errors import BrokenPluginError, WeightsError
 from srkit.imaging.luma import luma_of
 from srkit.imaging.planes import Layout
 from srkit.imaging.resize import Pixels
-from srkit.upscaling.model import Model
+from srkit.upscaling.model import Model, rows_of
 from srkit.upscaling.tiling import Region, grid_of
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -143,7 +143,7 @@ class Canvas(ABC):
         inner = slice(indent, indent + (right - left) * s)
         at = -axis.rim * s
         try:
-            for part in self.model.run_rows(strips):
+            for part in rows_of(self.model, strips, axis.extended):
                 self._check_rows(part, last_column - first_column)
                 first, last = max(0, at), min(axis.length * s, at + part.shape[1])
                 if last > first:

@@ -268,6 +268,9 @@ class Job:
         for row in streamed:
             yield (row - done) * width
             done = row
+        if done < band.bottom and self.model.wants_height:
+            # Its tiles would each see the whole picture: it is begun again, and blended.
+            raise MemoryError(f"{self.model.card.name}: no strip of rows fits in memory")
         if done < band.bottom:
             if rows:
                 self._lower(canvas.grid, rows, width)

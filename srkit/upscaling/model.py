@@ -150,6 +150,20 @@ class Model(ABC):
         """
         raise NotImplementedError
 
+    @property
+    def wants_height(self) -> bool:
+        """Whether `run_rows` takes the keyword `height`: how many rows there are in all.
+
+        For models in which a row of the result depends on how tall the picture is.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").wants_height
+        False
+        """
+        return False
+
     def refine(self, made: NDArray[np.float32], given: NDArray[Any], top: float) -> None:
         """Change whole results, in place, by what they were made of.
 
@@ -352,3 +366,25 @@ class Model(ABC):
         True
         """
         return min(4 << 30, free_memory() // 2)
+
+
+def rows_of(
+    model: Model, strips: Iterable[NDArray[np.float32]], height: int
+) -> Iterator[NDArray[np.float32]]:
+    """What `Model.run_rows` makes of an image of so many rows, which it is told if it wants.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> class Repeated(srkit.Upscaler):
+    ...     card, scale = srkit.card("nearest"), 2
+    ...     def run(self, tiles):
+    ...         return tiles.repeat(2, axis=1).repeat(2, axis=2)
+    ...     def run_rows(self, strips):
+    ...         return map(self.run, strips)
+    >>> strips = [np.zeros((1, rows, 6, 3), np.float32) for rows in (2, 1)]
+    >>> sum(made.shape[1] for made in rows_of(Repeated(), strips, 3))
+    6
+    """
+    told = {"height": height} if model.wants_height else {}
+    return model.run_rows(strips, **told)

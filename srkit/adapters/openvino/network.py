@@ -99,10 +99,10 @@ class OpenVINONetwork(Network):
         # Raised outside the handler, whose traceback would keep arrays alive.
         raise MemoryError(message)
 
-    def rows(self, strips: Iterable[Floats]) -> Iterator[Floats]:
+    def rows(self, strips: Iterable[Floats], height: int | None = None) -> Iterator[Floats]:
         """See `Network.rows`."""
         if self._compiled is None:
-            yield from super().rows(strips)
+            yield from super().rows(strips, height)
             return
         with self._running():
             yield from self._rows_with_halo(strips)

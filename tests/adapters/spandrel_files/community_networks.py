@@ -14,6 +14,7 @@ from spandrel.architectures.Compact import Compact
 from spandrel.architectures.DAT import DAT
 from spandrel.architectures.DnCNN import DnCNN
 from spandrel.architectures.ESRGAN import ESRGAN
+from spandrel.architectures.HAT import HAT
 from spandrel.architectures.SPAN import SPAN
 from spandrel.architectures.SwinIR import SwinIR
 
@@ -42,6 +43,13 @@ def dat(scale=2):
     return DAT(
         img_size=16, embed_dim=32, split_size=[4, 8], depth=[2], num_heads=[2], expansion_factor=2,
         upscale=scale, resi_connection="1conv", upsampler="pixelshuffledirect",
+    )  # fmt: skip
+
+
+def hat(scale=2):
+    return HAT(
+        img_size=16, embed_dim=12, depths=[2, 2], num_heads=[2, 2], window_size=4, mlp_ratio=2,
+        compress_ratio=3, squeeze_factor=6, overlap_ratio=0.5, upscale=scale,
     )  # fmt: skip
 
 

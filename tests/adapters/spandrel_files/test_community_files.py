@@ -8,7 +8,12 @@ import re
 import numpy as np
 import pytest
 
-pytest.importorskip("spandrel", reason="needs pip install 'srkit[spandrel]'")
+# By srkit, which imports it without torchvision too.
+pytest.importorskip(
+    "srkit.adapters.spandrel.reading",
+    reason="needs pip install 'srkit[spandrel]'",
+    exc_type=ImportError,
+)
 
 import community_networks as networks
 import spandrel
@@ -38,6 +43,7 @@ NETWORKS = {
     "shuffled": (networks.esrgan_of_shuffled_pixels, TorchUpscaler, 2, None),
     "swinir": (networks.swinir, SpandrelUpscaler, 2, None),
     "dat": (networks.dat, SpandrelUpscaler, 2, None),
+    "hat": (networks.hat, SpandrelUpscaler, 2, None),
     "fdncnn": (networks.fdncnn, SpandrelUpscaler, 1, None),
 }
 # torch says so of what SwinIR and DAT call.

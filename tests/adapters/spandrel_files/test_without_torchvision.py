@@ -9,7 +9,12 @@ import threading
 
 import pytest
 
-pytest.importorskip("spandrel", reason="needs pip install 'srkit[spandrel]'")
+# By srkit, which imports it without torchvision too.
+pytest.importorskip(
+    "srkit.adapters.spandrel.reading",
+    reason="needs pip install 'srkit[spandrel]'",
+    exc_type=ImportError,
+)
 
 from srkit import MissingDependencyError
 from srkit.adapters.spandrel.without_torchvision import StandIn, torchvision_or_stand_ins

@@ -83,6 +83,7 @@ class NetworkUpscaler(TorchUpscaler):
             )
         if self._may_take_openvino(self._fast.dtype):
             self.runtime = "openvino"
+        self.least_sides = (architecture.least_side(net),) * 2
         # A network of a small form may see no farther than that.
         if architecture.short_halo and architecture.short_halo // scale < self.radius:
             self.short_halo = architecture.short_halo // scale
@@ -122,7 +123,7 @@ def as_it_is(net: nn.Module) -> nn.Module:
 
 
 def any_side(net: nn.Module) -> int:
-    """The `Architecture.multiple` of networks that take planes of any size."""
+    """The `multiple` and the `least_side` of networks that take planes of any size."""
     return 1
 
 
@@ -150,6 +151,8 @@ class Architecture:
         What files that srkit did not write see beyond the image, as in the programs they are from.
     multiple
         LR pixels of which sides are multiples.
+    least_side
+        LR pixels that a side has at least; a smaller picture is filled up by its reflection.
     short_halo
         HR pixels that a tile sees beyond its core where memory is too little for the receptive
         field; None where there is nothing shorter.
@@ -172,6 +175,7 @@ class Architecture:
     least: int = 2
     foreign_border: Literal["reflect", "zero"] = "reflect"
     multiple: Callable[[Any], int] = any_side
+    least_side: Callable[[Any], int] = any_side
     short_halo: int | None = None
     restores_colours: bool = False
     upscaler: type[NetworkUpscaler] = NetworkUpscaler

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from srkit.adapters.pytorch.architectures.base import Architecture
 from srkit.adapters.pytorch.architectures.fitting import fitted, side_of
-from srkit.adapters.pytorch.architectures.merging import merged, renamed
+from srkit.adapters.pytorch.architectures.span_merging import merged, renamed
 from srkit.adapters.pytorch.architectures.training import Training, last_apart, later
 from srkit.adapters.pytorch.nets.span import SPAN, Form
 from srkit.errors import OptionError, WeightsError

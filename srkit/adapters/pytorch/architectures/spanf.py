@@ -8,7 +8,7 @@ from torch import Tensor
 
 from srkit.adapters.pytorch.architectures.base import Architecture
 from srkit.adapters.pytorch.architectures.fitting import fitted, side_of
-from srkit.adapters.pytorch.architectures.merging import merged, renamed
+from srkit.adapters.pytorch.architectures.span_merging import merged, renamed
 from srkit.adapters.pytorch.nets.spanf import SPANF
 from srkit.errors import WeightsError
 

@@ -10,6 +10,9 @@ from srkit.adapters.pytorch.architectures import (
     enhance,
     espcn,
     fsrcnn,
+    plainusr,
+    rfdn,
+    rlfn,
     span,
     spanf,
     srresnet,
@@ -30,6 +33,9 @@ ARCHITECTURES = (
     span.ARCHITECTURE,
     spanf.ARCHITECTURE,
     compact.ARCHITECTURE,
+    rlfn.ARCHITECTURE,
+    rfdn.ARCHITECTURE,
+    plainusr.ARCHITECTURE,
 )
 
 

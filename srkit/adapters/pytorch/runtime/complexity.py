@@ -7,7 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from srkit.adapters.pytorch.runtime.tracing import resizes
+
 SIDE = 8
+# For networks that look at a coarse plane, whose share is then near that of whole pictures.
+SIZED_SIDE = 64
 
 
 class _Counter(fx.Interpreter):
@@ -41,6 +45,7 @@ def multiply_adds(traced: fx.GraphModule, channels: int, multiple: int = 1) -> f
     """
     like = next(traced.parameters())
     counter = _Counter(traced, garbage_collect_values=True)
-    side = -(-SIDE // multiple) * multiple
+    least = SIZED_SIDE if resizes(traced) else SIDE
+    side = -(-least // multiple) * multiple
     counter.run(torch.zeros(1, channels, side, side, device=like.device, dtype=like.dtype))
     return counter.total / side**2

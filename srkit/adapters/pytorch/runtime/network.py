@@ -99,8 +99,10 @@ class Network:
         checked = _CheckedRun(self.graph, sums)
         return self._computed(lambda: checked.run(self._given(tiles)), sums)
 
-    def rows(self, strips: Iterable[Floats]) -> Iterator[Floats]:
+    def rows(self, strips: Iterable[Floats], height: int | None = None) -> Iterator[Floats]:
         """Upscale strips ``(1, h, W, C)`` of one image; gives rows as they become known.
+
+        `height` is how many rows there are in all, for a plan that wants to know.
 
         Raises
         ------
@@ -108,7 +110,7 @@ class Network:
             Not in float32. What was given until then is sound.
         """
         sums = _Sums() if self.dtype == torch.float16 else None
-        stream = self.plan.start() if sums is None else _CheckedStream(self.plan, sums)
+        stream = _CheckedStream(self.plan, height, sums) if sums else self.plan.start(height)
         for rows in strips:
             made = self._computed(lambda rows=rows: stream.push(self._given(rows)), sums)  # type: ignore[misc]
             if made.size:
@@ -172,8 +174,8 @@ class _CheckedRun(fx.Interpreter):
 class _CheckedStream(Stream):
     """Adds up what each step gives."""
 
-    def __init__(self, planned: Plan, sums: _Sums) -> None:
-        super().__init__(planned)
+    def __init__(self, planned: Plan, height: int | None, sums: _Sums) -> None:
+        super().__init__(planned, height)
         self._sums = sums
 
     def _watch(self, number: int, values: Mapping[int, Rows]) -> None:

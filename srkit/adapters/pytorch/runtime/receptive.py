@@ -12,8 +12,10 @@ from torch import fx, nn
 from torch.nn import functional
 
 from srkit.adapters.pytorch.graphs.graphdef import Reorder
+from srkit.adapters.pytorch.runtime.tracing import resizes
 from srkit.errors import WeightsError
 from srkit.receptive import Reach
+from srkit.upscaling.upscaler import LONGEST_SIDE
 
 # Layers that look at one pixel at a time.
 POINTWISE = (
@@ -35,7 +37,9 @@ def receptive_radius(traced: fx.GraphModule) -> int:
     ----------
     traced
         A network of convolutions (also strided), pixel shuffles and unshuffles, nearest-neighbour
-        interpolation, pointwise layers, sums and concatenations, as `trace` gives it.
+        interpolation, pointwise layers, sums and concatenations, as `trace` gives it. Where one
+        brings a plane to the size of another, parts of a picture are not parts of the result,
+        and the radius is as far as any picture is wide.
 
     Raises
     ------
@@ -49,6 +53,8 @@ def receptive_radius(traced: fx.GraphModule) -> int:
     >>> receptive_radius(trace(net))
     2
     """
+    if resizes(traced):
+        return LONGEST_SIDE
     # Axis by axis, since a line of a blur reaches far along one alone.
     return max(_radius_along(traced, axis) for axis in (0, 1))
 

@@ -11,6 +11,7 @@ from torch import fx, nn
 from srkit.adapters.pytorch.colours import Fixed
 from srkit.adapters.pytorch.generated import graph_module
 from srkit.adapters.pytorch.graphs.graphdef import Reorder
+from srkit.adapters.pytorch.nets.resizing import ResizedLike
 
 # torch.fx patches `nn.Module` for the whole process while it traces.
 _LOCK = threading.Lock()
@@ -24,7 +25,9 @@ class _OneThread(fx.Tracer):
         self._thread = threading.get_ident()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Reorder | Fixed) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Reorder | Fixed | ResizedLike) or super().is_leaf_module(
+            m, module_qualified_name
+        )
 
     def call_module(
         self,
@@ -41,6 +44,11 @@ class _OneThread(fx.Tracer):
         if threading.get_ident() != self._thread:
             return attr_val
         return super().getattr(attr, attr_val, parameter_proxy_cache)
+
+
+def resizes(traced: fx.GraphModule) -> bool:
+    """Whether a network brings a plane to the size of another: see `ResizedLike`."""
+    return any(isinstance(part, ResizedLike) for part in traced.modules())
 
 
 def trace(net: nn.Module) -> fx.GraphModule:

@@ -121,28 +121,35 @@ class TorchUpscaler(Upscaler):
                 self._tell()
         return self._full.run(tiles)
 
-    def run_rows(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """See `Upscaler.run_rows`. From where a reduced precision spoils rows on, in float32."""
+    def run_rows(
+        self, strips: Iterable[NDArray[np.float32]], *, height: int | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """See `Upscaler.run_rows`. From where a reduced precision spoils rows on, in float32.
+
+        A network that wants to know the height and is not told is run on all rows at once.
+        """
         if not self._can_stream:
             raise NotImplementedError(f"{self.card.name} does not stream")
         strips = iter(strips)
         ahead = list(itertools.islice(strips, 2))
+        if self.wants_height and height is None:
+            ahead = [np.concatenate([*ahead, *strips], axis=1)]
         if len(ahead) == 1:
             # A whole image in one strip: nothing has to be remembered.
             yield self.run(ahead[0])
             return
         given = self.inputs(_released(ahead, strips))
         if self._fast is self._full:
-            yield from self._full.rows(given)
+            yield from self._full.rows(given, height)
         else:
-            yield from self._rows_in_reduced(given)
+            yield from self._rows_in_reduced(given, height)
 
     def _rows_in_reduced(
-        self, given: Iterator[NDArray[np.float32]]
+        self, given: Iterator[NDArray[np.float32]], height: int | None
     ) -> Iterator[NDArray[np.float32]]:
         trail = Trail(given, scale=self.scale, radius=self._radius, multiple=self.card.multiple)
         try:
-            for made in self._fast.rows(trail):
+            for made in self._fast.rows(trail, height):
                 yield made
                 trail.advance(made.shape[1])
             return
@@ -150,7 +157,7 @@ class TorchUpscaler(Upscaler):
             self._tell()
         # Outside the handler, whose traceback would keep what the stream held.
         known = trail.repeated
-        for made in self._full.rows(trail.again()):
+        for made in self._full.rows(trail.again(), height):
             known, rows = max(0, known - made.shape[1]), made[:, known:]
             if rows.size:
                 yield rows
@@ -182,6 +189,11 @@ class TorchUpscaler(Upscaler):
     def streams(self) -> bool:
         """Whether every layer of the network can do with strips of rows."""
         return self._can_stream
+
+    @property
+    def wants_height(self) -> bool:
+        """Whether a layer brings a plane to the size of another."""
+        return self.streams and self._full.plan.wants_height
 
     def strip_bytes(self, rows: int, width: int) -> float:
         """Measured once on a narrow image, with headroom, and a strip that is read ahead.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +15,7 @@ from torch.nn import functional
 from torch.nn.modules.utils import _pair as pair
 
 from srkit.adapters.pytorch.runtime.receptive import POINTWISE
+from srkit.adapters.pytorch.runtime.streaming.resizing import Resize
 from srkit.adapters.pytorch.runtime.streaming.rows import Crop, Each, Machine, Pad, Spread, Window
 
 # Rows that an interpolated row depends on, above and below the one that it lies in.
@@ -22,6 +24,11 @@ REACH = {"bilinear": 1, "bicubic": 2}
 
 class CannotStream(Exception):  # noqa: N818 -- a finding, which every caller acts on
     """A network needs more than some rows at a time; the message names the operation."""
+
+
+def kept(*heights: int) -> int:
+    """The height of what keeps that of its inputs, which is one."""
+    return heights[0]
 
 
 @dataclass(frozen=True)
@@ -36,21 +43,36 @@ class Stage:
         Rows that come out for each that goes in.
     owes
         Rows that come out when the image ends, about.
+    height
+        Rows that come out in all, of those that go in: of each input, where there are several.
+    sized
+        Whether `make` has to be told how many rows go in, in all, of each input.
     """
 
-    make: Callable[[], Machine]
+    make: Callable[..., Machine]
     rate: Fraction = Fraction(1)
     owes: int = 0
+    height: Callable[..., int] = kept
+    sized: bool = False
 
 
 def each(apply: Callable[[Tensor], Tensor], rate: int = 1) -> Stage:
     """A stage that does the same with every row."""
-    return Stage(partial(Each, apply), Fraction(rate))
+    return Stage(partial(Each, apply), Fraction(rate), height=lambda rows: rate * rows)
 
 
 def window(apply: Callable[[Tensor], Tensor], span: int, stride: int, finer: int = 1) -> Stage:
     """A stage that slides a window down, with `finer` rows for each of its places."""
-    return Stage(partial(Window, apply, span, stride), Fraction(finer, stride))
+
+    def height(rows: int) -> int:
+        return finer * max(0, (rows - span) // stride + 1)
+
+    return Stage(partial(Window, apply, span, stride), Fraction(finer, stride), height=height)
+
+
+def resized(rate: Fraction) -> Stage:
+    """A stage that brings a plane to the size of another, with so many rows for each of its own."""
+    return Stage(Resize, rate, owes=math.ceil(rate), height=lambda small, like: like, sized=True)
 
 
 def padding(
@@ -72,9 +94,12 @@ def padding(
     # Padding comes first: of an image whose rows are all cropped nothing would be left to pad.
     if more_above or more_below or left or right:
         make = partial(Pad, more_above, more_below, (left, right), mode, value or 0.0)
-        stages.append(Stage(make, owes=more_below))
+        around = more_above + more_below
+        stages.append(Stage(make, owes=more_below, height=lambda rows: rows + around))
     if min(top, bottom) < 0:
-        stages.append(Stage(partial(Crop, max(0, -top), max(0, -bottom))))
+        off = max(0, -top) + max(0, -bottom)
+        make_crop = partial(Crop, max(0, -top), max(0, -bottom))
+        stages.append(Stage(make_crop, height=lambda rows: max(0, rows - off)))
     return stages
 
 
@@ -136,7 +161,14 @@ def _transposed(layer: nn.ConvTranspose2d) -> list[Stage]:
     span = int(layer.dilation[0]) * (int(layer.kernel_size[0]) - 1) + 1
     stride = int(layer.stride[0])
     spread = partial(Spread, apply, span, stride)
-    stages = [Stage(spread, Fraction(stride), max(0, span - stride))]
+    stages = [
+        Stage(
+            spread,
+            Fraction(stride),
+            max(0, span - stride),
+            lambda rows: (rows - 1) * stride + span if rows else 0,
+        )
+    ]
     stages += padding(0, 0, -rows_off, rows_more - rows_off)
     bias = layer.bias
     if bias is not None:

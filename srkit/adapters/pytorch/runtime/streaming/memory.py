@@ -13,9 +13,12 @@ from torch import fx
 from srkit.adapters.pytorch.runtime.footprint import HEADROOM
 from srkit.adapters.pytorch.runtime.streaming.plan import Plan, Stream, plan
 from srkit.adapters.pytorch.runtime.streaming.rows import Rows
+from srkit.adapters.pytorch.runtime.tracing import resizes
 
 # Rows of the strips that are run, and how wide they are: narrow, since the figure is one a column.
 FEW, MANY, WIDTH = 8, 64, 4
+# For networks that look at a coarse plane, and how tall their image is said to be at first.
+SIZED_WIDTH, TALL = 32, 1 << 16
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class Cost:
 class _Watched(Stream):
     """Keeps the largest sum of what is alive at once."""
 
-    def __init__(self, planned: Plan) -> None:
-        super().__init__(planned)
+    def __init__(self, planned: Plan, height: int | None = None) -> None:
+        super().__init__(planned, height)
         self.peak = 0
         # What each machine holds, how many of them hold a piece, and the bytes of all pieces.
         self._held: dict[int, dict[int, int]] = {}
@@ -84,7 +87,8 @@ def cost_of(traced: fx.GraphModule, channels: int, multiple: int = 1) -> Cost:
     multiple
         Of which the sides of images are multiples.
     """
-    few, many, width = (-(-n // multiple) * multiple for n in (FEW, MANY, WIDTH))
+    least = SIZED_WIDTH if resizes(traced) else WIDTH
+    few, many, width = (-(-n // multiple) * multiple for n in (FEW, MANY, least))
     many = max(many, 2 * few)
     low, high = (_peak(traced, channels, rows, width) / width for rows in (few, many))
     # What is kept for the next strip does not grow with it; a line through two heights finds
@@ -101,11 +105,17 @@ def _peak(traced: fx.GraphModule, channels: int, rows: int, width: int) -> int:
     dtype = like.dtype if like.is_floating_point() else torch.float32
     strip = torch.zeros(1, channels, rows, width, device=like.device, dtype=dtype)
     strip = strip.contiguous(memory_format=torch.channels_last)
-    stream = _Watched(plan(traced))
+    planned = plan(traced)
     # When the result begins, all that has to be kept is kept.
-    results = 0
+    stream, results, strips = _Watched(planned, TALL), 0, 0
     while results < 2:
         results += stream.push(strip) is not None
+        strips += 1
+    if planned.wants_height:
+        # Such a stream cannot end before its time: once more, for so many rows in all.
+        stream = _Watched(planned, strips * rows)
+        for _ in range(strips):
+            stream.push(strip)
     for _ in stream.finish():
         pass
     return stream.peak

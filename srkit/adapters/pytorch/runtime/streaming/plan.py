@@ -12,12 +12,15 @@ from typing import Any
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
 
+from srkit.adapters.pytorch.nets.resizing import ResizedLike
 from srkit.adapters.pytorch.runtime.receptive import POINTWISE_FUNCTIONS
 from srkit.adapters.pytorch.runtime.streaming.layers import (
     FUNCTIONS,
     CannotStream,
     Stage,
     each,
+    kept,
+    resized,
     stages_of,
 )
 from srkit.adapters.pytorch.runtime.streaming.rows import Join, Machine, Rows
@@ -48,12 +51,18 @@ class Step:
         Rows of its output for each row of the image.
     owes
         Rows of the image that its rows at the end amount to, about.
+    height
+        Rows of its output, of those of its sources.
+    sized
+        Whether `make` is given the heights of the sources.
     """
 
-    make: Callable[[], Machine]
+    make: Callable[..., Machine]
     sources: tuple[int, ...]
     density: Fraction
     owes: Fraction
+    height: Callable[..., int] = kept
+    sized: bool = False
 
 
 class Plan:
@@ -63,6 +72,8 @@ class Plan:
     ----------
     rate
         Rows of the result for each row of the image.
+    wants_height
+        Whether an image's height has to be known before its first row.
 
     Examples
     --------
@@ -79,24 +90,43 @@ class Plan:
     def __init__(self, steps: Sequence[Step], output: int) -> None:
         self.steps, self.output = tuple(steps), output
         self.rate = steps[output].density
+        self.wants_height = any(step.sized for step in steps)
         last = {source: number for number, step in enumerate(steps) for source in step.sources}
         self.done_after = tuple(
             tuple(s for s, at in last.items() if at == number and s != output)
             for number in range(len(steps))
         )
 
-    def start(self) -> Stream:
-        """Begin an image."""
-        return Stream(self)
+    def start(self, height: int | None = None) -> Stream:
+        """Begin an image of so many rows."""
+        return Stream(self, height)
+
+    def machines(self, height: int | None) -> list[Machine]:
+        """Machines of all steps but the first, which is the image itself.
+
+        Raises
+        ------
+        ValueError
+            If the height is not known, and has to be.
+        """
+        if not self.wants_height:
+            return [step.make() for step in self.steps[1:]]
+        if height is None:
+            raise ValueError("the height of the image has to be known before its first row")
+        heights, machines = [height], []
+        for step in self.steps[1:]:
+            given = [heights[source] for source in step.sources]
+            machines.append(step.make(*given) if step.sized else step.make())
+            heights.append(step.height(*given))
+        return machines
 
 
 class Stream:
     """One image on its way through a network."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, height: int | None = None) -> None:
         self._plan = plan
-        # The first step is the image itself.
-        self._machines = [step.make() for step in plan.steps[1:]]
+        self._machines = plan.machines(height)
         self._ended = 0
         self._tallest = 1
 
@@ -201,16 +231,23 @@ class _Planner:
             raise CannotStream(f"{name} of constants")
         self._check_writing(node, sources)
         places = tuple(self._place[n] for n in sources)
-        if len({self._steps[place].density for place in places}) > 1:
+        stages = self._stages(node, name, sources)
+        heights = {self._steps[place].density for place in places}
+        if len(heights) > 1 and not stages[0].sized:
             raise CannotStream(f"{name} of branches of different height")
-        for stage in self._stages(node, name, sources):
+        for stage in stages:
             density = self._steps[places[0]].density * stage.rate
-            self._steps.append(Step(stage.make, places, density, stage.owes / density))
+            owes = stage.owes / density
+            step = Step(stage.make, places, density, owes, stage.height, stage.sized)
+            self._steps.append(step)
             places = (len(self._steps) - 1,)
         return places[0]
 
     def _stages(self, node: fx.Node, name: str, sources: list[fx.Node]) -> list[Stage]:
         if node.op == "call_module":
+            if isinstance(self._modules[str(node.target)], ResizedLike) and len(sources) == 2:
+                small, like = (self._steps[self._place[n]].density for n in sources)
+                return [resized(like / small)]
             if node.all_input_nodes != [node.args[0]] or len(node.args) > 1 or node.kwargs:
                 raise CannotStream(f"{name} of more than one input")
             return stages_of(self._modules[str(node.target)])
