@@ -9,8 +9,9 @@ from typing import Any
 from torch import fx, nn
 
 from srkit.adapters.pytorch.colours import Fixed
-from srkit.adapters.pytorch.generated import graph_module
+from srkit.adapters.pytorch.generated import forget_source, graph_module
 from srkit.adapters.pytorch.graphs.graphdef import Reorder
+from srkit.adapters.pytorch.runtime.twins import with_twins
 
 # torch.fx patches `nn.Module` for the whole process while it traces.
 _LOCK = threading.Lock()
@@ -46,6 +47,8 @@ class _OneThread(fx.Tracer):
 def trace(net: nn.Module) -> fx.GraphModule:
     """The graph of a network, sharing its layers; safe while other threads run models.
 
+    Functions that have a module which does the same have become that module.
+
     Parameters
     ----------
     net
@@ -53,4 +56,7 @@ def trace(net: nn.Module) -> fx.GraphModule:
     """
     with _LOCK:
         graph = _OneThread().trace(net)
-    return graph_module(net, graph)
+    made = graph_module(net, graph)
+    with_twins(made)
+    forget_source(made)
+    return made
