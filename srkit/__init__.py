@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from srkit.models.inspection import FileReport
     from srkit.models.loading import card, inspect, list_models, load, register, upscale
     from srkit.models.registry import FileFormat, Registry
+    from srkit.models.wrapping import wrap
     from srkit.training import train
     from srkit.upscaling.upscaler import Upscaler
     from srkit.upscaling.video import VideoUpscaler
@@ -94,6 +95,7 @@ __all__ = [
     "train",
     "upscale",
     "upscale_video",
+    "wrap",
 ]
 
 # Where names live that are imported when they are asked for: `import srkit` then takes next to
@@ -122,6 +124,7 @@ _HOMES = {
     "train": "srkit.training",
     "upscale": "srkit.models.loading",
     "upscale_video": "srkit.video",
+    "wrap": "srkit.models.wrapping",
 }
 
 

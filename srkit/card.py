@@ -134,6 +134,10 @@ class ModelCard:
         Of options that the adapter leaves to the card, such as ``{"denoise": "auto"}``. An "auto"
         that is decided for each picture has to stand here: it is asked for before loading.
 
+    excused
+        Checks of the conformance kit that the model does not owe, each with the reason:
+        ``{"check_constant": "it brightens on purpose"}``. The kit leaves them out, and says so.
+
     Examples
     --------
     >>> card = ModelCard(name="mine", summary="A filter of mine.", adapter="mine:Filter",
@@ -165,6 +169,7 @@ class ModelCard:
     even_colours: bool = False
     colour_shift: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     defaults: Mapping[str, float | str] = field(default_factory=lambda: MappingProxyType({}))
+    excused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def as_dict(self) -> dict[str, Any]:
         """The card in types that JSON has: scales are keys as texts.

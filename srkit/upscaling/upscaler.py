@@ -15,6 +15,7 @@ from srkit.imaging.planes import read_planes
 from srkit.memory import give_back
 from srkit.upscaling.by_rows import upscale_file
 from srkit.upscaling.decisions import decided
+from srkit.upscaling.model import LONGEST_SIDE as LONGEST_SIDE
 from srkit.upscaling.model import Model
 from srkit.upscaling.passes import Options, Request, S, T
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from srkit.imaging.image import Image
 
 Progress = bool | Callable[[int, int], None]
-
-# Sides of an image after `size=` are bounded, so that a slip of the hand is an error.
-LONGEST_SIDE = 1 << 20
 
 
 class Upscaler(Model):

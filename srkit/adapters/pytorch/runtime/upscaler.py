@@ -65,8 +65,8 @@ class TorchUpscaler(Upscaler):
         scale: int,
         net: nn.Module,
         *,
-        device: str,
-        precision: str,
+        device: str = "auto",
+        precision: str = "auto",
         radius: int | None = None,
     ) -> None:
         self.card, self.scale = card, scale
