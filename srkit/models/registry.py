@@ -24,6 +24,7 @@ from srkit.errors import (
 )
 from srkit.extras import import_adapter, require
 from srkit.guard import reading, refuse_pipes
+from srkit.models.constructing import as_the_plugins, checked
 from srkit.models.contents import Contents
 from srkit.models.entry_points import FORMATS, MODELS, installed, owner_of, read_card, resolve
 from srkit.models.options import (
@@ -260,8 +261,10 @@ class Registry:
         if "runtime" in inspect.signature(adapter).parameters:
             # It has a choice of its own.
             options["runtime"] = runtime
-        made = adapter(card, chosen, file and weights_path(file), **options)
-        upscaler = _checked(made, runtimes[framework])
+        path = file and weights_path(file)
+        with as_the_plugins(card.name, runtimes[framework]):
+            made = adapter(card, chosen, path, **options)
+        upscaler = checked(made, runtimes[framework])
         if card.border != border:
             fit_rim(upscaler, border)
         return upscaler
@@ -360,7 +363,7 @@ class Registry:
         border = None if "border" in known else options.pop("border", None)
         check_options(known, options, kind.name)
         with reading(path, kind.name):
-            made = _checked(opener(path, scale=scale, **options), runtimes[framework])
+            made = checked(opener(path, scale=scale, **options), runtimes[framework])
             if border is not None:
                 before, made.card = made.card.border, with_border(made.card, border)
                 fit_rim(made, before)
@@ -372,12 +375,6 @@ def _exists(name: str) -> bool:
         return Path(name).exists()
     except (OSError, ValueError):  # too long a name, or one that no file can have
         return False
-
-
-def _checked(made: object, adapter: str) -> Upscaler:
-    if not isinstance(made, Upscaler):
-        raise BrokenPluginError(f"{adapter} made {type(made)!r}, not an Upscaler")
-    return made
 
 
 def _sniffs(kind: FileFormat, head: bytes, path: Path) -> bool:

@@ -68,7 +68,8 @@ def wrapped(
     except (OptionError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 networks of others can fail to be traced in any way
-        obstacle = f"{error}".strip().splitlines()[0] if f"{error}".strip() else repr(error)
+        # Of what `TorchUpscaler` says, without its advice.
+        obstacle = str(error.__cause__ or error).partition("\n")[0] or repr(error)
         how = "with the radius that is stated" if card.radius is not None else "on whole pictures"
         log.warning(
             "%s runs as it is, %s: %s%s",

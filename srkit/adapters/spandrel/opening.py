@@ -66,6 +66,8 @@ def open_tensors(
     except OptionError:
         raise
     except Exception as error:  # noqa: BLE001 networks of others can fail to be traced in any way
+        # Of what `TorchUpscaler` says, without its advice.
+        error = error.__cause__ if isinstance(error.__cause__, Exception) else error
         obstacle = f"{type(error).__name__}: {error}".splitlines()[0]
     log.info("%s is run as a whole: %s", card.name, obstacle)
     return SpandrelUpscaler(card, model, obstacle, device=device, precision=precision)
