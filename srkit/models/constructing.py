@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import metadata
 
 from srkit.errors import BrokenPluginError, SrkitError
@@ -13,42 +12,42 @@ from srkit.upscaling.upscaler import Upscaler
 OWN = "srkit."
 
 
-@contextmanager
-def as_the_plugins(model: str, adapter: str) -> Iterator[None]:
-    """Name the plugin in what its constructor raises, which stays the cause.
+def constructed(build: Callable[[], object], model: str, adapter: str) -> Upscaler:
+    """The upscaler that an adapter makes.
 
-    An error of srkit's stays of its kind; any other becomes a `BrokenPluginError`, but for memory
+    What the constructor of a plugin raises is named as the plugin's, and stays the cause: an
+    error of srkit's stays of its kind; any other becomes a `BrokenPluginError`, but for memory
     that runs out.
 
     Parameters
     ----------
+    build
+        Calls the constructor.
     model
         Name of the model.
     adapter
-        Whose constructor is called, ``"module:Class"``.
+        Whose constructor it is, ``"module:Class"``.
 
     Examples
     --------
-    >>> with as_the_plugins("mine", "mine.adapter:Mine"):
-    ...     raise KeyError("conv1")
+    >>> constructed(lambda: {}["conv1"], "mine", "mine.adapter:Mine")
     Traceback (most recent call last):
     srkit.errors.BrokenPluginError: mine of mine (mine.adapter:Mine) cannot be made: \
 KeyError: 'conv1'
     """
     try:
-        yield
+        made = build()
     except MemoryError:
         raise
-    except SrkitError as error:
-        if adapter.startswith(OWN):
-            raise
-        raise type(error)(f"{_whose(model, adapter)}: {error}") from error
     except Exception as error:
         if adapter.startswith(OWN):
             raise
-        raise BrokenPluginError(
-            f"{_whose(model, adapter)} cannot be made: {type(error).__name__}: {error}"
-        ) from error
+        whose = _whose(model, adapter)
+        if isinstance(error, SrkitError):
+            raise type(error)(f"{whose}: {error}") from error
+        told = f"{type(error).__name__}: {error}"
+        raise BrokenPluginError(f"{whose} cannot be made: {told}") from error
+    return checked(made, adapter)
 
 
 def checked(made: object, adapter: str) -> Upscaler:

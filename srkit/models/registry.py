@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import functools
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +25,7 @@ from srkit.errors import (
 )
 from srkit.extras import import_adapter, require
 from srkit.guard import reading, refuse_pipes
-from srkit.models.constructing import as_the_plugins, checked
+from srkit.models.constructing import checked, constructed
 from srkit.models.contents import Contents
 from srkit.models.entry_points import FORMATS, MODELS, installed, owner_of, read_card, resolve
 from srkit.models.options import (
@@ -261,10 +262,8 @@ class Registry:
         if "runtime" in inspect.signature(adapter).parameters:
             # It has a choice of its own.
             options["runtime"] = runtime
-        path = file and weights_path(file)
-        with as_the_plugins(card.name, runtimes[framework]):
-            made = adapter(card, chosen, path, **options)
-        upscaler = checked(made, runtimes[framework])
+        build = functools.partial(adapter, card, chosen, file and weights_path(file), **options)
+        upscaler = constructed(build, card.name, runtimes[framework])
         if card.border != border:
             fit_rim(upscaler, border)
         return upscaler
