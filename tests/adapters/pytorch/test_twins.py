@@ -250,6 +250,33 @@ def test_a_network_without_weights_has_no_multiplications():
     assert (model.radius, model.multiply_adds, model.parameters) == (2, 0, 0)
 
 
+class Tied(nn.Module):
+    """A first convolution whose weights are used twice."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.kernel = nn.Parameter(torch.rand(8, 3, 3, 3) / 27)
+        self.last = nn.Parameter(torch.rand(12, 8, 1, 1) / 8)
+
+    def forward(self, x):
+        deep = F.conv2d(x, self.kernel, padding=1)
+        deep = deep + F.conv2d(x * 0.5, self.kernel, padding=1)
+        return F.pixel_shuffle(F.conv2d(deep, self.last), 2)
+
+
+@pytest.mark.parametrize("net", [Tied, lambda: Residual("bilinear")])
+def test_networks_of_functions_run_in_bfloat16(net):
+    torch.manual_seed(0)
+    net = net()
+    colour = "rgb" if isinstance(net, Tied) else "luma"
+    image = np.random.default_rng(0).random((20, 30, 3), np.float32)
+    wanted = wrapped(net, colour=colour).upscale(image)
+    reduced = wrapped(net, colour=colour, precision="bfloat16")
+    assert reduced.precision == "bfloat16"
+    np.testing.assert_allclose(reduced.upscale(image), wanted, atol=0.02)
+
+
 # --- what stays as it is --------------------------------------------------------------------
 
 
