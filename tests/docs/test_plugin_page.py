@@ -125,7 +125,7 @@ def passes(folder):
 
 def test_the_pages_files_in_an_empty_folder_are_a_plugin_that_passes(tmp_path):
     folder = laid_out("plugin", tmp_path)
-    toml = FILES["examples/plugin/pyproject.toml"].replace('readme = "README.md"\n', "")
+    toml = FILES["examples/plugin/pyproject.toml"]
     installed(folder, "srkit-back-projection", declared(toml).replace('"', ""))
     # Two scales of the kit, and three of the method.
     assert passes(folder) == 2 * len(srkit.testing.CHECKS) + 3
