@@ -72,6 +72,7 @@ class ClosedUpscaler(Upscaler):
     """
 
     short_halo: int | None = HALO
+    runtime = "torch"
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class ClosedUpscaler(Upscaler):
     ) -> None:
         self.card, self.scale, self.obstacle = card, scale, obstacle
         self._device = pick_device(device)
+        self.device = str(self._device)
         if pick_precision(precision, self._device, ()) != torch.float32:
             raise OptionError(f"{card.name} runs in float32 alone, since srkit cannot look into it")
         self._radius = LONGEST_SIDE if radius is None else radius
