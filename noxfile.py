@@ -61,9 +61,10 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests and doctests, with every framework."""
+    """All tests and doctests, with every framework; and then with the example on PyTorch."""
     install(session, "-e", ".[all,dask,test]")
     session.run("pytest", *session.posargs)
+    use_plugin(session, "examples/plugin_torch", "pocket")
     # Here, and below for ONNX, since an environment of its own would be another two gigabytes.
     session.run("python", "tests/soak/fuzz_parsers.py", "--seconds", "100")
 
@@ -123,20 +124,20 @@ def base(session: nox.Session) -> None:
     """The base install, without any framework; and then with the example of a plugin."""
     install(session, "-e", ".[test]")
     session.run("pytest", *session.posargs)
-    use_plugin(session)
+    use_plugin(session, "examples/plugin", "back-projection")
 
 
-def use_plugin(session: nox.Session) -> None:
-    """Install examples/plugin beside srkit, test it, list its model and upscale with it."""
-    install(session, "./examples/plugin")
-    session.run("pytest", "examples/plugin")
+def use_plugin(session: nox.Session, folder: str, model: str) -> None:
+    """Install an example of a plugin beside srkit, test it, list its model and upscale with it."""
+    install(session, f"./{folder}")
+    session.run("pytest", folder)
     listed = str(session.run("srkit", "models", silent=True))
-    if "back-projection" not in listed:
+    if model not in listed:
         session.error(f"the plugin's model is not listed:\n{listed}")
     small, large = (Path(session.create_tmp()) / name for name in ("small.png", "large.png"))
     make = "import sys; from PIL import Image; Image.new('RGB', (40, 30)).save(sys.argv[1])"
     session.run("python", "-c", make, str(small))
-    arguments = ("-m", "back-projection", "--scale", "2", "-o", str(large), "--overwrite")
+    arguments = ("-m", model, "--scale", "2", "-o", str(large), "--overwrite")
     session.run("srkit", "upscale", str(small), *arguments, env=OFFLINE)
     check = "import sys; from PIL import Image; assert Image.open(sys.argv[1]).size == (80, 60)"
     session.run("python", "-c", check, str(large))

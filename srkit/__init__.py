@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         upscale,
     )
     from srkit.models.registry import FileFormat, Registry
+    from srkit.models.wrapping import wrap
     from srkit.training import train
     from srkit.upscaling.upscaler import Upscaler
     from srkit.upscaling.video import VideoUpscaler
@@ -103,6 +104,7 @@ __all__ = [
     "train",
     "upscale",
     "upscale_video",
+    "wrap",
 ]
 
 # Where names live that are imported when they are asked for: `import srkit` then takes next to
@@ -132,6 +134,7 @@ _HOMES = {
     "train": "srkit.training",
     "upscale": "srkit.models.loading",
     "upscale_video": "srkit.video",
+    "wrap": "srkit.models.wrapping",
 }
 
 

@@ -136,6 +136,9 @@ class ModelCard:
         that is decided for each picture has to stand here: it is asked for before loading.
     good_for
         The kinds of pictures that it is for, in few words: ``"drawings, anime"``.
+    excused
+        Checks of the conformance kit that the model does not owe, each with the reason:
+        ``{"check_constant": "it brightens on purpose"}``. The kit leaves them out, and says so.
 
     Examples
     --------
@@ -177,6 +180,7 @@ class ModelCard:
     colour_shift: Mapping[int, int] = field(default_factory=dict)
     defaults: Mapping[str, float | str] = field(default_factory=dict)
     good_for: str = ""
+    excused: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The card in types that JSON has: scales are keys as texts.

@@ -25,8 +25,8 @@ FLOORS = (
     "imaging",
     "upscaling metrics",
     "models evaluation",
-    "adapters adapters/readers adapters/pytorch adapters/spandrel adapters/openvino "
-    "adapters/onnx adapters/tensorflow adapters/lasagne batch",
+    "adapters adapters/functions adapters/readers adapters/pytorch adapters/spandrel "
+    "adapters/openvino adapters/onnx adapters/tensorflow adapters/lasagne batch",
     "training video dask testing web cli",
     FACE,
 )

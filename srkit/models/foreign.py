@@ -35,6 +35,7 @@ def _realesrgan(
     good_for: str,
     bfloat16: tuple[int, ...] = (),
     colour_shift: Mapping[int, int] | None = None,
+    excused: Mapping[str, str] | None = None,
 ) -> ModelCard:
     """A card of a network of the distribution.
 
@@ -61,6 +62,7 @@ def _realesrgan(
         install=extra_line("realesrgan"),
         colour_shift=colour_shift or {},
         good_for=good_for,
+        excused=excused or {},
     )
 
 
@@ -118,6 +120,7 @@ REALESR_ANIMEVIDEO = _realesrgan(
     bfloat16=(4,),
     colour_shift={2: 22, 3: 26, 4: 28},
     good_for="anime video",
+    excused={"check_constant": "its authors' weights make 205 of a grey of 200"},
 )
 
 _KEEPS_NOISE = WeightsFile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import functools
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,7 @@ from srkit.errors import (
 )
 from srkit.extras import import_adapter, require
 from srkit.guard import reading, refuse_pipes
+from srkit.models.constructing import checked, constructed
 from srkit.models.contents import Contents
 from srkit.models.entry_points import FORMATS, MODELS, installed, owner_of, read_card, resolve
 from srkit.models.options import (
@@ -263,8 +265,8 @@ class Registry:
         if "runtime" in inspect.signature(adapter).parameters:
             # It has a choice of its own.
             options["runtime"] = runtime
-        made = adapter(card, chosen, file and weights_path(file), **options)
-        upscaler = _checked(made, runtimes[framework])
+        build = functools.partial(adapter, card, chosen, file and weights_path(file), **options)
+        upscaler = constructed(build, card.name, runtimes[framework])
         settle(upscaler, framework, apart)
         if card.border != border:
             fit_rim(upscaler, border)
@@ -364,7 +366,7 @@ class Registry:
         apart = set_apart(known, options)
         check_options(known, options, kind.name)
         with reading(path, kind.name):
-            made = _checked(opener(path, scale=scale, **options), runtimes[framework])
+            made = checked(opener(path, scale=scale, **options), runtimes[framework])
         settle(made, framework, apart)
         if apart.get("border") is not None:
             before, made.card = made.card.border, with_border(made.card, apart["border"])
@@ -377,12 +379,6 @@ def _exists(name: str) -> bool:
         return Path(name).exists()
     except (OSError, ValueError):  # too long a name, or one that no file can have
         return False
-
-
-def _checked(made: object, adapter: str) -> Upscaler:
-    if not isinstance(made, Upscaler):
-        raise BrokenPluginError(f"{adapter} made {type(made)!r}, not an Upscaler")
-    return made
 
 
 def _sniffs(kind: FileFormat, head: bytes, path: Path) -> bool:

@@ -5,6 +5,9 @@ All at once:
 >>> import srkit
 >>> from srkit.testing import check_upscaler
 >>> check_upscaler(lambda: srkit.load("nearest", scale=2))
+{}
+
+What it gives is what was left out, with the reason: here, nothing.
 
 Or one by one with pytest, over every registered model whose name fits::
 
@@ -12,15 +15,19 @@ Or one by one with pytest, over every registered model whose name fits::
     def test_conformance(check, factory):
         check(factory)
 
-A check raises `AssertionError`; its message begins with the name of the check. Images
-are tiny, so that a network of some millions of parameters is checked in a minute on a
-laptop. The kit itself needs neither pytest nor any framework.
+A check raises `AssertionError`; its message begins with the name of the check. What a card
+excuses its model from, with a reason, is left out, and said. Images are tiny, so that a network
+of some millions of parameters is checked in a minute on a laptop. The kit itself needs neither
+pytest nor any framework.
 """
 
 from __future__ import annotations
 
+import difflib
+import logging
+
 from srkit.testing.colours import ColourShift, check_even_colours, colour_shift
-from srkit.testing.harness import Check, Factory
+from srkit.testing.harness import Check, Factory, require
 from srkit.testing.kinds import (
     check_arrays,
     check_batch,
@@ -37,7 +44,7 @@ from srkit.testing.model import (
     check_run,
     check_run_rows,
 )
-from srkit.testing.registered import parametrize, registered
+from srkit.testing.registered import excuses, parametrize, registered
 from srkit.testing.results import (
     check_constant,
     check_deterministic,
@@ -96,9 +103,12 @@ __all__ = [
     "check_video_still",
     "check_window",
     "colour_shift",
+    "excuses",
     "parametrize",
     "registered",
 ]
+
+log = logging.getLogger(__name__)
 
 CHECKS: tuple[Check, ...] = (
     check_card,
@@ -136,8 +146,8 @@ TRAINED_ONLY: tuple[Check, ...] = (check_constant, check_even_colours)
 """Those that random weights need not pass."""
 
 
-def check_upscaler(factory: Factory, *, trained: bool = True) -> None:
-    """Run every check on an upscaler.
+def check_upscaler(factory: Factory, *, trained: bool = True) -> dict[str, str]:
+    """Run every check on an upscaler, but for those that it does not owe.
 
     Parameters
     ----------
@@ -149,16 +159,39 @@ def check_upscaler(factory: Factory, *, trained: bool = True) -> None:
         network owes a constant image no constant result, and `TRAINED_ONLY` are
         left out.
 
+    Returns
+    -------
+    dict
+        What was left out, and why: checks that the card excuses the model from (see
+        `ModelCard.excused`), and `TRAINED_ONLY` where `trained` is false. The log tells it, too.
+
     Raises
     ------
     AssertionError
-        If a check fails; the message begins with its name.
+        If a check fails; the message begins with its name. Or if the card excuses the model from
+        a check that there is not.
 
     Examples
     --------
     >>> import srkit
     >>> check_upscaler(lambda: srkit.load("bilinear", scale=2))
+    {}
+    >>> check_upscaler(lambda: srkit.load("nearest", scale=2), trained=False)["check_constant"]
+    'random weights do not owe it'
     """
+    check_card(factory)  # which says what else it does not owe
+    card = factory().card
+    names = [check.__name__ for check in CHECKS]
+    for name in card.excused:
+        near = ", ".join(difflib.get_close_matches(name, names, 1))
+        hint = f"; did you mean {near}?" if near else ""
+        require(name in names, f"{card.name} is excused from {name!r}, which is no check{hint}")
+    left_out = excuses(card, CHECKS)
+    if not trained:
+        left_out |= {check.__name__: "random weights do not owe it" for check in TRAINED_ONLY}
+    for name, reason in left_out.items():
+        log.warning("%s is not asked for %s: %s", card.name, name, reason)
     for check in CHECKS:
-        if trained or check not in TRAINED_ONLY:
+        if check is not check_card and check.__name__ not in left_out:
             check(factory)
+    return left_out

@@ -157,7 +157,8 @@ def shape_of(upscaler: Upscaler, count: int, height: int, width: int) -> tuple[i
     (2, 5, 7, 3)
     """
     frames = (upscaler.window,) if isinstance(upscaler, VideoUpscaler) else ()
-    size = aligned(height, upscaler), aligned(width, upscaler)
+    sides = zip((height, width), upscaler.least_sides, strict=True)
+    size = (aligned(max(side, least), upscaler) for side, least in sides)
     return count, *frames, *size, channels_of(upscaler)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from srkit.card import ModelCard
 from srkit.models import loading
 from srkit.models.weights import are_here, missing_for
 from srkit.testing.harness import Check, Factory
@@ -48,11 +49,28 @@ def registered(pattern: str = "*") -> Iterator[tuple[str, Factory, str]]:
             yield f"{name}-x{scale}", load, missing or ("its weights" if absent else "")
 
 
+def excuses(card: ModelCard, checks: Iterable[Check]) -> dict[str, str]:
+    """Names of those checks that a card excuses its model from, and why.
+
+    An excuse without a reason is none. Nothing excuses from `check_card`, by which a card is read.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import srkit
+    >>> card = replace(srkit.card("bicubic"), excused={"check_constant": "it brightens"})
+    >>> excuses(card, srkit.testing.CHECKS)
+    {'check_constant': 'it brightens'}
+    """
+    named = {check.__name__: card.excused.get(check.__name__, "").strip() for check in checks}
+    return {name: why for name, why in named.items() if why and name != "check_card"}
+
+
 def parametrize(checks: tuple[Check, ...], pattern: str = "*") -> pytest.MarkDecorator:
     """Parametrise a test over the registry: it is given `check` and `factory`.
 
     A model that needs what is not installed, or weights that were not downloaded yet, is
-    skipped, with that as the reason.
+    skipped, with that as the reason; and so is a check that the model's card excuses it from.
 
     Parameters
     ----------
@@ -74,14 +92,13 @@ def parametrize(checks: tuple[Check, ...], pattern: str = "*") -> pytest.MarkDec
     """
     import pytest
 
-    cases = [
-        pytest.param(
-            check,
-            factory,
-            id=f"{label}-{check.__name__}",
-            marks=[pytest.mark.skip(reason=f"missing: {missing}")] if missing else [],
-        )
-        for label, factory, missing in registered(pattern)
-        for check in checks
-    ]
+    cases = []
+    for label, factory, missing in registered(pattern):
+        left_out = excuses(loading.card(label.rpartition("-x")[0]), checks)
+        for check in checks:
+            why = f"missing: {missing}" if missing else ""
+            if not why and check.__name__ in left_out:
+                why = f"its card excuses it: {left_out[check.__name__]}"
+            marks = [pytest.mark.skip(reason=why)] if why else []
+            cases.append(pytest.param(check, factory, id=f"{label}-{check.__name__}", marks=marks))
     return pytest.mark.parametrize(("check", "factory"), cases)

@@ -128,7 +128,7 @@ def _strips(
 
 def _check(model: Model) -> None:
     """Refuse models whose results are not made by rows."""
-    if model.refines or model.window > 1:
+    if model.refines or model.window > 1 or (model.sees_all and not model.streams):
         raise NotByRowsError(
             f"{model.card.name} looks at whole pictures: the file has to be read whole"
         )

@@ -339,7 +339,11 @@ class Job:
     ) -> Iterator[int]:
         """Paint a part of some units by tiles; several small images share a run."""
         run = ensemble(self.model.run) if self.ensemble else self.model.run
-        cores = plan(canvas.grid, part, pixels)
+        if canvas.grid.least == canvas.grid.window(canvas.grid.whole).area:
+            # All of it is seen from everywhere: parts of it would take as much memory each.
+            cores, smallest = [part], max(smallest, part.bottom - part.top, part.right - part.left)
+        else:
+            cores = plan(canvas.grid, part, pixels)
         together = max(1, pixels // canvas.grid.window(cores[0]).area) if len(cores) == 1 else 1
         for first in range(units.start, units.stop, together):
             group = range(first, min(first + together, units.stop))

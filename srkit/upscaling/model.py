@@ -19,6 +19,9 @@ from srkit.memory import free_memory
 # Pixels of the border rule that most models see around the image. The network's own
 # zero padding then acts outside the picture, where its dark rim does no harm.
 RIM = 8
+# Sides of an image after `size=` are bounded, so that a slip of the hand is an error. It is the
+# radius of a model that may look at all of a picture.
+LONGEST_SIDE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -283,6 +286,18 @@ class Model(ABC):
         if radius is None:
             raise OptionError(f"the card of {self.card.name} states no radius for x{self.scale}")
         return radius
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the model may look at all of a picture, however large.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").sees_all, srkit.wrap(lambda tiles: tiles, scale=1).sees_all
+        (False, True)
+        """
+        return self.radius >= LONGEST_SIDE
 
     @property
     def bytes_per_pixel(self) -> float:

@@ -114,10 +114,11 @@ def check(model: Model) -> None:
     if model.window > 1:
         other = advise("srkit.upscale_video", "srkit upscale-video")
         raise OptionError(f"{name} is for videos; use {other}")
-    if model.short_halo is not None:
+    if model.short_halo is not None or model.sees_all:
         whole = advise("use srkit.upscale on the whole picture", "do it without --dask")
+        seen = "all of a picture" if model.sees_all else f"{model.radius} pixels"
         raise OptionError(
-            f"{name} sees {model.radius} pixels in every direction, and parts that wide are "
+            f"{name} sees {seen} in every direction, and parts that wide are "
             f"hardly parts; {whole}, or take another model"
         )
 

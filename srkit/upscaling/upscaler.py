@@ -14,6 +14,7 @@ from srkit.memory import byte_count, give_back
 from srkit.upscaling.by_rows import upscale_file
 from srkit.upscaling.copying import Copied
 from srkit.upscaling.decisions import decided
+from srkit.upscaling.model import LONGEST_SIDE as LONGEST_SIDE
 from srkit.upscaling.model import Model
 from srkit.upscaling.passes import Options, Request, S, T
 from srkit.upscaling.running import Running
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from srkit.imaging.image import Image
 
 Progress = bool | Callable[[int, int], None]
-
-# Sides of an image after `size=` are bounded, so that a slip of the hand is an error.
-LONGEST_SIDE = 1 << 20
 
 
 class Upscaler(Running, Copied, Model):

@@ -27,8 +27,6 @@ def test_every_registered_model_conforms(check, factory, monkeypatch):
     name = factory.args[0]
     if name == WIDE and check not in QUICK:
         pytest.skip("it sees so far that this takes minutes")
-    if name == "realesr-animevideo" and check is testing.check_constant:
-        pytest.skip("its authors' weights make 205 of a grey of 200")
     if name in DEEP:
         monkeypatch.setattr("srkit.testing.harness.TOLERANCE", 2e-5)
     check(factory)

@@ -10,10 +10,10 @@ import numpy as np
 from srkit.adapters.onnx.facts import Facts
 from srkit.adapters.onnx.files import open_network
 from srkit.adapters.onnx.writing import network
+from srkit.adapters.pytorch.runtime.closed import ClosedUpscaler
 from srkit.adapters.pytorch.runtime.tracing import trace
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.graphdef.frozen import RULES
-from srkit.adapters.spandrel.upscaler import SpandrelUpscaler
 from srkit.atomic import replacing
 from srkit.errors import OptionError, SrkitError, WeightsError
 from srkit.imaging.resize import imresize
@@ -63,7 +63,7 @@ def write_compared(model: Upscaler, target: Path) -> float:
 
 def _hindrance(model: Upscaler) -> str:
     """Why there is no network to write."""
-    if isinstance(model, SpandrelUpscaler):
+    if isinstance(model, ClosedUpscaler):
         return (
             "its network is run as it is, since srkit cannot follow it layer by layer "
             f"({model.obstacle})"

@@ -277,6 +277,7 @@ _LAYERS: Mapping[Any, Callable[[_Writer, Any, str], str]] = {
     nn.ReLU: lambda writer, layer, given: writer.add("Relu", [given]),
     nn.SiLU: _silu,
     nn.Tanh: lambda writer, layer, given: writer.add("Tanh", [given]),
+    nn.Sigmoid: lambda writer, layer, given: writer.add("Sigmoid", [given]),
     nn.LeakyReLU: lambda writer, layer, given: writer.add(
         "LeakyRelu", [given], alpha=layer.negative_slope
     ),

@@ -66,9 +66,16 @@ def open_tensors(
     except OptionError:
         raise
     except Exception as error:  # noqa: BLE001 networks of others can fail to be traced in any way
-        obstacle = f"{type(error).__name__}: {error}".splitlines()[0]
+        obstacle = _first_cause(error)
     log.info("%s is run as a whole: %s", card.name, obstacle)
     return SpandrelUpscaler(card, model, obstacle, device=device, precision=precision)
+
+
+def _first_cause(error: BaseException) -> str:
+    """What an error is because of, in a line: torch's word, rather than advice of srkit's."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _traced(card: ModelCard, model: Any, device: str, precision: str) -> TorchUpscaler:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from srkit.adapters.pytorch.architectures.fitting import check_data
-from srkit.adapters.spandrel.allocations import Allocations
+from srkit.adapters.pytorch.runtime.allocations import Allocations
 from srkit.adapters.spandrel.without_torchvision import torchvision_or_stand_ins
 from srkit.errors import WeightsError
 

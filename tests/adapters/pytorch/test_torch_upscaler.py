@@ -149,8 +149,11 @@ def test_interpolation_by_repeating_pixels_is_known_as_a_function_too():
         nn.AdaptiveAvgPool2d(1),
         nn.LPPool2d(2, 2),
         nn.InstanceNorm2d(3),
-        nn.Upsample(scale_factor=2, mode="bilinear"),
+        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
         nn.Upsample(scale_factor=1.5),
+        nn.CircularPad2d(1),
+        nn.Conv2d(3, 3, 3, padding=1, padding_mode="circular"),
+        nn.ZeroPad2d(-1),
         nn.Upsample(size=9),
     ],
 )

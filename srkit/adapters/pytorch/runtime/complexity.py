@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -43,9 +44,11 @@ def multiply_adds(traced: fx.GraphModule, channels: int, multiple: int = 1) -> f
     multiple
         Of which its sides are multiples.
     """
-    like = next(traced.parameters())
+    # A network without parameters, as interpolation is, runs anywhere.
+    like = next(itertools.chain(traced.parameters(), traced.buffers()), torch.zeros(()))
+    dtype = like.dtype if like.is_floating_point() else torch.float32
     counter = _Counter(traced, garbage_collect_values=True)
     least = SIZED_SIDE if resizes(traced) else SIDE
     side = -(-least // multiple) * multiple
-    counter.run(torch.zeros(1, channels, side, side, device=like.device, dtype=like.dtype))
+    counter.run(torch.zeros(1, channels, side, side, device=like.device, dtype=dtype))
     return counter.total / side**2

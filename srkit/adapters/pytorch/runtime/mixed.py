@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from srkit.adapters.pytorch.colours import Fixed
 from srkit.adapters.pytorch.generated import forget_source
@@ -33,6 +36,7 @@ def keep_in_float32(traced: fx.GraphModule, *, strided: bool) -> None:
     for node in convolutions:
         if isinstance(traced.get_submodule(str(node.target)), Fixed):
             exact += [follower for follower in _with_followers(node) if follower not in exact]
+    exact += [node for node in _sharing(traced, exact) if node not in exact]
     for node in exact:
         if node.op == "call_module":
             traced.get_submodule(str(node.target)).float()
@@ -64,6 +68,23 @@ def _with_followers(node: fx.Node) -> list[fx.Node]:
     for one in found:
         found += [user for user in one.users if user.op != "output" and user not in found]
     return found
+
+
+def _sharing(traced: fx.GraphModule, exact: list[fx.Node]) -> list[fx.Node]:
+    """Nodes whose layers have weights of these nodes' layers, which turn to float32 with them."""
+    taken = {id(weight) for node in exact for weight in _weights(traced, node)}
+    return [
+        node
+        for node in traced.graph.nodes
+        if any(id(weight) in taken for weight in _weights(traced, node))
+    ]
+
+
+def _weights(traced: fx.GraphModule, node: fx.Node) -> Iterable[Tensor]:
+    if node.op != "call_module":
+        return ()
+    layer = traced.get_submodule(str(node.target))
+    return itertools.chain(layer.parameters(), layer.buffers())
 
 
 def _is_convolution(traced: fx.GraphModule, node: fx.Node) -> bool:

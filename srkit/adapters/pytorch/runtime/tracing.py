@@ -9,9 +9,11 @@ from typing import Any
 from torch import fx, nn
 
 from srkit.adapters.pytorch.colours import Fixed
-from srkit.adapters.pytorch.generated import graph_module
+from srkit.adapters.pytorch.generated import forget_source, graph_module
 from srkit.adapters.pytorch.graphs.graphdef import Reorder
 from srkit.adapters.pytorch.nets.resizing import ResizedLike
+from srkit.adapters.pytorch.runtime.twins import with_twins
+from srkit.errors import WeightsError
 
 # torch.fx patches `nn.Module` for the whole process while it traces.
 _LOCK = threading.Lock()
@@ -54,11 +56,25 @@ def resizes(traced: fx.GraphModule) -> bool:
 def trace(net: nn.Module) -> fx.GraphModule:
     """The graph of a network, sharing its layers; safe while other threads run models.
 
+    Functions that have a module which does the same have become that module.
+
     Parameters
     ----------
     net
         A network that `torch.fx` can trace: no branches on the values of tensors.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot.
     """
-    with _LOCK:
-        graph = _OneThread().trace(net)
-    return graph_module(net, graph)
+    try:
+        with _LOCK:
+            graph = _OneThread().trace(net)
+    except Exception as error:
+        told = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise WeightsError(f"torch.fx cannot follow {type(net).__name__}: {told}") from error
+    made = graph_module(net, graph)
+    with_twins(made)
+    forget_source(made)
+    return made

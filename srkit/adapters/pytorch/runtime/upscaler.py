@@ -20,11 +20,17 @@ from srkit.adapters.pytorch.runtime.network import Network, Overflow, Trail
 from srkit.adapters.pytorch.runtime.receptive import fold_batch_norm, receptive_radius
 from srkit.adapters.pytorch.runtime.streaming import CannotStream
 from srkit.card import ModelCard
+from srkit.errors import WeightsError
 from srkit.upscaling.upscaler import Upscaler
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+ADVICE = (
+    "state a radius= that is known, or run the network as it is, by ClosedUpscaler of "
+    "srkit.adapters.pytorch.runtime.closed"
+)
 
 
 class TorchUpscaler(Upscaler):
@@ -46,15 +52,22 @@ class TorchUpscaler(Upscaler):
         Receptive-field radius in LR pixels, where what made the network knows it; by default it
         is worked out from the layers.
 
+    Raises
+    ------
+    OptionError
+        If device or precision cannot be had.
+    WeightsError
+        If torch.fx cannot follow the network, or how far a layer sees is not known.
+
     Examples
     --------
     >>> class Mine(TorchUpscaler):
-    ...     def __init__(self, card, scale, weights=None, *, device="auto", precision="auto"):
+    ...     def __init__(self, card, scale, weights=None):
     ...         net = nn.Sequential(nn.Conv2d(3, 12, 5, padding=2), nn.PixelShuffle(2))
-    ...         super().__init__(card, scale, net, device=device, precision=precision)
+    ...         super().__init__(card, scale, net)
     >>> card = ModelCard(name="mine", summary="One layer.", adapter="mine:Mine",
     ...                  framework="torch", scales=(2,), default_scale=2)
-    >>> upscaler = Mine(card, 2, device="cpu")
+    >>> upscaler = Mine(card, 2)
     >>> upscaler.radius, upscaler.streams, upscaler.upscale(np.zeros((4, 6, 3), np.uint8)).shape
     (2, True, (8, 12, 3))
     """
@@ -65,8 +78,8 @@ class TorchUpscaler(Upscaler):
         scale: int,
         net: nn.Module,
         *,
-        device: str,
-        precision: str,
+        device: str = "auto",
+        precision: str = "auto",
         radius: int | None = None,
     ) -> None:
         self.card, self.scale = card, scale
@@ -75,10 +88,13 @@ class TorchUpscaler(Upscaler):
         self._parameters = sum(p.numel() for p in net.parameters())
         net = fold_batch_norm(net.eval()).requires_grad_(False)
         reduced = None if dtype == torch.float32 else copy.deepcopy(net)
-        self._full = self._fast = self._network(net, torch.float32)
+        try:
+            self._full = self._fast = self._network(net, torch.float32)
+            self._radius = receptive_radius(self._full.graph) if radius is None else radius
+        except WeightsError as error:
+            raise WeightsError(f"{error}; {ADVICE}") from error
         if reduced is not None:
             self._fast = self._network(reduced, dtype)
-        self._radius = receptive_radius(self._full.graph) if radius is None else radius
         self._told = False
 
     def _network(self, net: nn.Module, dtype: torch.dtype) -> Network:

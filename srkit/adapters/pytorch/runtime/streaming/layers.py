@@ -302,7 +302,7 @@ def stages_of(layer: nn.Module) -> list[Stage]:
     name = type(layer).__name__
     if not isinstance(layer, POINTWISE):
         raise CannotStream(name)
-    if isinstance(layer, nn.BatchNorm2d | nn.Dropout) and layer.training:
+    if isinstance(layer, nn.BatchNorm2d | nn.Dropout | nn.Dropout2d) and layer.training:
         raise CannotStream(f"{name} in training")
     if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is None:
         raise CannotStream(f"{name} without running statistics")

@@ -33,7 +33,7 @@ _WRITERS: dict[Any, Callable[..., Any]] = {
     operator.itruediv: operator.truediv,
 }
 # What may give its input itself, or a view of it: layers, functions and methods.
-_ALIASING_LAYERS = (nn.Identity, nn.Dropout)
+_ALIASING_LAYERS = (nn.Identity, nn.Dropout, nn.Dropout2d)
 _ALIASING_TARGETS = (operator.getitem, "contiguous", "to")
 
 
