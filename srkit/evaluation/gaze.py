@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ _FACE = 24
 # Each size of face is that much larger than the one before, and so many neighbours agree. Half of
 # what is taken for a face is none in the mirror.
 _STEP, _NEIGHBOURS, _OVERLAP = 1.1, 6, 0.4
+# It sees from brows to chin: a head is so much larger.
+_HEAD = 1.5
 
 _Square = tuple[int, int, int]  # left, top, side
 
@@ -49,8 +51,13 @@ class Part:
 
     def times(self, scale: int) -> Part:
         """The same part of the picture enlarged."""
-        sides = (self.left, self.top, self.width, self.height)
-        return Part(*(scale * side for side in sides), self.what)
+        left, top, width, height = (scale * side for side in self.box)
+        return Part(left, top, width, height, self.what)
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height."""
+        return self.left, self.top, self.width, self.height
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -83,8 +90,8 @@ def first_look(picture: NDArray[np.uint8]) -> Part:
     factor = min(SIDE / max(width, height), MOST_ENLARGED)
     size = max(1, round(width * factor)), max(1, round(height * factor))
     if faces := _faces(np.asarray(grey.resize(size, PILImage.Resampling.BICUBIC))):
-        left, top, side = (round(length / factor) for length in _most_seen(faces, size))
-        return Part(left, top, min(side, width - left), min(side, height - top), "face")
+        left, top, side = (length / factor for length in _most_seen(faces, size))
+        return _head(left, top, side, (width, height))
     third = max(1, width // 3), max(1, height // 3)
     return Part((width - third[0]) // 2, (height - third[1]) // 2, *third, "middle")
 
@@ -148,7 +155,8 @@ def _faces(grey: NDArray[np.uint8]) -> list[_Square]:
     from skimage import data
     from skimage.feature import Cascade
 
-    classifier = Cascade(data.lbp_frontal_face_cascade_filename())
+    file: Callable[[], str] = data.lbp_frontal_face_cascade_filename
+    classifier = Cascade(file())
     width = grey.shape[1]
     seen = list(_seen(classifier, grey))
     if not seen:
@@ -170,6 +178,14 @@ def _seen(classifier: Any, grey: NDArray[np.uint8]) -> Iterable[_Square]:
         min_neighbor_number=_NEIGHBOURS,
     )
     return ((one["c"], one["r"], one["width"]) for one in found)
+
+
+def _head(left: float, top: float, side: float, size: tuple[int, int]) -> Part:
+    """The face with what is around it, as far as the picture goes."""
+    more = (_HEAD - 1) / 2 * side
+    first = max(0, round(left - more)), max(0, round(top - more))
+    last = min(size[0], round(left + side + more)), min(size[1], round(top + side + more))
+    return Part(*first, last[0] - first[0], last[1] - first[1], "face")
 
 
 def _shared(one: _Square, other: _Square) -> float:
