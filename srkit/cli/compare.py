@@ -72,17 +72,22 @@ def add(commands: Commands) -> None:
         help="picture or page (.html) to write, or to replace",
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
+    _add_crop(parser)
+    _add_original(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="for programs: the figures as JSON; -o may be left out"
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_crop(parser: argparse.ArgumentParser) -> None:
+    """Declare what is enlarged."""
     parser.add_argument(
         "--crop",
         type=_crop,
         metavar="X,Y,WIDTH,HEIGHT",
         help="the part to enlarge, in pixels of the photo (default: a face, else the middle)",
     )
-    _add_original(parser)
-    parser.add_argument(
-        "--json", action="store_true", help="for programs: the figures as JSON; -o may be left out"
-    )
-    parser.set_defaults(run=run)
 
 
 def _add_original(parser: argparse.ArgumentParser) -> None:

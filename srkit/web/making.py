@@ -64,10 +64,7 @@ def made(
     image = read_image(photo, max_pixels=max_pixels)
     look = Part(*part)
     if only:
-        rows = slice(look.top, look.top + look.height)
-        columns = slice(look.left, look.left + look.width)
-        image = replace(image, pixels=np.ascontiguousarray(image.pixels[rows, columns]))
-        look = Part(0, 0, look.width, look.height)
+        image, look = _cut(image, look), Part(0, 0, look.width, look.height)
     stem = Path(photo).stem + ("_part" if only else "")
     before = Path(folder, f"{stem}_before.png")
     save_image(Image(flat(image)), before)
@@ -100,6 +97,12 @@ def made(
         "size": [image.pixels.shape[1], image.pixels.shape[0]],
         "results": told,
     }
+
+
+def _cut(image: Image, part: Part) -> Image:
+    rows = slice(part.top, part.top + part.height)
+    columns = slice(part.left, part.left + part.width)
+    return replace(image, pixels=np.ascontiguousarray(image.pixels[rows, columns]))
 
 
 def _written(image: Image, stem: str, name: str, scale: int, folder: str) -> Told:
