@@ -146,7 +146,7 @@ def use_plugin(session: nox.Session, folder: str, model: str) -> None:
 @nox.session
 def web(session: nox.Session) -> None:
     """The page of ``srkit serve``, by HTTP."""
-    install(session, "-e", ".[web,test]")
+    install(session, "-e", ".[web,test]", "httpx")
     session.run("pytest", "tests/web", "srkit/web", *session.posargs)
 
 

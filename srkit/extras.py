@@ -62,8 +62,8 @@ def missing_extra(need: str, extra: str) -> MissingDependencyError:
 
     Examples
     --------
-    >>> print(missing_extra("the page needs gradio, which is not installed", "web"))
-    the page needs gradio, which is not installed: pip install "srkit[web]"
+    >>> print(missing_extra("the page needs uvicorn, which is not installed", "web"))
+    the page needs uvicorn, which is not installed: pip install "srkit[web]"
     """
     return MissingDependencyError(f"{need}: {extra_line(extra)}")
 

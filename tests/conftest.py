@@ -52,7 +52,7 @@ NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
 NEED_DASK = ("srkit/dask", "srkit/cli/cluster.py", "tests/dask_cluster")
 NEED_SELENIUM = ("tests/browser",)
 NEED_ZARR = ("srkit/imaging/files/zarr_codecs.py",)
-NEED_GRADIO = ("srkit/web/page.py", "tests/web")
+NEED_WEB = ("srkit/web/page.py", "srkit/web/site.py", "tests/web")
 NEED_NBCLIENT = ("tests/notebooks",)
 
 
@@ -78,8 +78,8 @@ def pytest_configure(config):
         ignored += NEED_OPENVINO
     if find_spec("numcodecs") is None:
         ignored += NEED_ZARR
-    if find_spec("gradio") is None:
-        ignored += NEED_GRADIO
+    if not all(find_spec(name) for name in ("starlette", "uvicorn", "httpx")):
+        ignored += NEED_WEB
     if not all(find_spec(name) for name in ("distributed", "torch", "safetensors")):
         ignored += NEED_DASK
     if find_spec("nbclient") is None:

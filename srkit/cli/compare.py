@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from srkit.cli.console import (
 )
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation.comparison import Comparison, compare, flat
+from srkit.evaluation.gaze import part_asked_for
 from srkit.imaging.files.reading import read_image
 from srkit.metrics import STANDARD, mod_crop
 
@@ -36,13 +38,14 @@ def add(commands: Commands) -> None:
         help="draw a photo by several models side by side",
         description=(
             "Upscale a photo by several models and draw the results on one sheet, with a "
-            "detail of each enlarged. Where the original is known (--reference, --downscale, "
-            "--sample), PSNR, SSIM and the perceptual distance ST-LPIPS are written below. With "
-            "-o page.html it is a page with a before/after slider and zoom instead, one file that "
-            "works offline."
+            "detail of each enlarged: --crop, or a face where one is found, else the middle. Where "
+            "the original is known (--reference, --downscale, --sample), PSNR, SSIM and the "
+            "perceptual distance ST-LPIPS are written below. With -o page.html it is a page with a "
+            "before/after slider and zoom instead, one file that works offline."
         ),
         **examples(
             "srkit compare photo.png -m bicubic -m srresnet --downscale -o page.html",
+            "srkit compare photo.png --crop 420,180,160,120 -o sheet.png",
             "srkit compare --sample --json",
         ),
     )
@@ -69,11 +72,22 @@ def add(commands: Commands) -> None:
         help="picture or page (.html) to write, or to replace",
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
+    _add_crop(parser)
     _add_original(parser)
     parser.add_argument(
         "--json", action="store_true", help="for programs: the figures as JSON; -o may be left out"
     )
     parser.set_defaults(run=run)
+
+
+def _add_crop(parser: argparse.ArgumentParser) -> None:
+    """Declare what is enlarged."""
+    parser.add_argument(
+        "--crop",
+        type=_crop,
+        metavar="X,Y,WIDTH,HEIGHT",
+        help="the part to enlarge, in pixels of the photo (default: a face, else the middle)",
+    )
 
 
 def _add_original(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +103,16 @@ def _add_original(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _crop(text: str) -> tuple[int, ...]:
+    """Four whole numbers, for argparse; whether the photo has them is seen when it is read."""
+    numbers = text.split(",")
+    if len(numbers) != 4 or not all(re.fullmatch(r"\s*-?\d{1,9}\s*", one) for one in numbers):
+        raise argparse.ArgumentTypeError(
+            f"expected left, top, width and height in pixels, such as 420,180,160,120, not {text!r}"
+        )
+    return tuple(int(one) for one in numbers)
+
+
 def run(args: argparse.Namespace) -> int:
     """Compare, draw, and write the figures to stdout."""
     if (args.photo is None) != args.sample:
@@ -96,13 +120,14 @@ def run(args: argparse.Namespace) -> int:
     if args.sample and args.reference:
         raise OptionError("--sample knows its original; leave --reference out")
     _check_output(args)
-    image, reference = _images(args)
+    image, reference, crop = _images(args)
     result = compare(
         image,
         args.models or list(SHOWN),
         scale=args.scale,
         reference=reference,
         progress=sys.stderr.isatty(),
+        crop=crop,
     )
     if args.output is not None:
         if args.output.suffix.lower() in _PAGES:
@@ -145,14 +170,30 @@ def _facts(result: Comparison, sheet: Path | None) -> dict[str, Any]:
     }
 
 
-def _images(args: argparse.Namespace) -> tuple[Any, Any]:
-    """The image to upscale, and its original or None."""
+def _images(args: argparse.Namespace) -> tuple[Any, Any, Any]:
+    """The image to upscale, its original or None, and the part of the image to enlarge or None."""
     if not (args.sample or args.downscale):
-        return read_image(args.photo), args.reference
+        return read_image(args.photo), args.reference, args.crop
     original = _sample() if args.sample else flat(args.photo)
     if min(original.shape[:2]) < args.scale:
         raise ImageError(f"{args.photo} is too small to be shrunk {args.scale} times")
-    return STANDARD.low_resolution(original, args.scale), mod_crop(original, args.scale)
+    crop = args.crop and _shrunk(args.crop, original.shape[:2], args.scale)
+    return STANDARD.low_resolution(original, args.scale), mod_crop(original, args.scale), crop
+
+
+def _shrunk(crop: tuple[int, ...], shape: tuple[int, int], scale: int) -> tuple[int, int, int, int]:
+    """The pixels of the shrunk photo that show a part of the photo."""
+    part = part_asked_for(crop, (shape[1], shape[0]))
+    columns = _covering(part.left, part.width, shape[1], scale)
+    rows = _covering(part.top, part.height, shape[0], scale)
+    return columns[0], rows[0], columns[1], rows[1]
+
+
+def _covering(start: int, length: int, side: int, scale: int) -> tuple[int, int]:
+    """First and number of the shrunk pixels that cover some; those cut off at the end excepted."""
+    most = side // scale
+    first = min(start // scale, most - 1)
+    return first, min(-(-(start + length) // scale), most) - first
 
 
 def _sample() -> Any:

@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "serve",
-        help="a page in the browser: drop a photo, compare models, download",
+        help="a page in the browser: choose a photo and a model, see before and after, download",
         description=(
             "Serve a page on which photos are upscaled and compared, until Ctrl-C. It is seen by "
             "this machine alone; nothing is sent anywhere, and photos are deleted afterwards."
@@ -38,9 +38,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         from srkit.web.page import serving
     except ModuleNotFoundError as error:
-        if error.name != "gradio":
+        package = (error.name or "").partition(".")[0]
+        if package not in ("starlette", "uvicorn"):
             raise
-        raise missing_extra("the page needs gradio, which is not installed", "web") from error
+        raise missing_extra(f"the page needs {package}, which is not installed", "web") from error
     # So that the photos are deleted then, too.
     signal.signal(signal.SIGTERM, _interrupt)
     with suppress(KeyboardInterrupt), serving(args.host, args.port) as address:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from PIL import Image as PILImage
 from srkit.atomic import replacing
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation import viewer
+from srkit.evaluation.gaze import Part, first_look, part_asked_for
 from srkit.evaluation.scores import HEADINGS, Score, ready_together, score
-from srkit.evaluation.sheet import Layout, Panel, draw, lay_out, richest
+from srkit.evaluation.sheet import Layout, Panel, draw, lay_out
 from srkit.imaging import pil
 from srkit.imaging.files.reading import read_image
 from srkit.imaging.files.writing import save_image
@@ -45,6 +47,9 @@ class Comparison:
         Figures of each model, by its name; empty without a reference.
     protocol
         What the figures mean.
+    crop
+        Left, top, width and height, in pixels of `image`, of the part that is enlarged; None for
+        where the eye looks first: a face where one is found, else the middle.
 
     Examples
     --------
@@ -66,6 +71,7 @@ class Comparison:
     reference: Any | None = None
     scores: Mapping[str, Score] = field(default_factory=dict)
     protocol: Protocol = STANDARD
+    crop: tuple[int, int, int, int] | None = None
 
     @property
     def missing(self) -> str | None:
@@ -80,11 +86,12 @@ class Comparison:
         return next((s.missing for s in self.scores.values() if s.missing), None)
 
     def sheet(self) -> PILImage.Image:
-        """Draw all versions side by side, and the richest part of each enlarged.
+        """Draw all versions side by side, and a part of each enlarged: `crop`, or a face.
 
         The input, enlarged pixel by pixel, comes first and the original, where it is
         known, last. The best figure of each kind is green. Pictures wider than their
-        column are shrunk; the enlarged part shows true pixels.
+        column are shrunk; the enlarged part shows true pixels, but for a `crop` that is
+        wider than its column.
 
         Returns
         -------
@@ -99,7 +106,8 @@ class Comparison:
         small = flat(self.image)
         panels = list(self._panels(small))
         height, width = panels[0].picture.shape[:2]
-        layout = lay_out(len(panels), (width, height), _detail(small))
+        part = self._part.times(self.scale)
+        layout = lay_out(len(panels), (width, height), part, whole=self.crop is not None)
         return draw(panels, layout, self._footer(layout))
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -158,12 +166,20 @@ class Comparison:
         return viewer.for_notebook(self._view())
 
     def _view(self) -> viewer.View:
+        high, wide = flat(self.image).shape[:2]
+        part = self._part
+        centre = part.centre[0] / wide, part.centre[1] / high
+        # What was asked for is seen at once, what was guessed after the whole.
+        shown = 1.0 if self.crop is None else max(part.width / wide, part.height / high)
+        panels = list(self._panels(flat(self.image)))
+        return viewer.View(self._title(), panels, self._meaning(), centre, part.what, shown)
+
+    @cached_property
+    def _part(self) -> Part:
         small = flat(self.image)
-        high, wide = small.shape[:2]
-        part = max(1, wide // 4), max(1, high // 4)
-        left, top = richest(_detail(small), (wide, high), part)
-        centre = (left + part[0] / 2) / wide, (top + part[1] / 2) / high
-        return viewer.View(self._title(), list(self._panels(small)), self._meaning(), centre)
+        if self.crop is None:
+            return first_look(small)
+        return part_asked_for(self.crop, (small.shape[1], small.shape[0]))
 
     def _panels(self, small: NDArray[np.uint8]) -> Iterator[Panel]:
         high, wide = small.shape[:2]
@@ -182,7 +198,7 @@ class Comparison:
             yield Panel("original", original, ((size, False),))
 
     def _footer(self, layout: Layout) -> str:
-        shown = f"x{self.scale}. Below: the framed part, {layout.zoom} times enlarged."
+        shown = f"x{self.scale}. Below: the framed part, {layout.enlarged}."
         return f"{shown} {self._meaning()}".strip()
 
     def _meaning(self) -> str:
@@ -217,6 +233,7 @@ def compare(
     scale: int | None = None,
     reference: Any | None = None,
     progress: bool = False,
+    crop: tuple[int, int, int, int] | None = None,
 ) -> Comparison:
     """Upscale one image by several models, and measure them where the original is known.
 
@@ -238,6 +255,9 @@ def compare(
         transparent images are put on white.
     progress
         Show a bar for each model.
+    crop
+        Left, top, width and height, in pixels of `image`, of the part that sheets and pages
+        enlarge. By default a face where one is found, else the middle.
 
     Returns
     -------
@@ -249,7 +269,7 @@ def compare(
     ImageError
         If an image cannot be read, or the sizes do not fit.
     OptionError
-        If there are no models, or they have no scale in common.
+        If there are no models, they have no scale in common, or `crop` is not in the image.
     SrkitError
         As `srkit.load` raises them.
 
@@ -266,6 +286,8 @@ def compare(
         raise OptionError(f"models is a list such as ['bicubic', 'srgan'], not {models!r}")
     image, reference = _read(image), _read(reference)
     small = flat(image)
+    if crop is not None:
+        part_asked_for(crop, (small.shape[1], small.shape[0]))
     upscalers = ready_together(models, scale)
     scale = upscalers[0].scale
     original = None if reference is None else _fitting(flat(reference), small, scale)
@@ -277,7 +299,7 @@ def compare(
         if original is not None:
             made = flat(results[name])
             scores[name] = score(name, original, made, scale=scale, protocol=STANDARD)
-    return Comparison(image, scale, results, reference, scores)
+    return Comparison(image, scale, results, reference, scores, crop=crop)
 
 
 def flat(image: Any) -> NDArray[np.uint8]:
@@ -365,11 +387,3 @@ def _lines(figures: Score, best: tuple[float, float, float | None]) -> Iterator[
     yield f"SSIM {figures.ssim:.4f}", figures.ssim == best[1]
     if figures.st_lpips is not None:
         yield f"ST-LPIPS {figures.st_lpips:.4f}", figures.st_lpips == best[2]
-
-
-def _detail(small: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """How much there is to see at each pixel: differences to the next in both directions."""
-    grey = small.astype(np.float64) if small.ndim == 2 else small.mean(axis=2)
-    down = np.abs(np.diff(grey, axis=0, append=grey[-1:]))
-    right = np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
-    return down + right

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
+from srkit.evaluation.gaze import Part
+
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 PAPER, INK, FAINT, BEST, MARK = "#ffffff", "#16181d", "#626873", "#0a7a3b", "#ffd400"
@@ -55,20 +57,34 @@ class Layout:
     box
         Left, top, right and bottom, in the pictures, of the enlarged detail.
     zoom
-        How much it is enlarged.
+        How much it is enlarged: whole, so that pixels stay square, or below 1.
     """
 
     columns: int
     column: int
     panel: tuple[int, int]
     box: tuple[int, int, int, int]
-    zoom: int
+    zoom: float
 
     @property
     def detail(self) -> tuple[int, int]:
         """Width and height of the enlarged detail on the sheet."""
+        wide, tall = self.resized
+        return min(self.column, wide), tall
+
+    @property
+    def resized(self) -> tuple[int, int]:
+        """Width and height of the detail as it is enlarged, which may exceed its column a bit."""
         left, top, right, bottom = self.box
-        return min(self.column, (right - left) * self.zoom), (bottom - top) * self.zoom
+        wide, tall = ((right - left) * self.zoom, (bottom - top) * self.zoom)
+        return max(1, round(wide)), max(1, round(tall))
+
+    @property
+    def enlarged(self) -> str:
+        """What was done to the detail, in words."""
+        if self.zoom < 1:
+            return f"shrunk to {self.zoom:.0%}"
+        return "pixel by pixel" if self.zoom == 1 else f"{self.zoom:.0f} times enlarged"
 
     @property
     def title_size(self) -> int:
@@ -81,16 +97,22 @@ class Layout:
         return round(self.title_size * 0.75)
 
 
-def lay_out(count: int, picture: tuple[int, int], detail_at: NDArray[np.float64]) -> Layout:
+def lay_out(count: int, picture: tuple[int, int], part: Part, *, whole: bool = False) -> Layout:
     """Choose sizes for `count` pictures of ``(width, height)`` `picture`.
 
     Parameters
     ----------
     count, picture
         How many, and how large in pixels.
-    detail_at
-        How much there is to see in each part of the picture, on a grid of any
-        resolution: where its sum is largest, the enlarged detail is taken.
+    part
+        What is to be seen in the enlarged detail.
+    whole
+        Whether the detail is exactly `part`, however large; else its middle is.
+
+    Examples
+    --------
+    >>> lay_out(2, (600, 400), Part(300, 100, 60, 40), whole=True).box
+    (300, 100, 360, 140)
     """
     width, height = picture
     rows = math.ceil(count / COLUMNS)
@@ -102,40 +124,17 @@ def lay_out(count: int, picture: tuple[int, int], detail_at: NDArray[np.float64]
         factor = max(1, min(NARROWEST // width, NARROWEST // height))
     panel = max(1, round(width * factor)), max(1, round(height * factor))
     column = max(panel[0], NARROWEST)
+    if whole:
+        most = min(column / part.width, MAX_HEIGHT / part.height)
+        box = (part.left, part.top, part.left + part.width, part.top + part.height)
+        return Layout(columns, column, panel, box, math.floor(most) if most > 1 else most)
     zoom = max(ZOOM, 2 * math.ceil(factor))
     size = min(width, math.ceil(column / zoom)), min(height, math.ceil(0.75 * column / zoom))
-    left, top = richest(detail_at, picture, size)
+    left, top = (
+        min(max(0, round(centre - length / 2)), side - length)
+        for centre, length, side in zip(part.centre, size, picture, strict=True)
+    )
     return Layout(columns, column, panel, (left, top, left + size[0], top + size[1]), zoom)
-
-
-def richest(
-    detail: NDArray[np.float64], picture: tuple[int, int], size: tuple[int, int]
-) -> tuple[int, int]:
-    """Left and top of the part of a picture that has most detail.
-
-    Parameters
-    ----------
-    detail
-        Amount of detail on a grid of any resolution that spans the picture.
-    picture, size
-        Width and height of the picture, and of the part.
-
-    Examples
-    --------
-    >>> detail = np.zeros((4, 6))
-    >>> detail[2, 4] = 1
-    >>> left, top = richest(detail, (60, 40), (20, 20))
-    >>> left <= 40 and top <= 20 and left + 20 >= 50 and top + 20 >= 30
-    True
-    """
-    rows, columns = detail.shape
-    tall = max(1, size[1] * rows // picture[1])
-    wide = max(1, size[0] * columns // picture[0])
-    sums = np.pad(detail, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
-    boxes = sums[tall:, wide:] - sums[:-tall, wide:] - sums[tall:, :-wide] + sums[:-tall, :-wide]
-    y, x = np.unravel_index(int(np.argmax(boxes)), boxes.shape)
-    left, top = int(x) * picture[0] // columns, int(y) * picture[1] // rows
-    return min(left, picture[0] - size[0]), min(top, picture[1] - size[1])
 
 
 def draw(panels: Sequence[Panel], layout: Layout, footer: str) -> PILImage.Image:
@@ -195,10 +194,8 @@ def _pictures(sheet: PILImage.Image, panel: Panel, layout: Layout, at: tuple[int
     pen.rectangle(frame, outline=MARK, width=2)
     y += whole[1] + GAP // 2
     wide, tall = layout.detail
-    left, top, right, bottom = layout.box
-    enlarged = picture.crop(layout.box).resize(
-        ((right - left) * layout.zoom, (bottom - top) * layout.zoom), PILImage.Resampling.NEAREST
-    )
+    resampling = PILImage.Resampling.LANCZOS if layout.zoom < 1 else PILImage.Resampling.NEAREST
+    enlarged = picture.crop(layout.box).resize(layout.resized, resampling)
     sheet.paste(enlarged.crop((0, 0, wide, tall)), (x, y))
     pen.rectangle((x, y, x + wide - 1, y + tall - 1), outline=MARK, width=2)
     return y + tall + GAP // 2

@@ -41,12 +41,19 @@ class View:
         What the figures mean.
     centre
         Where zooming begins, as shares of width and height.
+    what
+        What is there: ``"face"``, ``"middle"`` or ``"part"``.
+    shown
+        The share of both sides that is to be seen at first; it begins at the highest zoom that
+        shows as much.
     """
 
     title: str
     panels: Sequence[Panel]
     note: str
     centre: tuple[float, float] = (0.5, 0.5)
+    what: str = "middle"
+    shown: float = 1.0
 
 
 def for_notebook(view: View) -> str:
@@ -118,14 +125,17 @@ def _fragment(view: View, pictures: Sequence[bytes], side: int, unstyled: str = 
     return "\n".join(
         [
             f'<form method="dialog" autocomplete="off" class="srkit-compare {name}">',
-            f"<style>{_style()}\n{_rules(name, pictures, (width, height))}</style>",
+            f"<style>{_style()}\n{_rules(name, pictures, (width, height))}\n"
+            f"{_places(name, view.centre)}</style>",
             f"<p><strong>{escape(view.title)}</strong></p>",
             unstyled,
             '<div class="controls">',
             _choice("left of the divider", "left", _names(view.panels), "l", left),
             _choice("right of the divider", "right", _names(view.panels), "r", right),
-            _choice("zoom, all pictures", "zoom", [f"{z}x" for z in _ZOOMS], "z", 0, _ZOOMS),
-            _map(view.centre),
+            _choice(
+                "zoom, all pictures", "zoom", [f"{z}x" for z in _ZOOMS], "z", _zoom(view), _ZOOMS
+            ),
+            _map(view.what),
             "</div>",
             '<div class="stage"><div class="frame" tabindex="0">',
             '<div class="right picture"></div>',
@@ -200,23 +210,37 @@ def _choice(
     return f'<fieldset><legend>{legend}</legend><div class="row">{buttons}</div></fieldset>'
 
 
-def _map(centre: tuple[float, float]) -> str:
-    """Radio buttons in a square, for where to zoom at."""
-    column, row = (_nearest_step(share) for share in centre)
+def _zoom(view: View) -> int:
+    """Which zoom it begins with."""
+    return max(k for k, zoom in enumerate(_ZOOMS) if zoom == 1 or 1 / zoom >= view.shown)
+
+
+def _map(what: str) -> str:
+    """Radio buttons for where to zoom at: where it begins, and places in a square."""
     buttons = "".join(
         f'<input type="radio" name="where" class="x{x} y{y}" '
-        f'aria-label="column {x + 1}, row {y + 1}"{" checked" if (x, y) == (column, row) else ""}>'
+        f'aria-label="column {x + 1}, row {y + 1}">'
         for y in range(_STEPS)
         for x in range(_STEPS)
     )
-    return f'<fieldset><legend>zoom at</legend><div class="map">{buttons}</div></fieldset>'
+    first = f'<label><input type="radio" name="where" class="here" checked>{escape(what)}</label>'
+    return (
+        '<fieldset><legend>zoom at</legend><div class="row where">'
+        f'{first}<div class="map">{buttons}</div></div></fieldset>'
+    )
 
 
-def _nearest_step(share: float) -> int:
-    """The place whose view, at the highest zoom, has this share of the picture in its middle."""
-    shown = 1 / _ZOOMS[-1]
-    start = min(max((share - shown / 2) / (1 - shown), 0.0), 1.0)
-    return round(start * (_STEPS - 1))
+def _places(name: str, centre: tuple[float, float]) -> str:
+    """At each zoom, where pictures lie for what it begins with to be in the middle."""
+    rules = []
+    for zoom in _ZOOMS[1:]:
+        shown = 1 / zoom
+        across, down = (
+            100 * min(max((share - shown / 2) / (1 - shown), 0.0), 1.0) for share in centre
+        )
+        chosen = f".{name}:has(.here:checked):has(.z{zoom}:checked)"
+        rules.append(f"{chosen}{{--x:{across:.2f}%;--y:{down:.2f}%}}")
+    return "\n".join(rules)
 
 
 def _tag(panel: Panel, k: int, which: str) -> str:

@@ -46,7 +46,7 @@ def foretell(model: Model, pixels: int, shape: tuple[int, int], *, seamless: boo
     if work < LITTLE or model in _TOLD:
         return
     _TOLD.add(model)
-    seconds = pixels * _seconds_per_pixel(model)
+    seconds = pixels * seconds_per_pixel(model)
     if seconds > SHORT:
         card, scale = model.card, model.scale
         log.info(
@@ -60,7 +60,15 @@ def foretell(model: Model, pixels: int, shape: tuple[int, int], *, seamless: boo
         )
 
 
-def _seconds_per_pixel(model: Model) -> float:
+def seconds_per_pixel(model: Model) -> float:
+    """How long a model takes for an LR pixel, by a small tile.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> 0 < seconds_per_pixel(srkit.load("bilinear", scale=2)) < 1
+    True
+    """
     multiple = model.card.multiple
     side = -(-PROBE // multiple) * multiple
     frames = (model.window,) if model.window > 1 else ()

@@ -1,8 +1,8 @@
-"""Comparisons are made in a process beside the page's, which is ended when one takes too long.
+"""Photos are upscaled in a process beside the page's, which is ended when a job is to end.
 
 A thread cannot be ended, and the page has one place for all: a model that never comes back would
-hold it for ever. ``python -m srkit.web.worker`` is that process: it takes jobs, one after another,
-as lines of JSON, keeps its models loaded, and ends with the page.
+hold it for ever, and who cancels would wait. ``python -m srkit.web.worker`` is that process: it
+takes jobs, one after another, as lines of JSON, tells how far it is, and ends with the page.
 """
 
 from __future__ import annotations
@@ -13,17 +13,27 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from srkit.errors import SrkitError
 
 log = logging.getLogger(__name__)
 
+_LOST = (
+    "the process that works on photos was ended, perhaps for lack of memory; choose fewer or "
+    "faster models, or a smaller photo"
+)
+
+Told = dict[str, Any]
+
+
+class CancelledError(Exception):
+    """Somebody gave the job up."""
+
 
 class Worker:
-    """The process, started when it is needed.
+    """The process, started when it is needed. One thread asks for jobs; any may give one up.
 
     Examples
     --------
@@ -32,49 +42,36 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
 
     def made(
         self,
-        photo: Path,
-        models: Sequence[str],
-        scale: int,
-        folder: Path,
+        job: Told,
         *,
-        max_pixels: int,
         seconds: float,
-    ) -> list[Path]:
-        """Each model's result as a file, and last the comparison as a page.
+        cancelled: threading.Event,
+        tell: Callable[[Told], None] = lambda told: None,
+    ) -> Told:
+        """What came of a job: see `srkit.web.making.made`, which the process calls.
 
         Parameters
         ----------
-        photo
-            A file of at most `max_pixels`.
-        folder
-            Where files are written.
+        job
+            Keywords of that function.
         seconds
             The job is ended after, and the process with it.
+        cancelled
+            Set by whoever calls `give_up`, before.
+        tell
+            Called with how far it is.
 
         Raises
         ------
+        CancelledError
+            If it was given up. The process is gone.
         SrkitError
             What is wrong with the photo; or that it took too long, or ended the process.
         """
-        job = {
-            "photo": str(photo),
-            "models": list(models),
-            "scale": scale,
-            "folder": str(folder),
-            "max_pixels": max_pixels,
-        }
-        with self._lock:
-            told = self._ask(job, seconds)
-        if "error" in told:
-            raise SrkitError(told["error"])
-        return [Path(file) for file in told["files"]]
-
-    def _ask(self, job: dict[str, Any], seconds: float) -> dict[str, Any]:
         child = self._started()
         late = threading.Event()
 
@@ -84,29 +81,31 @@ class Worker:
 
         timer = threading.Timer(seconds, stop)
         timer.start()
-        answer = b""
         try:
-            if child.stdin is not None and child.stdout is not None:
-                child.stdin.write(json.dumps(job).encode() + b"\n")
-                child.stdin.flush()
-                answer = child.stdout.readline()
-        except OSError as error:
-            log.debug("the worker ended: %s", error)
+            if cancelled.is_set():
+                child.kill()
+            told = _answer(child, job, tell)
         finally:
             timer.cancel()
-        if answer.endswith(b"\n") and not late.is_set():
-            told: dict[str, Any] = json.loads(answer)
-            return told
-        self.end()
+        if told is None or late.is_set() or cancelled.is_set():
+            self.end()
+        if cancelled.is_set():
+            raise CancelledError
         if late.is_set():
             raise SrkitError(
                 f"this took longer than {seconds / 60:g} minutes and was ended; choose fewer or "
                 "faster models, or a smaller photo"
             )
-        raise SrkitError(
-            "the process that works on photos was ended, perhaps for lack of memory; choose fewer "
-            "or faster models, or a smaller photo"
-        )
+        if told is None:
+            raise SrkitError(_LOST)
+        if "error" in told:
+            raise SrkitError(told["error"])
+        return told
+
+    def give_up(self) -> None:
+        """Kill the process, so that the job of another thread ends at once."""
+        if (child := self._child) is not None:
+            child.kill()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._child is not None and self._child.poll() is not None:
@@ -124,7 +123,7 @@ class Worker:
         return self._child
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, where no job is done."""
         child, self._child = self._child, None
         if child is None:
             return
@@ -135,40 +134,44 @@ class Worker:
                 pipe.close()
 
 
+def _answer(child: subprocess.Popen[bytes], job: Told, tell: Callable[[Told], None]) -> Told | None:
+    """The last line of a job; None of a process that ended before."""
+    if child.stdin is None or child.stdout is None:
+        return None
+    try:
+        child.stdin.write(json.dumps(job).encode() + b"\n")
+        child.stdin.flush()
+        for line in child.stdout:
+            if not line.endswith(b"\n"):
+                break
+            told: Told = json.loads(line)
+            if "doing" not in told:
+                return told
+            tell(told)
+    except OSError as error:
+        log.debug("the worker ended: %s", error)
+    return None
+
+
 # --- the process --------------------------------------------------------------------------------
 
 
 def _serve(jobs: BinaryIO, answers: BinaryIO) -> None:
     """Do jobs until there are none."""
-    for line in jobs:
-        try:
-            told: dict[str, Any] = {"files": [str(file) for file in _made(**json.loads(line))]}
-        except SrkitError as error:
-            told = {"error": str(error)}
-        except Exception as error:
-            log.exception("a job failed")
-            told = {"error": f"the comparison failed: {type(error).__name__}: {error}"}
+    from srkit.web.making import made
+
+    def tell(told: Told) -> None:
         answers.write(json.dumps(told).encode() + b"\n")
         answers.flush()
 
-
-def _made(photo: str, models: list[str], scale: int, folder: str, max_pixels: int) -> list[Path]:
-    from srkit.evaluation.comparison import compare
-    from srkit.imaging.files.formats import DEEP
-    from srkit.imaging.files.reading import read_image
-
-    image = read_image(photo, max_pixels=max_pixels)
-    comparison = compare(image, models, scale=scale)
-    # PNG, but for CMYK.
-    suffix = next(form.suffixes[0] for form in DEEP if image.metadata.mode in form.modes)
-    stem = Path(photo).stem
-    files = []
-    for name, result in comparison.results.items():
-        files.append(Path(folder, f"{stem}_{name}_x{scale}{suffix}"))
-        result.save(files[-1])
-    files.append(Path(folder, f"{stem}_comparison.html"))
-    comparison.to_html(files[-1])
-    return files
+    for line in jobs:
+        try:
+            tell(made(**json.loads(line), tell=tell))
+        except SrkitError as error:
+            tell({"error": str(error)})
+        except Exception as error:
+            log.exception("a job failed")
+            tell({"error": f"this failed: {type(error).__name__}: {error}"})
 
 
 if __name__ == "__main__":

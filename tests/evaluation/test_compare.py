@@ -11,7 +11,8 @@ import srkit
 from srkit import ImageError, OptionError, UnknownModelError
 from srkit.cli import main
 from srkit.evaluation.comparison import compare, flat
-from srkit.evaluation.sheet import MAX_HEIGHT, MAX_WIDTH, Panel, draw, lay_out, richest
+from srkit.evaluation.gaze import Part
+from srkit.evaluation.sheet import MAX_HEIGHT, MAX_WIDTH, Panel, draw, lay_out
 from srkit.metrics import STANDARD, mod_crop, psnr, rounded_luma, ssim
 
 pytestmark = pytest.mark.usefixtures("without_st_lpips")
@@ -133,7 +134,7 @@ def test_every_panel_is_shown_whole_and_enlarged(size, count):
         Panel(f"panel {n}", np.full((size[1], size[0], 3), c, np.uint8))
         for n, c in enumerate(colours)
     ]
-    layout = lay_out(count, size, np.ones((4, 4)))
+    layout = lay_out(count, size, Part(0, 0, *size))
     sheet = draw(panels, layout, "a footer")
     assert sheet.width <= MAX_WIDTH
     assert layout.panel[1] <= MAX_HEIGHT
@@ -160,16 +161,80 @@ def test_a_result_stands_on_the_sheet_pixel_by_pixel():
 
 
 def test_seven_panels_take_two_rows():
-    layout = lay_out(7, (300, 200), np.ones((4, 4)))
+    layout = lay_out(7, (300, 200), Part(100, 50, 9, 9))
     assert layout.columns == 4
 
 
-def test_the_richest_part_is_found_and_lies_within():
-    detail = np.zeros((30, 40))
-    detail[25:28, 2:5] = 1
-    left, top = richest(detail, (160, 120), (40, 30))
-    assert 0 <= left <= 8
-    assert 112 <= top + 30 <= 120
+@pytest.mark.parametrize(
+    ("part", "left", "top"),
+    [
+        (Part(300, 200, 20, 10), 310, 205),
+        (Part(0, 0, 9, 9), 0, 0),
+        (Part(630, 470, 10, 10), 640, 480),
+    ],
+)
+def test_the_middle_of_the_part_is_the_middle_of_the_detail_as_far_as_the_picture_goes(
+    part, left, top
+):
+    box = lay_out(3, (640, 480), part).box
+    assert box[0] >= 0
+    assert box[1] >= 0
+    assert box[2] <= 640
+    assert box[3] <= 480
+    if 0 < left < 640:
+        assert ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) == pytest.approx((left, top), abs=1)
+    else:
+        assert left in (box[0], box[2])
+        assert top in (box[1], box[3])
+
+
+@pytest.mark.parametrize(
+    ("size", "part", "told"),
+    [
+        ((400, 300), (10, 20, 100, 50), "4 times enlarged"),
+        ((400, 300), (0, 0, 400, 300), "pixel by pixel"),
+        ((9000, 600), (0, 0, 9000, 600), "shrunk to 22%"),
+        ((300, 9000), (5, 0, 9, 9000), "shrunk to 27%"),
+    ],
+)
+def test_a_part_that_is_asked_for_is_shown_whole(size, part, told):
+    layout = lay_out(2, size, Part(*part), whole=True)
+    left, top, width, height = part
+    assert layout.box == (left, top, left + width, top + height)
+    assert layout.enlarged == told
+    assert layout.detail[0] <= layout.column
+    assert layout.detail == layout.resized
+
+
+def test_a_sheet_shows_the_crop_that_was_asked_for():
+    small = np.zeros((60, 80, 3), np.uint8)
+    small[10:14, 30:36] = (255, 0, 128)
+    sheet = compare(small, ["nearest"], scale=2, crop=(30, 10, 6, 4)).sheet()
+    # 12x8 pixels of the result, in a column of 256: 21 times; twice, beside the whole pictures.
+    found = {colour: count for count, colour in sheet.getcolors(1 << 16)}
+    shown = (12 * 21) * (8 * 21)
+    frame = 2 * 2 * (12 * 21 + 8 * 21)
+    assert found[255, 0, 128] >= 2 * (shown - frame)
+    assert found[255, 0, 128] <= 2 * (shown + 12 * 8 * 3)
+
+
+@pytest.mark.parametrize(
+    ("crop", "match"),
+    [
+        ((30, 0, 11, 30), "ends at column 41, row 30, and the picture is 40x30 pixels"),
+        ((0, 0, 1, 31), "not in the picture"),
+        ((-1, 0, 5, 5), "begin at 0"),
+        ((0, 0, 5, 0), "empty"),
+        ((0, 0, 5), "left, top, width and height"),
+        ((0, 0, 5, 5.0), "left, top, width and height"),
+        ("0,0,5,5", "left, top, width and height"),
+        (7, "left, top, width and height"),
+    ],
+)
+def test_a_crop_out_of_the_picture_is_refused_before_any_work(monkeypatch, crop, match):
+    monkeypatch.setattr(srkit.Upscaler, "upscale", lambda *_, **__: pytest.fail("too early"))
+    with pytest.raises(OptionError, match=match):
+        compare(LR, ["nearest"], scale=2, crop=crop)
 
 
 def test_long_names_are_shortened_and_many_kinds_have_a_sheet():
@@ -177,7 +242,7 @@ def test_long_names_are_shortened_and_many_kinds_have_a_sheet():
     for image in (LR[..., 0], rgba, LR / 255, PILImage.fromarray(LR).convert("CMYK")):
         assert compare(image, ["nearest"], scale=2).sheet().mode == "RGB"
     panel = Panel("a very long name " * 20, HR)
-    sheet = draw([panel], lay_out(1, (160, 120), np.ones((4, 4))), "word " * 100)
+    sheet = draw([panel], lay_out(1, (160, 120), Part(9, 9, 9, 9)), "word " * 100)
     assert (np.asarray(sheet)[:, -20:] == 255).all()
 
 
@@ -236,6 +301,9 @@ def test_the_sample_needs_no_photo(tmp_path, capsys):
         (["--sample", "--reference", "photo.png"], "--reference"),
         (["photo.png", "-m", "bicubik"], "did you mean bicubic"),
         (["photo.png", "-o", "photo.png"], "would replace"),
+        (["photo.png", "--crop", "100,100,61,20"], "ends at column 161, row 120"),
+        (["photo.png", "--downscale", "--crop", "0,0,1,121"], "the picture is 160x120 pixels"),
+        (["photo.png", "--crop=-5,0,10,10"], "begin at 0"),
         (["photo.png", "-o", "no/such/folder.png"], "no folder"),
     ],
 )
@@ -246,6 +314,39 @@ def test_arguments_that_make_no_sense(photo, monkeypatch, capsys, arguments, hin
     assert error.startswith("srkit: error: ")
     assert hint in error
     np.testing.assert_array_equal(np.asarray(PILImage.open(photo)), HR)
+
+
+@pytest.mark.parametrize("crop", ["1,2,3", "1,2,3,4,5", "a,b,c,d", "1.5,0,9,9", "", "١,2,3,x"])
+def test_a_crop_that_is_none(photo, capsys, crop):
+    with pytest.raises(SystemExit, match="2"):
+        command(photo, "-o", photo.with_name("sheet.png"), f"--crop={crop}")
+    assert "such as 420,180,160,120" in capsys.readouterr().err
+    assert not photo.with_name("sheet.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("crop", "expected"),
+    [
+        ("40,20,80,40", (10, 5, 20, 10)),
+        ("43,23,2,2", (10, 5, 2, 2)),  # it lies in two small pixels each way
+        ("159,119,1,1", (39, 29, 1, 1)),
+    ],
+)
+def test_a_crop_is_in_pixels_of_the_photo_also_where_it_is_shrunk(
+    photo, tmp_path, monkeypatch, crop, expected
+):
+    told = {}
+
+    def noting(*images, **options):
+        told.update(options)
+        return compare(*images, **options)
+
+    monkeypatch.setattr("srkit.cli.compare.compare", noting)
+    out = tmp_path / "sheet.png"
+    assert command(photo, "-m", "nearest", "--downscale", "--crop", crop, "-o", out) == 0
+    assert told["crop"] == expected
+    assert command(photo, "-m", "nearest", "--scale", "2", "--crop", crop, "-o", out) == 0
+    assert told["crop"] == tuple(int(one) for one in crop.split(","))
 
 
 def test_a_photo_that_cannot_be_read(tmp_path, capsys):

@@ -140,15 +140,51 @@ def test_a_page_shrinks_what_is_too_large_and_says_so(tmp_path, size):
         assert (one == 90).all()
 
 
-def test_zooming_begins_where_there_is_most_to_see():
+def begins(comparison):
+    """What zooming begins with, the zoom, and where pictures lie at 4x, in percent."""
+    html = comparison._repr_html_()
+    tags = Page(html).tags
+    chosen = {
+        attrs["name"]: attrs["class"]
+        for tag, attrs in tags
+        if tag == "input" and "checked" in attrs
+    }
+    assert chosen["where"] == "here"
+    what = re.search(r'class="here" checked>(\w+)<', html)[1]
+    x, y = re.search(r":has\(.z4:checked\){--x:([\d.]+)%;--y:([\d.]+)%}", html).groups()
+    return what, chosen["zoom"], float(x), float(y)
+
+
+def test_zooming_begins_at_a_face():
+    # Her face is at columns 170 to 280 and rows 60 to 200 of 512; a quarter is seen at 4x.
+    what, zoom, x, y = begins(compare(PHOTO[::2, ::2], ["nearest"], scale=2))
+    assert (what, zoom) == ("face", "z1")
+    left, top = x / 100 * 0.75 * 512, y / 100 * 0.75 * 512
+    assert left < 190
+    assert left + 128 > 250
+    assert top < 90
+    assert top + 128 > 160
+
+
+def test_zooming_begins_in_the_middle_where_there_is_no_face():
+    """And not where there is most detail."""
     small = np.zeros((100, 100), np.uint8)
     small[80:, :20] = np.random.default_rng(0).integers(0, 256, (20, 20))
-    (where,) = [
-        attrs["class"]
-        for tag, attrs in Page(compare(small, ["nearest"], scale=2)._repr_html_()).tags
-        if tag == "input" and attrs["name"] == "where" and "checked" in attrs
-    ]
-    assert where == "x0 y4"
+    assert begins(compare(small, ["nearest"], scale=2))[:2] == ("middle", "z1")
+    assert begins(compare(small, ["nearest"], scale=2))[2:] == pytest.approx((50, 50), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("crop", "expected"),
+    [
+        ((0, 75, 25, 25), ("part", "z4", 0, 100)),
+        ((40, 40, 20, 30), ("part", "z2", 50, 100 * (0.55 - 0.125) / 0.75)),
+        ((20, 20, 60, 60), ("part", "z1", 50, 50)),
+    ],
+)
+def test_zooming_begins_at_the_crop_and_shows_all_of_it(crop, expected):
+    made = compare(PHOTO[:100, :100], ["nearest"], scale=2, crop=crop)
+    assert begins(made) == pytest.approx(expected, abs=0.01)
 
 
 def test_outputs_of_one_notebook_have_rules_of_their_own(made):

@@ -2,11 +2,10 @@
 
 import contextlib
 import io
-import json
 import os
-import re
 import subprocess
 import sys
+import time
 
 import httpx
 from PIL import Image as PILImage
@@ -14,11 +13,11 @@ from ports import free_port
 from skimage import data
 
 PHOTO = data.astronaut()[:48, 200:264]
-API = "/gradio_api"
+API = "/api"
 WEB = httpx.Client(timeout=120)  # machines that test have other work, too
 
 
-# In a process of its own: Gradio leaves sockets open that pytest would complain of here.
+# In a process of its own, as for a user.
 PROGRAM = """
 import sys
 {before}
@@ -56,24 +55,44 @@ def encoded(pixels, kind="PNG"):
     return file.getvalue()
 
 
+def send(address, content, name="photo.png"):
+    return WEB.post(f"{address}{API}/upload", params={"name": name}, content=content)
+
+
 def upload(address, content, name="photo.png"):
-    answer = WEB.post(f"{address}{API}/upload", files={"files": (name, content)})
+    """The id that the page gives a photo."""
+    answer = send(address, content, name)
     answer.raise_for_status()
-    return answer.json()[0]
+    return answer.json()["photo"]
 
 
-def start(address, path, models, scale="x4"):
-    photo = path and {"path": path, "meta": {"_type": "gradio.FileData"}}
-    asked = {"data": [photo, scale, models]}
-    return WEB.post(f"{address}{API}/call/compare", json=asked)
+def start(address, photo, models, scale=4, **more):
+    asked = {"photo": photo, "scale": scale, "models": models, **more}
+    return WEB.post(f"{address}{API}/jobs", json=asked)
+
+
+def look(address, started):
+    return WEB.get(f"{address}{API}/jobs/{started.json()['id']}").json()
 
 
 def finish(address, started):
-    """The name of the last event, and its data."""
-    url = f"{address}{API}/call/compare/{started.json()['event_id']}"
-    events = re.findall(r"event: (\w+)\ndata: (.*)", WEB.get(url).text)
-    return events[-1][0], json.loads(events[-1][1])
+    """What a job came to, and what is told of it: of a refused one, why."""
+    if started.status_code != 202:
+        return "refused", started.json()["error"]
+    while (told := look(address, started))["state"] in ("waiting", "running"):
+        time.sleep(0.1)
+    return told["state"], told.get("result") or told.get("error")
 
 
-def run(address, path, models, scale="x4"):
-    return finish(address, start(address, path, models, scale))
+def run(address, photo, models, scale=4, **more):
+    return finish(address, start(address, photo, models, scale, **more))
+
+
+def run_to_files(address, photo, models, scale=4, **more):
+    """The results as downloads: names and contents."""
+    started = start(address, photo, models, scale, **more)
+    state, result = finish(address, started)
+    assert state == "done", result
+    names = [one["file"] for one in result["results"]] + [result["page"]]
+    folder = f"{address}{API}/jobs/{started.json()['id']}/files"
+    return {name: WEB.get(f"{folder}/{name}").content for name in names}

@@ -1,0 +1,282 @@
+"use strict";
+const $ = (id) => document.getElementById(id);
+const state = { menu: null, photo: null, part: null, what: "", job: null, url: null, sent: 0 };
+
+// --- small tools -----------------------------------------------------------------------------
+
+function made(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
+const bytes = (n) => (n < 1e6 ? `${Math.max(1, Math.round(n / 1e3))} kB` : `${(n / 1e6).toFixed(1)} MB`);
+const sides = ([width, height]) => `${width} × ${height}`;
+function time(seconds) {
+  if (seconds < 1) return "less than a second";
+  if (seconds < 20) return `${Math.round(seconds)} s`;
+  if (seconds < 100) return `${Math.round(seconds / 5) * 5} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+function complain(text) {
+  $("error").textContent = text;
+  $("error").hidden = !text;
+  if (text) $("error").scrollIntoView({ block: "nearest" });
+}
+async function ask(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Error("The page does not answer. Is srkit serve still running?");
+  }
+  const text = await answer.text();
+  let told;
+  try {
+    told = JSON.parse(text);
+  } catch {
+    told = { error: text.replace(/^srkit: /, "") };
+  }
+  if (!answer.ok) throw new Error(told.error || `The page answered with ${answer.status}.`);
+  return told;
+}
+const post = (path, what) =>
+  ask(path, { method: "POST", body: JSON.stringify(what), headers: { "Content-Type": "application/json" } });
+
+// --- models ----------------------------------------------------------------------------------
+
+const scale = () => Number(document.querySelector("#scales input:checked").value);
+const kind = () => state.menu.kinds[Number(document.querySelector("#kinds input:checked").value)];
+const ticked = () =>
+  [...new Set([...document.querySelectorAll(".model input:checked")].map((one) => one.value))];
+
+function chip(name, value, text, checked, type = "radio") {
+  const input = made("input", { type, name, value, checked });
+  return made("label", { className: "chip" }, input, made("span", { textContent: text }));
+}
+
+function why(facts) {
+  // Why a model cannot be ticked now.
+  if (facts.install) return `not installed: ${facts.install}`;
+  if (!facts.scales.includes(scale())) return `for ×${facts.scales.join(", ×")} only`;
+  return "";
+}
+
+function row(name, word) {
+  const facts = state.menu.models[name];
+  const not = why(facts);
+  const input = made("input", { type: "checkbox", value: name, disabled: Boolean(not) });
+  const note = not || (facts.download ? `downloads ${bytes(facts.download)} when first used` : "");
+  const text = made("span", {}, made("b", { textContent: name }), made("small", { textContent: word }));
+  if (note) text.append(made("small", { className: "note", textContent: note }));
+  return made("label", { className: "model" }, input, text);
+}
+
+function drawModels(keep = []) {
+  const suggested = kind().models;
+  const names = new Set(suggested.map((one) => one.name));
+  $("models").replaceChildren(...suggested.map((one) => row(one.name, one.word)));
+  const others = Object.keys(state.menu.models).filter((name) => !names.has(name));
+  $("others").replaceChildren(...others.map((name) => row(name, state.menu.models[name].summary)));
+  const boxes = [...document.querySelectorAll(".model input")].filter((box) => !box.disabled);
+  for (const box of boxes) box.checked = keep.includes(box.value);
+  if (!ticked().length && boxes.length) boxes[0].checked = true;
+  // What is ticked is seen, also where none of what is suggested is installed.
+  if (document.querySelector("#others :checked")) $("more").open = true;
+  drawDials();
+}
+
+function drawDials() {
+  const dials = new Set(ticked().flatMap((name) => state.menu.models[name].dials));
+  for (const name of ["denoise", "perception"]) $(`${name}-dial`).hidden = !dials.has(name);
+  const auto = $("denoise-auto").checked;
+  $("denoise-told").textContent = auto ? "by the photo" : dialled("denoise", "keeps grain", "takes all");
+  $("denoise").classList.toggle("off", auto);
+  $("perception-told").textContent = dialled("perception", "truest", "sharpest");
+  drawFacts();
+}
+function dialled(name, least, most) {
+  const value = Number($(name).value);
+  const word = value === 0 ? ` ${least}` : value === 1 ? ` ${most}` : "";
+  return `${value}${word}`;
+}
+
+function drawFacts() {
+  const photo = state.photo;
+  const limits = state.menu.limits;
+  const large = photo && photo.width * photo.height > limits.pixels;
+  if (large) $("only").checked = true;
+  $("only").disabled = Boolean(large);
+  if (!photo) return void ($("becomes").textContent = "");
+  const size = $("only").checked ? state.part.slice(2) : [photo.width, photo.height];
+  const becomes = size.map((side) => side * scale());
+  $("becomes").textContent = `${sides(size)} becomes ${sides(becomes)} pixels`;
+  if (large) {
+    const most = limits.pixels / 1e6;
+    $("becomes").textContent += `. Of a photo this large a part of at most ${most} megapixels is upscaled.`;
+  }
+  $("facts").textContent = `${photo.name}, ${sides([photo.width, photo.height])} pixels`;
+}
+
+async function begin() {
+  state.menu = await ask("api/menu");
+  const { kinds, limits } = state.menu;
+  $("kinds").replaceChildren(...kinds.map((one, k) => chip("kind", k, one.name, k === 0)));
+  $("scales").replaceChildren(...[2, 4].map((s) => chip("scale", s, `×${s}`, s === 4)));
+  const finger = window.matchMedia("(pointer: coarse)").matches;
+  $("limits").textContent = `${finger ? "" : "or drop it here, or paste it: "}at most ${limits.bytes / 1e6} MB`;
+  $("foot").textContent =
+    `At most ${limits.pixels / 1e6} megapixels are upscaled at once. ` +
+    `Photos and results are deleted after ${limits.minutes} minutes, or when srkit serve ends.`;
+  drawModels();
+}
+
+// --- the job ---------------------------------------------------------------------------------
+
+async function start(event) {
+  event.preventDefault();
+  if (state.job) return;
+  complain("");
+  if (!state.photo) return complain("Choose a photo first.");
+  if (!ticked().length) return complain("Tick a model.");
+  const asked = {
+    photo: state.photo.photo, scale: scale(), models: ticked(), part: state.part, only: $("only").checked,
+    denoise: $("denoise-dial").hidden ? null : $("denoise-auto").checked ? "auto" : Number($("denoise").value),
+    perception: $("perception-dial").hidden ? null : Number($("perception").value),
+  };
+  $("start").disabled = true;
+  try {
+    const job = await post("api/jobs", asked);
+    state.job = { id: job.id, models: asked.models, done: 0 };
+    showJob(job);
+    $("start").hidden = true;
+    $("job").hidden = false;
+    $("cancel").disabled = false;
+    $("cancel").focus({ preventScroll: true });
+    $("job").scrollIntoView({ block: "nearest" });
+    await follow(state.job);
+  } catch (error) {
+    complain(error.message);
+  }
+  $("start").disabled = $("controls").classList.contains("busy");
+}
+
+async function follow(job) {
+  let missed = 0;
+  while (state.job === job) {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    if (state.job !== job) return;
+    try {
+      const told = await ask(`api/jobs/${job.id}`);
+      missed = 0;
+      if (state.job !== job) return;
+      showJob(told);
+      if (["waiting", "running"].includes(told.state)) continue;
+      endJob();
+      if (told.state === "failed") complain(told.error);
+      if (told.state === "done") showResult(told.id, told.result);
+    } catch (error) {
+      // A phone that was locked, or a network that was away, comes back.
+      if ((missed += 1) < 8) continue;
+      endJob();
+      throw error;
+    }
+  }
+}
+
+function showJob(told) {
+  const models = state.job ? state.job.models : [];
+  const number = models.indexOf(told.doing) + 1;
+  let text = told.doing || "Starting";
+  let share = told.done || 0;
+  if (told.state === "waiting") {
+    text = told.before ? `Waiting: ${told.before} before yours` : "Waiting";
+  } else if (number) {
+    let left;
+    [share, left] = sinceTold(told);
+    if (models.length > 1) text += ` (${number} of ${models.length})`;
+    text += ` · ${Math.floor(share * 100)} %`;
+    text += left === null ? " · longer than expected" : ` · about ${time(left)} left`;
+  } else if (told.seconds >= 3) text += ` · ${time(told.seconds)}`;
+  $("told").textContent = text;
+  $("fill").style.width = `${share * 100}%`;
+  $("track").setAttribute("aria-valuenow", Math.floor(share * 100));
+}
+function sinceTold(told) {
+  // The share that is done by now, and the seconds left: models tell it in long steps.
+  const job = state.job;
+  const now = performance.now() / 1000;
+  if (job.told !== `${told.doing} ${told.done}`) [job.told, job.at] = [`${told.doing} ${told.done}`, now];
+  const since = now - job.at;
+  const guess = told.done + (1 - told.done) * 0.9 * (1 - Math.exp(-since / Math.max(told.left, 1)));
+  job.done = Math.max(job.done, Math.min(guess, 0.99));
+  return [job.done, since > told.left + 2 ? null : Math.max(0, told.left - since)];
+}
+function endJob() {
+  state.job = null;
+  $("start").hidden = false;
+  $("start").disabled = false;
+  $("job").hidden = true;
+}
+async function cancel() {
+  const job = state.job;
+  if (!job) return;
+  endJob();
+  $("start").focus({ preventScroll: true });
+  try {
+    await post(`api/jobs/${job.id}/cancel`, {});
+    complain("");
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+// --- what is listened to ---------------------------------------------------------------------
+
+function listen() {
+  for (const id of ["file", "other"]) {
+    $(id).addEventListener("change", (event) => {
+      take(event.target.files[0]);
+      event.target.value = "";
+    });
+  }
+  const picture = $("picture");
+  for (const name of ["dragenter", "dragover"]) {
+    document.addEventListener(name, (event) => {
+      event.preventDefault();
+      picture.classList.add("over");
+    });
+  }
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) picture.classList.remove("over");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    picture.classList.remove("over");
+    take(event.dataTransfer.files[0]);
+  });
+  document.addEventListener("paste", (event) => take(event.clipboardData.files[0]));
+  $("kinds").addEventListener("change", () => drawModels());
+  $("scales").addEventListener("change", () => drawModels(ticked()));
+  $("controls").addEventListener("change", (event) => {
+    if (event.target.closest(".model")) drawDials();
+  });
+  $("denoise").addEventListener("input", () => {
+    $("denoise-auto").checked = false;
+    drawDials();
+  });
+  for (const id of ["denoise-auto", "perception"]) $(id).addEventListener("input", drawDials);
+  $("only").addEventListener("change", drawFacts);
+  $("controls").addEventListener("submit", start);
+  $("cancel").addEventListener("click", cancel);
+  // Who leaves the page waits for nothing.
+  window.addEventListener("pagehide", (event) => {
+    if (state.job && !event.persisted) navigator.sendBeacon(`api/jobs/${state.job.id}/cancel`);
+  });
+  dragPart();
+  listenToResult();
+}
+
+listen();
+begin().catch((error) => complain(error.message));

@@ -1,0 +1,104 @@
+"""Where the eye looks first: faces, the middle, and that it is quick and always the same."""
+
+import time
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+from skimage import data
+
+import srkit
+from srkit.evaluation.gaze import Part, first_look
+
+PHOTO = data.astronaut()
+# By eye: chin, brows and cheeks of the astronaut.
+FACE = (175, 65, 275, 185)
+
+
+def smaller(factor):
+    size = round(512 * factor)
+    return np.asarray(PILImage.fromarray(PHOTO).resize((size, size), PILImage.Resampling.LANCZOS))
+
+
+def covers(part, factor=1.0):
+    """How much of the face is within the part."""
+    left, top, right, bottom = (factor * side for side in FACE)
+    wide = min(part.left + part.width, right) - max(part.left, left)
+    high = min(part.top + part.height, bottom) - max(part.top, top)
+    return max(0, wide) * max(0, high) / ((right - left) * (bottom - top))
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.5, 1, 3])
+def test_a_face_is_found_at_any_size(factor):
+    part = first_look(smaller(factor))
+    assert part.what == "face"
+    assert covers(part, factor) > 0.6
+    assert part.width < 0.4 * 512 * factor
+
+
+def test_it_is_found_in_grey_and_near_a_border():
+    assert covers(first_look(PHOTO.mean(axis=2).astype(np.uint8))) > 0.6
+    cut = np.ascontiguousarray(PHOTO[40:240, 150:420])
+    part = first_look(cut)
+    assert part.what == "face"
+    assert part.left + part.width <= 270
+    assert part.top + part.height <= 200
+    assert part.left >= 0
+    assert part.top >= 0
+
+
+@pytest.mark.parametrize("name", ["chelsea", "coffee", "rocket", "camera", "brick", "text", "page"])
+def test_what_is_no_face_is_taken_for_none(name):
+    picture = getattr(data, name)()
+    height, width = picture.shape[:2]
+    part = first_look(picture)
+    assert part.what == "middle"
+    assert (part.width, part.height) == (width // 3, height // 3)
+    assert part.centre == pytest.approx((width / 2, height / 2), abs=1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (2, 2, 3), (5, 4000), (4000, 3)])
+def test_any_picture_has_a_part(shape):
+    part = first_look(np.full(shape, 90, np.uint8))
+    assert 1 <= part.width <= shape[1]
+    assert 0 <= part.left <= shape[1] - part.width
+    assert 1 <= part.height <= shape[0]
+    assert 0 <= part.top <= shape[0] - part.height
+
+
+def test_the_same_picture_gives_the_same_part():
+    assert len({first_look(PHOTO) for _ in range(5)}) == 1
+
+
+def test_a_large_picture_takes_hardly_longer():
+    def seconds(picture):
+        begun = time.process_time()
+        first_look(picture)
+        return time.process_time() - begun
+
+    noise = np.random.default_rng(0).integers(0, 256, (500, 500), np.uint8)
+    first_look(noise)
+    small, large = seconds(noise), seconds(noise.repeat(6, 0).repeat(6, 1))
+    assert large < small + 3
+
+
+def test_of_two_faces_the_larger_is_taken():
+    both = np.full((512, 900, 3), 128, np.uint8)
+    both[:, :512] = PHOTO
+    both[:256, 600:856] = PHOTO[::2, ::2]
+    assert covers(first_look(both)) > 0.6
+    assert covers(first_look(np.ascontiguousarray(both[:, ::-1]))) == 0
+
+
+def test_a_comparison_looks_once(monkeypatch):
+    looks = []
+
+    def looked(picture):
+        looks.append(picture.shape)
+        return Part(1, 2, 3, 4, "middle")
+
+    monkeypatch.setattr("srkit.evaluation.comparison.first_look", looked)
+    made = srkit.compare(PHOTO[:40, :60], ["nearest"], scale=2)
+    made.sheet()
+    made._repr_html_()
+    assert looks == [(40, 60, 3)]
