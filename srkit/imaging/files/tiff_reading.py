@@ -51,7 +51,15 @@ _MODES: dict[tuple[int, int], Mode] = {
 _PER_INCH = {2: 1.0, 3: 2.54}  # resolution units: inch, centimetre
 HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-_read_by_pillow = pillow.reader("TIFF", TiffImagePlugin.TiffImageFile)
+
+class _AsStored(TiffImagePlugin.TiffImageFile):
+    """Pixels as they are stored: Pillow would turn them, and `Decoded` tells of it once for all."""
+
+    def load_end(self) -> None:
+        """Do nothing more."""
+
+
+_read_by_pillow = pillow.reader("TIFF", _AsStored)
 
 
 def read(file: BinaryIO, max_pixels: int) -> Decoded:
