@@ -21,6 +21,7 @@ from srkit.evaluation.sheet import Layout, Panel, draw, lay_out, richest
 from srkit.evaluation.tables import text_table
 from srkit.imaging import pil
 from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.sources import is_encoded
 from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
 from srkit.imaging.planes import read_planes
@@ -317,7 +318,7 @@ def _as_uint8(plane: NDArray[Any], top: float) -> NDArray[np.uint8]:
 
 
 def _read(image: Any) -> Any:
-    return read_image(image) if isinstance(image, str | PathLike) else image
+    return read_image(image) if is_encoded(image) else image
 
 
 def _fitting(

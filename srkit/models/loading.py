@@ -15,11 +15,10 @@ from srkit.upscaling.passes import S, T
 from srkit.upscaling.upscaler import Upscaler
 
 if TYPE_CHECKING:
-    import os
-
     from numpy.typing import NDArray
     from PIL.Image import Image as PILImage
 
+    from srkit.imaging.files.sources import Encoded
     from srkit.imaging.image import Image
 
 # The registry of this process: entry points, and what `register` added.
@@ -218,7 +217,7 @@ def upscale(
 ) -> PILImage: ...
 @overload
 def upscale(
-    image: Image | str | os.PathLike[str],
+    image: Image | Encoded,
     model: str | Path = ...,
     *,
     scale: int | None = ...,
@@ -244,7 +243,7 @@ def upscale(
     Returns
     -------
     array, PIL.Image or srkit.Image
-        The kind that was given; `Image` for a path.
+        The kind that was given; `Image` for a file: a path, a URL, bytes, or an open file.
 
     Examples
     --------

@@ -88,7 +88,9 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     import tifffile  # slow to import, and most images are not TIFF
 
     tiff_directories.check(file)
-    with tifffile.TiffFile(file) as tiff:
+    # It reads a name that is text alone, and some files in memory have another one.
+    named = isinstance(getattr(file, "name", None), str)
+    with tifffile.TiffFile(file, name=None if named else "TIFF") as tiff:
         page = only_page(tiff)
         check_size(page.imagewidth, page.imagelength, max_pixels)
         if is_for_pillow(page):
