@@ -3,6 +3,8 @@
 import io
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from srkit.errors import (
     OptionError,
 )
 from srkit.imaging.files import remote
+from srkit.imaging.metadata import Metadata
 
 fsspec = pytest.importorskip("fsspec")
 from fsspec.implementations.memory import MemoryFileSystem  # noqa: E402  an extra
@@ -60,6 +63,7 @@ def server(memory):
 
 
 IMAGE = srkit.Image(noise((6, 8, 3)))
+PNG = Metadata("RGB", format="PNG")
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -108,6 +112,7 @@ def test_a_network_that_fails_is_an_oserror_of_the_url(server, monkeypatch):
     url = "srkit-test-server://me:secret@a.png?signature=secret"
     for failure, kind in [
         (RuntimeError("the bucket is gone"), OSError),
+        (RuntimeError("403, url='https://me:secret@host/a.png?sig=secret'"), OSError),
         (PermissionError(13, "denied"), PermissionError),
         (TimeoutError("too late"), OSError),
     ]:
@@ -120,6 +125,7 @@ def test_a_network_that_fails_is_an_oserror_of_the_url(server, monkeypatch):
 
 def test_passwords_and_signatures_are_not_shown():
     assert remote.shown("https://me:pass@host/a@b.png?X-Signature=1&b=2") == "https://host/a@b.png"
+    assert remote.shown("https://host/a b.png?a='b'") == "https://host/a b.png"
     assert remote.shown("s3://bucket/a.png") == "s3://bucket/a.png"
 
 
@@ -213,6 +219,33 @@ def test_a_server_that_fails_in_the_middle_keeps_what_was_there(server, failure)
     srkit.Image(IMAGE.pixels[::-1]).save(url)
     assert len(server.store) == 1
     np.testing.assert_array_equal(srkit.read_image(url).pixels, IMAGE.pixels[::-1])
+
+
+def test_a_server_takes_what_is_put_to_a_signed_address():
+    """As object stores sign an address for one upload: its format is that of the name in it."""
+    pytest.importorskip("aiohttp")
+    put = {}
+
+    class Store(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            put[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200 if "refused" not in self.path else 403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Be quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Store) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{http.server_port}"
+        IMAGE.save(f"{address}/a.png?signature=secret")
+        with pytest.raises(OSError, match=r"cannot be written: .*403") as caught:
+            IMAGE.save(f"{address}/refused.png?signature=secret")
+        http.shutdown()
+    assert "secret" not in str(caught.value)
+    assert list(put) == ["/a.png?signature=secret", "/refused.png?signature=secret"]
+    same(srkit.read_image(put["/a.png?signature=secret"]), srkit.Image(IMAGE.pixels, PNG))
 
 
 def test_a_file_of_fsspec_is_an_open_file(memory):

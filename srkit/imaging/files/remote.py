@@ -14,7 +14,7 @@ from srkit.errors import ImageError, MissingDependencyError, OptionError, SrkitE
 from srkit.extras import missing_extra
 
 # Where a file that is being written is not seen until it is whole.
-_OBJECTS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory")
+_OBJECTS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory", "http", "https")
 
 
 def is_url(place: str | os.PathLike[str]) -> bool:
@@ -36,7 +36,12 @@ def shown(url: str) -> str:
     >>> shown("https://me:secret@example.org/a.png?signature=abc")
     'https://example.org/a.png'
     """
-    return re.sub(r"://[^/@]*@", "://", url.partition("?")[0])
+    return _discreet(url.partition("?")[0])
+
+
+def _discreet(text: str) -> str:
+    """A text, with the URLs in it as `shown`."""
+    return re.sub(r"(://)(?:[^/@\s]*@)?([^\s'\"?]*)(?:\?[^\s'\"]*)?", r"\1\2", text)
 
 
 def filesystem(place: str) -> tuple[Any, str]:
@@ -153,4 +158,4 @@ def _naming(url: str, done: str) -> Iterator[None]:
         number = getattr(error, "errno", None) or errno.EIO
         told = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         # Of a number Python makes the kind of error that paths have: PermissionError and so on.
-        raise OSError(number, f"cannot be {done}: {told}", shown(url)) from error
+        raise OSError(number, f"cannot be {done}: {_discreet(told)}", shown(url)) from error

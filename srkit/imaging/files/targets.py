@@ -46,7 +46,7 @@ def place_of(target: Target) -> PurePath | None:
         if not remote.is_url(place):
             return Path(place)
         local = remote.local_path(place)
-        return PurePosixPath(remote.filesystem(place)[1]) if local is None else Path(local)
+        return PurePosixPath(remote.shown(place)) if local is None else Path(local)
     if not callable(getattr(target, "write", None)):
         raise ImageError(f"expected a path, a URL or an open file, not {type(target).__name__}")
     if getattr(target, "closed", False):
