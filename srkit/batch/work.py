@@ -13,6 +13,7 @@ from srkit.errors import ImageError, NotByRowsError, OptionError, SrkitError
 from srkit.imaging import folders
 from srkit.imaging.files import by_rows as row_files
 from srkit.imaging.files import formats
+from srkit.imaging.files.image_format import ImageFormat
 from srkit.imaging.files.reading import MAX_PIXELS, read_image
 from srkit.imaging.files.writing import check_fits, why_unfit
 from srkit.imaging.image import Image
@@ -81,6 +82,25 @@ class Request:
         if self.height:
             return self.height, max(1, round(image.width * self.height / image.height))
         return None
+
+    def upscale(self, image: Image, upscaler: Upscaler, progress: Progress) -> Image:
+        """What is asked for, of a picture that was read whole."""
+        return upscaler.upscale(
+            image,
+            size=self.size(image),
+            memory=self.memory,
+            self_ensemble=self.self_ensemble,
+            consistent=self.consistent,
+            progress=progress,
+        )
+
+    def quality_of(self, form: ImageFormat | None) -> int | None:
+        """The quality of a format, which may have none."""
+        return self.quality if form and form.quality else None
+
+    def shape(self, image: Image, scale: int) -> tuple[int, int]:
+        """Height and width of the result."""
+        return self.size(image) or (image.height * scale, image.width * scale)
 
     def tag(self, model: str, scale: int) -> str:
         """Model and scale, or the size that was asked for, as parts of a file name.
@@ -196,12 +216,10 @@ def _fitting(task: Task, image: Image, shape: tuple[int, int]) -> Task:
         check_fits(image, task.target, shape)
         return task
     reason = reasons[0]
-    own = [form for form in formats.WRITTEN if form.name == image.metadata.format]
-    named = formats.named(task.source)
-    if own and named and named not in own:
-        reason = f"it is a {own[0].title} file, whatever its name, and {reason}"
-    suffixes = [suffix for form in (*own, *formats.DEEP) for suffix in form.suffixes]
-    fitting = [suffix for suffix in suffixes if not why_unfit(image, f"a{suffix}", shape)]
+    own, named = own_format(image), formats.named(task.source)
+    if own and named and named is not own:
+        reason = f"it is a {own.title} file, whatever its name, and {reason}"
+    fitting = fitting_suffixes(image, shape)
     if not fitting:
         raise ImageError(f"{reason}; {reasons[1]}")
     if task.spare is None:
@@ -209,24 +227,27 @@ def _fitting(task: Task, image: Image, shape: tuple[int, int]) -> Task:
     return task.in_format(fitting[0], reason)
 
 
+def own_format(image: Image) -> ImageFormat | None:
+    """The format that an image was read from; None for one that is not written."""
+    return next((form for form in formats.WRITTEN if form.name == image.metadata.format), None)
+
+
+def fitting_suffixes(image: Image, shape: tuple[int, int]) -> list[str]:
+    """Endings of formats that hold an image of another height and width: its own come first."""
+    own = own_format(image)
+    forms = (*([own] if own else ()), *formats.DEEP)
+    suffixes = [suffix for form in forms for suffix in form.suffixes]
+    return [suffix for suffix in suffixes if not why_unfit(image, f"a{suffix}", shape)]
+
+
 def _whole(task: Task, upscaler: Upscaler, request: Request, progress: Progress) -> Task:
     image = read_image(task.source, max_pixels=request.max_pixels)
-    size = request.size(image)
-    scaled = (image.height * upscaler.scale, image.width * upscaler.scale)
-    fitting = _fitting(task, image, size or scaled)
+    fitting = _fitting(task, image, request.shape(image, upscaler.scale))
     if fitting != task:
         task = fitting
         _check_existing(task, request)
     task.target.parent.mkdir(parents=True, exist_ok=True)
     check_place(task.target)
-    result = upscaler.upscale(
-        image,
-        size=size,
-        memory=request.memory,
-        self_ensemble=request.self_ensemble,
-        consistent=request.consistent,
-        progress=progress,
-    )
-    form = formats.written_as(task.target)
-    result.save(task.target, quality=request.quality if form and form.quality else None)
+    result = request.upscale(image, upscaler, progress)
+    result.save(task.target, quality=request.quality_of(formats.written_as(task.target)))
     return task

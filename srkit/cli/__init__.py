@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from srkit.advice import for_command
 from srkit.cli import (
     bench,
+    cite,
     compare,
     completion,
     convert,
@@ -43,8 +44,10 @@ _COMMANDS = (
     export,
     doctor,
     completion,
+    cite,
 )
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+MODELS = "srkit models"
 _EXAMPLES = """\
 examples:
   srkit upscale portrait.jpg                       portrait_photo_x4.jpg, beside it
@@ -69,8 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, or 1 if something failed, 2 if the arguments make no sense, 130
-        after Ctrl-C or SIGTERM.
+        Exit code: 0, also after the help where no command is given, or 1 if something failed,
+        2 if the arguments make no sense, 130 after Ctrl-C or SIGTERM.
 
     Raises
     ------
@@ -98,9 +101,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # flushes at its end must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except (OptionError, UnknownModelError) as error:
+        _complain(error)
+        sys.stderr.write(f"help: {MODELS if isinstance(error, UnknownModelError) else args.help}\n")
+        return USAGE
     except SrkitError as error:
         _complain(error)
-        return USAGE if isinstance(error, OptionError | UnknownModelError) else FAILED
+        return FAILED
     except OSError as error:
         named = error.filename is not None and error.strerror
         told = f"{error.filename}: {error.strerror}" if named else str(error)
@@ -123,8 +130,16 @@ def make_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"srkit {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in _COMMANDS:
         command.add(commands)
-    parser.set_defaults(parser=parser)  # which `srkit completion` describes
+    for one in commands.choices.values():
+        one.set_defaults(help=f"{one.prog} --help")
+    parser.set_defaults(run=_help, parser=parser)  # which `srkit completion` describes
     return parser
+
+
+def _help(args: argparse.Namespace) -> int:
+    """What `srkit` alone writes."""
+    write(args.parser.format_help().rstrip("\n"))
+    return 0

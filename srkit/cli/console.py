@@ -83,9 +83,13 @@ def notes_of(log: logging.Logger, first: str = "") -> Iterator[None]:
         log.setLevel(level)
 
 
+# Standard input, or output, in the place of a file.
+PIPE = "-"
+
+
 def place(text: str) -> Path | str:
-    """A path, or a URL as it is, for argparse."""
-    return text if "://" in text else Path(text)
+    """A path, or a URL or `PIPE` as it is, for argparse."""
+    return text if "://" in text or text == PIPE else Path(text)
 
 
 def local(text: str) -> Path:

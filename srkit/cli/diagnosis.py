@@ -61,6 +61,7 @@ ADDS = {
     "spandrel": "weights of some forty networks of others, such as ESRGAN and SwinIR",
     "dask": "clusters: srkit upscale --dask",
     "zarr": "Zarr stores",
+    "remote": "pictures by URL, such as https://... and s3://...",
     "vips": "PNG by rows, for pictures larger than memory",
 }
 

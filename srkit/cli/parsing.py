@@ -8,13 +8,16 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+from srkit.cli.escaping import one_line
+
 _CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 
 
 class Parser(argparse.ArgumentParser):
     """Commands and options that do not exist are refused with those that were perhaps meant.
 
-    Python has this itself from 3.14 on, for commands.
+    Python has this itself from 3.14 on, for commands. It writes the usage before an error, which
+    is then at the end of many lines; here there are two, the second of which leads to the help.
     """
 
     # As argparse declares it, with types that are looser than its own overloads.
@@ -33,7 +36,7 @@ class Parser(argparse.ArgumentParser):
             given, listed = match[1], re.findall(r"[\w.-]+", match[2])
             message = f"{message[: match.start()]}{given!r} is none of {', '.join(listed)}"
             message += near(given, listed)
-        super().error(message)
+        self.exit(2, f"{self.prog}: error: {one_line(message)}\nhelp: {self.prog} --help\n")
 
 
 def near(given: str, known: Iterable[str]) -> str:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from srkit.batch.plan import Failure
 from srkit.batch.work import Request
-from srkit.cli.console import write
+from srkit.cli.console import notes_of, write
 from srkit.cli.escaping import one_line
+from srkit.upscaling import decisions, forecast
+from srkit.upscaling.upscaler import Upscaler
 
 # Source, target, what could not be kept, and what was decided for the picture.
 Written = tuple[Path | str, Path | str, Sequence[str], Mapping[str, float]]
@@ -69,6 +74,43 @@ def request_of(args: argparse.Namespace) -> Request:
         max_pixels=args.max_pixels,
         existing="replace" if args.overwrite else "skip" if args.skip_existing else "refuse",
     )
+
+
+def progress_bar(upscaler: Upscaler, count: int) -> Any:
+    """A bar of so many pictures, or of the pixels of one; none where stderr is no terminal."""
+    alone = count == 1
+    return tqdm(
+        total=None if alone else count,
+        desc=one_line(f"{upscaler.card.name} x{upscaler.scale}"),
+        unit="px" if alone else "image",
+        unit_scale=alone,
+        disable=None,
+    )
+
+
+def reporting(bar: Any) -> Callable[[int, int], None]:
+    """What tells a bar of the pixels that are done."""
+
+    def report(ready: int, pixels: int) -> None:
+        bar.total = pixels
+        bar.update(ready - bar.n)
+
+    return report
+
+
+@contextmanager
+def telling(upscaler: Upscaler, others: str) -> Iterator[None]:
+    """Write what is decided, and how long it will take, to stderr as notes.
+
+    Parameters
+    ----------
+    others
+        For who named no model, since none is for all pictures; once, with what is decided.
+    """
+    if others and not upscaler.decides:
+        write(f"srkit: note: {upscaler.card.name} x{upscaler.scale}{others}", sys.stderr)
+    with notes_of(forecast.log), notes_of(decisions.log, first=others):
+        yield
 
 
 def summary(written: int, skipped: int, failures: Sequence[Failure]) -> int:

@@ -8,17 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from srkit.batch.plan import Failure, Task, assign, find, is_picture
 from srkit.batch.work import Request, Skipped, attempt
+from srkit.cli import piping
 from srkit.cli.console import (
     DEFAULT_MODEL,
+    PIPE,
     Commands,
     byte_count,
     examples,
     model,
-    notes_of,
     percent,
     place,
     positive,
@@ -26,7 +25,15 @@ from srkit.cli.console import (
     write,
 )
 from srkit.cli.escaping import one_line
-from srkit.cli.pictures import facts, options_of, request_of, summary
+from srkit.cli.pictures import (
+    facts,
+    options_of,
+    progress_bar,
+    reporting,
+    request_of,
+    summary,
+    telling,
+)
 from srkit.errors import OptionError
 from srkit.imaging import notes
 from srkit.imaging.files import formats
@@ -34,7 +41,7 @@ from srkit.imaging.files.formats import SUFFIXES
 from srkit.imaging.files.reading import MAX_PIXELS
 from srkit.models import loading
 from srkit.models.options import BORDERS
-from srkit.upscaling import decisions, forecast
+from srkit.upscaling import decisions
 from srkit.upscaling.upscaler import LONGEST_SIDE, Upscaler
 
 FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
@@ -55,10 +62,15 @@ def add(commands: Commands) -> None:
         **examples(
             "srkit upscale portrait.jpg",
             "srkit upscale photos/ -m srresnet -o out/ --skip-existing",
+            "srkit upscale - -o - > large.jpg      bytes in by a pipe, bytes out",
         ),
     )
     parser.add_argument(
-        "inputs", nargs="+", type=place, metavar="INPUT", help="image file or folder"
+        "inputs",
+        nargs="+",
+        type=place,
+        metavar="INPUT",
+        help="image file or folder; - is standard input",
     )
     parser.add_argument(
         "-m",
@@ -71,7 +83,8 @@ def add(commands: Commands) -> None:
         "--output",
         type=place,
         metavar="FOLDER",
-        help="where results go (default: beside each input); for one input file also a file name",
+        help="where results go (default: beside each input); for one input file also a file name, "
+        "or - for standard output",
     )
     _add_size(parser)
     _add_work(parser)
@@ -197,8 +210,10 @@ def run(args: argparse.Namespace) -> int:
     for given in (args.width, args.height):
         if given and given > LONGEST_SIDE:
             raise OptionError(f"--width and --height are at most {LONGEST_SIDE}, not {given}")
-    unnamed = args.model is None
+    others = "" if args.model or args.json or args.weights else f"; {OTHERS}"
     args.model = args.model or DEFAULT_MODEL
+    if PIPE in (*args.inputs, args.output):
+        return piping.run(args, others)
     if args.dask:
         from srkit.cli import cluster  # an extra
 
@@ -216,11 +231,7 @@ def run(args: argparse.Namespace) -> int:
     tasks = assign(sources, tag, output, suffix)
     if output is not None and not single:
         output.mkdir(parents=True, exist_ok=True)
-    # For who named no model, since none is for all pictures; once, with what is decided.
-    others = f"; {OTHERS}" if unnamed and not (args.json or args.weights) else ""
-    if others and not upscaler.decides:
-        write(f"srkit: note: {upscaler.card.name} x{upscaler.scale}{others}", sys.stderr)
-    with notes_of(forecast.log), notes_of(decisions.log, first=others):
+    with telling(upscaler, others):
         done, skipped = _upscale_all(tasks, upscaler, request, args, failures)
     if args.json:
         write(
@@ -287,18 +298,8 @@ def _upscale_all(
     done: list[_Done] = []
     skipped: list[Task] = []
     alone = len(tasks) == 1
-    with tqdm(
-        total=None if alone else len(tasks),
-        desc=one_line(f"{upscaler.card.name} x{upscaler.scale}"),
-        unit="px" if alone else "image",
-        unit_scale=alone,
-        disable=None,  # no bar where stderr is not a terminal
-    ) as bar:
-
-        def report(ready: int, pixels: int) -> None:
-            bar.total = pixels
-            bar.update(ready - bar.n)
-
+    with progress_bar(upscaler, len(tasks)) as bar:
+        report = reporting(bar)
         for task in tasks:
             with notes.collecting() as told, decisions.collecting() as decided:
                 outcome = attempt(task, upscaler, request, report if alone else False)

@@ -17,11 +17,12 @@ from srkit.batch.work import Request, attempt
 from srkit.dask.manifest import check_manifest, write_manifest
 from srkit.dask.models import Recipe, budget, digest_of, model_of, recipe_for
 from srkit.dask.record import BEGUN, DONE, FAILED, FOLDER, Entry, Record
-from srkit.dask.stores import Pair, absolute, filesystem, is_url, local, plan
+from srkit.dask.stores import Pair, absolute, local, plan
 from srkit.dask.tasks import Done, bounded, cluster, resources_for
 from srkit.errors import ImageError, OptionError, SrkitError
 from srkit.imaging import notes
 from srkit.imaging.files.formats import SUFFIXES
+from srkit.imaging.files.remote import filesystem, is_url
 from srkit.progress import Meter
 from srkit.upscaling import decisions
 from srkit.upscaling.upscaler import Progress

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from srkit.dask.stores import filesystem
 from srkit.guard import reading
+from srkit.imaging.files.remote import filesystem
 
 FOLDER = ".srkit"
 # Lines that may be lost when the process is killed, and seconds: their files are made again.

@@ -11,50 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import fsspec
-
 from srkit.batch.plan import KEPT, Failure, Source, Task, assign, find
-from srkit.errors import MissingDependencyError, OptionError
+from srkit.errors import OptionError
+from srkit.imaging.files.remote import filesystem, is_url, placed
 
-# Where a file that is being written is not seen until it is whole.
-_OBJECTS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory")
 # What file systems call a time, or another sign, that a file was written anew.
 _STAMPS = ("mtime", "ETag", "etag", "LastModified", "last_modified", "updated", "created")
-
-
-def is_url(place: str | os.PathLike[str]) -> bool:
-    """Whether a place is named by a URL.
-
-    Examples
-    --------
-    >>> is_url("s3://bucket/photos"), is_url("photos/a.jpg")
-    (True, False)
-    """
-    return "://" in os.fspath(place)
 
 
 def absolute(place: str | os.PathLike[str]) -> str:
     """A URL as it is, or a path that means the same in every process."""
     return os.fspath(place) if is_url(place) else str(Path(place).absolute())
-
-
-def filesystem(place: str) -> tuple[Any, str]:
-    """The file system of a path or URL, and the path in it.
-
-    Raises
-    ------
-    MissingDependencyError
-        If the package for this kind of URL is not installed.
-    OptionError
-        If there is no such kind.
-    """
-    try:
-        system, path = fsspec.core.url_to_fs(place)
-    except ImportError as error:
-        raise MissingDependencyError(f"{place}: {error}") from error
-    except ValueError as error:
-        raise OptionError(f"{place} is no place that fsspec knows: {error}") from error
-    return system, path
 
 
 @dataclass(frozen=True)
@@ -168,15 +135,5 @@ def _put(made: Path, target: str) -> None:
     """Copy a result to its place, where it appears whole."""
     system, path = filesystem(target)
     system.makedirs(posixpath.dirname(path), exist_ok=True)
-    kinds = (system.protocol,) if isinstance(system.protocol, str) else system.protocol
-    if any(kind in _OBJECTS for kind in kinds):
-        system.put_file(str(made), path)
-        return
-    part = posixpath.join(posixpath.dirname(path), f".srkit-{os.urandom(8).hex()}.tmp")
-    try:
+    with placed(system, path) as part:
         system.put_file(str(made), part)
-        system.mv(part, path)
-    except BaseException:
-        if system.exists(part):
-            system.rm_file(part)
-        raise

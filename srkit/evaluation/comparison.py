@@ -21,6 +21,7 @@ from srkit.evaluation.scores import HEADINGS, Score, ready_together, score
 from srkit.evaluation.sheet import Layout, Panel, draw, lay_out
 from srkit.imaging import pil
 from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.sources import is_encoded
 from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
 from srkit.imaging.planes import read_planes
@@ -342,7 +343,7 @@ def _as_uint8(plane: NDArray[Any], top: float) -> NDArray[np.uint8]:
 
 
 def _read(image: Any) -> Any:
-    return read_image(image) if isinstance(image, str | PathLike) else image
+    return read_image(image) if is_encoded(image) else image
 
 
 def _fitting(

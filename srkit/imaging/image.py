@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +18,8 @@ from srkit.imaging.pil import Mode
 
 if TYPE_CHECKING:
     from PIL import Image as PILImage
+
+    from srkit.imaging.files.targets import Target
 
 _PREVIEW_SIDE = 1024
 _CHANNELS: dict[str, int] = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
@@ -175,15 +176,25 @@ class Image:
         result.info.update({key: value for key, value in info.items() if value})
         return result
 
-    def save(self, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
-        """Write a file, in the place of an older one of that name.
+    def save(
+        self,
+        path: Target,
+        *,
+        quality: int | None = None,
+        format: str | None = None,  # noqa: A002  Pillow's name for it
+    ) -> None:
+        """Write a file, in the place of an older one of that name, or to one that is open.
 
-        The file appears whole or not at all. See `srkit.imaging.files.writing.save_image`.
+        At a path or a URL it appears whole or not at all. See
+        `srkit.imaging.files.writing.save_image`.
 
         Parameters
         ----------
         path
-            Its suffix names the format: png, jpg, tif, webp, avif, bmp or zarr.
+            A path or a URL, whose suffix names the format: png, jpg, tif, webp, avif, bmp or
+            zarr; or a file that is open for writing bytes.
+        format
+            One of these, whatever the name. An open file needs it.
         quality
             1 to 100, for JPEG, WebP and AVIF.
 
@@ -192,9 +203,12 @@ class Image:
         ImageError
             If the format is not known, or cannot hold such pixels.
         OptionError
-            If `quality` is out of range, or the format has none.
+            If `quality` is out of range, or the format has none; if `format` is not known, or
+            left out for an open file.
+        MissingDependencyError
+            If fsspec, or its package for such URLs, is not installed.
         OSError
-            As Python raises them; what was at `path` then stays as it was.
+            As Python raises them; what was at a path or a URL then stays as it was.
 
         Examples
         --------
@@ -204,11 +218,15 @@ class Image:
         >>> Image(np.array([[0, 1000, 65535]], np.uint16)).save(path)
         >>> read_image(path).pixels
         array([[    0,  1000, 65535]], dtype=uint16)
+        >>> file = io.BytesIO()
+        >>> Image(np.zeros((4, 6), np.uint8)).save(file, format="png")
+        >>> read_image(file)
+        <srkit.Image 6x4 L uint8>
         """
         # The one arrow up in imaging: what reads files makes images, so files come above them.
         from srkit.imaging.files.writing import save_image
 
-        save_image(self, path, quality=quality)
+        save_image(self, path, quality=quality, format=format)
 
     def show(self) -> None:
         """Show the picture: in a notebook below the cell, else in the system's viewer.

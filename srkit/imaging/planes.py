@@ -6,7 +6,6 @@ converts them piece by piece, so that memory stays bounded.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from srkit.imaging import pil, tensors
 from srkit.imaging.alpha import bleed
 from srkit.imaging.files.jpeg_quality import quality_of
 from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.sources import is_encoded
 from srkit.imaging.image import Image
 from srkit.imaging.levels import check_range, top_of
 
@@ -72,7 +72,8 @@ def read_planes(image: Any) -> Planes:  # the kinds are checked here
         a batch ``(N, H, W, C)``, where four channels are RGBA; uint8 and uint16
         use their full range, float32 and float64 [0, 1]. Or a torch tensor, of the
         same kinds or in half precision, with channels before rows and columns. Or a
-        Pillow image, an `Image`, or the path of a file.
+        Pillow image, an `Image`, or a file, as `read_image` takes it: a path, a URL, bytes, or
+        an open file.
 
     Returns
     -------
@@ -96,7 +97,7 @@ def read_planes(image: Any) -> Planes:  # the kinds are checked here
     >>> planes.rebuild(planes.colour, None).shape
     (4, 6)
     """
-    if isinstance(image, str | os.PathLike):
+    if is_encoded(image):
         image = read_image(image)
     if isinstance(image, Image):
         return _from_image(image)
@@ -213,10 +214,11 @@ def check_shape(shape: tuple[int, ...]) -> None:
 
 def _wrong_kind(image: object) -> str:
     kind = type(image)
-    accepted = "a numpy array, a torch.Tensor, a PIL.Image, a srkit.Image or the path of a file"
+    accepted = (
+        "a numpy array, a torch.Tensor, a PIL.Image, a srkit.Image, or a file: its path, its "
+        "bytes, or opened"
+    )
     hint = ""
     if isinstance(image, list | tuple):
         hint = "; pass numpy.asarray(...) of it, with a dtype"
-    elif isinstance(image, bytes | bytearray):
-        hint = "; open bytes with PIL.Image.open(io.BytesIO(...))"
     return f"expected {accepted}, not {kind.__module__}.{kind.__qualname__}{hint}"

@@ -19,11 +19,10 @@ from srkit.upscaling.passes import S, T
 from srkit.upscaling.upscaler import Upscaler
 
 if TYPE_CHECKING:
-    import os
-
     from numpy.typing import NDArray
     from PIL.Image import Image as PILImage
 
+    from srkit.imaging.files.sources import Encoded
     from srkit.imaging.image import Image
 
 # The registry of this process: entry points, and what `register` added.
@@ -304,7 +303,7 @@ def upscale(
 ) -> PILImage: ...
 @overload
 def upscale(
-    image: Image | str | os.PathLike[str],
+    image: Image | Encoded,
     model: str | Path = ...,
     *,
     scale: int | None = ...,
@@ -338,7 +337,8 @@ def upscale(
     Returns
     -------
     array, PIL.Image or srkit.Image
-        The kind that was given; `Image` for a path, a list for a list.
+        The kind that was given; `Image` for a file: a path, a URL, bytes, or an open file;
+        a list for a list.
 
     Examples
     --------

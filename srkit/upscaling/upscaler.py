@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image as PILImage
 
+    from srkit.imaging.files.sources import Encoded
     from srkit.imaging.image import Image
 
 Progress = bool | Callable[[int, int], None]
@@ -62,9 +63,7 @@ class Upscaler(Running, Copied, Model):
     @overload
     def upscale(self, image: PILImage, **request: Unpack[Options]) -> PILImage: ...
     @overload
-    def upscale(
-        self, image: Image | str | os.PathLike[str], **request: Unpack[Options]
-    ) -> Image: ...
+    def upscale(self, image: Image | Encoded, **request: Unpack[Options]) -> Image: ...
     @overload
     def upscale(
         self, image: list[Any] | tuple[Any, ...], **request: Unpack[Options]
@@ -90,8 +89,9 @@ class Upscaler(Running, Copied, Model):
             numpy array ``(H, W)`` or ``(H, W, C)`` with C = 1, 3 or 4, or a batch
             ``(N, H, W, C)``, of dtype uint8, uint16, float32 or float64 (floats in
             [0, 1]); a torch tensor ``(H, W)``, ``(C, H, W)`` or ``(N, C, H, W)`` of these
-            dtypes or in half precision; a `PIL.Image`; an `srkit.Image`; or a path. Or a
-            list of these, of any sizes and kinds.
+            dtypes or in half precision; a `PIL.Image`; an `srkit.Image`; or a file, as
+            `read_image` takes it: a path, a URL, bytes, or an open file. Or a list of
+            these, of any sizes and kinds.
         size
             ``(height, width)`` to reach exactly: the model as often as needed, then
             an antialiased bicubic resize. Without it, both sides times `scale`.
@@ -118,7 +118,7 @@ class Upscaler(Running, Copied, Model):
         array, torch.Tensor, PIL.Image or srkit.Image
             Arrays for arrays, of the same dtype and channels; tensors for tensors, on the
             same device, without a gradient; PIL for PIL; `Image` for `Image` and for
-            paths; a list for a list. The input is not modified.
+            files; a list for a list. The input is not modified.
 
         Raises
         ------
@@ -158,9 +158,7 @@ class Upscaler(Running, Copied, Model):
     @overload
     def __call__(self, image: PILImage, **request: Unpack[Options]) -> PILImage: ...
     @overload
-    def __call__(
-        self, image: Image | str | os.PathLike[str], **request: Unpack[Options]
-    ) -> Image: ...
+    def __call__(self, image: Image | Encoded, **request: Unpack[Options]) -> Image: ...
     @overload
     def __call__(
         self, image: list[Any] | tuple[Any, ...], **request: Unpack[Options]

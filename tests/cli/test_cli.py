@@ -332,7 +332,7 @@ def test_arguments_that_make_no_sense(tmp_path, monkeypatch, capsys, arguments, 
     assert main(["upscale", "a.png", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("srkit: error: ")
-    assert error.count("\n") == 1
+    assert error.count("\n") == 2  # what is wrong, and where the help is
     assert hint in error
     assert names(tmp_path) == ["a.png"]
 

@@ -146,7 +146,6 @@ def test_scales_of_a_plugins_model(monkeypatch, capsys, scales, shown):
         (["--version"], 0, f"srkit {srkit.__version__}\n"),
         (["--help"], 0, "upscale"),
         (["upscale", "--help"], 0, "--skip-existing"),
-        ([], 2, "COMMAND"),
         (["upscal"], 2, "upscale"),
     ],
 )

@@ -52,6 +52,48 @@ def test_near_misses(given, told, capsys):
     assert told in capsys.readouterr().err
 
 
+def test_the_command_alone_shows_its_help(capsys):
+    assert main([]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out == make_parser().format_help()
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong", "see"),
+    [
+        (["upscal"], "srkit: error: ", "srkit --help"),
+        (["upscale"], "srkit upscale: error: the following arguments are required: INPUT",
+         "srkit upscale --help"),
+        (["upscale", "a.png", "--scale", "two"], "srkit upscale: error: argument --scale: ",
+         "srkit upscale --help"),
+        (["--nonsense"], "srkit: error: unrecognized arguments: --nonsense", "srkit --help"),
+        (["info", "x", "a\n\x1b[31mred"], "srkit info: error: unrecognized arguments: a\\n\\x1b",
+         "srkit info --help"),
+        (["upscale", "a.png", "--weights=x", "-m=photo"], "srkit: error: ", "srkit upscale --help"),
+        (["upscale", "a.png", "-m", "phot"], "srkit: error: no model is named 'phot'",
+         "srkit models"),
+        (["models", "zz*"], "srkit: error: no model's name fits 'zz*'", "srkit models"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_and_where_the_help_is_are_two_lines(given, wrong, see, capsys):
+    try:
+        code = main(given)
+    except SystemExit as ended:
+        code = ended.code
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    told, shown = err.splitlines()
+    assert told.startswith(wrong)
+    assert shown == f"help: {see}"
+    words = see.split()[1:]
+    if "--help" in words:
+        with pytest.raises(SystemExit):
+            main(words)
+    else:
+        assert main(words) == 0
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

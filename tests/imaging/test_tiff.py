@@ -134,6 +134,25 @@ def test_jpeg_inside_tiff_is_read_as_pillow_reads_it(tmp_path):
     assert np.abs(result.pixels.astype(int) - pixels).max() < 12
 
 
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [("1", {}), ("P", {}), ("P", {"compression": "tiff_lzw"}), ("1", {"compression": "group4"})],
+)
+def test_what_pillow_decodes_is_turned_once(tmp_path, mode, options):
+    """Palettes and packed bits, which lie in the file as a camera held on its side saw them."""
+    stored = np.zeros((12, 20), np.uint8)
+    stored[:3, :5] = 255
+    exif = PILImage.Exif()
+    exif[0x0112] = 6  # EXIF 2.32: the first row is the right side, the first column the top
+    picture = PILImage.fromarray(stored)
+    picture = picture.convert("1") if mode == "1" else picture.convert("RGB").quantize(2)
+    picture.save(tmp_path / "a.tif", exif=exif, dpi=(100, 200), **options)
+    result = read_image(tmp_path / "a.tif")
+    pixels = result.pixels if mode == "1" else result.pixels[..., 0]
+    np.testing.assert_array_equal(pixels, np.rot90(stored, -1))
+    assert result.metadata.dpi == (200, 100)
+
+
 def test_a_missing_strip_is_corrupt_rather_than_black(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", noise((16, 8), "uint16"), rowsperstrip=4)
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as tiff:

@@ -26,7 +26,7 @@ class Decoded:
 
 
 @contextmanager
-def naming(path: Path, kind: str) -> Iterator[None]:
+def naming(path: str | Path, kind: str) -> Iterator[None]:
     """Name the file in errors, whatever its decoder raises."""
     try:
         yield

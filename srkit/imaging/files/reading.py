@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 
-from srkit.errors import CorruptFileError, ImageError, OptionError
+from srkit.errors import ImageError, OptionError
 from srkit.guard import refuse_pipes
 from srkit.imaging import folders, notes
-from srkit.imaging.files import exif, formats, xmp
+from srkit.imaging.files import exif, formats, remote, xmp
 from srkit.imaging.files.decoding import Decoded, naming
-from srkit.imaging.files.image_format import ImageFormat
+from srkit.imaging.files.sources import Encoded, is_encoded, is_stream, label_of, seekable, sniff
 from srkit.imaging.image import Image
 
 MAX_PIXELS = 2**28  # 268 million: a picture of 16384 x 16384, 805 MB of 8-bit RGB
 
 
-def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
-    """Read an image file.
+def read_image(path: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read an image file, from the disk, from memory or from a network.
 
     PNG, JPEG, TIFF, WebP, AVIF, HEIC, BMP and GIF, and Zarr stores, which are folders; the
     content decides, not the suffix. EXIF orientation is applied to the pixels and the tag
@@ -29,10 +30,13 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     Parameters
     ----------
     path
-        The file.
+        A path; the bytes of a file; a file that is open for reading bytes; or a URL that fsspec
+        knows, such as ``"s3://bucket/a.png"``. An open file that seeks is read from its start,
+        any other from where it is to its end; it is not closed.
     max_pixels
         Refuse files of more pixels (width times height), which may be
-        decompression bombs, before decoding them. 2**28 by default.
+        decompression bombs, before decoding them. 2**28 by default. Streams that go on beyond
+        what so many pixels can take are refused, too.
 
     Returns
     -------
@@ -45,7 +49,8 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     Raises
     ------
     OSError
-        As Python raises them: no such file, a folder, no permission.
+        As Python raises them: no such file, a folder, no permission; whatever keeps a URL from
+        being read.
     ImageError
         If the file is no image of these formats, or is animated, multi-page or
         of a kind whose pixels cannot be kept.
@@ -55,7 +60,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         If it is truncated or damaged.
     UnsafeFileError, MissingDependencyError
         If a Zarr store is packed by what could run code, or zarr is not installed; or
-        pillow-heif for HEIC.
+        pillow-heif for HEIC; or fsspec for URLs.
 
     Notes
     -----
@@ -72,29 +77,43 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     >>> Image(np.arange(12, dtype=np.uint16).reshape(3, 4)).save(path)
     >>> read_image(path)
     <srkit.Image 4x3 L uint16>
+    >>> read_image(path.read_bytes())
+    <srkit.Image 4x3 L uint16>
     """
     if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
         raise OptionError(f"max_pixels is a positive whole number, not {max_pixels!r}")
-    path = Path(path)
-    refuse_pipes(path, ImageError)
-    if form := formats.of_folder(path):
-        return _upright(form.read(path, max_pixels))
-    if (reason := folders.why_not(path)) == folders.PIPE:
-        raise ImageError(f"{path}: {reason}")
-    with path.open("rb") as file, notes.about(path):
-        form = _sniff(file.read(formats.HEAD), path)
-        with naming(path, form.name):
-            return _upright(form.read(file, max_pixels))
+    if not is_encoded(path):
+        raise ImageError(
+            f"expected a path, a URL, bytes or an open file, not {type(path).__name__}"
+        )
+    if (place := _path_of(path)) is None:
+        label = label_of(path)
+        with seekable(path, max_pixels) as file, notes.about(label):
+            return _decoded(file, label, max_pixels)
+    refuse_pipes(place, ImageError)
+    if form := formats.of_folder(place):
+        return _upright(form.read(place, max_pixels))
+    if (reason := folders.why_not(place)) == folders.PIPE:
+        raise ImageError(f"{place}: {reason}")
+    with place.open("rb") as file, notes.about(place):
+        return _decoded(file, str(place), max_pixels)
 
 
-def _sniff(head: bytes, path: Path) -> ImageFormat:
-    """Tell the format from a file's first bytes."""
-    if not head:
-        raise CorruptFileError(f"{path}: the file is empty")
-    if form := formats.of_file(head, path):
-        return form
-    known = ", ".join(form.title for form in formats.FORMATS if not form.folder)
-    raise ImageError(f"{path}: not an image that srkit reads ({known})")
+def _path_of(source: Encoded) -> Path | None:
+    """Where a source is on this machine; None for what has no path."""
+    if is_stream(source):
+        return None
+    place = os.fspath(cast(str, source))
+    if not remote.is_url(place):
+        return Path(place)
+    local = remote.local_path(place)
+    return None if local is None else Path(local)
+
+
+def _decoded(file: BinaryIO, label: str, max_pixels: int) -> Image:
+    form = sniff(file.read(formats.HEAD), label)
+    with naming(label, form.name):
+        return _upright(form.read(file, max_pixels))
 
 
 def _upright(decoded: Decoded) -> Image:

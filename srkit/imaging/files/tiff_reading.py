@@ -51,7 +51,15 @@ _MODES: dict[tuple[int, int], Mode] = {
 _PER_INCH = {2: 1.0, 3: 2.54}  # resolution units: inch, centimetre
 HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-_read_by_pillow = pillow.reader("TIFF", TiffImagePlugin.TiffImageFile)
+
+class _AsStored(TiffImagePlugin.TiffImageFile):
+    """Pixels as they are stored: Pillow would turn them, and `Decoded` tells of it once for all."""
+
+    def load_end(self) -> None:
+        """Do nothing more."""
+
+
+_read_by_pillow = pillow.reader("TIFF", _AsStored)
 
 
 def read(file: BinaryIO, max_pixels: int) -> Decoded:
@@ -80,7 +88,9 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     import tifffile  # slow to import, and most images are not TIFF
 
     tiff_directories.check(file)
-    with tifffile.TiffFile(file) as tiff:
+    # It reads a name that is text alone, and some files in memory have another one.
+    named = isinstance(getattr(file, "name", None), str)
+    with tifffile.TiffFile(file, name=None if named else "TIFF") as tiff:
         page = only_page(tiff)
         check_size(page.imagewidth, page.imagelength, max_pixels)
         if is_for_pillow(page):

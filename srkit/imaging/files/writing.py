@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,21 @@ from srkit.imaging import notes, pil
 from srkit.imaging.files import formats
 from srkit.imaging.files.formats import listed
 from srkit.imaging.files.image_format import ImageFormat
+from srkit.imaging.files.sources import label_of
+from srkit.imaging.files.targets import Target, place_of, writing_to
 from srkit.imaging.fitting import fit
 from srkit.imaging.image import Image
+from srkit.imaging.metadata import Metadata
 
 
-def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
-    """Write an image file, whole or not at all.
+def save_image(
+    image: Image,
+    path: Target,
+    *,
+    quality: int | None = None,
+    format: str | None = None,  # noqa: A002  Pillow's name for it
+) -> None:
+    """Write an image file: on a disk or in a store, whole or not at all; or to an open file.
 
     Colour, EXIF, XMP, DPI, texts, IPTC and georeference are kept where the format has a place
     for them; size tags are corrected, orientation is 1, thumbnails are dropped. TIFF
@@ -35,8 +45,13 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
         Float pixels are clipped and rounded to 8 bits, but kept in TIFF. Where they are
         far beyond [0, 1], they were not meant so, and are refused.
     path
-        The suffix names the format: .png, .jpg, .jpeg, .tif, .tiff, .webp,
-        .avif, .bmp or .zarr. An existing file is replaced.
+        A path, whose suffix names the format: .png, .jpg, .jpeg, .tif, .tiff, .webp,
+        .avif, .bmp or .zarr, and an existing file is replaced; a URL that fsspec knows, likewise;
+        or a file that is open for writing bytes, which is not closed. Nothing is written to it
+        before the picture is encoded.
+    format
+        Ending that names the format, such as ``"png"``, whatever the name of `path`. An open
+        file needs it.
     quality
         1 to 100. JPEG and AVIF have 95 by default, with chroma at full
         resolution. WebP is lossless unless a quality is given, since lossy WebP
@@ -48,21 +63,58 @@ def save_image(image: Image, path: str | os.PathLike[str], *, quality: int | Non
         If the suffix is unknown, or the format cannot hold the depth, alpha,
         mode, size or metadata, or floats are levels of 255: nothing is lost silently.
     OptionError
-        If `quality` makes no sense.
+        If `quality` or `format` makes no sense.
+    MissingDependencyError
+        If fsspec, or its package for such URLs, is not installed.
     OSError
-        As Python raises them; what was at `path` then stays as it was.
+        As Python raises them; what was at a path or a URL then stays as it was.
     """
-    path = Path(path)
-    form = check_fits(image, path, (image.height, image.width))
+    place = place_of(path)
+    form = _asked(format, path) if place is None or format is not None else _of_name(place)
+    if reasons := _why_unfit(image, form, (image.height, image.width)):
+        raise ImageError("; ".join(reasons))
     _check_quality(form, quality)
+    pixels, metadata = _prepared(image, form, label_of(path))
+    with writing_to(path, place, form) as file, _encoding(form):
+        form.write(file, pixels, metadata, quality)
+
+
+def _asked(given: str | None, target: object) -> ImageFormat:
+    """The format that is asked for by its ending, or by its name."""
+    if given is None:
+        raise OptionError(
+            f"an open file, as {label_of(target)} is, needs a format: "
+            f"{', '.join(repr(suffix[1:]) for suffix in formats.SUFFIXES)}, such as format='png'"
+        )
+    name = given.lower().removeprefix(".") if isinstance(given, str) else ""
+    named = (form for form in formats.FORMATS if name in (form.name.lower(), form.title.lower()))
+    form = formats.written_as(Path(f"a.{name}")) or next(named, None)
+    if form is None or not form.is_written:
+        known = [suffix[1:] for suffix in formats.SUFFIXES]
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        verb = "is read, not written" if form else "is not known"
+        raise OptionError(
+            f"the format {given!r} {verb}: there are {', '.join(map(repr, known))}{hint}"
+        )
+    return form
+
+
+def _of_name(path: PurePath) -> ImageFormat:
+    form = formats.written_as(path)
+    if form is None:
+        raise ImageError("; ".join(_unknown(path)))
+    return form
+
+
+def _prepared(image: Image, form: ImageFormat, label: str) -> tuple[NDArray[Any], Metadata]:
+    """Pixels and metadata of an image, as a format can hold them."""
     eight_bits = image.dtype == np.float32 and "float32" not in form.dtypes
     if eight_bits:
         _check_white(image.pixels)
     pixels = pil.as_uint8(image.pixels) if eight_bits else image.pixels
-    with notes.about(path):
-        metadata = fit(image.metadata, form, image.width, image.height)
-    with form.placed(path) as file, _encoding(form):
-        form.write(file, pixels, metadata, quality)
+    with notes.about(label):
+        return pixels, fit(image.metadata, form, image.width, image.height)
 
 
 @contextmanager
@@ -122,9 +174,7 @@ def check_fits(image: Image, path: str | os.PathLike[str], shape: tuple[int, int
         As `save_image`.
     """
     path = Path(path)
-    form = formats.written_as(path)
-    if form is None:
-        raise ImageError("; ".join(_unknown(path)))
+    form = _of_name(path)
     if reasons := _why_unfit(image, form, shape):
         raise ImageError("; ".join(reasons))
     form.check_target(path)
@@ -142,7 +192,7 @@ def why_unfit(
     return _unknown(Path(path)) if form is None else _why_unfit(image, form, shape)
 
 
-def _unknown(path: Path) -> tuple[str, str]:
+def _unknown(path: PurePath) -> tuple[str, str]:
     return (
         f"cannot tell the format from the name {path.name!r}",
         f"use one of {', '.join(formats.SUFFIXES)}",

@@ -1,0 +1,55 @@
+"""A service that upscales pictures by HTTP: uvicorn app:app. See docs/service.md."""
+
+import asyncio
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from fastapi import FastAPI, HTTPException, Request, Response
+
+import srkit
+
+TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+MAX_BYTES, MAX_PIXELS, MEMORY = 10_000_000, 4_000_000, 500_000_000
+PLACES, SECONDS = 8, 60  # requests at work or waiting, and how long one may take in all
+
+app, model = FastAPI(), srkit.load("photo")
+places, worker = asyncio.Semaphore(PLACES), ThreadPoolExecutor(1)  # one picture has all cores
+
+
+@app.post("/upscale")
+async def upscale(request: Request) -> Response:
+    if places.locked():
+        raise HTTPException(503, "all places are taken", {"Retry-After": "10"})
+    async with places:
+        over = threading.Event()
+        try:
+            async with asyncio.timeout(SECONDS):
+                data = bytearray()
+                async for piece in request.stream():
+                    data += piece
+                    if len(data) > MAX_BYTES:
+                        raise HTTPException(413, f"more than {MAX_BYTES} bytes")
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(worker, work, bytes(data), over)
+        except TimeoutError:
+            raise HTTPException(504, f"it took more than {SECONDS} s") from None
+        except srkit.ImageTooLargeError as error:
+            raise HTTPException(413, str(error)) from error
+        except (srkit.ImageError, srkit.CorruptFileError) as error:
+            raise HTTPException(415, str(error)) from error
+        finally:
+            over.set()  # who worked for nobody stops after the part at work
+
+
+def work(data: bytes, over: threading.Event) -> Response:
+    def going_on(done: int, pixels: int) -> None:
+        if over.is_set():
+            raise TimeoutError
+
+    image = srkit.read_image(data, max_pixels=MAX_PIXELS)
+    if (form := image.metadata.format) not in TYPES:
+        raise srkit.ImageError(f"{form} is none of {', '.join(TYPES)}")
+    made = io.BytesIO()
+    model.upscale(image, memory=MEMORY, progress=going_on).save(made, format=form)
+    return Response(made.getvalue(), media_type=TYPES[form])

@@ -1,0 +1,147 @@
+"""``srkit upscale - -o -``: a picture from standard input, or to standard output, in a pipe."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import BinaryIO
+
+from srkit.atomic import check_place
+from srkit.batch.plan import is_picture
+from srkit.batch.work import Request, fitting_suffixes, own_format
+from srkit.cli.console import PIPE, write
+from srkit.cli.escaping import one_line
+from srkit.cli.pictures import (
+    facts,
+    options_of,
+    progress_bar,
+    reporting,
+    request_of,
+    summary,
+    telling,
+)
+from srkit.errors import ImageError, OptionError, SrkitError
+from srkit.imaging import folders, notes
+from srkit.imaging.files import formats
+from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.writing import check_fits, why_unfit
+from srkit.imaging.image import Image
+from srkit.models import loading
+from srkit.upscaling import decisions
+from srkit.upscaling.upscaler import Upscaler
+
+
+def run(args: argparse.Namespace, others: str) -> int:
+    """Upscale one picture; standard output holds its bytes alone, or what is told of a file.
+
+    Parameters
+    ----------
+    others
+        A hint that comes with the first note.
+    """
+    source, target = _source(args), _target(args)
+    request = request_of(args)
+    if isinstance(target, Path) and request.existing != "replace" and folders.exists(target):
+        if request.existing == "skip":
+            return summary(0, 1, [])
+        raise ImageError(f"{target} exists; use --overwrite or --skip-existing")
+    upscaler = loading.load(args.model, scale=args.scale, **options_of(args))
+    # What a model or a library prints is no part of the picture.
+    with (
+        redirect_stdout(sys.stderr),
+        telling(upscaler, others),
+        notes.collecting() as told,
+        decisions.collecting() as decided,
+    ):
+        image = read_image(source, max_pixels=request.max_pixels)
+        suffix = _suffix(image, request.shape(image, upscaler.scale), target, args.format)
+        if isinstance(target, Path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            check_place(target)
+        with progress_bar(upscaler, 1) as bar:
+            result = _upscaled(image, upscaler, request, reporting(bar))
+        quality = request.quality_of(formats.written_as(Path(f"a{suffix}")))
+        result.save(target, format=suffix, quality=quality)
+    if isinstance(target, Path):
+        chosen = dict(decided[-1] if decided else ())
+        written = [(args.inputs[0], target, told, chosen)]
+        write(facts(written, [], []) if args.json else one_line(target))
+    return 0
+
+
+def _source(args: argparse.Namespace) -> Path | BinaryIO:
+    """What is read; more than one picture is refused."""
+    if args.dask or args.manifest:
+        raise OptionError("- is for this machine: leave --dask and --manifest out")
+    if len(args.inputs) > 1:
+        raise OptionError(f"with - one picture is upscaled, not {len(args.inputs)}")
+    given = args.inputs[0]
+    if given == PIPE:
+        if sys.stdin.isatty():
+            raise OptionError("- reads standard input, which is a terminal: add < photo.jpg")
+        return sys.stdin.buffer
+    if isinstance(given, str):
+        raise OptionError(f"{given} is an address in a network: download it, and pipe it to -")
+    if given.is_dir() and not formats.of_folder(given):
+        raise OptionError(f"{given} is a folder, and -o - takes one picture")
+    path: Path = given
+    return path
+
+
+def _target(args: argparse.Namespace) -> Path | BinaryIO:
+    """What is written; what belongs to a folder of results is refused."""
+    output = args.output
+    if output is None:
+        raise OptionError("- has no folder for its result: add -o - or -o large.png")
+    if output == PIPE:
+        if args.json:
+            raise OptionError("-o - writes the picture where --json writes: give -o a file name")
+        if args.skip_existing or args.overwrite:
+            raise OptionError("-o - replaces no file: leave --skip-existing and --overwrite out")
+        if sys.stdout.isatty():
+            raise OptionError("-o - writes to standard output, a terminal: add > large.png")
+        return sys.stdout.buffer
+    if isinstance(output, str):
+        raise OptionError(f"{output} is an address in a network: use -o -, and pipe it there")
+    if not is_picture(output):
+        raise OptionError(f"-o {output} is no name of a picture, which - needs: use -o large.png")
+    if args.format:
+        raise OptionError(f"-o {output} names the format already; leave --format out")
+    path: Path = output
+    return path
+
+
+def _suffix(
+    image: Image, shape: tuple[int, int], target: Path | BinaryIO, asked: str | None
+) -> str:
+    """Ending that names the format of the result: the input's, unless it is told or unfit."""
+    if isinstance(target, Path):
+        check_fits(image, target, shape)
+        return target.suffix
+    if asked:
+        if reasons := why_unfit(image, f"a.{asked}", shape):
+            raise ImageError("; ".join(reasons))
+        return f".{asked}"
+    own, fitting = own_format(image), fitting_suffixes(image, shape)
+    if own and fitting and fitting[0] in own.suffixes:
+        return fitting[0]
+    reasons = why_unfit(image, f"a{own.suffixes[0]}", shape) if own else None
+    why = f": {reasons[0]}" if reasons else ""
+    if not fitting:
+        raise ImageError(f"no format holds the result{why}")
+    form = formats.named(Path(f"a{fitting[0]}"))
+    became = form.title if form else fitting[0]
+    write(f"srkit: note: the picture, {image.metadata.format}, became {became}{why}", sys.stderr)
+    return fitting[0]
+
+
+def _upscaled(
+    image: Image, upscaler: Upscaler, request: Request, progress: Callable[[int, int], None]
+) -> Image:
+    try:
+        return request.upscale(image, upscaler, progress)
+    except MemoryError as error:
+        raise SrkitError(f"out of memory: {error}".removesuffix(": ")) from error

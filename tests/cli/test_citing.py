@@ -1,0 +1,103 @@
+"""``srkit cite`` and CITATION.cff say the same, and what cards say."""
+
+import re
+
+import pytest
+from checkout import ROOT
+
+import srkit
+from srkit import ModelCard, Registry
+from srkit.cli import main
+from srkit.cli.cite import PAPERS
+from srkit.models import loading
+
+yaml = pytest.importorskip("yaml")
+
+
+def entries(text):
+    """Entries of BibTeX by their keys; each must be whole."""
+    found = {}
+    for kind, key, body in re.findall(r"^@(\w+)\{([^,\s]+),\n(.*?)^\}$", text, re.M | re.S):
+        fields = dict(re.findall(r"^  (\w+) = \{(.*)\},$", body, re.M))
+        assert len(fields) == len(body.splitlines())
+        assert all(value.count("{") == value.count("}") for value in fields.values())
+        found[key] = {"kind": kind, **fields}
+    assert len(found) == text.count("@")
+    return found
+
+
+def plain(text):
+    r"""A text without BibTeX's braces and accents."""
+    text = text.replace("{\\'a}", "á").replace("{\\'o}", "ó")
+    return re.sub("[{}]", "", text)
+
+
+def cited(capsys, *models):
+    assert main(["cite", *models]) == 0
+    return capsys.readouterr()
+
+
+@pytest.fixture(scope="module")
+def citation():
+    return yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+
+
+def test_srkit_is_cited_as_its_citation_file_says(capsys, citation):
+    (entry,) = entries(cited(capsys).out).values()
+    assert entry["title"] == citation["title"]
+    assert plain(entry["author"]) == citation["authors"][0]["name"]
+    assert entry["year"] == citation["date-released"][:4]
+    assert entry["version"] == citation["version"] == srkit.__version__
+
+
+def test_papers_are_those_of_the_citation_file(capsys, citation):
+    references = {one["identifiers"][0]["value"][6:]: one for one in citation["references"]}
+    assert references.keys() == PAPERS.keys()
+    out = cited(capsys, "srgan", "espcn", "fsrcnn", "realesrgan", "vsr").out
+    made = {one["eprint"]: one for one in entries(out).values() if "eprint" in one}
+    assert made.keys() == references.keys()
+    for number, reference in references.items():
+        entry = made[number]
+        assert plain(entry["title"]) == reference["title"]
+        assert entry["year"] == str(reference["year"])
+        names = [
+            f"{author['family-names']}, {author['given-names']}" for author in reference["authors"]
+        ]
+        assert plain(entry["author"]).split(" and ") == names
+        where = reference.get("journal") or reference["conference"]["name"]
+        assert where in entry.values()
+
+
+def test_every_paper_of_a_card_is_known(capsys):
+    """None of srkit's own with a number of arXiv is cited by its number alone."""
+    for name in srkit.list_models():
+        if "arXiv" in srkit.card(name).paper:
+            _, paper = entries(cited(capsys, name).out).values()
+            assert paper["eprint"] in srkit.card(name).paper
+            assert paper["author"].split(",")[0].replace("{\\'o}", "ó") in srkit.card(name).paper
+
+
+def test_a_paper_of_two_models_comes_once(capsys):
+    assert len(entries(cited(capsys, "srgan", "srresnet").out)) == 2
+
+
+def test_what_has_no_paper_is_told(capsys):
+    out, err = cited(capsys, "nearest")
+    assert list(entries(out)) == ["srkit"]
+    assert err == "srkit: note: the card of nearest names no paper\n"
+
+
+def test_a_plugins_paper_is_cited_as_its_card_says(capsys, monkeypatch):
+    monkeypatch.setattr(loading, "REGISTRY", Registry())
+    card = ModelCard("mine", "", "mine:Net", "numpy", (2,), 2, paper="Me, arXiv:9999.00001")
+    srkit.register(card)
+    made = entries(cited(capsys, "mine").out)["mine"]
+    assert made["note"] == "Me, arXiv:9999.00001"
+    assert "mine" in made["title"]
+
+
+def test_an_unknown_model_is_told_and_nothing_cited(capsys):
+    assert main(["cite", "srgan", "srgam"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "did you mean srgan?" in err

@@ -1,0 +1,50 @@
+"""The page on the service shows what examples/ holds, and its container is built as README says."""
+
+import re
+
+from checkout import ROOT
+
+SERVICE = ROOT / "examples" / "service"
+PAGE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+DOCKERFILE = (SERVICE / "Dockerfile").read_text(encoding="utf-8")
+
+
+def instructions():
+    """Lines of the Dockerfile, continued ones joined, without comments."""
+    lines = "\n".join(line for line in DOCKERFILE.splitlines() if not line.startswith("#"))
+    joined = re.sub(r"\\\n\s*", "", lines)
+    return [line for line in joined.splitlines() if line]
+
+
+def test_the_page_shows_the_files_word_for_word():
+    shown = dict(re.findall(r"<!-- (\S+) -->\n```\w+\n(.*?)^```$", PAGE, re.S | re.M))
+    assert shown.keys() == {"app.py", "Dockerfile"}
+    for name, text in shown.items():
+        assert text == (SERVICE / name).read_text(encoding="utf-8")
+
+
+def test_the_container_installs_srkit_by_the_line_of_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    main = re.search(r"<!-- main -->\n```sh\n(.*?)\n```", readme, re.S)[1]
+    # There in an environment of its own, which a container is already.
+    (line,) = (part for part in main.split(" && ") if "pip install" in part)
+    line = line.replace(".venv/bin/", "")
+    (run,) = (line for line in instructions() if line.startswith("RUN "))
+    assert run.removeprefix("RUN ").split(" && ")[0].strip() == line
+
+
+def test_what_the_container_copies_is_there_and_the_service_is_not_root():
+    lines = instructions()
+    for line in lines:
+        if line.startswith("COPY "):
+            assert all((ROOT / source).exists() for source in line.split()[1:-1])
+    assert re.search(r"^FROM python:3\.\d+-slim$", DOCKERFILE, re.M)
+    # What the build of a wheel needs, by pyproject.toml.
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for needed in ("README.md", "LICENSE"):
+        assert f'"{needed}"' in project
+        assert any(line.startswith("COPY ") and needed in line.split() for line in lines)
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert users == ["1000"]
+    assert lines[-1].startswith("CMD ")
+    assert lines.index("USER 1000") < len(lines) - 1
