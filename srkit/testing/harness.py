@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from srkit.upscaling import tiling
-from srkit.upscaling.model import Findings, Model
+from srkit.upscaling.findings import Findings
+from srkit.upscaling.model import Model
 from srkit.upscaling.tiling import grid_of
 from srkit.upscaling.upscaler import LONGEST_SIDE, Upscaler
 from srkit.upscaling.video import VideoUpscaler

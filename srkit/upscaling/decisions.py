@@ -20,7 +20,8 @@ from srkit.imaging.image import Image
 from srkit.imaging.jpeg_traces import estimate_jpeg_quality
 from srkit.imaging.noise import Sliceable, bounds, estimate_noise
 from srkit.imaging.planes import Planes
-from srkit.upscaling.model import Findings, Model
+from srkit.upscaling.findings import Findings
+from srkit.upscaling.model import Model
 
 log = logging.getLogger(__name__)
 

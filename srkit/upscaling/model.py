@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from srkit.card import ModelCard
 from srkit.errors import OptionError
 from srkit.imaging.luma import BicubicChroma, LumaRule
 from srkit.memory import free_memory
+from srkit.upscaling.findings import Findings
 
 # Pixels of the border rule that most models see around the image. The network's own
 # zero padding then acts outside the picture, where its dark rim does no harm.
@@ -22,28 +22,6 @@ RIM = 8
 # Sides of an image after `size=` are bounded, so that a slip of the hand is an error. It is the
 # radius of a model that may look at all of a picture.
 LONGEST_SIDE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What is known of a picture before it is upscaled.
-
-    Attributes
-    ----------
-    noise
-        Deviation in levels of 255; see `srkit.imaging.noise.estimate_noise`.
-    jpeg_quality
-        Of the JPEG file that it is, from 1 to 100; or was, where its pixels tell, as an array's
-        may (`srkit.imaging.jpeg_traces.estimate_jpeg_quality`). Otherwise None.
-
-    Examples
-    --------
-    >>> Findings(noise=2.5).jpeg_quality is None
-    True
-    """
-
-    noise: float
-    jpeg_quality: int | None = None
 
 
 class Model(ABC):

@@ -12,7 +12,7 @@ import srkit.dask
 from srkit.models import loading
 from srkit.upscaling import decisions
 from srkit.upscaling import parts as regions
-from srkit.upscaling.model import Findings
+from srkit.upscaling.findings import Findings
 
 NAME = "dims-noise"
 

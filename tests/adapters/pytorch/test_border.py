@@ -12,7 +12,7 @@ from srkit.adapters.pytorch.nets.compact import Compact, Size
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.cli import main
 from srkit.errors import OptionError
-from srkit.upscaling.model import Findings
+from srkit.upscaling.findings import Findings
 
 PHOTO = np.random.default_rng(6).random((61, 47, 3), np.float32)
 # Of ImageNet, as the tutorial normalises.

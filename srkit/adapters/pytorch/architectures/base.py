@@ -19,7 +19,7 @@ from srkit.card import ModelCard
 from srkit.errors import OptionError, WeightsError
 from srkit.extras import import_named, missing_packages
 from srkit.upscaling.decisions import automatic_denoise
-from srkit.upscaling.model import Findings
+from srkit.upscaling.findings import Findings
 from srkit.upscaling.upscaler import Upscaler
 
 Tensors = Mapping[str, Tensor]
