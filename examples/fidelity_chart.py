@@ -176,16 +176,21 @@ def picture(models: list[Measured]) -> str:
 def table(models: Iterable[Measured]) -> str:
     """What is drawn, as Markdown, measured and published in the order of their PSNR."""
     rows = [
-        (m.psnr, m.name, "-" if m.gmac is None else f"{m.gmac:.1f}", f"{m.seconds:.2f}", m.kind)
+        (
+            m.psnr,
+            [m.name, f"{m.psnr:.2f}", _count(m.gmac), f"{m.seconds:.2f}", m.kind.legend],
+        )
         for m in models
     ]
-    rows += [(p.psnr, p.name, f"{p.gmac:.1f}", "-", PUBLISHED) for p in PUBLISHED_POINTS]
-    sources = {p.name: p.source for p in PUBLISHED_POINTS}
-    body = [
-        [name, f"{psnr:.2f}", gmac, seconds, sources.get(name, kind.legend)]
-        for psnr, name, gmac, seconds, kind in sorted(rows, key=lambda row: row[0])
+    rows += [
+        (p.psnr, [p.name, f"{p.psnr:.2f}", _count(p.gmac), "-", p.source]) for p in PUBLISHED_POINTS
     ]
+    body = [cells for _, cells in sorted(rows, key=lambda row: row[0])]
     return markdown_table([["model", "Set5, dB", "GMAC", "s/MP", ""], *body], "lrrrl")
+
+
+def _count(gmac: float | None) -> str:
+    return "-" if gmac is None else f"{gmac:.1f}"
 
 
 def main() -> None:
