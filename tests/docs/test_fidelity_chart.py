@@ -23,7 +23,13 @@ from srkit.evaluation.scores import Score
 from srkit.metrics import STANDARD
 
 # What files of others that were measured are called in the picture.
-NAMES = {"team24_spanf": "SPANF", "DAT_light_x4": "DAT-light"}
+NAMES = {
+    "team24_spanf": "SPANF",
+    "rlfn_x4": "RLFN",
+    "RFDN_AIM": "RFDN",
+    "PlainUSR_Rep_x4": "PlainUSR",
+    "DAT_light_x4": "DAT-light",
+}
 
 
 def write_bench(path, *models):
