@@ -30,6 +30,7 @@ NEED_TORCH = (
     "tests/adapters/pytorch",
     "tests/training/taught.py",
     "tools/export_weights.py",
+    "tools/ship_model.py",
     "tools/ship_photo.py",
     "tools/model_cards.py",
 )

@@ -9,13 +9,13 @@ pictures and tables, is listed in CONTRIBUTING.md.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from export_weights import export
+from ship_model import without_paths
 
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.models import builtin
@@ -32,19 +32,6 @@ ABOUT = {
         "(xinntao/Real-ESRGAN, BSD-3-Clause)"
     ),
 }
-# A path in a recipe, of which its file's name is enough.
-ABSOLUTE = re.compile(r'"/[^"]*/([^"/]+)"')
-
-
-def without_paths(header: Mapping[str, str]) -> dict[str, str]:
-    """A header that tells nothing of the machine it was written on.
-
-    Examples
-    --------
-    >>> without_paths({"recipe": '{"target": "/home/me/net.param"}'})
-    {'recipe': '{"target": "net.param"}'}
-    """
-    return {key: ABSOLUTE.sub(r'"\1"', value) for key, value in header.items()}
 
 
 def halve(weights: Path, out: Path) -> None:

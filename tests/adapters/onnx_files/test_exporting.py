@@ -26,8 +26,8 @@ from srkit.adapters.readers.graphdef.writing import network_graph
 from srkit.cli import main
 
 MODELS = [
-    ("srresnet", 2), ("srresnet", 4), ("srgan", 4), ("photo", 2), ("espcn", 3), ("espcn", 2),
-    ("fsrcnn", 3), ("neural-enhance", 2), ("neural-enhance-repair", 1),
+    ("srresnet", 2), ("srresnet", 4), ("span", 4), ("srgan", 4), ("photo", 2), ("espcn", 3),
+    ("espcn", 2), ("fsrcnn", 3), ("neural-enhance", 2), ("neural-enhance-repair", 1),
 ]  # fmt: skip
 PHOTO = data.astronaut()[10:51, 200:253]
 # A file holds one network, and what decides for each picture has several.
@@ -77,7 +77,7 @@ def test_the_header_tells_what_tiling_and_credits_need(exported, name, scale):
     # The operators tell no less, so a file whose header was lost is tiled right, too. They are not
     # followed axis by axis, and a blur of 8 pixels in lines and columns counts twice.
     graph = onnx.load(exported(name, scale).path).graph
-    twice = 8 if name in ("srresnet", "srgan", "photo") else 0
+    twice = 8 if name in ("srresnet", "span", "srgan", "photo") else 0
     assert receptive_field(graph, graph.input[0].name).radius == source.radius + twice
 
 
