@@ -19,7 +19,7 @@ from pathlib import Path
 
 from charts import Kind, Panel, Point, drawn, legend
 
-from srkit.evaluation.tables import markdown_table
+from srkit.tables import markdown_table
 
 WIDTH, HEIGHT = 720, 980
 DECIBELS = (28.0, 33.0)

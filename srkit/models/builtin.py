@@ -167,6 +167,7 @@ SPAN = _trained(
     },
     radius=29,
     version="2026",
+    good_for="clean pictures, in a third of srresnet's time and a little less true",
     float16=(4,),
     bfloat16=(4,),
 )
