@@ -163,7 +163,7 @@ SPAN = _trained(
     "Small convolutions whose blocks weigh what they make: fidelity at a fifth of srresnet's work.",
     "Wan et al., Swift Parameter-free Attention Network, CVPRW 2024, arXiv:2311.12770",
     {
-        4: "bf6a9c23d63a79d6c40a9b4bdfa52863daf7a9c870ab676e00893cba344240d1",
+        4: "ce0cb424f2878f2b57c0bd8f3d0fdf2eab53343f832525e4bb8470e7755922ef",
     },
     radius=29,
     version="2026",

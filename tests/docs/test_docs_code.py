@@ -38,7 +38,7 @@ def command_lines(page):
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_every_command_on_a_page_is_understood(page, capsys):
     for line in command_lines(page):
-        words = shlex.split(line.split(" > ")[0], comments=True)[1:]
+        words = shlex.split(re.split(r" [<>] ", line)[0], comments=True)[1:]
         if words[-1] in ("--help", "--version") or len(words) == 1:
             words = [*words[:1], "--help"]
         try:
