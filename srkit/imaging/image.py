@@ -240,9 +240,17 @@ class Image:
 
         Examples
         --------
-        In a window::
+        With a viewer of one's own, in the place of the system's:
 
-            srkit.read_image("photo.jpg").show()
+        >>> from PIL import ImageShow
+        >>> class Told(ImageShow.Viewer):
+        ...     def show(self, image, **options):
+        ...         print("shown:", image.size)
+        ...         return True
+        >>> ImageShow.register(Told(), order=0)
+        >>> Image(np.zeros((2, 3, 3), np.uint8)).show()
+        shown: (3, 2)
+        >>> del ImageShow._viewers[0]
         """
         if _in_notebook():
             from IPython.display import display

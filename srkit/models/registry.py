@@ -39,7 +39,7 @@ from srkit.models.options import (
     settle,
     with_border,
 )
-from srkit.models.strangers import what_folder, what_it_is
+from srkit.models.strangers import exists, what_folder, what_it_is
 from srkit.models.weights import missing_distributions, weights_path
 from srkit.upscaling.upscaler import Upscaler
 
@@ -140,7 +140,13 @@ class Registry:
         self._added[card.name] = card
 
     def registered(self, name: str) -> ModelCard | None:
-        """The card that `register` added by that name; None if it did not."""
+        """The card that `register` added by that name; None if it did not.
+
+        Examples
+        --------
+        >>> Registry().registered("bicubic") is None
+        True
+        """
         return self._added.get(name)
 
     def names(self, pattern: str = "*") -> list[str]:
@@ -288,7 +294,7 @@ class Registry:
         if "/" in model or "\\" in model:
             return True
         suffixes = tuple(s for kind in self.formats() for s in kind.suffixes)
-        return model.lower().endswith(suffixes) or _exists(model)
+        return model.lower().endswith(suffixes) or exists(model)
 
     def format_of(self, path: Path) -> FileFormat:
         """The format of a weights file, by its first bytes.
@@ -372,13 +378,6 @@ class Registry:
             before, made.card = made.card.border, with_border(made.card, apart["border"])
             fit_rim(made, before)
         return made
-
-
-def _exists(name: str) -> bool:
-    try:
-        return Path(name).exists()
-    except (OSError, ValueError):  # too long a name, or one that no file can have
-        return False
 
 
 def _sniffs(kind: FileFormat, head: bytes, path: Path) -> bool:

@@ -238,3 +238,17 @@ def _named(path: Path, head: bytes) -> Told:
 _LOOKS: tuple[Callable[[Path, bytes], Told], ...] = (
     _broken_download, _signed, _zipped, _tarred, _described, _named,
 )  # fmt: skip
+
+
+def exists(name: str) -> bool:
+    """Whether a name is that of a file or folder; none can have one that is too long.
+
+    Examples
+    --------
+    >>> exists("."), exists("a" * 10_000)
+    (True, False)
+    """
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False

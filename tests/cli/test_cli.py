@@ -320,7 +320,7 @@ def test_errors_of_the_program_itself_are_not_hidden(tmp_path, stopping):
     [
         (["-m", "bicubik"], "did you mean bicubic"),
         (["-m", "bicubic", "--scale=99"], "not x99"),
-        (["-m", "bicubic", "--device=cpu"], "no option 'device'"),
+        (["-m", "bicubic", "--perception=0.5"], "no option 'perception'"),
         (["-m", "bicubic", "-o", "x.png", "--format=jpg"], "leave --format out"),
         (["-m", "bicubic", "-o", "x.gif"], "not written"),
         (["b.png", "-m", "bicubic", "-o", "x.png"], "name a folder"),
