@@ -204,9 +204,9 @@ def cards(pattern: str = "*") -> Cards:
 
     Examples
     --------
-    >>> cards("srres*")
-    name      scales  framework  licence       good for
-    srresnet  x2, x4  torch      CC-BY-SA-4.0  clean pictures: a camera's originals, renderings
+    >>> cards("bicub*")
+    name     scales  framework  licence     good for
+    bicubic  x2-x16  numpy      Apache-2.0  a baseline to compare with
     """
     found: list[ModelCard] = []
     broken: dict[str, str] = {}

@@ -130,7 +130,10 @@ def test_a_plugin_without_the_word_shows_its_summary_and_a_broken_one_its_cause(
 def test_dir_has_the_public_names_and_no_others():
     assert sorted(dir(srkit)) == sorted([*srkit.__all__, "__version__"])
     for name in dir(srkit):
-        assert getattr(srkit, name) is not None
+        try:
+            assert getattr(srkit, name) is not None
+        except ModuleNotFoundError as error:  # video without PyAV
+            assert error.name == "av"  # noqa: PT017
     private = {"annotations", "import_module", "TYPE_CHECKING", "Any", "errors", "version"}
     assert not private & set(dir(srkit))
 
