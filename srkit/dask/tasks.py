@@ -7,7 +7,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
@@ -264,7 +264,8 @@ def _outcome(future: Future[Any], value: Any, item: T, attempt: int) -> Done[T]:
 def _cancel(client: Client, futures: list[Future[Any]]) -> None:
     """Take back what nobody waits for."""
     if futures and client.status == "running":
-        client.cancel(futures, force=True)
+        with suppress(OSError):  # the scheduler went this moment, and its tasks with it
+            client.cancel(futures, force=True)
 
 
 class _Room:
@@ -276,5 +277,7 @@ class _Room:
     def size(self) -> int:
         now = time.monotonic()
         if now - self._asked > COUNTING and self._client.status == "running":
-            self._size, self._asked = HELD * max(1, len(self._client.nthreads())), now
+            self._asked = now
+            with suppress(OSError):  # a lost scheduler is told by what becomes of its tasks
+                self._size = HELD * max(1, len(self._client.nthreads()))
         return self._size
