@@ -72,6 +72,18 @@ PAPERS: dict[str, Entry] = {
             "year": "2021",
         },
     ),
+    "2311.12770": (
+        "inproceedings",
+        "wan2024swift",
+        {
+            "author": "Wan, Cheng and Yu, Hongyuan and Li, Zhiqi and Chen, Yihang and Zou, Yajun "
+            "and Liu, Yuqing and Yin, Xuanwu and Zuo, Kunlong",
+            "title": "Swift Parameter-free Attention Network for Efficient Super-Resolution",
+            "booktitle": "IEEE/CVF Conference on Computer Vision and Pattern Recognition "
+            "Workshops (CVPRW)",
+            "year": "2024",
+        },
+    ),
     "1907.01399": (
         "article",
         "lopeztapia2020single",

@@ -53,7 +53,7 @@ def test_srkit_is_cited_as_its_citation_file_says(capsys, citation):
 def test_papers_are_those_of_the_citation_file(capsys, citation):
     references = {one["identifiers"][0]["value"][6:]: one for one in citation["references"]}
     assert references.keys() == PAPERS.keys()
-    out = cited(capsys, "srgan", "espcn", "fsrcnn", "realesrgan", "vsr").out
+    out = cited(capsys, "srgan", "espcn", "fsrcnn", "realesrgan", "span", "vsr").out
     made = {one["eprint"]: one for one in entries(out).values() if "eprint" in one}
     assert made.keys() == references.keys()
     for number, reference in references.items():
