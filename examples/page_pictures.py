@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +54,11 @@ def squares(small: Picture) -> Picture:
     return small.repeat(SCALE, 0).repeat(SCALE, 1)
 
 
-def stacked(pages: Sequence[Image.Image]) -> Image.Image:
-    """Sheets, one below the other."""
+def in_lines(rows: Sequence[Mapping[str, Picture]], columns: int, times: int) -> Image.Image:
+    """A sheet whose columns are too many for a line, in lines of so many."""
+    names = list(rows[0])
+    lines = [names[start : start + columns] for start in range(0, len(names), columns)]
+    pages = [sheet([{name: row[name] for name in line} for row in rows], times) for line in lines]
     whole = Image.new("RGB", (max(p.width for p in pages), sum(p.height for p in pages)), "white")
     top = 0
     for page in pages:
@@ -71,7 +74,7 @@ def first_steps(models: Models) -> Image.Image:
     made = {"small.png": squares(small)}
     made |= {name: models.enlarge(name, small) for name in ("bicubic", "srresnet", "srgan", "unet")}
     made["original"] = original
-    return sheet([{name: detail(made[name], (72, 178)) for name in made}], TIMES)
+    return in_lines([{name: detail(made[name], (72, 178)) for name in made}], 3, TIMES)
 
 
 def dial() -> Image.Image:
@@ -104,9 +107,7 @@ def all_models(models: Models) -> Image.Image:
     for given in (srkit.Image(small), poor(small)):
         row = {name: models.enlarge(name, given) for name in MODELS} | {"original": original}
         rows.append({name: detail(picture, (86, 132), SMALLER) for name, picture in row.items()})
-    names = list(rows[0])
-    lines = [names[start : start + COLUMNS] for start in range(0, len(names), COLUMNS)]
-    return stacked([sheet([{n: row[n] for n in line} for row in rows], TIMES) for line in lines])
+    return in_lines(rows, COLUMNS, TIMES)
 
 
 def video(clip: Path) -> Image.Image:
@@ -121,7 +122,7 @@ def video(clip: Path) -> Image.Image:
     for name in VIDEO_MODELS:
         made[name] = list(srkit.load(name, scale=SCALE).upscale_frames(small))[2]
     made["original"] = window[2]
-    return sheet([{name: detail(made[name], DETAIL, WIDE) for name in made}], 2)
+    return in_lines([{name: detail(made[name], DETAIL, WIDE) for name in made}], 3, 2)
 
 
 def main() -> None:

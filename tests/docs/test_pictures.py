@@ -3,10 +3,12 @@
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import page_pictures
 import pytest
 from checkout import ROOT
 from learning_curves import Panel, main, marks, picture, read
+from side_by_side import FOOT, GAP
 
 import srkit
 
@@ -49,6 +51,15 @@ def test_the_picture_of_the_models_has_all_for_x4_but_what_is_downloaded():
     networks = {card.name for card in own if 4 in card.scales and card.weights}
     assert set(page_pictures.MODELS) == (networks - {"realesrgan-general"}) | {"bicubic"}
     assert len(page_pictures.MODELS) == len(set(page_pictures.MODELS))
+
+
+def test_a_sheet_of_many_columns_is_cut_into_lines():
+    shades = {f"{n}": np.full((4, 4, 3), 50 * n, np.uint8) for n in range(5)}
+    page = np.asarray(page_pictures.in_lines([shades], 2, times=3))
+    line = 12 + GAP + FOOT  # a picture of 4 by 3, and its name
+    assert page.shape == (3 * line, 12 + GAP + 12, 3)
+    found = [page[y * line, x * (12 + GAP), 0] for y in range(3) for x in range(2)]
+    assert found[:5] == [0, 50, 100, 150, 200]
 
 
 def test_a_poor_picture_keeps_its_size_and_says_its_quality():
