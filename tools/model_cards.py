@@ -9,26 +9,50 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safetensors import safe_open
 
 from srkit.atomic import replacing
-from srkit.card import WeightsFile
+from srkit.card import ModelCard, WeightsFile
+from srkit.evaluation.costs import FRAME
 from srkit.models import loading
+from srkit.models.cards import licence_of, scales_of
 from srkit.models.weights import weights_path
 from srkit.tables import markdown_table
 
 HEAD = """# Shipped models
 
-Made from the headers of the weights by `python tools/model_cards.py docs`. The weights
+{table}
+
+*Cost* is billions of multiplications for a result of 1280x720, at each scale in turn. On one core
+of a CPU with bfloat16 `srresnet` x4 takes some two seconds for it: [performance](performance.md).
+`vsr` and `vsr-small` are for [video](video.md). A star: whether that licence covers the weights is
+[in doubt](licences.md). [Real-ESRGAN](real-esrgan.md)'s weights come with `srkit[realesrgan]`, and
+those of `realesrgan-general` are downloaded. By the kind of picture: [which model?](which-model.md)
+
+[![An eye of a cat by 14 models, each twice: of a clean picture most are alike and soft, srgan has
+grain; of a JPEG most keep its blocks, photo-2025 is smooth and soft, photo has crisp edges,
+realesrgan clean ones and fur of its own](pictures/models.webp)](pictures/models.webp)
+
+The same detail by models for x4: above of a picture that was shrunk and nothing else, below of the
+same as JPEG of quality 60. The cat is Chelsea, by Stefan van der Walt, CC0; the picture is made by
+`python examples/page_pictures.py docs/pictures`.
+
+What follows is made from the headers of the weights by `python tools/model_cards.py docs`. They
 are licensed CC BY-SA 4.0; the photos they were trained on are credited in
 [CREDITS.md](../srkit/pretrained/CREDITS.md). PSNR on held-out photos is of RGB, or of luma for
 models that see luma alone, and depends on how their LR was made: compare it within a curve.
-
-Which of them to take for a picture: [which model?](which-model.md)
+Each entry ends with the commit of the srkit that trained.
 """
+# Billions of multiplications of networks whose weights are others': these may not be here.
+THEIRS = {
+    "realesr-animevideo": {2: 142.8, 3: 63.6, 4: 35.7},
+    "realesrgan": {4: 1032.6},
+    "realesrgan-anime": {4: 328.7},
+    "realesrgan-general": {4: 69.6},
+}
 # Rows of a learning curve that are shown.
 POINTS = 12
 
@@ -41,33 +65,60 @@ def model_cards(curves: Path) -> str:
     curves
         Folder of ``<model>_x<scale>.csv``, as ``log.csv`` of each run.
     """
-    parts = [HEAD]
-    for name in loading.list_models():
-        card = loading.card(name)
-        if not any(file.source == "packaged" for file in card.weights.values()):
+    cards = [card for card in loading.cards() if card.adapter.startswith("srkit.")]
+    parts = [HEAD.format(table=_table(cards))]
+    for card in cards:
+        if not _ships(card):
             continue
-        parts.append(f"## {name}\n\n{card.summary} {card.paper}.\n")
+        parts.append(f"## {card.name}\n\n{card.summary} {card.paper}.\n")
         for scale, file in sorted(card.weights.items()):
-            parts.append(f"### {name} x{scale}\n\n" + _of_file(file))
+            curve = curves / f"{card.name}_x{scale}.csv"
+            drawn = _curve(curve) + "\n" if curve.exists() else ""
+            parts.append(_entry(f"{card.name} x{scale}", file, drawn))
             parts += [
-                f"### {name} x{scale}, denoise=0\n\n" + _of_file(sibling)
-                for sibling in file.companions
+                _entry(f"{card.name} x{scale}, denoise=0", sibling) for sibling in file.companions
             ]
-            if (curve := curves / f"{name}_x{scale}.csv").exists():
-                parts.append(_curve(curve))
     return "\n".join(parts)
 
 
-def _of_file(file: WeightsFile) -> str:
+def _ships(card: ModelCard) -> bool:
+    return any(file.source == "packaged" for file in card.weights.values())
+
+
+def _table(cards: Sequence[ModelCard]) -> str:
+    """What each model is for, and what it costs."""
+    rows = [["model", "for", "scales", "cost", "licence"]]
+    for card in cards:
+        page = f"#{card.name}" if _ships(card) else "real-esrgan.md" if card.weights else ""
+        name = f"[`{card.name}`]({page})" if page else f"`{card.name}`"
+        told = licence_of(card).replace("*", "\\*")
+        rows.append([name, card.good_for, scales_of(card), _cost(card), told])
+    return markdown_table(rows, "lllll")
+
+
+def _cost(card: ModelCard) -> str:
+    """Billions of multiplications at each scale, of what is no interpolation."""
+    if not card.weights:
+        return "-"
+    if not (known := THEIRS.get(card.name, {})):
+        for scale in card.scales:
+            per_pixel = loading.load(card.name, scale=scale, device="cpu").multiply_adds
+            known[scale] = (per_pixel or 0) * FRAME / scale**2 / 1e9
+    return ", ".join(f"{known[scale]:.1f}" for scale in card.scales)
+
+
+def _entry(title: str, file: WeightsFile, curve: str = "") -> str:
+    """What the header of a file says, its learning curve, and last the commit."""
     path = weights_path(file)
     with safe_open(path, framework="pt") as stored:
         header = stored.metadata()
-    return _facts(header, f"{path.stat().st_size / 1e6:.1f} MB")
+    facts = _facts(header, f"{path.stat().st_size / 1e6:.1f} MB")
+    return f"### {title}\n\n{facts}\n{curve}Made at commit `{header['commit']}`.\n"
 
 
 def _facts(header: Mapping[str, str], size: str) -> str:
     rows = [["", ""], ["size", size]]
-    keys = sorted(header.keys() - {"recipe", "scale", "srkit"})
+    keys = sorted(header.keys() - {"commit", "recipe", "scale", "srkit"})
     rows += [[key.replace("_", " "), _plain(header[key])] for key in keys]
     if recipe := header.get("recipe"):
         rows.append(["recipe", _recipe(recipe)])

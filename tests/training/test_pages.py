@@ -1,6 +1,7 @@
 """Pages and data sets that are made from what was trained."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -12,11 +13,11 @@ torch = pytest.importorskip("torch", reason="needs pip install 'srkit[train]'")
 pytest.importorskip("lightning_fabric", reason="needs pip install 'srkit[train]'")
 
 from export_weights import export
-from model_cards import model_cards
+from model_cards import THEIRS, model_cards
 from safetensors import safe_open
 
 import srkit
-from srkit import OptionError
+from srkit import MissingDependencyError, OptionError
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.evaluation.dataset import open_dataset
 from srkit.models.weights import sha256, weights_path
@@ -30,6 +31,41 @@ DOCS = ROOT / "docs"
 
 def test_the_page_of_models_says_what_the_weights_say():
     assert (DOCS / "models.md").read_text(encoding="utf-8") == model_cards(DOCS / "curves")
+
+
+def test_the_page_begins_with_what_each_model_is_for_and_entries_end_with_the_commit():
+    page = (DOCS / "models.md").read_text(encoding="utf-8")
+    own = [card for card in srkit.cards() if card.adapter.startswith("srkit.")]
+    lines = [line for line in page.partition("## ")[0].splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+    assert len(rows) == len(own) == 21
+    for row, card in zip(rows, own, strict=True):
+        assert row[0].strip("[").startswith(f"`{card.name}`")
+        assert row[1] == card.good_for
+    # By hand, of SRResNet as in its paper, on 320x180 pixels: convolutions of 3x3, and two of 9x9,
+    # of which the last sees all pixels of the result.
+    body, shuffled, ends = 33 * 64 * 64 * 9, (1 + 4) * 64 * 256 * 9, (1 + 16) * 3 * 64 * 81
+    srresnet = (body + shuffled + ends) * 320 * 180 / 1e9
+    assert rows[[card.name for card in own].index("photo-2025")][3].endswith(f", {srresnet:.1f}")
+    for entry in page.split("\n### ")[1:]:
+        last = entry.partition("\n## ")[0].strip().splitlines()[-1]
+        assert re.fullmatch(r"Made at commit `[0-9a-f]{7,}`\.", last), last
+
+
+def test_operations_of_what_is_downloaded_are_those_of_its_layers():
+    # Convolutions of 3x3, 34 of them, and a shuffle of 4x4: numbers are multiplied once a pixel.
+    numbers = 9 * (3 * 64 + 32 * 64 * 64 + 64 * 48)
+    assert THEIRS["realesrgan-general"] == {4: round(numbers * 320 * 180 / 1e9, 1)}
+
+
+@pytest.mark.parametrize("name", sorted(THEIRS.keys() - {"realesrgan-general"}))
+def test_operations_of_what_may_not_be_here_are_those_of_the_network(name):
+    for scale, stated in THEIRS[name].items():
+        try:
+            model = srkit.load(name, scale=scale)
+        except MissingDependencyError as error:
+            pytest.skip(f"weights are not here: {error}")
+        assert round(model.multiply_adds * 1280 * 720 / scale**2 / 1e9, 1) == stated
 
 
 def test_every_shipped_file_names_its_origin():
