@@ -1,0 +1,81 @@
+"""Every block of code on the pages runs as it stands, or a mark above it says why not here."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import urllib.request
+import webbrowser
+from pathlib import Path
+
+import pytest
+from page_blocks import PAGES, blocks
+from PIL import ImageShow
+from ports import free_port
+from sample_files import lay_out
+
+import srkit.web
+from srkit.cli import main
+
+WITH_BLOCKS = [page for page in PAGES if any(blocks(page))]
+SETTING = re.compile(r"(\w+)=(\S*)")
+
+
+def run_python(block, namespace):
+    # So that tracebacks name the page and its line.
+    shift = "\n" * int(block.place.rpartition(":")[2])
+    exec(compile(shift + block.text, block.place, "exec"), namespace)
+
+
+def run_shell(block):
+    """Run the lines of a block, one by one; those that are no more than srkit's in this process."""
+    for line in block.text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["srkit"] and not re.search(r"[|<>&*$;`]", line.partition("#")[0]):
+            code = main(words[1:])
+        elif words:
+            code = in_bash(line)
+        else:
+            continue
+        assert code == 0, f"{block.place}: {line}"
+
+
+def in_bash(line):
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", line],
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    ).returncode
+
+
+def ended(address):
+    """A browser, for who presses Ctrl-C when the page is there."""
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address) as page:
+        assert page.status == 200
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("page", WITH_BLOCKS, ids=[page.name for page in WITH_BLOCKS])
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ImageShow, "show", lambda picture, title: True)
+    # Who has seen the page that opened, ends it.
+    monkeypatch.setattr(webbrowser, "open", ended)
+    monkeypatch.setitem(srkit.web.serve.__kwdefaults__, "port", free_port())
+    found = [block for block in blocks(page) if not block.file]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    lay_out(page, "\n".join(block.text for block in found), tmp_path)
+    namespace = {"__name__": "__main__"}
+    for block in found:
+        if block.language == "python":
+            run_python(block, namespace)
+        else:
+            run_shell(block)
+
+
+@pytest.mark.parametrize("page", WITH_BLOCKS, ids=[page.name for page in WITH_BLOCKS])
+def test_what_is_not_run_says_why(page):
+    assert not [(block.place, fault) for block in blocks(page) for fault in block.faults]
