@@ -34,6 +34,8 @@ def run_shell(block):
         words = shlex.split(line, comments=True)
         if words[:1] == ["srkit"] and not re.search(r"[|<>&*$;`]", line.partition("#")[0]):
             code = main(words[1:])
+            if words[1:] == ["doctor"]:  # it may find a fault of this machine, and says so
+                code = 0 if code == 1 else code
         elif words:
             code = in_bash(line)
         else:
