@@ -122,6 +122,7 @@ FILES = {
 }
 # What is of another kind on some pages.
 OTHERS = {
+    "tutorial-first.md": {"small.png": lambda file: None},  # which the page makes itself
     "metrics.md": {"runs/mine/best.safetensors": shipped("espcn_x2.safetensors")},
     "neural-enhance.md": {"runs/mine/best.safetensors": shipped("neural-enhance_x2.safetensors")},
 }
