@@ -1,4 +1,5 @@
-"""Sessions: lint, linters, typing, tests, frameworks, base, web, browser, notebooks, docs, wheel.
+"""Sessions: lint, linters, typing, tests, snippets, frameworks, base, web, browser, notebooks,
+docs, wheel.
 
 `nox` runs them all, `nox -s tests` one.
 """
@@ -23,6 +24,7 @@ nox.options.sessions = [
     "linters",
     "typing",
     "tests",
+    "snippets",
     "frameworks",
     "base",
     "web",
@@ -76,6 +78,13 @@ def tests(session: nox.Session) -> None:
     use_plugin(session, "examples/plugin_torch", "pocket")
     # Here, and below for ONNX, since an environment of its own would be another two gigabytes.
     session.run("python", "tests/soak/fuzz_parsers.py", "--seconds", "100")
+
+
+@nox.session
+def snippets(session: nox.Session) -> None:
+    """Every block of code of README and docs/, as it stands; what is not run, and why, is told."""
+    install(session, "-e", ".[all,dask,onnx,remote,web,test]")
+    session.run("pytest", "tests/snippets", *session.posargs, env=OFFLINE)
 
 
 @nox.session

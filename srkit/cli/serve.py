@@ -8,8 +8,9 @@ import threading
 from contextlib import suppress
 from types import FrameType
 
-from srkit.cli.console import Commands, examples, positive, write
-from srkit.extras import missing_extra
+from srkit.cli.console import Commands, examples, model, positive, write
+from srkit.models import loading
+from srkit.web import serving
 
 
 def add(commands: Commands) -> None:
@@ -21,7 +22,20 @@ def add(commands: Commands) -> None:
             "Serve a page on which photos are upscaled and compared, until Ctrl-C. It is seen by "
             "this machine alone; nothing is sent anywhere, and photos are deleted afterwards."
         ),
-        **examples('srkit serve --port 8000   (needs pip install "srkit[web]")'),
+        **examples(
+            'srkit serve --port 8000   (needs pip install "srkit[web]")',
+            "srkit serve -m runs/mine/best.safetensors",
+        ),
+    )
+    parser.add_argument(
+        "-m",
+        "--model",
+        type=model,
+        action="append",
+        default=[],
+        dest="models",
+        metavar="MODEL",
+        help="weights file or name of a model that comes first on the page; may be given often",
     )
     parser.add_argument(
         "--host",
@@ -35,16 +49,11 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until the process is told to end."""
-    try:
-        from srkit.web.page import serving
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in ("starlette", "uvicorn"):
-            raise
-        raise missing_extra(f"the page needs {package}, which is not installed", "web") from error
+    models = [loading.load(name) for name in args.models]
     # So that the photos are deleted then, too.
     signal.signal(signal.SIGTERM, _interrupt)
-    with suppress(KeyboardInterrupt), serving(args.host, args.port) as address:
+    page = serving(*models, host=args.host, port=args.port)
+    with suppress(KeyboardInterrupt), page as address:
         write(f"{address}   (Ctrl-C ends it)")
         threading.Event().wait()
     return 0

@@ -1,1 +1,97 @@
-"""The page of srkit serve."""
+"""The page of ``srkit serve``, and from Python with models of your own: `serve`.
+
+Needs ``pip install "srkit[web]"``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import webbrowser
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING
+
+from srkit.extras import missing_extra
+
+if TYPE_CHECKING:
+    from srkit.upscaling.upscaler import Upscaler
+
+__all__ = ["serve", "serving"]
+
+log = logging.getLogger(__name__)
+
+
+def serve(*models: Upscaler, host: str = "127.0.0.1", port: int = 7860) -> None:
+    """Open the page in a browser and serve it, until Ctrl-C.
+
+    Parameters
+    ----------
+    *models
+        Loaded or wrapped ones that the page offers first, beside all that are installed.
+    host, port
+        Where it listens; see `serving`, which does not wait and opens no browser.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without ``srkit[web]``.
+    OptionError
+        If the port is taken, or two models have one name.
+
+    Examples
+    --------
+    ::
+
+        def fours(tiles):
+            return tiles.repeat(2, axis=1).repeat(2, axis=2)
+
+
+        srkit.web.serve(srkit.wrap(fours, scale=2))
+
+    What is no model is refused before anything is opened:
+
+    >>> serve("photo")  # doctest: +IGNORE_EXCEPTION_DETAIL +SKIP
+    Traceback (most recent call last):
+    srkit.errors.OptionError: a model is served, not str
+    """
+    with suppress(KeyboardInterrupt), serving(*models, host=host, port=port) as address:
+        if not webbrowser.open(address):
+            log.warning("open %s in a browser", address)
+        threading.Event().wait()
+
+
+def serving(
+    *models: Upscaler, host: str = "127.0.0.1", port: int = 7860
+) -> AbstractContextManager[str]:
+    """Serve the page while a ``with`` block runs, which gets its address.
+
+    Parameters
+    ----------
+    *models
+        As of `serve`.
+    host
+        Address to listen at; the default is seen by this machine alone.
+    port
+        Where; no other is taken in its place.
+
+    Raises
+    ------
+    MissingDependencyError, OptionError
+        As of `serve`.
+
+    Examples
+    --------
+    ::
+
+        with srkit.web.serving(model, port=8000) as address:
+            print(address)
+            input("Enter ends it")
+    """
+    try:
+        from srkit.web import page
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in ("starlette", "uvicorn"):
+            raise
+        raise missing_extra(f"the page needs {package}, which is not installed", "web") from error
+    return page.serving(host, port, models=models)

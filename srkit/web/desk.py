@@ -7,11 +7,14 @@ import secrets
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from srkit.errors import SrkitError
+from srkit.upscaling.upscaler import Upscaler
+from srkit.web.here import Here
 from srkit.web.worker import CancelledError, Told, Worker
 
 log = logging.getLogger(__name__)
@@ -61,11 +64,13 @@ class Desk:
         How many may wait.
     seconds
         After which a job is ended.
+    own
+        Models that were handed over, by their names; jobs with them are done in this process.
     """
 
-    def __init__(self, *, most: int, seconds: float) -> None:
+    def __init__(self, *, most: int, seconds: float, own: Mapping[str, Upscaler]) -> None:
         self._most, self._seconds = most, seconds
-        self._worker = Worker()
+        self._worker, self._here = Worker(), Here(own)
         self._jobs: dict[str, Job] = {}
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
@@ -101,7 +106,10 @@ class Desk:
             return self._waiting.index(job) + (self._running is not None)
 
     def cancel(self, job: Job) -> None:
-        """Give a job up: one that waits is never begun, one that runs is stopped at once."""
+        """Give a job up: one that waits is never begun, one that runs is stopped at once.
+
+        One with a model that was handed over stops at its next tile.
+        """
         with self._changed:
             job.cancelled.set()
             if job in self._waiting:
@@ -154,7 +162,8 @@ class Desk:
             # While it waited, the sweep could have come near.
             job.photo.touch()
             job.folder.mkdir(parents=True)
-            job.result = self._worker.made(
+            worker = self._here if self._here.owns(job.asked) else self._worker
+            job.result = worker.made(
                 job.asked, seconds=self._seconds, cancelled=job.cancelled, tell=tell
             )
             state = "done"

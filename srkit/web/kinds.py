@@ -6,13 +6,17 @@ The kinds are those of docs/which-model.md; a test compares them.
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from srkit.card import ModelCard
-from srkit.errors import SrkitError
+from srkit.errors import OptionError, SrkitError
 from srkit.models import loading
 from srkit.models.weights import absent, install_lines, missing_for, with_companions
+from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +25,8 @@ SCALES = (2, 4)
 _LEFT_OUT = ("nearest", "vsr", "vsr-small")
 # What beside denoise, of which cards state where it begins, has a slider.
 _PERCEPTION = ("srgan",)
+Own = Mapping[str, Upscaler]
+_NONE: Own = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,9 @@ class Kind:
     name: str
     models: tuple[tuple[str, str], ...]
 
+
+# What was handed over, before all that comes along.
+_OWN: dict[str, Any] = {"name": "your model"}
 
 KINDS = (
     Kind(
@@ -93,19 +102,65 @@ KINDS = (
 )
 
 
-def offered(scale: int) -> list[str]:
-    """Names of the models for `scale` for which all is installed.
+def named(models: Iterable[Upscaler]) -> dict[str, Upscaler]:
+    """Models that were handed over, by the names that the page gives them.
+
+    A result's file has such a name in its own, so they hold what file names may.
+
+    Raises
+    ------
+    OptionError
+        If one is no model, or two have one name.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> model = srkit.wrap(lambda tiles: tiles, scale=1, name="as it/was")
+    >>> list(named([model]))
+    ['as it_was']
+    """
+    found: dict[str, Upscaler] = {}
+    for model in models:
+        if not isinstance(model, Upscaler):
+            raise OptionError(
+                f"a model is served, not {type(model).__name__}: srkit.load(name) gives one, "
+                "and srkit.wrap(function, scale=...)"
+            )
+        name = re.sub(r"[^\w ()+,.-]", "_", model.card.name).strip(" .")[:80] or "model"
+        if name in found:
+            raise OptionError(f"two models are called {name}; srkit.wrap(..., name=) says another")
+        found[name] = model
+    return found
+
+
+def scales(own: Own = _NONE) -> list[int]:
+    """The factors of all models.
+
+    Examples
+    --------
+    >>> scales()
+    [2, 4]
+    """
+    return sorted({*SCALES, *(model.scale for model in own.values())})
+
+
+def offered(scale: int, own: Own = _NONE) -> list[str]:
+    """Names of the models for `scale` for which all is installed; first those handed over.
 
     Examples
     --------
     >>> "bicubic" in offered(4), "neural-enhance-repair" in offered(4), "nearest" in offered(4)
     (True, False, False)
     """
-    return [card.name for card in _cards() if scale in card.scales and not missing_for(card)]
+    first = [name for name, model in own.items() if model.scale == scale]
+    cards = [card for card in _cards(own) if scale in card.scales]
+    return first + [card.name for card in cards if not missing_for(card)]
 
 
-def menu() -> dict[str, Any]:
+def menu(own: Own = _NONE) -> dict[str, Any]:
     """What the page shows: kinds with their models, and all models with what there is to know.
+
+    Models that were handed over are a kind of their own, which is the first.
 
     Examples
     --------
@@ -114,31 +169,43 @@ def menu() -> dict[str, Any]:
     >>> menu()["models"]["bicubic"]["scales"]
     [2, 4]
     """
-    cards = {card.name: card for card in _cards()}
-    kinds = [
+    cards = {card.name: card for card in _cards(own)}
+    there = scales(own)
+    kinds = [_OWN | {"models": [{"name": name, "word": ""} for name in own]}] if own else []
+    kinds += [
         {
             "name": kind.name,
-            "models": [{"name": name, "word": w} for name, w in kind.models if name in cards],
+            "models": [
+                {"name": name, "word": word}
+                for name, word in kind.models
+                if name in cards and name not in own
+            ],
         }
         for kind in KINDS
     ]
-    return {"kinds": kinds, "models": {name: _facts(card) for name, card in cards.items()}}
+    models = {name: _facts_of_own(model) for name, model in own.items()}
+    models |= {name: _facts(card, there) for name, card in cards.items()}
+    first = next((model.scale for model in own.values()), 4)
+    return {"kinds": kinds, "models": models, "scales": there, "scale": first}
 
 
-def options_of(model: str, asked: dict[str, float | str]) -> dict[str, float | str]:
-    """Those of the options that the model has.
+def options_of(
+    model: str, asked: dict[str, float | str], own: Own = _NONE
+) -> dict[str, float | str]:
+    """Those of the options that the model has; one that was handed over has what it was given.
 
     Examples
     --------
     >>> options_of("photo", {"denoise": "auto", "perception": 0.5})
     {'denoise': 'auto'}
     """
-    dials = _dials(loading.card(model))
+    dials = [] if model in own else _dials(loading.card(model))
     return {name: value for name, value in asked.items() if name in dials}
 
 
-def _cards() -> list[ModelCard]:
+def _cards(own: Own = _NONE) -> list[ModelCard]:
     """Cards of models for photos; a broken plugin does not take the page along."""
+    there = set(scales(own))
     cards = []
     for name in loading.list_models():
         try:
@@ -146,16 +213,21 @@ def _cards() -> list[ModelCard]:
         except SrkitError as error:
             log.warning("%s is left out: %s", name, error)
             continue
-        if name not in _LEFT_OUT and set(SCALES) & set(card.scales):
+        if name not in (*_LEFT_OUT, *own) and there & set(card.scales):
             cards.append(card)
     return cards
 
 
-def _facts(card: ModelCard) -> dict[str, Any]:
+def _facts_of_own(model: Upscaler) -> dict[str, Any]:
+    facts = {"summary": model.card.summary, "scales": [model.scale]}
+    return facts | {"dials": [], "install": "", "download": 0}
+
+
+def _facts(card: ModelCard, there: list[int]) -> dict[str, Any]:
     files = [file for file in absent(with_companions(card.weights.values())) if file.downloaded]
     return {
         "summary": card.summary,
-        "scales": [scale for scale in SCALES if scale in card.scales],
+        "scales": [scale for scale in there if scale in card.scales],
         "dials": _dials(card),
         "install": " && ".join(install_lines(card)),
         "download": sum(file.size or 0 for file in files),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def made(
     only: bool,
     max_pixels: int,
     tell: Tell,
+    own: Mapping[str, Upscaler] = MappingProxyType({}),
 ) -> Told:
     """Upscale a photo by models, and write what came of it.
 
@@ -53,6 +55,8 @@ def made(
     tell
         Called with ``doing``, the name of a model; ``done``, a share of the whole; ``left``, about
         how many seconds, or None.
+    own
+        Models that were handed over, by their names. All others are loaded.
 
     Returns
     -------
@@ -71,7 +75,7 @@ def made(
     upscalers = {}
     for name, options in models:
         tell({"doing": f"loading {name}", "done": 0.0, "left": None})
-        upscalers[name] = load(name, scale=scale, **options)
+        upscalers[name] = own[name] if name in own else load(name, scale=scale, **options)
     clock = _Clock(upscalers, image.pixels.shape[0] * image.pixels.shape[1], tell)
     results, told = {}, []
     for name, upscaler in upscalers.items():

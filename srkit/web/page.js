@@ -121,9 +121,9 @@ function drawFacts() {
 
 async function begin() {
   state.menu = await ask("api/menu");
-  const { kinds, limits } = state.menu;
+  const { kinds, scales, limits } = state.menu;
   $("kinds").replaceChildren(...kinds.map((one, k) => chip("kind", k, one.name, k === 0)));
-  $("scales").replaceChildren(...[2, 4].map((s) => chip("scale", s, `×${s}`, s === 4)));
+  $("scales").replaceChildren(...scales.map((s) => chip("scale", s, `×${s}`, s === state.menu.scale)));
   const finger = window.matchMedia("(pointer: coarse)").matches;
   $("limits").textContent = `${finger ? "" : "or drop it here, or paste it: "}at most ${limits.bytes / 1e6} MB`;
   $("foot").textContent =

@@ -9,16 +9,17 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import uvicorn
 
 from srkit.errors import OptionError
+from srkit.upscaling.upscaler import Upscaler
 from srkit.web.desk import Desk
 from srkit.web.door import Door, Quota
-from srkit.web.kinds import SCALES, offered
+from srkit.web.kinds import SCALES, named, offered
 from srkit.web.site import UPLOADS, Bounds, Site
 
 __all__ = ["SCALES", "offered", "serving"]
@@ -34,7 +35,13 @@ KEPT = 1800  # seconds that a photo and its results can be downloaded
 
 
 @contextlib.contextmanager
-def serving(host: str = "127.0.0.1", port: int = 7860, *, kept: int = KEPT) -> Iterator[str]:
+def serving(
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    *,
+    models: Sequence[Upscaler] = (),
+    kept: int = KEPT,
+) -> Iterator[str]:
     """Serve the page while the block runs.
 
     Parameters
@@ -44,6 +51,9 @@ def serving(host: str = "127.0.0.1", port: int = 7860, *, kept: int = KEPT) -> I
         sites send, or that come under a name that is not this machine's, are refused.
     port
         Where; no other is taken in its place.
+    models
+        Loaded or wrapped ones that the page offers first, under their names. A job with one of
+        them is done in this process.
     kept
         Seconds after which photos and results are deleted. All are at the end.
 
@@ -55,7 +65,7 @@ def serving(host: str = "127.0.0.1", port: int = 7860, *, kept: int = KEPT) -> I
     Raises
     ------
     OptionError
-        If the port is taken, or cannot be listened at.
+        If the port is taken, or cannot be listened at; or two models have one name.
 
     Examples
     --------
@@ -65,13 +75,14 @@ def serving(host: str = "127.0.0.1", port: int = 7860, *, kept: int = KEPT) -> I
             webbrowser.open(address)
             input("Enter ends it")
     """
+    own = named(models)
     listening = _listening(host, port)
     with listening, TemporaryDirectory(prefix="srkit-web-") as name:
         folder = Path(name)
-        desk = Desk(most=MOST_WAITING, seconds=JOB_SECONDS)
+        desk = Desk(most=MOST_WAITING, seconds=JOB_SECONDS, own=own)
         quota = Quota(folder, MOST_KEPT)
         bounds = Bounds(MAX_BYTES, MAX_READ, MAX_PIXELS)
-        site = Site(folder, desk, bounds=bounds, quota=quota, kept=kept)
+        site = Site(folder, desk, bounds=bounds, quota=quota, kept=kept, own=own)
         door = Door(
             site.app(),
             host=host,

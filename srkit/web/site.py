@@ -29,7 +29,7 @@ from srkit.imaging.files.reading import read_image
 from srkit.imaging.image import Image
 from srkit.web.desk import Desk, FullError, Job, told_of
 from srkit.web.door import Quota
-from srkit.web.kinds import SCALES, menu, offered, options_of
+from srkit.web.kinds import Own, menu, offered, options_of, scales
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +81,15 @@ class Site:
         Where photos and results lie.
     kept
         Seconds for which they do.
+    own
+        Models that were handed over, by their names.
     """
 
     def __init__(
-        self, folder: Path, desk: Desk, *, bounds: Bounds, quota: Quota, kept: int
+        self, folder: Path, desk: Desk, *, bounds: Bounds, quota: Quota, kept: int, own: Own
     ) -> None:
         self._folder, self._desk, self._kept = folder, desk, kept
-        self._bounds, self._quota = bounds, quota
+        self._bounds, self._quota, self._own = bounds, quota, own
         self._photos: dict[str, Photo] = {}
         # Photos are large when they are read: one at a time.
         self._reading = threading.Lock()
@@ -132,7 +134,7 @@ class Site:
             "read": bounds.read_pixels,
             "minutes": round(self._kept / 60, 1),
         }
-        return JSONResponse({**menu(), "limits": limits})
+        return JSONResponse({**menu(self._own), "limits": limits})
 
     # --- photos ---------------------------------------------------------------------------------
 
@@ -219,18 +221,20 @@ class Site:
         if not asked.get("photo"):
             raise RefusedError("Choose a photo first.")
         photo = self._photo(asked["photo"])
-        scale, models = _scale(asked), asked.get("models")
+        scale, models = _scale(asked, scales(self._own)), asked.get("models")
         # A request need not come from the page: any other text could name a file of this machine.
-        if not _are_texts(models) or not models or not set(models) <= set(offered(scale)):
+        there = set(offered(scale, self._own))
+        if not _are_texts(models) or not models or not set(models) <= there:
             raise RefusedError(f"Choose models that exist for x{scale}.")
         options = _options(asked)
+        chosen = [(name, options_of(name, options, self._own)) for name in dict.fromkeys(models)]
         part, only = self._part(asked, photo), asked.get("only") is True
         if self._quota.free < 0:
             raise RefusedError("There is no room for more results; try again later.", 507)
         folder = self._folder / "jobs" / secrets.token_urlsafe(16)
         work = {
             "photo": str(photo.file),
-            "models": [(name, options_of(name, options)) for name in dict.fromkeys(models)],
+            "models": chosen,
             "scale": scale,
             "folder": str(folder),
             "part": part.box,
@@ -320,10 +324,10 @@ def _name(text: str) -> str:
     return (kept or "photo") + (dot + re.sub(r"\W", "", suffix)[:8] if dot else "")
 
 
-def _scale(asked: dict[str, Any]) -> int:
+def _scale(asked: dict[str, Any], there: list[int]) -> int:
     scale = asked.get("scale")
-    if isinstance(scale, bool) or scale not in SCALES:
-        raise RefusedError(f"scale is one of {', '.join(map(str, SCALES))}.")
+    if isinstance(scale, bool) or scale not in there:
+        raise RefusedError(f"scale is one of {', '.join(map(str, there))}.")
     return int(scale)
 
 

@@ -28,6 +28,20 @@ _LOST = (
 Told = dict[str, Any]
 
 
+def too_long(seconds: float) -> str:
+    """What is told of a job that was ended after so many seconds.
+
+    Examples
+    --------
+    >>> too_long(1800)[:35]
+    'this took longer than 30 minutes an'
+    """
+    return (
+        f"this took longer than {seconds / 60:g} minutes and was ended; choose fewer or "
+        "faster models, or a smaller photo"
+    )
+
+
 class CancelledError(Exception):
     """Somebody gave the job up."""
 
@@ -92,10 +106,7 @@ class Worker:
         if cancelled.is_set():
             raise CancelledError
         if late.is_set():
-            raise SrkitError(
-                f"this took longer than {seconds / 60:g} minutes and was ended; choose fewer or "
-                "faster models, or a smaller photo"
-            )
+            raise SrkitError(too_long(seconds))
         if told is None:
             raise SrkitError(_LOST)
         if "error" in told:
