@@ -1,6 +1,6 @@
 """How near an image is to its original, how natural it looks, and by which protocol.
 
-PSNR, SSIM, MS-SSIM; the perceptual distance ST-LPIPS; NIQE and BRISQUE, which
+PSNR, SSIM, MS-SSIM; the perceptual distances ST-LPIPS, LPIPS and DISTS; NIQE and BRISQUE, which
 need no original; the flicker of videos.
 
 Two programs that both report "PSNR" can differ by 2 dB on the same pixels: in colour
@@ -21,7 +21,7 @@ from srkit.metrics.blind import brisque, niqe
 from srkit.metrics.fidelity import Window, psnr, ssim
 from srkit.metrics.multiscale import ms_ssim
 from srkit.metrics.pairs import Channel, Pair, mod_crop, read_pair, rounded_luma
-from srkit.metrics.perceptual import Backbone, st_lpips
+from srkit.metrics.perceptual import Backbone, dists, lpips, st_lpips
 from srkit.metrics.protocols import PROTOCOLS, STANDARD, Protocol
 from srkit.metrics.temporal import flicker
 
@@ -34,7 +34,9 @@ __all__ = [
     "Protocol",
     "Window",
     "brisque",
+    "dists",
     "flicker",
+    "lpips",
     "mod_crop",
     "ms_ssim",
     "niqe",
