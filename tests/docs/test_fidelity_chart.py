@@ -18,7 +18,7 @@ from fidelity_chart import (
 
 from srkit.evaluation.charts import Panel, Point, apart, places, ticks
 from srkit.evaluation.costs import Costs
-from srkit.evaluation.benchmark import Scores, as_csv
+from srkit.evaluation.results import Scores, as_csv
 from srkit.evaluation.scores import Score
 from srkit.metrics import STANDARD
 
