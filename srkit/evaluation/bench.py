@@ -56,19 +56,59 @@ class Benchmark:
     results: tuple[Scores, ...]
 
     def to_text(self, *, by_image: bool = False) -> str:
-        """The tables for a terminal; `by_image` adds a line for each image."""
+        """The tables for a terminal; `by_image` adds a line for each image.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> print(found.to_text().splitlines()[0])
+        data  model  scale    PSNR    SSIM  ST-LPIPS   s/MP  peak MB  params  GMAC
+        """
         return self._told(text_table, by_image)
 
     def to_markdown(self, *, by_image: bool = False) -> str:
-        """The same tables in Markdown."""
+        """The same tables in Markdown.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> print(found.to_markdown().splitlines()[2])
+        | Set1 | old | x4 | 30.000 | 0.8750 | - | 0.000 | - | - | - |
+        """
         return self._told(markdown_table, by_image)
 
     def to_csv(self) -> str:
-        """A line for each image and each mean; see `srkit.evaluation.results.as_csv`."""
+        """A line for each image and each mean; see `srkit.evaluation.results.as_csv`.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> found.to_csv().splitlines()[1]
+        'old,Set1,4,standard,a,30.0,0.875,,,,,'
+        """
         return as_csv(self.results)
 
     def to_json(self) -> str:
-        """A list of `Scores.as_dict`, with intervals."""
+        """A list of `Scores.as_dict`, with intervals.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> json.loads(found.to_json())[0]["mean"]["psnr"]
+        30.0
+        """
         return json.dumps([result.as_dict() for result in self.results], indent=2)
 
     def save(self, path: str | Path) -> None:
@@ -80,6 +120,15 @@ class Benchmark:
             If the suffix is another.
         OSError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> found.save(Path(tempfile.mkdtemp()) / "table.md")
         """
         text = written_as(path)(self)
         with replacing(path) as file:
@@ -94,6 +143,15 @@ class Benchmark:
             If the suffix is not .svg, or nothing has a figure.
         OSError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> found.plot(Path(tempfile.mkdtemp()) / "plot.svg")
         """
         check_plot(path)
         drawing = plot(self.results)
