@@ -73,7 +73,7 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"colour, crop and rounding: {', '.join(PROTOCOLS)} (default: standard)",
     )
-    parser.add_argument("--device", help="for every model, such as cpu or cuda (default: auto)")
+    parser.add_argument("--device", help="for all networks, such as cpu or cuda (default: auto)")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from srkit.evaluation.plot import plot
 from srkit.evaluation.results import Scores, as_csv, by_dataset
 from srkit.evaluation.scores import Model, ready_together
 from srkit.evaluation.specs import split
+from srkit.models.loading import card, list_models
 from srkit.tables import Rows, markdown_table, text_table
 from srkit.upscaling.upscaler import Upscaler
 
@@ -244,7 +245,7 @@ def bench(
     protocol, metrics, progress
         As in `evaluate`.
     device
-        For models that are loaded here, such as ``"cuda"``.
+        For networks that are loaded here, such as ``"cuda"``; interpolation stays on the CPU.
 
     Returns
     -------
@@ -293,9 +294,15 @@ def _loaded(
     if scale is None:
         names = [split(model)[0] if isinstance(model, str | Path) else model for model in models]
         scale = ready_together(names)[0].scale
-    found = [labelled(model, scale, **options) for model in models]
+    found = [labelled(one, scale, **({} if _on_cpu(one) else options)) for one in models]
     labels = _apart([label for label, _ in found], models)
     return [(label, upscaler) for label, (_, upscaler) in zip(labels, found, strict=True)]
+
+
+def _on_cpu(model: Model) -> bool:
+    """Whether it is interpolation: on the CPU alone, wherever networks are asked to run."""
+    name = split(model)[0] if isinstance(model, str) else model
+    return isinstance(name, str) and name in list_models() and card(name).framework == "numpy"
 
 
 def _apart(labels: Sequence[str], models: Sequence[Model]) -> list[str]:

@@ -123,7 +123,6 @@ def test_options_of_models_stand_in_their_names(folder, capsys):
         (["-m", "bicubic:precision="], "options are name=value"),
         (["--metric", "psnrr"], "did you mean psnr"),
         (["--protocol", "rbg"], "did you mean 'rgb'"),
-        (["-m", "bicubic", "--device", "nonsense"], "nonsense"),
         (["-o", "table.txt"], ".csv, .json, .md"),
         (["-o", "table"], ".csv, .json, .md"),
         (["--plot", "plot.png"], "plots are SVG files"),
@@ -136,6 +135,17 @@ def test_calls_that_make_no_sense_are_told_in_a_line(folder, capsys, arguments, 
     assert told in error
     assert len(error.splitlines()) == 2
     assert sorted(folder.parent.rglob("*")) == before
+
+
+def test_the_device_is_for_networks(folder, capsys):
+    assert command("-m", "bicubic", "--scale=2", "--data", folder, "--device", "cuda") == 0
+    assert "bicubic" in capsys.readouterr().out
+    pytest.importorskip("torch")
+    assert command("-m", "espcn", "--scale=2", "--data", folder, "--device", "cpu") == 0
+    assert command("-m", "espcn", "--scale=2", "--data", folder, "--device", "nonsense") == 2
+    assert "nonsense" in capsys.readouterr().err
+    # What is said of one model is meant for it.
+    assert command("-m", "bicubic:device=cuda", "--scale=2", "--data", folder) == 2
 
 
 def test_a_function_of_your_own_goes_beside_models(folder):
