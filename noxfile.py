@@ -126,6 +126,17 @@ def frameworks(session: nox.Session) -> None:
     session.install("--no-deps", "spandrel", "einops", env=CONSTRAINTS)
     tested = ["tests/adapters/spandrel_files", "srkit/adapters/spandrel"]
     session.run("pytest", *tested, *session.posargs)
+    measured_beside(session)
+
+
+def measured_beside(session: nox.Session) -> None:
+    """Metrics beside their authors' programs; files of some packages are read, others are run."""
+    names = ("mmagic==1.2.0", "brisque==0.2.0", "torchmetrics==1.9.0", "lpips==0.1.4", "piq==0.8.0")
+    # Without what they ask for: torchvision, OpenCV and half of OpenMMLab.
+    session.install("--no-deps", *names, "pytorch-msssim==1.0.0", env=CONSTRAINTS)
+    install(session, "libsvm-official", "requests")  # a C++ compiler; without it one test skips
+    tested = ["tests/metrics", "tests/adapters/pytorch/test_lpips.py", "srkit/metrics"]
+    session.run("pytest", *tested, *session.posargs)
 
 
 def ncnn_wheels(session: nox.Session) -> str:

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from charts import Kind, Panel, Point, drawn, legend
-
+from srkit.evaluation import charts
+from srkit.evaluation.charts import Kind, Panel, Point, drawn, legend
 from srkit.tables import markdown_table
 
 WIDTH, HEIGHT = 720, 980
@@ -34,26 +34,6 @@ KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("fsrcnn", "espcn", "span", "srresnet"), FIDELITY),
     **dict.fromkeys(("unet", "srgan"), LOOKS),
 }
-
-# Of light and dark pages: paper, ink, faint lines, and the colours of kinds.
-STYLE = """
-svg{font-family:system-ui,sans-serif;--paper:#ffffff;--ink:#24292f;--grey:#6b737c;--faint:#e3e6e9;
---fidelity:#1f6feb;--looks:#c2570c;--opened:#1a7f4b}
-@media(prefers-color-scheme:dark){svg{--paper:#1e2129;--ink:#e6e8eb;--grey:#a0a7b0;--faint:#363b45;
---fidelity:#6cb0ff;--looks:#ff9d57;--opened:#5fd39a}}
-.paper{fill:var(--paper)}
-.title{font-size:15px;font-weight:600;fill:var(--ink)}
-.label{font-size:13px;fill:var(--ink)}
-.small{font-size:12px;fill:var(--grey)}
-.grid{stroke:var(--faint);stroke-width:1}
-.level{stroke:var(--grey);stroke-width:1;stroke-dasharray:4 4}
-.leader{stroke:var(--grey);stroke-width:.8}
-.interpolation,.published{fill:var(--grey);stroke:var(--grey)}
-.fidelity{fill:var(--fidelity);stroke:var(--fidelity)}
-.looks{fill:var(--looks);stroke:var(--looks)}
-.opened{fill:var(--opened);stroke:var(--opened)}
-.hollow{fill:var(--paper);stroke-width:1.8}
-"""
 
 
 @dataclass(frozen=True)
@@ -162,16 +142,8 @@ def picture(models: list[Measured]) -> str:
         y=DECIBELS,
     )
     kinds = {point.kind: None for point in (*seconds, *operations)}
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">',
-        f"<style>{STYLE}</style>",
-        f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}" rx="8"/>',
-        *legend(list(kinds), 54, 30),
-        *drawn(upper, operations),
-        *drawn(lower, seconds),
-        "</svg>\n",
-    ]
-    return "\n".join(parts)
+    parts = [*legend(list(kinds), 54, 30), *drawn(upper, operations), *drawn(lower, seconds)]
+    return charts.picture(WIDTH, HEIGHT, parts)
 
 
 def table(models: Iterable[Measured]) -> str:

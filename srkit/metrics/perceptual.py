@@ -1,4 +1,4 @@
-"""Perceptual distance, where torch and the weights are installed."""
+"""Perceptual distances, where torch and the weights are installed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike
 
 from srkit.extras import import_named, missing_extra
 
-# By name, since it is a network on torch.
-_NETWORK = "srkit.adapters.pytorch.stlpips:StLpips"
+# By name, since they are networks on torch.
+_ST_LPIPS = "srkit.adapters.pytorch.stlpips:StLpips"
+_LPIPS = "srkit.adapters.pytorch.lpips:Lpips"
+_DISTS = "srkit.adapters.pytorch.lpips:Dists"
 
 Backbone = Literal["alex", "vgg"]
 
@@ -58,15 +60,89 @@ def st_lpips(
     >>> st_lpips(grey, grey)
     0.0
     """
-    return _st_lpips(backbone).distance(reference, test, crop=crop)
+    return _network(_ST_LPIPS, "ST-LPIPS", "perceptual", backbone).distance(
+        reference, test, crop=crop
+    )
 
 
-@lru_cache(maxsize=2)
-def _st_lpips(backbone: Backbone) -> _Distance:
+def lpips(
+    reference: ArrayLike, test: ArrayLike, *, crop: int = 0, backbone: Backbone = "alex"
+) -> float:
+    """Learned perceptual image patch similarity (LPIPS), version 0.1.
+
+    Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR
+    2018. The network is torchvision's, which downloads its weights once.
+
+    Parameters
+    ----------
+    reference, test
+        As in `psnr`; grey is shown to the network as RGB.
+    crop
+        Pixels left out on each side.
+    backbone
+        ``"alex"``, which papers report, at least 31 pixels a side, or ``"vgg"``, at least 16.
+
+    Returns
+    -------
+    float
+        0 for equal images; lower looks more alike.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without ``pip install "srkit[lpips]"``.
+    WeightsError
+        If torchvision's weights are not there and cannot be downloaded.
+    ImageError, OptionError
+        As in `st_lpips`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> grey = np.full((64, 64), 100, np.uint8)
+    >>> lpips(grey, grey)  # doctest: +SKIP
+    0.0
+    """
+    return _network(_LPIPS, "LPIPS", "lpips", backbone).distance(reference, test, crop=crop)
+
+
+def dists(reference: ArrayLike, test: ArrayLike, *, crop: int = 0) -> float:
+    """Deep image structure and texture similarity (DISTS).
+
+    Ding et al., "Image Quality Assessment: Unifying Structure and Texture Similarity", TPAMI
+    2022: textures may differ as long as they look alike. Images are compared at their own size.
+
+    Parameters
+    ----------
+    reference, test, crop
+        As in `lpips`; at least 16 pixels a side.
+
+    Returns
+    -------
+    float
+        0 for equal images; lower looks more alike.
+
+    Raises
+    ------
+    MissingDependencyError, WeightsError, ImageError, OptionError
+        As in `lpips`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> grey = np.full((64, 64), 100, np.uint8)
+    >>> dists(grey, grey)  # doctest: +SKIP
+    0.0
+    """
+    return _network(_DISTS, "DISTS", "lpips").distance(reference, test, crop=crop)
+
+
+@lru_cache(maxsize=5)
+def _network(path: str, name: str, extra: str, *options: Backbone) -> _Distance:
     try:
-        network: _Distance = import_named(_NETWORK)(backbone)
+        network: _Distance = import_named(path)(*options)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise missing_extra("ST-LPIPS needs torch, which is not installed", "perceptual") from error
+        raise missing_extra(f"{name} needs torch, which is not installed", extra) from error
     return network

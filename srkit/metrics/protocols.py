@@ -29,6 +29,10 @@ class Protocol:
         As `psnr` and `ssim` take them.
     description
         One sentence for people.
+    beyond
+        Pixels that are cropped on each side beyond as many as the scale.
+    rounded
+        Whether luma of 8-bit images is rounded.
 
     Examples
     --------
@@ -43,16 +47,18 @@ class Protocol:
     channel: Channel
     window: Window
     description: str
+    beyond: int = 0
+    rounded: bool = True
 
     def crop(self, scale: int) -> int:
-        """Pixels that `psnr` and `ssim` leave out on each side: as many as the scale.
+        """Pixels that metrics leave out on each side: as many as the scale, and `beyond`.
 
         Examples
         --------
         >>> STANDARD.crop(4)
         4
         """
-        return scale
+        return scale + self.beyond
 
     def plane(self, image: NDArray[Any]) -> NDArray[Any]:
         """Take from `image` what `psnr` and `ssim` shall compare.
@@ -65,8 +71,8 @@ class Protocol:
         Returns
         -------
         NDArray
-            For uint8 on luma the `rounded_luma`, as MATLAB's scripts score 8-bit
-            images; else `image`.
+            For uint8 on luma, where it is `rounded`, the `rounded_luma`, as MATLAB's scripts
+            score 8-bit images; else `image`.
 
         Raises
         ------
@@ -78,7 +84,8 @@ class Protocol:
         >>> STANDARD.plane(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)).tolist()
         [[16, 235]]
         """
-        return rounded_luma(image) if self.channel == "y" and image.dtype == np.uint8 else image
+        rounds = self.rounded and self.channel == "y" and image.dtype == np.uint8
+        return rounded_luma(image) if rounds else image
 
     def with_given_lr(self) -> Protocol:
         """The same for datasets that hold LR images of their own.
@@ -137,4 +144,36 @@ STANDARD = Protocol(
         "`scale` pixels cropped on each side, mean of per-image figures"
     ),
 )
-PROTOCOLS: Mapping[str, Protocol] = MappingProxyType({STANDARD.name: STANDARD})
+_MADE_FROM = f"HR cropped to a multiple of the scale, {_MADE}, "
+LUMA = Protocol(
+    name="luma",
+    channel="y",
+    window="gaussian",
+    rounded=False,
+    description=(
+        f"{_MADE_FROM}PSNR and SSIM (11x11 Gaussian) on BT.601 luma, not rounded, `scale` pixels "
+        "cropped on each side, mean of per-image figures (BasicSR with test_y_channel)"
+    ),
+)
+RGB = Protocol(
+    name="rgb",
+    channel="rgb",
+    window="gaussian",
+    description=(
+        f"{_MADE_FROM}PSNR and SSIM (11x11 Gaussian) on RGB, `scale` pixels cropped on each side, "
+        "mean of per-image figures (BasicSR's model zoo)"
+    ),
+)
+RGB_DIV2K = Protocol(
+    name="rgb-div2k",
+    channel="rgb",
+    window="gaussian",
+    beyond=6,
+    description=(
+        f"{_MADE_FROM}PSNR and SSIM (11x11 Gaussian) on RGB, `scale` + 6 pixels cropped on each "
+        "side, mean of per-image figures (EDSR on DIV2K)"
+    ),
+)
+PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
+    {one.name: one for one in (STANDARD, LUMA, RGB, RGB_DIV2K)}
+)

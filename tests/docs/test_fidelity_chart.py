@@ -4,7 +4,6 @@ from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
-from charts import Panel, Point, apart, places, ticks
 from checkout import ROOT
 from fidelity_chart import (
     FIDELITY,
@@ -17,8 +16,9 @@ from fidelity_chart import (
     table,
 )
 
-from srkit.evaluation.benchmark import Scores, as_csv
+from srkit.evaluation.charts import Panel, Point, apart, places, ticks
 from srkit.evaluation.costs import Costs
+from srkit.evaluation.results import Scores, as_csv
 from srkit.evaluation.scores import Score
 from srkit.metrics import STANDARD
 

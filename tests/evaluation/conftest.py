@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import pytest
 
 from srkit import MissingDependencyError
-from srkit.evaluation import scores
+from srkit.evaluation import measures
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def without_st_lpips(monkeypatch):
     def missing(*_, **__):
         raise MissingDependencyError(reason)
 
-    monkeypatch.setattr(scores, "st_lpips", missing)
+    monkeypatch.setattr(measures, "st_lpips", missing)
     return reason
 
 

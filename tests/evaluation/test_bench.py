@@ -13,7 +13,8 @@ from skimage import data
 import srkit
 from srkit import ImageError, OptionError, UnknownModelError
 from srkit.cli import main
-from srkit.evaluation.benchmark import Scores, evaluate
+from srkit.evaluation.benchmark import evaluate
+from srkit.evaluation.results import Scores
 from srkit.evaluation.scores import Score, mean
 from srkit.imaging.resize import imresize
 from srkit.metrics import STANDARD, psnr, rounded_luma, ssim

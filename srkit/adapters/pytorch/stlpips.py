@@ -11,15 +11,15 @@ import pickle
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from srkit.adapters.pytorch.distances import as_tensors, weighted_difference
 from srkit.adapters.pytorch.nets.blurpool import VGG16, AlexNet
-from srkit.errors import ImageError, OptionError, WeightsError
+from srkit.errors import OptionError, WeightsError
 from srkit.extras import extra_line, missing_extra
-from srkit.metrics import Backbone, read_pair
+from srkit.metrics import Backbone
 
 _NETS: dict[str, type[AlexNet] | type[VGG16]] = {"alex": AlexNet, "vgg": VGG16}
 
@@ -108,7 +108,7 @@ class StLpips:
             A scalar.
         """
         levels = zip(self.features(a), self.features(b), self._heads, strict=True)
-        return torch.stack([_weighted_difference(*level) for level in levels]).sum()
+        return torch.stack([weighted_difference(*level) for level in levels]).sum()
 
     def distance(self, reference: ArrayLike, test: ArrayLike, *, crop: int = 0) -> float:
         """Perceptual distance of two images.
@@ -134,33 +134,10 @@ class StLpips:
         OptionError
             If `crop` leaves nothing.
         """
-        pair = read_pair(reference, test, crop=crop)
-        shape = pair.reference.shape[:2]
-        if min(shape) < self.net.min_side:
-            raise ImageError(
-                f"ST-LPIPS needs {self.net.min_side} pixels a side; after crop={crop} the "
-                f"images have {shape}"
-            )
+        pair = as_tensors(reference, test, crop=crop, smallest=self.net.min_side, name="ST-LPIPS")
         with torch.inference_mode():
-            a, b = self._tensor(pair.reference / pair.peak), self._tensor(pair.test / pair.peak)
+            a, b = (image.to(self.device) for image in pair)
             return float(self.between(a, b))
-
-    def _tensor(self, image: NDArray[np.float64]) -> Tensor:
-        rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
-        planes = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None], dtype=np.float32)
-        return torch.from_numpy(planes).to(self.device)
-
-
-def _weighted_difference(a: Tensor, b: Tensor, head: Tensor) -> Tensor:
-    """Mean over the image of the channels' squared differences, weighted by the head."""
-    return torch.nn.functional.conv2d((_unit(a) - _unit(b)).square(), head).mean()
-
-
-def _unit(features: Tensor) -> Tensor:
-    """Features of each pixel scaled to length one."""
-    # The inner constant keeps the root's slope finite where all features are zero.
-    length = (features.square().sum(dim=1, keepdim=True) + 1e-20).sqrt()
-    return features / (length + 1e-10)
 
 
 def _weights_path(backbone: Backbone) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import product
@@ -11,6 +11,26 @@ from itertools import product
 # In pixels, of letters of 13: small ones, capitals and digits, what is narrow; a line; a mark.
 SMALL, LARGE, NARROW, LINE = 7.2, 8.8, 4.6, 15
 MARK, GAP = 5.5, 4
+
+# Of light and dark pages: paper, ink, faint lines, and the colours of kinds.
+STYLE = """
+svg{font-family:system-ui,sans-serif;--paper:#ffffff;--ink:#24292f;--grey:#6b737c;--faint:#e3e6e9;
+--fidelity:#1f6feb;--looks:#c2570c;--opened:#1a7f4b}
+@media(prefers-color-scheme:dark){svg{--paper:#1e2129;--ink:#e6e8eb;--grey:#a0a7b0;--faint:#363b45;
+--fidelity:#6cb0ff;--looks:#ff9d57;--opened:#5fd39a}}
+.paper{fill:var(--paper)}
+.title{font-size:15px;font-weight:600;fill:var(--ink)}
+.label{font-size:13px;fill:var(--ink)}
+.small{font-size:12px;fill:var(--grey)}
+.grid{stroke:var(--faint);stroke-width:1}
+.level{stroke:var(--grey);stroke-width:1;stroke-dasharray:4 4}
+.leader{stroke:var(--grey);stroke-width:.8}
+.interpolation,.published{fill:var(--grey);stroke:var(--grey)}
+.fidelity{fill:var(--fidelity);stroke:var(--fidelity)}
+.looks{fill:var(--looks);stroke:var(--looks)}
+.opened{fill:var(--opened);stroke:var(--opened)}
+.hollow{fill:var(--paper);stroke-width:1.8}
+"""
 
 Box = tuple[float, float, float, float]
 
@@ -71,6 +91,21 @@ def ticks(low: float, high: float) -> Iterator[float]:
             yield value
 
 
+def steps(low: float, high: float) -> Iterator[float]:
+    """Round values between two, four to ten of them.
+
+    Examples
+    --------
+    >>> list(steps(28, 33)), list(steps(0.23, 0.37))
+    ([28.0, 29.0, 30.0, 31.0, 32.0, 33.0], [0.24, 0.26, 0.28, 0.3, 0.32, 0.34, 0.36])
+    """
+    most = (high - low) / 4
+    power = math.floor(math.log10(most))
+    step = max(size for digit in (1, 2, 5) if (size := float(f"{digit}e{power}")) <= most)
+    for number in range(math.ceil(round(low / step, 9)), math.floor(round(high / step, 9)) + 1):
+        yield round(number * step, 12)
+
+
 def width_of(text: str) -> float:
     """About how wide a label is.
 
@@ -125,7 +160,7 @@ def places(panel: Panel, points: Sequence[Point]) -> list[Box]:
 def _candidates(x: float, y: float, width: float) -> Iterator[Box]:
     """Places for a label: right, left, above and below its mark, then all around it, farther."""
     beside = width / 2 + MARK + GAP + 3
-    for dx, dy in ((beside, 0), (-beside, 0), (0, -LINE), (0, LINE)):
+    for dx, dy in ((beside, 0.0), (-beside, 0.0), (0.0, -LINE), (0.0, LINE)):
         yield _around(x + dx, y + dy, width, LINE)
     for far, turn in product(range(16, 200, 6), range(0, 360, 15)):
         angle = math.radians(turn)
@@ -162,10 +197,10 @@ def _axes(panel: Panel) -> Iterator[str]:
         x = panel.place(value, panel.y[0])[0]
         yield _line("grid", (x, panel.top), (x, bottom))
         yield _text("small", x, bottom + 17, f"{value:g}", "middle")
-    for value in range(math.ceil(panel.y[0]), math.floor(panel.y[1]) + 1):
-        y = panel.place(panel.x[0], value)[1]
+    for level in steps(*panel.y):
+        y = panel.place(panel.x[0], level)[1]
         yield _line("grid", (panel.left, y), (right, y))
-        yield _text("small", panel.left - 8, y + 4, f"{value}", "end")
+        yield _text("small", panel.left - 8, y + 4, f"{level:g}", "end")
 
 
 def _leader(mark: tuple[float, float], box: Box) -> Iterator[str]:
@@ -213,3 +248,21 @@ def legend(kinds: Sequence[Kind], x: float, y: float) -> Iterator[str]:
         yield f"<g {looks}>{_mark(kind, x, y)}</g>"
         yield _text("label", x + 11, y + 4.5, kind.legend, "start")
         x += 34 + width_of(kind.legend)
+
+
+def picture(width: float, height: float, parts: Iterable[str]) -> str:
+    """Parts on paper, in the colours of light and dark pages: the whole file.
+
+    Examples
+    --------
+    >>> picture(10, 5, []).splitlines()[0]
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 5">'
+    """
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">',
+        f"<style>{STYLE}</style>",
+        f'<rect class="paper" width="{width}" height="{height}" rx="8"/>',
+        *parts,
+        "</svg>\n",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,376 @@
+"""`bench`: several models on several datasets, as tables, files and a plot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from srkit.atomic import replacing
+from srkit.errors import OptionError
+from srkit.evaluation import costs
+from srkit.evaluation.benchmark import known_metrics, known_protocol, labelled, measured
+from srkit.evaluation.intervals import Interval
+from srkit.evaluation.measures import MEASURES
+from srkit.evaluation.plot import plot
+from srkit.evaluation.results import Scores, as_csv, by_dataset
+from srkit.evaluation.scores import Model, ready_together
+from srkit.evaluation.specs import split
+from srkit.models.loading import card, list_models
+from srkit.tables import Rows, markdown_table, text_table
+from srkit.upscaling.upscaler import Upscaler
+
+Table = Callable[[Rows, str], str]
+
+
+@dataclass(frozen=True, repr=False)
+class Benchmark:
+    r"""Figures of several models on several datasets.
+
+    Attributes
+    ----------
+    results
+        A `Scores` for each dataset and model.
+
+    Examples
+    --------
+    >>> from srkit.evaluation.scores import Score
+    >>> from srkit.metrics import STANDARD
+    >>> def scores(model, *decibels):
+    ...     rows = [Score(str(n), one, 0.875) for n, one in enumerate(decibels)]
+    ...     return Scores(model, "Set2", 4, STANDARD, tuple(rows), metrics=("psnr", "ssim"))
+    >>> found = Benchmark((scores("old", 30.0, 31.0), scores("new", 30.5, 31.625)))
+    >>> print(found.to_text().rpartition("\n\n")[0])
+    data  model  scale    PSNR    SSIM   s/MP  peak MB  params  GMAC
+    Set2  old    x4     30.500  0.8750  0.000        -       -     -
+    Set2  new    x4     31.062  0.8750  0.000        -       -     -
+    <BLANKLINE>
+    mean ± 95 % interval (Student's t over the images), differences image by image
+    data  model                PSNR              SSIM
+    Set2  old        30.500 ± 6.353   0.8750 ± 0.0000
+    Set2  new        31.062 ± 7.147   0.8750 ± 0.0000
+    Set2  new - old  +0.562 ± 0.794  +0.0000 ± 0.0000
+    """
+
+    results: tuple[Scores, ...]
+
+    def to_text(self, *, by_image: bool = False) -> str:
+        """The tables for a terminal; `by_image` adds a line for each image.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> print(found.to_text().splitlines()[0])
+        data  model  scale    PSNR    SSIM  ST-LPIPS   s/MP  peak MB  params  GMAC
+        """
+        return self._told(text_table, by_image)
+
+    def to_markdown(self, *, by_image: bool = False) -> str:
+        """The same tables in Markdown.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> print(found.to_markdown().splitlines()[2])
+        | Set1 | old | x4 | 30.000 | 0.8750 | - | 0.000 | - | - | - |
+        """
+        return self._told(markdown_table, by_image)
+
+    def to_csv(self) -> str:
+        """A line for each image and each mean; see `srkit.evaluation.results.as_csv`.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> found.to_csv().splitlines()[1]
+        'old,Set1,4,standard,a,30.0,0.875,,,,,'
+        """
+        return as_csv(self.results)
+
+    def to_json(self) -> str:
+        """A list of `Scores.as_dict`, with intervals.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> json.loads(found.to_json())[0]["mean"]["psnr"]
+        30.0
+        """
+        return json.dumps([result.as_dict() for result in self.results], indent=2)
+
+    def save(self, path: str | Path) -> None:
+        """Write a file as its suffix says: .csv, .json or .md. It appears whole or not at all.
+
+        Raises
+        ------
+        OptionError
+            If the suffix is another.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> found.save(Path(tempfile.mkdtemp()) / "table.md")
+        """
+        text = written_as(path)(self)
+        with replacing(path) as file:
+            file.write((text.rstrip("\n") + "\n").encode())
+
+    def plot(self, path: str | Path) -> None:
+        """Draw the first metric against seconds as SVG, a panel for each dataset.
+
+        Raises
+        ------
+        OptionError
+            If the suffix is not .svg, or nothing has a figure.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> found.plot(Path(tempfile.mkdtemp()) / "plot.svg")
+        """
+        check_plot(path)
+        drawing = plot(self.results)
+        with replacing(path) as file:
+            file.write(drawing.encode())
+
+    def _told(self, table: Table, by_image: bool) -> str:
+        parts = [_means(self.results, table)]
+        if any(len(result.rows) > 1 for result in self.results):
+            parts.append(_intervals(self.results, table))
+        if by_image:
+            parts.append(_images(self.results, table))
+        protocols = dict.fromkeys(result.protocol for result in self.results)
+        parts += [f"{one.name}: {one.description}" for one in protocols]
+        return "\n\n".join([*parts, *self._missing()])
+
+    def _missing(self) -> list[str]:
+        reasons: dict[str, list[str]] = {}
+        for result in self.results:
+            if result.missing:
+                lacking = [
+                    MEASURES[name].heading
+                    for name in result.metrics
+                    if result.mean.figure(name) is None
+                ]
+                reasons.setdefault(result.missing, []).extend(lacking)
+        return [
+            f"without {', '.join(dict.fromkeys(lacking))}: {reason}"
+            for reason, lacking in reasons.items()
+        ]
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+
+_FORMS: dict[str, Callable[[Benchmark], str]] = {
+    ".csv": Benchmark.to_csv,
+    ".json": Benchmark.to_json,
+    ".md": lambda found: found.to_markdown(by_image=True),
+}
+
+
+def written_as(path: str | Path) -> Callable[[Benchmark], str]:
+    """What writes a file of that suffix.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMS:
+        listed = ", ".join(_FORMS)
+        raise OptionError(f"results are written as {listed}, by the suffix; not to {path}")
+    return _FORMS[suffix]
+
+
+def check_plot(path: str | Path) -> None:
+    """Refuse a plot that is no SVG file.
+
+    Raises
+    ------
+    OptionError
+    """
+    if Path(path).suffix.lower() != ".svg":
+        raise OptionError(f"plots are SVG files, such as plot.svg, not {path}")
+
+
+def bench(
+    models: Model | Sequence[Model],
+    datasets: str | Path | Sequence[str | Path],
+    *,
+    scale: int | None = None,
+    protocol: str = "standard",
+    metrics: Sequence[str] | None = None,
+    device: str | None = None,
+    progress: bool = False,
+) -> Benchmark:
+    """Measure models on datasets, as ``srkit bench`` does.
+
+    Parameters
+    ----------
+    models
+        One or several, each as `evaluate` takes it: names, files, loaded models, functions and
+        torch modules of your own. Differences are taken to the first.
+    datasets
+        One or several folders, as `evaluate` takes them.
+    scale
+        Factor of both sides; one that all models have if left out.
+    protocol, metrics, progress
+        As in `evaluate`.
+    device
+        For networks that are loaded here, such as ``"cuda"``; interpolation stays on the CPU.
+
+    Returns
+    -------
+    Benchmark
+        Tables when it is shown; with `save` and `plot`.
+
+    Raises
+    ------
+    OptionError, MissingDependencyError, ImageError, CorruptFileError, OSError, SrkitError
+        As in `evaluate`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from srkit import Image
+    >>> folder = Path(tempfile.mkdtemp(prefix="set"))
+    >>> ramp = np.add.outer(np.arange(48), np.arange(64)).astype(np.uint8)
+    >>> Image(ramp).save(folder / "ramp.png")
+    >>> def fours(tiles):
+    ...     return tiles.repeat(2, axis=1).repeat(2, axis=2)
+    >>> found = bench(["bicubic", fours], folder, scale=2, metrics=["psnr"])
+    >>> [result.model for result in found.results]
+    ['bicubic', 'fours']
+    >>> found.save(folder / "table.md")
+    """
+    asked = list(models) if isinstance(models, list | tuple) else [cast(Model, models)]
+    folders = [datasets] if isinstance(datasets, str | Path) else list(datasets)
+    if not asked or not folders:
+        raise OptionError("give at least one model and one folder")
+    chosen, names = known_protocol(protocol), known_metrics(metrics)
+    ready = _loaded(asked, scale, {} if device is None else {"device": device})
+    return Benchmark(
+        tuple(
+            measured(label, one, folder, protocol=chosen, metrics=names, progress=progress)
+            for folder in folders
+            for label, one in ready
+        )
+    )
+
+
+def _loaded(
+    models: Sequence[Model], scale: int | None, options: dict[str, str]
+) -> list[tuple[str, Upscaler]]:
+    """All models, each with what tables call it, before the first is measured."""
+    if scale is None:
+        names = [split(model)[0] if isinstance(model, str | Path) else model for model in models]
+        scale = ready_together(names)[0].scale
+    found = [labelled(one, scale, **({} if _on_cpu(one) else options)) for one in models]
+    labels = _apart([label for label, _ in found], models)
+    return [(label, upscaler) for label, (_, upscaler) in zip(labels, found, strict=True)]
+
+
+def _on_cpu(model: Model) -> bool:
+    """Whether it is interpolation: on the CPU alone, wherever networks are asked to run."""
+    name = split(model)[0] if isinstance(model, str) else model
+    return isinstance(name, str) and name in list_models() and card(name).framework == "numpy"
+
+
+def _apart(labels: Sequence[str], models: Sequence[Model]) -> list[str]:
+    """Names of which no two are alike: files of one name by their paths, others by numbers.
+
+    Examples
+    --------
+    >>> _apart(["best", "best", "mine", "mine"], ["a/best.pth", "b/best.pth", min, max])
+    ['a/best.pth', 'b/best.pth', 'mine', 'mine (2)']
+    """
+    told = [
+        str(model) if labels.count(label) > 1 and isinstance(model, str | Path) else label
+        for label, model in zip(labels, models, strict=True)
+    ]
+    counts = [told[: number + 1].count(label) for number, label in enumerate(told)]
+    return [
+        label if count == 1 else f"{label} ({count})"
+        for label, count in zip(told, counts, strict=True)
+    ]
+
+
+def _means(results: Sequence[Scores], table: Table) -> str:
+    metrics = results[0].metrics
+    body = [
+        [
+            result.dataset,
+            result.model,
+            f"x{result.scale}",
+            *result.mean.cells(metrics),
+            *result.costs.cells(),
+        ]
+        for result in results
+    ]
+    headings = [MEASURES[name].heading for name in metrics]
+    align = "lll" + "r" * (len(metrics) + len(costs.HEADINGS))
+    return table([["data", "model", "scale", *headings, *costs.HEADINGS], *body], align)
+
+
+def _intervals(results: Sequence[Scores], table: Table) -> str:
+    """Means with their intervals, and differences to the first model on the same images."""
+    metrics = results[0].metrics
+    rows: list[list[str]] = []
+    for first, *others in by_dataset(results):
+        for result in (first, *others):
+            cells = [_cell(metric, result.interval(metric)) for metric in metrics]
+            rows.append([result.dataset, result.model, *cells])
+        for result in others:
+            cells = [_cell(metric, result.difference(first, metric), "+") for metric in metrics]
+            rows.append([result.dataset, f"{result.model} - {first.model}", *cells])
+    headings = [MEASURES[metric].heading for metric in metrics]
+    told = "mean ± 95 % interval (Student's t over the images), differences image by image"
+    gap = "\n" if table is text_table else "\n\n"
+    return told + gap + table([["data", "model", *headings], *rows], "ll" + "r" * len(metrics))
+
+
+def _cell(metric: str, found: Interval | None, sign: str = "") -> str:
+    if found is None:
+        return "-"
+    digits = MEASURES[metric].digits
+    return f"{found.mean:{sign}.{digits}f} ± {found.half:.{digits}f}"
+
+
+def _images(results: Sequence[Scores], table: Table) -> str:
+    metrics = results[0].metrics
+    rows = [
+        [result.dataset, result.model, row.name, *row.cells(metrics)]
+        for result in results
+        for row in result.rows
+    ]
+    headings = [MEASURES[metric].heading for metric in metrics]
+    return table([["data", "model", "image", *headings], *rows], "lll" + "r" * len(metrics))
