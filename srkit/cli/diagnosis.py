@@ -53,6 +53,8 @@ ADDS = {
     "video": "srkit upscale-video",
     "realesrgan": "Real-ESRGAN: realesrgan, realesrgan-anime, realesr-animevideo",
     "heif": "HEIC, the photos of iPhones",
+    "exr": "OpenEXR, the light of renderers",
+    "raw": "raw files of cameras, such as DNG, CR2, NEF and ARW",
     "web": "srkit serve: a page in the browser",
     "onnx": "ONNX files, out and in",
     "openvino": "espcn faster on CPUs",

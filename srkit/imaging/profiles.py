@@ -39,10 +39,11 @@ def profile(name: str, primaries: Primaries, curve: Curve, *, grey: bool) -> byt
         b"wtpt": b"XYZ " + bytes(4) + _fixed(*_D50),
     }
     try:
-        white = _xyz(primaries[0])
-        adapted = _adaptation(white)
+        adapted = _adaptation(_xyz(primaries[0]))
         if not grey:
-            tags |= _columns(primaries, white, adapted)
+            seen = columns(primaries).T
+            for key, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), seen, strict=True):
+                tags[key] = b"XYZ " + bytes(4) + _fixed(*column)
         tags[b"chad"] = b"sf32" + bytes(4) + _fixed(*adapted.ravel())
     except (ZeroDivisionError, np.linalg.LinAlgError, struct.error, ValueError, OverflowError):
         return None
@@ -50,17 +51,20 @@ def profile(name: str, primaries: Primaries, curve: Curve, *, grey: bool) -> byt
     return _laid_out(tags, b"GRAY" if grey else b"RGB ")
 
 
-def _columns(
-    primaries: Primaries, white: NDArray[np.float64], adapted: NDArray[np.float64]
-) -> dict[bytes, bytes]:
-    """Red, green and blue seen under the white of the connection space."""
+def columns(primaries: Primaries) -> NDArray[np.float64]:
+    """Red, green and blue as columns of XYZ, seen under the white of the connection space.
+
+    Raises
+    ------
+    ZeroDivisionError, numpy.linalg.LinAlgError
+        If the primaries span no colours.
+    """
+    white = _xyz(primaries[0])
     directions = np.stack([_xyz(point) for point in primaries[1:]], axis=1)
-    columns = adapted @ (directions * np.linalg.solve(directions, white))
-    names = (b"rXYZ", b"gXYZ", b"bXYZ")
-    return {
-        key: b"XYZ " + bytes(4) + _fixed(*column)
-        for key, column in zip(names, columns.T, strict=True)
-    }
+    seen: NDArray[np.float64] = _adaptation(white) @ (
+        directions * np.linalg.solve(directions, white)
+    )
+    return seen
 
 
 def _xyz(point: Point) -> NDArray[np.float64]:
