@@ -54,6 +54,7 @@ ADDS = {
     "realesrgan": "Real-ESRGAN: realesrgan, realesrgan-anime, realesr-animevideo",
     "heif": "HEIC, the photos of iPhones",
     "exr": "OpenEXR, the light of renderers",
+    "jxl": "colour profiles of JPEG XL files that other programs wrote",
     "raw": "raw files of cameras, such as DNG, CR2, NEF and ARW",
     "web": "srkit serve: a page in the browser",
     "onnx": "ONNX files, out and in",

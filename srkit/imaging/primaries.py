@@ -42,7 +42,7 @@ def matrix_of(primaries: Primaries) -> NDArray[np.float64] | None:
 
 
 # XYZ, of which the white of equal energy becomes white.
-XYZ: NDArray[np.float64] = np.linalg.inv(columns(_SRGB)) @ np.diag([0.9642, 1.0, 0.8249])
+XYZ = (np.linalg.inv(columns(_SRGB)) @ np.diag([0.9642, 1.0, 0.8249])).astype(np.float64)
 
 
 def in_srgb(light: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float32]:

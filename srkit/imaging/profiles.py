@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
@@ -19,6 +20,7 @@ _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
 _VERSION = 0x04300000
+_ROUNDED = 2  # levels of 8 bits
 
 
 def gamma(exponent: float) -> Curve:
@@ -49,6 +51,36 @@ def profile(name: str, primaries: Primaries, curve: Curve, *, grey: bool) -> byt
         return None
     tags |= dict.fromkeys([b"kTRC"] if grey else [b"rTRC", b"gTRC", b"bTRC"], curve)
     return _laid_out(tags, b"GRAY" if grey else b"RGB ")
+
+
+def is_srgb(icc: bytes) -> bool:
+    """Whether a profile of grey or RGB names the colours of sRGB, but for what rounding changes.
+
+    Examples
+    --------
+    >>> p3 = (0.3127, 0.3290), (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)
+    >>> curve = parametric(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    >>> is_srgb(profile("P3", p3, curve, grey=False)), is_srgb(profile("G", p3, curve, grey=True))
+    (False, True)
+    """
+    from PIL import Image, ImageCms
+
+    grey = icc[16:20] == b"GRAY"
+    steps = np.arange(0, 256, 51 if not grey else 5, dtype=np.uint8)
+    if grey:
+        lattice = steps[None]
+    else:
+        lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    picture = Image.fromarray(lattice)
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        changed = ImageCms.profileToProfile(
+            picture, given, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return False
+    apart = np.asarray(changed, np.int16) - np.asarray(picture.convert("RGB"), np.int16)
+    return int(np.abs(apart).max()) <= _ROUNDED
 
 
 def columns(primaries: Primaries) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """OpenEXR as renderers write it: its picture, among what else is in a file."""
 
 import io
+import re
 import sys
 
 import numpy as np
@@ -146,6 +147,29 @@ def test_a_claim_of_size_is_refused(exr, tmp_path):
             hostile = data[: at + 8] + np.array(corner, "<i4").tobytes() + data[at + 16 :]
             with pytest.raises(SrkitError):
                 srkit.read_image(hostile)
+
+
+def test_a_tile_is_no_larger_than_pictures_are(exr, tmp_path):
+    tiles = exr.TileDescription()
+    tiles.xSize = tiles.ySize = 16
+    path = write(exr, tmp_path / "a.exr", {"RGB": LIGHT}, type=exr.tiledimage, tiles=tiles)
+    data = path.read_bytes()
+    at = data.index(b"tiledesc\0") + len(b"tiledesc\0") + 4
+    hostile = data[:at] + np.array([1 << 20, 1 << 10], "<u4").tobytes() + data[at + 8 :]
+    with pytest.raises(CorruptFileError, match="tiles are far larger"):
+        srkit.read_image(hostile)
+
+
+def test_of_a_damaged_part_nothing_else_is_taken(exr, tmp_path):
+    header = {"type": exr.scanlineimage, "compression": exr.ZIP_COMPRESSION}
+    flat = np.ones((24, 32, 3), np.float32)
+    parts = [exr.Part({**header, "name": name}, {"RGB": flat}, name) for name in ("a", "b")]
+    exr.File(parts).write(str(tmp_path / "a.exr"))
+    data = bytearray((tmp_path / "a.exr").read_bytes())
+    at = re.search(rb"\x78[\x01\x5e\x9c\xda]", data).start()  # how zlib begins
+    data[at : at + 2] = b"\0\0"
+    with pytest.raises(CorruptFileError, match="its pixels are not whole"):
+        srkit.read_image(bytes(data))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9, 0.99])

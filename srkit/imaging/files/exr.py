@@ -7,10 +7,11 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import ImageError, ImageTooLargeError
+from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError
 from srkit.extras import missing_extra
 from srkit.imaging.files.decoding import Decoded, check_size
 from srkit.imaging.files.image_format import ImageFormat, starts_with
+from srkit.imaging.files.tiff_directories import LARGEST_TILE
 from srkit.imaging.metadata import Metadata
 from srkit.imaging.notes import joined, tell
 from srkit.imaging.pil import Mode
@@ -62,12 +63,14 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     with OpenEXR.File(file, header_only=True) as opened:
         # Closed, it forgets them.
         headers = [dict(part.header) for part in opened.parts]
-    _check_sizes(headers, max_pixels)
+        _check_sizes(headers, max_pixels)
     chosen = _choose([[channel.name for channel in head["channels"]] for head in headers])
     header = headers[chosen.part]
     _tell_the_rest(headers, chosen)
     file.seek(0)
     with OpenEXR.File(file, separate_channels=True, num_threads=1) as opened:
+        if len(opened.parts) < len(headers):  # it leaves out what it cannot decode
+            raise CorruptFileError("the EXR file is truncated or damaged: its pixels are not whole")
         planes = dict(opened.parts[chosen.part].channels)
         names = (*chosen.colour, *((chosen.alpha,) if chosen.alpha else ()))
         light = np.stack([_plane(planes[name]) for name in names], axis=-1)
@@ -92,6 +95,9 @@ def _check_sizes(headers: list[dict[str, Any]], max_pixels: int) -> None:
             if min(height, width) < 1:
                 raise ImageError(f"the image is empty: its {window} is {width}x{height}")
             check_size(width, height, max_pixels)
+        tile = header.get("tiles")
+        if tile is not None and tile.xSize * tile.ySize > max(LARGEST_TILE, 4 * height * width):
+            raise CorruptFileError("the EXR file's tiles are far larger than its picture")
         samples += len(header["channels"]) * height * width
     if samples > _MOST_CHANNELS * max_pixels:
         raise ImageTooLargeError(

@@ -13,6 +13,7 @@ from srkit.imaging.files.gif import GIF
 from srkit.imaging.files.heif import HEIF
 from srkit.imaging.files.image_format import ImageFormat
 from srkit.imaging.files.jpeg import JPEG
+from srkit.imaging.files.jxl import JXL
 from srkit.imaging.files.png import PNG
 from srkit.imaging.files.radiance import RADIANCE
 from srkit.imaging.files.raw import RAW
@@ -24,7 +25,7 @@ from srkit.imaging.files.zarr import ZARR
 HEAD = 1024
 # In the order in which they are looked for, and in which messages name them.
 FORMATS: tuple[ImageFormat, ...] = (
-    *(PNG, JPEG, RAW, TIFF, WEBP, AVIF, HEIF, BMP, GIF, EXR, RADIANCE, ZARR),
+    *(PNG, JPEG, RAW, TIFF, WEBP, AVIF, JXL, HEIF, BMP, GIF, EXR, RADIANCE, ZARR),
 )
 WRITTEN = tuple(form for form in FORMATS if form.is_written)
 # Those of 16 bits, which take what others cannot; and those that are read and written by rows,
