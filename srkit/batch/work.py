@@ -49,7 +49,7 @@ class Request:
     memory, self_ensemble, consistent
         As in `Upscaler.upscale`.
     quality
-        Of JPEG, WebP and AVIF; other formats have none.
+        Of JPEG, WebP, AVIF and JPEG XL; other formats have none.
     max_pixels
         Files with more are refused, but those that are upscaled by rows.
     exposure

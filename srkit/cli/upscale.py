@@ -175,7 +175,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--quality",
         type=percent,
         metavar="1-100",
-        help=f"of {_LOSSY} (default: 95, and lossless WebP)",
+        help=f"of {_LOSSY} (default: 95, and lossless WebP and JPEG XL)",
     )
     group.add_argument(
         "--exposure",
