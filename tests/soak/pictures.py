@@ -17,8 +17,8 @@ from PIL import Image as PILImage
 
 import srkit
 
-# Read when a library that has OpenMP is loaded: its threads, as LibRaw's, do not outlive the fork of
-# a process that had some.
+# Read when a library that has OpenMP is loaded, such as LibRaw: its threads do not outlive the fork
+# of a process that had some.
 os.environ["OMP_NUM_THREADS"] = "1"
 # A picture that is damaged into a giant is refused by its size; what is below that is decoded.
 _MOST = 1 << 20
