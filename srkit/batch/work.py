@@ -175,7 +175,8 @@ def _by_content(task: Task) -> Task:
     named = formats.named(task.source)
     if form is None or named in (None, form):
         return task
-    suffix = form.suffixes[0] if form.is_written else KEPT[form.suffixes[0]]
+    usual = (*form.suffixes, *form.aliases)[0]
+    suffix = usual if form.is_written else KEPT[usual]
     if formats.written_as(Path(f"a{suffix}")) is formats.written_as(task.target):
         return task
     return task.in_format(suffix, f"it is a {form.title} file, whatever its name")
