@@ -1,7 +1,6 @@
 """Linear light: exposed, brought to sRGB's curve, and what is clipped is told."""
 
 import json
-import logging
 
 import numpy as np
 import pytest
@@ -244,10 +243,10 @@ def test_the_command_exposes_and_tells(tmp_path, capsys):
     assert "expected stops (EV) such as 1.5 or -1, or auto, not 'bright'" in capsys.readouterr().err
 
 
-def test_float_tiff_brighter_than_white_is_exposed_by_the_command(tmp_path, caplog):
-    caplog.set_level(logging.ERROR)
+def test_float_tiff_brighter_than_white_is_exposed_by_the_command(tmp_path, capsys):
     tifffile.imwrite(tmp_path / "a.tif", np.full((4, 6), 3, np.float32), photometric="minisblack")
     command = ["upscale", str(tmp_path / "a.tif"), "-m", "nearest", "--scale=2"]
     assert main(command) == 1
+    assert "expose it, of a file by srkit upscale --exposure auto" in capsys.readouterr().err
     assert main([*command, "--exposure", "auto", "-o", str(tmp_path / "b.png")]) == 0
     assert (srkit.read_image(tmp_path / "b.png").pixels == 65535).all()
