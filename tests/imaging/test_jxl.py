@@ -186,6 +186,45 @@ def test_packed_boxes_are_read(caplog):
         caplog.clear()
 
 
+def test_a_codestream_in_parts_is_put_together():
+    stream = codecs.jpegxl_encode(PHOTO, lossless=True)
+    parts = [(0, stream[:10]), (1, stream[10:3000]), (2 | 1 << 31, stream[3000:])]
+    made = b"".join(struct.pack(">I4sI", 12 + len(part), b"jxlp", n) + part for n, part in parts)
+    file = jxl_boxes.SIGNATURE + jxl_boxes._TYPE + made
+    np.testing.assert_array_equal(srkit.read_image(file).pixels, PHOTO)
+    large = struct.pack(">I4sQ", 1, b"jxlc", 16 + len(stream)) + stream
+    np.testing.assert_array_equal(
+        srkit.read_image(jxl_boxes.SIGNATURE + jxl_boxes._TYPE + large).pixels, PHOTO
+    )
+    endless = jxl_boxes.SIGNATURE + jxl_boxes._TYPE + struct.pack(">I4s", 7, b"free") + stream
+    with pytest.raises(CorruptFileError, match="a part of it has no size"):
+        srkit.read_image(endless)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_colours_are_freed_of_alpha_that_they_were_multiplied_with(mode):
+    alpha = np.tile(np.arange(1, 121, dtype=np.uint8) * 2, (90, 1))[..., None]
+    colour = PHOTO if mode == "RGBA" else PHOTO[..., :1]
+    made = np.dstack([np.rint(colour * (alpha / 255.0)), alpha]).astype(np.uint8)
+    file = codecs.jpegxl_encode(made, lossless=True)
+    # An alpha channel that is as usual is one bit; one that says more takes eleven more.
+    head = parse(file)
+    at = head.colour_at[0] - 2  # before: whether it is usual; then whether it is XYB
+    value = int.from_bytes(file[:64], "little")
+    described = 0 | 0b00 << 1 | 0b000 << 3 | 0b00 << 6 | 0b00 << 8 | 1 << 10
+    rest = value >> (at + 1)
+    end = head.colour_at[1] + 3
+    bits = (value & (1 << at) - 1) | described << at | (rest & (1 << end - at - 1) - 1) << at + 11
+    size = end + 10
+    stated = bits.to_bytes(-(-size // 8), "little") + file[-(-end // 8) :]
+    assert parse(stated).premultiplied
+    read = srkit.read_image(stated)
+    seen = alpha[..., 0] > 100
+    apart = read.pixels[..., :-1].astype(int) - colour
+    assert np.abs(apart[seen]).max() <= 2
+    np.testing.assert_array_equal(read.pixels[..., -1:], alpha)
+
+
 def test_of_a_jpeg_all_comes_back(caplog):
     block = PILImage.Exif()
     block[0x010F], block[0x0112] = "Maker", 6
