@@ -118,6 +118,12 @@ def test_of_layers_and_parts_the_picture_is_taken_and_others_are_told(exr, tmp_p
     assert "it holds 2 parts: one was taken" in caplog.text
 
 
+def test_attributes_that_tell_of_the_picture_are_named(exr, tmp_path, caplog):
+    path = write(exr, tmp_path / "a.exr", {"RGB": LIGHT}, owner="me", comments="of a scene")
+    srkit.read_image(path, exposure=-2)
+    assert "attributes of EXR were left out: owner, comments" in caplog.text
+
+
 def test_what_is_no_picture_is_refused(exr, tmp_path):
     write(exr, tmp_path / "z.exr", {"Z": LIGHT[..., 0].copy()})
     with pytest.raises(ImageError, match="no channels R, G, B or Y, but Z: save the picture"):

@@ -19,6 +19,11 @@ from srkit.imaging.primaries import in_srgb, matrix_of
 
 # The package decodes all channels of a file, so they are limited with its pixels.
 _MOST_CHANNELS = 16
+# Attributes that tell of the picture, not of how it is stored (OpenEXR, "Standard Attributes").
+_DESCRIBING = (
+    *("owner", "comments", "capDate", "utcOffset", "longitude", "latitude", "altitude"),
+    *("expTime", "aperture", "isoSpeed", "focus", "keyCode", "timeCode"),
+)
 _NAMED = 8  # of the channels that are left out
 # Names of layers that hold the picture itself, where no channel is without a layer.
 _PICTURES = ("combined", "beauty", "rgba", "rgb", "composite", "image")
@@ -142,6 +147,8 @@ def _tell_the_rest(headers: list[dict[str, Any]], chosen: _Chosen) -> None:
         tell(f"channels were left out: {', '.join(others[:_NAMED])}{more}")
     if len(headers) > 1:
         tell(f"it holds {len(headers)} parts: one was taken")
+    if described := [name for name in _DESCRIBING if name in headers[chosen.part]]:
+        tell(f"attributes of EXR were left out: {', '.join(described)}")
     if (aspect := headers[chosen.part].get("pixelAspectRatio", 1.0)) != 1:
         tell(f"the shape of pixels was left out: {aspect:g} to 1")
 
