@@ -17,6 +17,7 @@ from srkit.imaging.files.image_format import ImageFormat
 from srkit.imaging.files.reading import MAX_PIXELS, read_image
 from srkit.imaging.files.writing import check_fits, why_unfit
 from srkit.imaging.image import Image
+from srkit.imaging.light import Exposure, check_exposure
 from srkit.memory import byte_count
 from srkit.upscaling.upscaler import Progress, Upscaler
 
@@ -48,16 +49,18 @@ class Request:
     memory, self_ensemble, consistent
         As in `Upscaler.upscale`.
     quality
-        Of JPEG, WebP and AVIF; other formats have none.
+        Of JPEG, WebP, AVIF and JPEG XL; other formats have none.
     max_pixels
         Files with more are refused, but those that are upscaled by rows.
+    exposure
+        Of linear light, as `read_image` takes it.
     existing
         What becomes of a result that is there: ``"replace"``, ``"skip"``, or ``"refuse"``.
 
     Raises
     ------
     OptionError
-        If `memory` makes no sense.
+        If `memory` or `exposure` makes no sense.
     """
 
     width: int | None = None
@@ -67,11 +70,13 @@ class Request:
     consistent: bool = False
     quality: int | None = None
     max_pixels: int = MAX_PIXELS
+    exposure: Exposure | None = None
     # Not of what identifies a run on a cluster, where records tell what is there.
     existing: Existing = field(default="replace", repr=False)
 
     def __post_init__(self) -> None:
         byte_count(self.memory)  # told here, and not of each file
+        check_exposure(self.exposure)
 
     def size(self, image: Image) -> tuple[int, int] | None:
         """Height and width to reach; one that is left out follows from the other."""
@@ -170,7 +175,8 @@ def _by_content(task: Task) -> Task:
     named = formats.named(task.source)
     if form is None or named in (None, form):
         return task
-    suffix = form.suffixes[0] if form.is_written else KEPT[form.suffixes[0]]
+    usual = (*form.suffixes, *form.aliases)[0]
+    suffix = usual if form.is_written else KEPT[usual]
     if formats.written_as(Path(f"a{suffix}")) is formats.written_as(task.target):
         return task
     return task.in_format(suffix, f"it is a {form.title} file, whatever its name")
@@ -178,8 +184,9 @@ def _by_content(task: Task) -> Task:
 
 def _by_rows(task: Task, upscaler: Upscaler, request: Request, progress: Progress) -> bool:
     """Upscale a file that is too large to be read whole; False if it is not, or has to be."""
-    exact = request.width or request.height or request.consistent
-    if exact or not row_files.is_written(task.target):
+    # Where white lies is known only when all of a picture has been seen.
+    whole = request.width or request.height or request.consistent or request.exposure is not None
+    if whole or not row_files.is_written(task.target):
         return False
     if (stated := row_files.size_of(task.source)) is None:
         return False
@@ -241,7 +248,7 @@ def fitting_suffixes(image: Image, shape: tuple[int, int]) -> list[str]:
 
 
 def _whole(task: Task, upscaler: Upscaler, request: Request, progress: Progress) -> Task:
-    image = read_image(task.source, max_pixels=request.max_pixels)
+    image = read_image(task.source, max_pixels=request.max_pixels, exposure=request.exposure)
     fitting = _fitting(task, image, request.shape(image, upscaler.scale))
     if fitting != task:
         task = fitting

@@ -64,8 +64,9 @@ def _blocks(args: argparse.Namespace, common: dict[str, Any]) -> int:
             f"-o {args.output}: with --dask name a folder for files, or a .zarr for one huge "
             "picture"
         )
-    for name in ("width", "height", "consistent", "format", "quality", "manifest"):
-        if getattr(args, name):
+    for name in ("width", "height", "consistent", "format", "quality", "exposure", "manifest"):
+        given = getattr(args, name)
+        if given is not None and given is not False:  # an exposure of 0 is one, too
             raise OptionError(f"--{name} is not for pictures in blocks")
     source = absolute(args.inputs[0])
     try:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from srkit import memory
 from srkit.cli.escaping import plain
 from srkit.errors import OptionError
+from srkit.imaging.light import check_exposure
 from srkit.models.loading import upscale
 
 # In quotes: only type checkers know that it is generic.
@@ -158,6 +159,18 @@ def share_or_auto(text: str) -> float | str:
         raise argparse.ArgumentTypeError(
             f"expected a number from 0 to 1, or auto, not {text!r}"
         ) from error
+
+
+def stops_or_auto(text: str) -> float | str:
+    """Stops (EV), or the word auto, for argparse."""
+    try:
+        exposure = text if text == "auto" else float(text)
+        check_exposure(exposure)
+    except (ValueError, OptionError) as error:
+        raise argparse.ArgumentTypeError(
+            f"expected stops (EV) such as 1.5 or -1, or auto, not {text!r}"
+        ) from error
+    return exposure
 
 
 def byte_count(text: str) -> int:

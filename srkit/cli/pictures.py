@@ -72,6 +72,7 @@ def request_of(args: argparse.Namespace) -> Request:
         consistent=args.consistent,
         quality=args.quality,
         max_pixels=args.max_pixels,
+        exposure=args.exposure,
         existing="replace" if args.overwrite else "skip" if args.skip_existing else "refuse",
     )
 

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace, others: str) -> int:
         notes.collecting() as told,
         decisions.collecting() as decided,
     ):
-        image = read_image(source, max_pixels=request.max_pixels)
+        image = read_image(source, max_pixels=request.max_pixels, exposure=request.exposure)
         suffix = _suffix(image, request.shape(image, upscaler.scale), target, args.format)
         if isinstance(target, Path):
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from srkit.cli.console import (
     place,
     positive,
     share_or_auto,
+    stops_or_auto,
     write,
 )
 from srkit.cli.escaping import one_line
@@ -174,7 +175,15 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--quality",
         type=percent,
         metavar="1-100",
-        help=f"of {_LOSSY} (default: 95, and lossless WebP)",
+        help=f"of {_LOSSY} (default: 95, and lossless WebP and JPEG XL)",
+    )
+    group.add_argument(
+        "--exposure",
+        type=stops_or_auto,
+        metavar="EV",
+        help="of EXR, Radiance and camera RAW, and of float TIFF if given: stops such as 1.5, "
+        "which brightens, and -1, or auto, which brings the 99.9th percentile to white (default: "
+        "auto)",
     )
     group.add_argument(
         "--json",

@@ -191,12 +191,12 @@ class Image:
         Parameters
         ----------
         path
-            A path or a URL, whose suffix names the format: png, jpg, tif, webp, avif, bmp or
-            zarr; or a file that is open for writing bytes.
+            A path or a URL, whose suffix names the format: png, jpg, tif, webp, avif, jxl,
+            bmp or zarr; or a file that is open for writing bytes.
         format
             One of these, whatever the name. An open file needs it.
         quality
-            1 to 100, for JPEG, WebP and AVIF.
+            1 to 100, for JPEG, WebP, AVIF and JPEG XL.
 
         Raises
         ------

@@ -60,9 +60,12 @@ def check_range(pixels: NDArray[Any], top: float) -> None:
         white = 255.0 if high <= 255 else 65535.0 if high <= 65535 else high
         advice = f"divide by {white:g} if that is its white, or clip it"
         if _LEAST_LIGHT < high <= _MOST_LIGHT:
+            exposed = advise(
+                "srkit.read_image(path, exposure='auto')", "srkit upscale --exposure auto"
+            )
             advice = (
-                "what is above 1 is brighter than white (HDR): tone-map it, or divide it by its "
-                f"peak, {high:g}, where it was made, or clip it"
+                f"what is above 1 is brighter than white (HDR): expose it, of a file by {exposed}; "
+                f"or tone-map it, or divide it by its peak, {high:g}, where it was made, or clip it"
             )
     elif low >= -1 - slack and high <= 1 + slack:
         half = advise("(image + 1) / 2", "half of it and a half")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
@@ -19,6 +20,7 @@ _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
 _VERSION = 0x04300000
+_ROUNDED = 2  # levels of 8 bits
 
 
 def gamma(exponent: float) -> Curve:
@@ -39,10 +41,11 @@ def profile(name: str, primaries: Primaries, curve: Curve, *, grey: bool) -> byt
         b"wtpt": b"XYZ " + bytes(4) + _fixed(*_D50),
     }
     try:
-        white = _xyz(primaries[0])
-        adapted = _adaptation(white)
+        adapted = _adaptation(_xyz(primaries[0]))
         if not grey:
-            tags |= _columns(primaries, white, adapted)
+            seen = columns(primaries).T
+            for key, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), seen, strict=True):
+                tags[key] = b"XYZ " + bytes(4) + _fixed(*column)
         tags[b"chad"] = b"sf32" + bytes(4) + _fixed(*adapted.ravel())
     except (ZeroDivisionError, np.linalg.LinAlgError, struct.error, ValueError, OverflowError):
         return None
@@ -50,17 +53,50 @@ def profile(name: str, primaries: Primaries, curve: Curve, *, grey: bool) -> byt
     return _laid_out(tags, b"GRAY" if grey else b"RGB ")
 
 
-def _columns(
-    primaries: Primaries, white: NDArray[np.float64], adapted: NDArray[np.float64]
-) -> dict[bytes, bytes]:
-    """Red, green and blue seen under the white of the connection space."""
+def is_srgb(icc: bytes) -> bool:
+    """Whether a profile of grey or RGB names the colours of sRGB, but for what rounding changes.
+
+    Examples
+    --------
+    >>> p3 = (0.3127, 0.3290), (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)
+    >>> curve = parametric(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    >>> is_srgb(profile("P3", p3, curve, grey=False)), is_srgb(profile("G", p3, curve, grey=True))
+    (False, True)
+    """
+    from PIL import Image, ImageCms
+
+    grey = icc[16:20] == b"GRAY"
+    steps = np.arange(0, 256, 51 if not grey else 5, dtype=np.uint8)
+    if grey:
+        lattice = steps[None]
+    else:
+        lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    picture = Image.fromarray(lattice)
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        changed = ImageCms.profileToProfile(
+            picture, given, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return False
+    apart = np.asarray(changed, np.int16) - np.asarray(picture.convert("RGB"), np.int16)
+    return int(np.abs(apart).max()) <= _ROUNDED
+
+
+def columns(primaries: Primaries) -> NDArray[np.float64]:
+    """Red, green and blue as columns of XYZ, seen under the white of the connection space.
+
+    Raises
+    ------
+    ZeroDivisionError, numpy.linalg.LinAlgError
+        If the primaries span no colours.
+    """
+    white = _xyz(primaries[0])
     directions = np.stack([_xyz(point) for point in primaries[1:]], axis=1)
-    columns = adapted @ (directions * np.linalg.solve(directions, white))
-    names = (b"rXYZ", b"gXYZ", b"bXYZ")
-    return {
-        key: b"XYZ " + bytes(4) + _fixed(*column)
-        for key, column in zip(names, columns.T, strict=True)
-    }
+    seen: NDArray[np.float64] = _adaptation(white) @ (
+        directions * np.linalg.solve(directions, white)
+    )
+    return seen
 
 
 def _xyz(point: Point) -> NDArray[np.float64]:

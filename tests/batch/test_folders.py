@@ -217,6 +217,19 @@ def test_json_tells_what_was_written_and_what_could_not_be_kept(tmp_path, capsys
     assert (facts["written"], len(facts["skipped"])) == ([], 1)
 
 
+def test_what_is_not_written_becomes_png_whatever_its_name(tmp_path, capsys):
+    for name in ("one.png", "two.jpg"):
+        PILImage.new("RGB", (8, 8), "red").save(tmp_path / name, "GIF")
+    (tmp_path / "three.jpg").write_bytes(b"#?RADIANCE\n\n-Y 2 +X 2\n" + bytes([9, 9, 9, 128] * 4))
+    for name in ("one.png", "two.jpg", "three.jpg"):
+        assert upscale(tmp_path / name) == 0
+        with PILImage.open(tmp_path / f"{name[:-4]}_nearest_x2.png") as made:
+            assert made.format == "PNG"
+    told = capsys.readouterr().err
+    assert "two.jpg became PNG: it is a GIF file, whatever its name" in told
+    assert "three.jpg became PNG: it is a Radiance file, whatever its name" in told
+
+
 @pytest.mark.parametrize(
     ("name", "mode", "kind", "suffix", "title"),
     [

@@ -285,6 +285,14 @@ def test_a_package_that_cannot_be_imported_is_a_problem(monkeypatch, modules, ca
     assert "Nothing is broken" not in out
 
 
+def test_openexr_is_imported_by_its_name(monkeypatch, capsys):
+    pytest.importorskip("OpenEXR", reason="needs pip install 'srkit[exr]'")
+    monkeypatch.setattr(diagnosis, "_imported", IMPORTED)
+    _, found = doctor(capsys)
+    exr = next(extra for extra in found["extras"] if extra["name"] == "exr")
+    assert (exr["state"], exr["broken"]) == ("installed", [])
+
+
 def test_what_is_imported_fine_is_no_problem(monkeypatch, modules, capsys):
     def stated(extra):
         yield from [Requirement("srkit_good")] if extra == "web" else []

@@ -214,7 +214,7 @@ def test_nan_is_not_written(tmp_path, suffix):
         (".jpg", "RGBA", "uint8", "alpha.*PNG"),
         (".jpg", "LA", "uint8", "alpha"),
         (".bmp", "RGBA", "uint8", "alpha"),
-        (".jpg", "RGB", "uint16", "16.*PNG or TIFF"),
+        (".jpg", "RGB", "uint16", "16.*PNG, TIFF or JPEG XL"),
         (".bmp", "L", "uint16", "16"),
         (".webp", "RGB", "uint16", "16"),
         (".avif", "RGB", "uint16", "16"),

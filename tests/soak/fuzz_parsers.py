@@ -46,7 +46,8 @@ from srkit.errors import SrkitError
 GROUPS: tuple[Callable[[], dict[str, parsers.Parser]], ...] = (
     *(parsers.texts, parsers.strangers, pictures.metadata, parsers.ncnn, parsers.enhance),
     *(parsers.checkpoints, parsers.graphs, pictures.png, pictures.tiff, pictures.pillow),
-    *(pictures.heif, pictures.zarrs, pictures.video, parsers.onnx),
+    *(pictures.heif, pictures.jxl, pictures.radiance, pictures.exr, pictures.raw),
+    *(pictures.zarrs, pictures.video, parsers.onnx),
 )
 SECONDS, BYTES = 10, 1 << 30
 # Inputs that one process reads, and seconds without a new one until it is ended.

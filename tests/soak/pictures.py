@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import sys
 import tempfile
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +17,9 @@ from PIL import Image as PILImage
 
 import srkit
 
+# Read when a library that has OpenMP is loaded, such as LibRaw: its threads do not outlive the fork
+# of a process that had some.
+os.environ["OMP_NUM_THREADS"] = "1"
 # A picture that is damaged into a giant is refused by its size; what is below that is decoded.
 _MOST = 1 << 20
 
@@ -81,6 +87,84 @@ def heif() -> dict[str, Parser]:
         path = Path(folder) / "a.avif"
         color.save(path)
         return {"avif": _decoding("a.avif", [path.read_bytes()])}
+
+
+def jxl() -> dict[str, Parser]:
+    """JPEG XL: a codestream, boxes, a profile, and what was a JPEG."""
+    import imagecodecs
+
+    from srkit.imaging.metadata import Metadata
+
+    described = _described()
+    profile, packet = described["icc_profile"], described["xmp"]
+    assert isinstance(profile, bytes)
+    assert isinstance(packet, bytes)
+    metadata = Metadata("RGB", icc=profile, xmp=packet)
+    files = [io.BytesIO() for _ in range(3)]
+    srkit.Image(_levels(16, 12, 3)).save(files[0], format="jxl", quality=80)
+    srkit.Image(_levels(16, 12, 3, dtype="uint16"), metadata).save(files[1], format="jxl")
+    srkit.Image(_levels(16, 12, 4)).save(files[2], format="jxl")
+    jpeg = _saved(PILImage.fromarray(_levels(12, 10, 3)), "JPEG", **described)
+    seeds = [file.getvalue() for file in files]
+    return {"jxl": _decoding("a.jxl", [*seeds, imagecodecs.jpegxl_encode_jpeg(jpeg)])}
+
+
+def radiance() -> dict[str, Parser]:
+    """Radiance, packed and not."""
+    import imagecodecs
+
+    light = _levels(12, 10, 3).astype("float32") / 50
+    packed = imagecodecs.rgbe_encode(light)
+    stated = b"#?RADIANCE\nPRIMARIES=0.64 0.33 0.3 0.6 0.15 0.06 0.3127 0.329\n\n+X 5 -Y 4\n"
+    return {"radiance": _decoding("a.hdr", [packed, stated + bytes(range(80))])}
+
+
+def exr() -> dict[str, Parser]:
+    """OpenEXR: strips, tiles, layers and parts, packed in several ways."""
+    import OpenEXR
+
+    light = _levels(20, 18, 4).astype("float32") / 255
+    tiles = OpenEXR.TileDescription()
+    tiles.xSize = tiles.ySize = 8
+    stripes = {"type": OpenEXR.scanlineimage}
+    part = OpenEXR.Part({**stripes, "name": "z"}, {"Z": light[..., 0].copy()}, "z")
+    color = OpenEXR.Part({**stripes, "name": "rgb"}, {"RGB": light[..., :3].copy()}, "rgb")
+    chromaticities = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329)
+    files = [
+        OpenEXR.File({**stripes, "compression": packing}, {"RGBA": light.astype(dtype)})
+        for packing in (OpenEXR.ZIP_COMPRESSION, OpenEXR.PIZ_COMPRESSION, OpenEXR.RLE_COMPRESSION)
+        for dtype in ("float16", "float32")
+    ]
+    tiled = {"type": OpenEXR.tiledimage, "tiles": tiles, "chromaticities": chromaticities}
+    files += [OpenEXR.File(tiled, {"RGBA": light}), OpenEXR.File([part, color])]
+    seeds = []
+    with tempfile.TemporaryDirectory() as folder:
+        for file in files:
+            file.write(f"{folder}/a.exr")
+            seeds.append(Path(folder, "a.exr").read_bytes())
+    decoding = _decoding("a.exr", seeds)
+
+    def read(folder: Path, data: bytes) -> object:
+        # It prints a line for each part that it cannot decode.
+        with contextlib.redirect_stdout(io.StringIO()):
+            return decoding.read(folder, data)
+
+    return {"exr": Parser(seeds, read)}
+
+
+def raw() -> dict[str, Parser]:
+    """A camera's raw file, as DNG."""
+    import rawpy
+
+    sys.path.append(str(Path(__file__).parents[1] / "imaging"))
+    import dng
+
+    assert rawpy.libraw_version
+    light = _levels(24, 32, 3).astype("float32") / 255
+    with tempfile.TemporaryDirectory() as folder:
+        turned = dng.write(Path(folder) / "a.dng", light, orientation=6).read_bytes()
+        plain = dng.write(Path(folder) / "a.dng", light, rowsperstrip=8).read_bytes()
+    return {"raw": _decoding("a.dng", [turned, plain])}
 
 
 def png() -> dict[str, Parser]:

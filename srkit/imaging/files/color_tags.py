@@ -76,6 +76,17 @@ class ColorTags:
         return ", ".join(parts + (["chromaticities"] if self.chromaticities else []))
 
 
+def primaries_of(tags: ColorTags) -> Primaries | None:
+    """White, red, green and blue by their chromaticities; None where they are not known."""
+    if tags.cicp:
+        return _PRIMARIES.get(tags.cicp[0])
+    if not tags.chromaticities:
+        return None
+    values = [value / 1e5 for value in tags.chromaticities]
+    white, red, green, blue = zip(values[::2], values[1::2], strict=True)
+    return white, red, green, blue
+
+
 def from_cicp(primaries: int, transfer: int) -> ColorTags | None:
     """What nclx says; None where that is nothing, or sRGB, which is meant without it as well."""
     if (primaries, transfer) in ((_UNSPECIFIED, _UNSPECIFIED), (1, 13), (0, 0)):
@@ -129,9 +140,8 @@ def to_profile(tags: ColorTags | None, *, grey: bool) -> bytes | None:
         curve = _SRGB
     elif tags.gamma:
         curve = gamma(1e5 / tags.gamma)
-        if tags.chromaticities and not grey:
-            values = [value / 1e5 for value in tags.chromaticities]
-            points = tuple(zip(values[::2], values[1::2], strict=True))  # type: ignore[assignment]
+        if not grey:
+            points = primaries_of(tags) or points
     return None if curve is None else profile(str(tags), points, curve, grey=grey)
 
 

@@ -18,11 +18,16 @@ from srkit.imaging.metadata import Metadata
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pixels as stored in a file, and which way up they are (EXIF's 1 to 8)."""
+    """Pixels as stored in a file, and which way up they are (EXIF's 1 to 8).
+
+    Of `light`, pixels are linear light of sRGB's primaries, in floats or uint16, and become levels
+    of sRGB only when they are exposed.
+    """
 
     pixels: NDArray[Any]
     metadata: Metadata
     orientation: int = 1
+    light: bool = False
 
 
 @contextmanager

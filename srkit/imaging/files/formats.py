@@ -8,18 +8,25 @@ from pathlib import Path, PurePath
 from srkit.imaging import notes
 from srkit.imaging.files.avif import AVIF
 from srkit.imaging.files.bmp import BMP
+from srkit.imaging.files.exr import EXR
 from srkit.imaging.files.gif import GIF
 from srkit.imaging.files.heif import HEIF
 from srkit.imaging.files.image_format import ImageFormat
 from srkit.imaging.files.jpeg import JPEG
+from srkit.imaging.files.jxl import JXL
 from srkit.imaging.files.png import PNG
+from srkit.imaging.files.radiance import RADIANCE
+from srkit.imaging.files.raw import RAW
 from srkit.imaging.files.tiff import TIFF
 from srkit.imaging.files.webp import WEBP
 from srkit.imaging.files.zarr import ZARR
 
-HEAD = 256  # bytes at the start of a file by which its format is told
+# Bytes at the start of a file by which its format is told: of raw files all of a directory.
+HEAD = 1024
 # In the order in which they are looked for, and in which messages name them.
-FORMATS: tuple[ImageFormat, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIF, BMP, GIF, ZARR)
+FORMATS: tuple[ImageFormat, ...] = (
+    *(PNG, JPEG, RAW, TIFF, WEBP, AVIF, JXL, HEIF, BMP, GIF, EXR, RADIANCE, ZARR),
+)
 WRITTEN = tuple(form for form in FORMATS if form.is_written)
 # Those of 16 bits, which take what others cannot; and those that are read and written by rows,
 # of which files of the most depths come first.

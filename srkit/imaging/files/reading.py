@@ -16,16 +16,19 @@ from srkit.imaging.files import exif, formats, remote, xmp
 from srkit.imaging.files.decoding import Decoded, naming
 from srkit.imaging.files.sources import Encoded, is_encoded, is_stream, label_of, seekable, sniff
 from srkit.imaging.image import Image
+from srkit.imaging.light import Exposure, check_exposure, expose
 
 MAX_PIXELS = 2**28  # 268 million: a picture of 16384 x 16384, 805 MB of 8-bit RGB
 
 
-def read_image(path: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image:
+def read_image(
+    path: Encoded, *, max_pixels: int = MAX_PIXELS, exposure: Exposure | None = None
+) -> Image:
     """Read an image file, from the disk, from memory or from a network.
 
-    PNG, JPEG, TIFF, WebP, AVIF, HEIC, BMP and GIF, and Zarr stores, which are folders; the
-    content decides, not the suffix. EXIF orientation is applied to the pixels and the tag
-    reset.
+    PNG, JPEG, TIFF, WebP, AVIF, JPEG XL, HEIC, BMP and GIF; OpenEXR, Radiance and cameras' raw
+    files; and Zarr stores, which are folders. The content decides, not the suffix, but for raw
+    files that begin as any TIFF. EXIF orientation is applied to the pixels and the tag reset.
 
     Parameters
     ----------
@@ -41,8 +44,8 @@ def read_image(path: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image:
     Returns
     -------
     Image
-        uint8, or uint16 for 16-bit PNG and TIFF and for 10- and 12-bit AVIF and HEIC
-        (stretched to the full range), or float32 for float TIFF. Palettes and
+        uint8, or uint16 for 16-bit PNG, TIFF and JPEG XL, for 10- and 12-bit AVIF and HEIC
+        (stretched to the full range) and for light, or float32 for float TIFF. Palettes and
         1-bit images become RGB, RGBA or grey of 8 bits. Premultiplied alpha is
         undone.
 
@@ -58,9 +61,11 @@ def read_image(path: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image:
         If it has more than `max_pixels`.
     CorruptFileError
         If it is truncated or damaged.
+    OptionError
+        If `max_pixels` or `exposure` makes no sense.
     UnsafeFileError, MissingDependencyError
         If a Zarr store is packed by what could run code, or zarr is not installed; or
-        pillow-heif for HEIC; or fsspec for URLs.
+        pillow-heif for HEIC, OpenEXR for EXR, rawpy for raw files; or fsspec for URLs.
 
     Notes
     -----
@@ -82,6 +87,7 @@ def read_image(path: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image:
     """
     if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
         raise OptionError(f"max_pixels is a positive whole number, not {max_pixels!r}")
+    check_exposure(exposure)
     if not is_encoded(path):
         raise ImageError(
             f"expected a path, a URL, bytes or an open file, not {type(path).__name__}"
@@ -89,14 +95,14 @@ def read_image(path: Encoded, *, max_pixels: int = MAX_PIXELS) -> Image:
     if (place := _path_of(path)) is None:
         label = label_of(path)
         with seekable(path, max_pixels) as file, notes.about(label):
-            return _decoded(file, label, max_pixels)
+            return _decoded(file, label, max_pixels, exposure)
     refuse_pipes(place, ImageError)
     if form := formats.of_folder(place):
         return _upright(form.read(place, max_pixels))
     if (reason := folders.why_not(place)) == folders.PIPE:
         raise ImageError(f"{place}: {reason}")
     with place.open("rb") as file, notes.about(place):
-        return _decoded(file, str(place), max_pixels)
+        return _decoded(file, str(place), max_pixels, exposure)
 
 
 def _path_of(source: Encoded) -> Path | None:
@@ -110,10 +116,22 @@ def _path_of(source: Encoded) -> Path | None:
     return None if local is None else Path(local)
 
 
-def _decoded(file: BinaryIO, label: str, max_pixels: int) -> Image:
+def _decoded(file: BinaryIO, label: str, max_pixels: int, exposure: Exposure | None) -> Image:
     form = sniff(file.read(formats.HEAD), label)
     with naming(label, form.name):
-        return _upright(form.read(file, max_pixels))
+        return _upright(_exposed(form.read(file, max_pixels), exposure))
+
+
+def _exposed(decoded: Decoded, exposure: Exposure | None) -> Decoded:
+    """Levels of sRGB where pixels are light, or are said to be."""
+    is_light = decoded.light or (exposure is not None and decoded.pixels.dtype == np.float32)
+    if not is_light or decoded.metadata.mode == "CMYK":
+        return decoded
+    has_alpha = decoded.metadata.mode in ("LA", "RGBA")
+    levels = expose(decoded.pixels, "auto" if exposure is None else exposure, alpha=has_alpha)
+    # A profile of light, if there is one, is not that of levels.
+    metadata = replace(decoded.metadata, icc=None, color=None)
+    return replace(decoded, pixels=levels, metadata=metadata, light=False)
 
 
 def _upright(decoded: Decoded) -> Image:

@@ -46,16 +46,17 @@ def save_image(
         far beyond [0, 1], they were not meant so, and are refused.
     path
         A path, whose suffix names the format: .png, .jpg, .jpeg, .tif, .tiff, .webp,
-        .avif, .bmp or .zarr, and an existing file is replaced; a URL that fsspec knows, likewise;
-        or a file that is open for writing bytes, which is not closed. Nothing is written to it
-        before the picture is encoded.
+        .avif, .jxl, .bmp or .zarr, and an existing file is replaced; a URL that fsspec knows,
+        likewise; or a file that is open for writing bytes, which is not closed. Nothing is written
+        to it before the picture is encoded.
     format
         Ending that names the format, such as ``"png"``, whatever the name of `path`. An open
         file needs it.
     quality
         1 to 100. JPEG and AVIF have 95 by default, with chroma at full
-        resolution. WebP is lossless unless a quality is given, since lossy WebP
-        always halves chroma. The other formats are lossless and take none.
+        resolution. WebP and JPEG XL are lossless unless a quality is given: lossy WebP
+        always halves chroma, and lossy JPEG XL holds colours of sRGB alone. The other formats are
+        lossless and take none.
 
     Raises
     ------
