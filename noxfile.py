@@ -73,7 +73,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests and doctests, with every framework; and then with the example on PyTorch."""
-    install(session, "-e", ".[all,dask,test]")
+    install(session, "-e", ".[all,jxl,dask,test]")
     session.run("pytest", *session.posargs)
     use_plugin(session, "examples/plugin_torch", "pocket")
     # Here, and below for ONNX, since an environment of its own would be another two gigabytes.
@@ -94,7 +94,7 @@ def fuzz(session: nox.Session) -> None:
     Not run by default: `tests` and `frameworks` try as much.
     `nox -s fuzz -- tiff onnx --seconds 3600` tries some for longer; found/ holds the finds.
     """
-    install(session, "-e", ".[all,onnx,test]")
+    install(session, "-e", ".[all,jxl,onnx,test]")
     given = session.posargs or ("--seconds", "120")
     session.run("python", "tests/soak/fuzz_parsers.py", *given)
 
