@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from srkit.atomic import check_place
@@ -110,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         protocol=args.protocol,
         metrics=args.metrics,
         device=args.device,
-        progress=True,
+        progress=sys.stderr.isatty(),
     )
     if args.output is not None:
         found.save(args.output)

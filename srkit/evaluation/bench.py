@@ -170,6 +170,11 @@ class Benchmark:
         return "\n\n".join([*parts, *self._missing()])
 
     def _missing(self) -> list[str]:
+        damaged = dict.fromkeys(
+            f"{one.dataset} without {', '.join(one.left_out)}: damaged"
+            for one in self.results
+            if one.left_out
+        )
         reasons: dict[str, list[str]] = {}
         for result in self.results:
             if result.missing:
@@ -179,7 +184,7 @@ class Benchmark:
                     if result.mean.figure(name) is None
                 ]
                 reasons.setdefault(result.missing, []).extend(lacking)
-        return [
+        return [*damaged] + [
             f"without {', '.join(dict.fromkeys(lacking))}: {reason}"
             for reason, lacking in reasons.items()
         ]
@@ -229,7 +234,7 @@ def bench(
     protocol: str = "standard",
     metrics: Sequence[str] | None = None,
     device: str | None = None,
-    progress: bool = False,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> Benchmark:
     """Measure models on datasets, as ``srkit bench`` does.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import ImageError, OptionError
+from srkit.errors import CorruptFileError, ImageError, OptionError
 from srkit.evaluation.costs import Stopwatch
 from srkit.evaluation.dataset import Pair, open_dataset
 from srkit.evaluation.measures import DEFAULT, asked_for, try_out
@@ -19,7 +20,10 @@ from srkit.evaluation.scores import Model, Score, ready, score
 from srkit.evaluation.specs import split
 from srkit.imaging.files.reading import read_image
 from srkit.metrics import PROTOCOLS, Protocol, mod_crop
+from srkit.progress import Meter
 from srkit.upscaling.upscaler import Upscaler
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -29,7 +33,7 @@ def evaluate(
     scale: int | None = None,
     protocol: str = "standard",
     metrics: Sequence[str] | None = None,
-    progress: bool = False,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> Scores:
     """Measure a model on high-resolution images.
 
@@ -44,7 +48,8 @@ def evaluate(
         `srkit.wrap` takes it.
     dataset
         A folder of images, or of pairs in ``HR`` and ``LR``, or a list of paths; see
-        `srkit.evaluation.dataset.open_dataset`. Grey images are scored as grey.
+        `srkit.evaluation.dataset.open_dataset`. Grey images are scored as grey. A damaged file
+        in a folder is left out, and told; one of a list is an error.
     scale
         Factor of both sides; the model's own if left out.
     protocol
@@ -54,7 +59,7 @@ def evaluate(
         ``brisque``. By default PSNR, SSIM and, where ``srkit[perceptual]`` is installed,
         ST-LPIPS; what is asked for must be installed.
     progress
-        Show a bar.
+        True shows a bar; a function is called with images done and images in all.
 
     Returns
     -------
@@ -64,7 +69,8 @@ def evaluate(
     Raises
     ------
     OptionError
-        If the protocol or a metric is unknown, or the dataset holds no image.
+        If the protocol or a metric is unknown, the dataset holds no image, or several models
+        are given, which `srkit.bench` takes.
     MissingDependencyError
         If a metric that is asked for is not installed.
     ImageError, CorruptFileError, OSError
@@ -84,6 +90,8 @@ def evaluate(
     ...     "nearest", folder, scale=2).mean.psnr
     True
     """
+    if isinstance(model, list | tuple):
+        raise OptionError("evaluate measures one model; srkit.bench(models, folders) takes several")
     chosen = known_protocol(protocol)
     names = known_metrics(metrics)
     label, upscaler = labelled(model, scale)
@@ -126,7 +134,7 @@ def measured(
     *,
     protocol: Protocol,
     metrics: tuple[str, ...],
-    progress: bool,
+    progress: bool | Callable[[int, int], None],
 ) -> Scores:
     """What `evaluate` does when all is known and loaded."""
     scale = upscaler.scale
@@ -136,13 +144,24 @@ def measured(
     watch = Stopwatch()
     # What happens once, at the first call, is no part of a model's time.
     upscaler.upscale(np.zeros((8, 8), np.uint8))
-    from tqdm import tqdm
-
-    # disable=None: no bar where stderr is not a terminal.
-    title, quiet = f"{label} x{scale} on {found.name}", None if progress else True
-    bar = tqdm(found.pairs, desc=title, unit="image", disable=quiet)
-    rows = tuple(_score(pair, upscaler, protocol, metrics, watch) for pair in bar)
-    return Scores(label, found.name, scale, protocol, rows, watch.costs(upscaler), metrics)
+    rows: list[Score] = []
+    damaged: dict[str, CorruptFileError] = {}
+    with Meter(progress, len(found.pairs), f"{label} x{scale} on {found.name}", "image") as advance:
+        for pair in found.pairs:
+            try:
+                rows.append(_score(pair, upscaler, protocol, metrics, watch))
+            except CorruptFileError as error:
+                if found.listed:  # who names files means each of them
+                    raise
+                logger.warning("left out: %s", error)
+                damaged[pair.hr.name] = error
+            advance(1)
+    if not rows:
+        raise next(iter(damaged.values()))
+    costs = watch.costs(upscaler)
+    return Scores(
+        label, found.name, scale, protocol, tuple(rows), costs, metrics, left_out=tuple(damaged)
+    )
 
 
 def _score(

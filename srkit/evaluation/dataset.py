@@ -29,10 +29,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A name, and images in the order of their names."""
+    """A name, and images in the order of their names; `listed` if each was named by the caller."""
 
     name: str
     pairs: tuple[Pair, ...]
+    listed: bool = False
 
 
 def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Dataset:
@@ -54,10 +55,10 @@ def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Data
         If there is no such folder.
     """
     if not isinstance(dataset, str | Path):
-        pairs = tuple(Pair(Path(path)) for path in dataset)
+        pairs = tuple(Pair(_path(path, n)) for n, path in enumerate(dataset, 1))
         if not pairs:
             raise OptionError("the dataset is an empty list; give paths of images or a folder")
-        return Dataset("images", pairs)
+        return Dataset("images", pairs, listed=True)
     folder = Path(dataset)
     if folder.is_file():
         raise OptionError(f"{folder} is a file; a dataset is a folder, or a list of paths")
@@ -68,6 +69,15 @@ def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Data
     if originals is None:
         return Dataset(name, tuple(Pair(path) for path in _images(folder)))
     return Dataset(name, tuple(_paired(folder, originals, scale)))
+
+
+def _path(given: object, number: int) -> Path:
+    if isinstance(given, str | Path):
+        return Path(given)
+    raise OptionError(
+        f"item {number} of the dataset is a {type(given).__name__}; give paths, or save "
+        'pictures to a folder first: srkit.Image(pixels).save("originals/one.png")'
+    )
 
 
 def _paired(folder: Path, originals: Path, scale: int) -> list[Pair]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import Any
 
 from srkit.errors import OptionError
@@ -15,7 +16,7 @@ from srkit.evaluation.intervals import Interval, interval
 from srkit.evaluation.measures import DEFAULT, MEASURES
 from srkit.evaluation.scores import Score, mean
 from srkit.metrics import Protocol
-from srkit.tables import markdown_table, text_table
+from srkit.tables import html_table, markdown_table, text_table
 
 _FIRST = ("model", "dataset", "scale", "protocol", "image", *DEFAULT)
 _COSTS = ("seconds", "peak", "parameters", "multiply_adds")
@@ -41,6 +42,8 @@ class Scores:
         What the model took: time, memory, parameters, multiplications.
     metrics
         Names of the metrics that tables show.
+    left_out
+        Names of damaged files of the folder, which are no part of the figures.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class Scores:
     rows: tuple[Score, ...]
     costs: Costs = field(default_factory=Costs)
     metrics: tuple[str, ...] = DEFAULT
+    left_out: tuple[str, ...] = ()
 
     @property
     def mean(self) -> Score:
@@ -167,7 +171,7 @@ class Scores:
         return markdown_table(self._cells(), self._align())
 
     def to_csv(self) -> str:
-        """A heading, a line for each image and one for the mean; see `as_csv`.
+        """A text: a heading, a line for each image and one for the mean; see `as_csv`.
 
         Examples
         --------
@@ -207,6 +211,7 @@ class Scores:
             "protocol": self.protocol.name,
             "description": self.protocol.description,
             "images": [row.as_dict() for row in self.rows],
+            "left_out": list(self.left_out),
             "mean": self.mean.as_dict(),
             "intervals": {
                 name: None if found is None else [found.low, found.high]
@@ -216,6 +221,20 @@ class Scores:
             "costs": asdict(self.costs),
         }
 
+    def __iter__(self) -> Iterator[Score]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _repr_html_(self) -> str:
+        """The table of `repr`, for notebooks."""
+        return f"<p>{escape(self._title())}</p>\n{html_table(self._cells())}"
+
+    def _title(self) -> str:
+        title = f"{self.model} x{self.scale} on {self.dataset}, protocol {self.protocol.name}"
+        return f"{title}, without {', '.join(self.left_out)}" if self.left_out else title
+
     def _cells(self) -> list[list[str]]:
         body = [[row.name, *row.cells(self.metrics)] for row in (*self.rows, self.mean)]
         return [["image", *(MEASURES[name].heading for name in self.metrics)], *body]
@@ -224,8 +243,7 @@ class Scores:
         return "l" + "r" * len(self.metrics)
 
     def __repr__(self) -> str:
-        title = f"{self.model} x{self.scale} on {self.dataset}, protocol {self.protocol.name}"
-        return f"{title}\n{text_table(self._cells(), self._align())}"
+        return f"{self._title()}\n{text_table(self._cells(), self._align())}"
 
 
 def as_csv(results: Iterable[Scores]) -> str:

@@ -220,3 +220,51 @@ def test_errors_are_told_in_a_line(tmp_path, monkeypatch, capsys, arguments, cod
     help_line = error.splitlines()[1:]
     assert len(help_line) == (code == 2)  # where a call is wrong, the help is named
     assert hint in error
+
+
+def test_a_damaged_file_of_a_folder_is_left_out_and_told(folder, caplog, capsys):
+    whole = evaluate("bicubic", folder, scale=4)
+    (folder / "c.png").write_bytes((folder / "a.png").read_bytes()[:200])
+    found = evaluate("bicubic", folder, scale=4)
+    assert (found.rows, found.left_out) == (whole.rows, ("c.png",))
+    assert "c.png" in caplog.text
+    assert repr(found).splitlines()[0].endswith("without c.png")
+    assert found.as_dict()["left_out"] == ["c.png"]
+    assert main(["bench", "-m", "bicubic", "--data", str(folder)]) == 0
+    assert "Pair without c.png: damaged" in capsys.readouterr().out
+    with pytest.raises(srkit.CorruptFileError, match=r"c\.png"):  # who names files means each
+        evaluate("bicubic", [folder / "a.png", folder / "c.png"], scale=4)
+    for name in ("a.png", "b.png"):
+        (folder / name).unlink()
+    with pytest.raises(srkit.CorruptFileError, match=r"c\.png"):
+        evaluate("bicubic", folder, scale=4)
+
+
+def test_progress_is_a_bar_or_a_function(folder, capsys):
+    told = []
+    evaluate("bicubic", folder, scale=4, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 2), (2, 2)]
+    assert capsys.readouterr().err == ""
+    evaluate("bicubic", folder, scale=4, progress=True)
+    assert "bicubic x4 on Pair: 100%" in capsys.readouterr().err
+
+
+def test_scores_go_through_their_images_and_show_in_notebooks(folder):
+    found = evaluate("bicubic", folder, scale=4)
+    assert [row.name for row in found] == ["a", "b"]
+    assert len(found) == 2
+    shown = found._repr_html_()
+    assert shown.count("<tr>") == 4  # a heading, two images, the mean
+    assert f"{found.mean.psnr:.3f}" in shown
+
+
+@pytest.mark.parametrize(
+    ("model", "dataset", "match"),
+    [
+        (["bicubic", "nearest"], ["a.png"], r"srkit\.bench"),
+        ("bicubic", [np.zeros((8, 8), np.uint8)], "item 1 of the dataset is a ndarray; give paths"),
+    ],
+)
+def test_what_belongs_elsewhere_is_told_the_way(model, dataset, match):
+    with pytest.raises(OptionError, match=match):
+        evaluate(model, dataset, scale=4)
