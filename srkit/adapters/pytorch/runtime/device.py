@@ -25,6 +25,12 @@ PRECISIONS = {
 _LARGEST_BLOCK = 31 << 20
 # Half of what it keeps then: some falls between the blocks.
 KEPT_BYTES = 32 << 20
+# What strips may take of networks that compute much for each byte, where several threads meet after
+# each layer of each strip; and where there are more programs than processors, so that one of the
+# threads is always late.
+MET_BYTES, CROWDED_BYTES = 256 << 20, 512 << 20
+# Load average for each processor from which on a machine is crowded: our own threads are one.
+_CROWDED = 1.5
 # Kernels that oneDNN, and torch's own cache before it, keep; no picture needs over 100.
 _KEPT_KERNELS = 256
 _KERNEL_CACHES = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"
@@ -120,6 +126,18 @@ def free_on(device: torch.device) -> int | None:
         return None
     free, _ = torch.cuda.mem_get_info(device)
     return int(0.8 * free)
+
+
+def meeting_bytes() -> int:
+    """Working memory in which strips are so high that it no longer counts how often threads meet.
+
+    On one thread that is what is kept of freed memory.
+    """
+    if torch.get_num_threads() == 1:
+        return KEPT_BYTES
+    # Windows has no such average.
+    load = getattr(os, "getloadavg", lambda: (0.0,))()[0]
+    return CROWDED_BYTES if load > _CROWDED * (os.cpu_count() or 1) else MET_BYTES
 
 
 class _Exact:

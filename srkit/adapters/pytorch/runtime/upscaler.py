@@ -17,6 +17,7 @@ from torch import nn
 from srkit.adapters.pytorch.runtime.complexity import multiply_adds
 from srkit.adapters.pytorch.runtime.device import (
     free_on,
+    meeting_bytes,
     pick_device,
     pick_precision,
 )
@@ -31,6 +32,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+# Parameters for each byte of memory a pixel. ESPCN has 30, for whose layers to clear fresh pages is
+# a third of the time, and SRResNet 135.
+HEAVY = 60
 ADVICE = (
     "state a radius= that is known, or run the network as it is, by ClosedUpscaler of "
     "srkit.adapters.pytorch.runtime.closed"
@@ -242,8 +246,13 @@ class TorchUpscaler(Upscaler):
 
     @property
     def quick_strip_bytes(self) -> float:
-        """See `Upscaler.quick_strip_bytes`: what the allocator keeps between two, on a CPU."""
-        return self._full.quick_strip_bytes
+        """See `Upscaler.quick_strip_bytes`: what the allocator keeps between two, on a CPU.
+
+        More, if the network computes so much that fresh memory does not count.
+        """
+        quick = self._full.quick_strip_bytes
+        heavy = self._parameters > HEAVY * self.bytes_per_pixel
+        return max(quick, meeting_bytes()) if heavy else quick
 
     @property
     def bytes_per_pixel(self) -> float:
