@@ -313,7 +313,8 @@ class Model(ABC):
     def quick_strip_bytes(self) -> float:
         """Working memory of `run_rows` beyond which higher strips are no faster.
 
-        Where memory allows more, strips are still only as high as this, or `engine.LOW_ROWS`.
+        Where memory allows more, strips are still only as high as this, or `engine.LOW_ROWS`. A
+        picture runs whole in up to `engine.WHOLE` times as much.
 
         Examples
         --------

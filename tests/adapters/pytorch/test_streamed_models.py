@@ -225,8 +225,8 @@ def heavy():
     ("threads", "load", "net", "mebibytes"),
     [
         (1, 9.0, heavy, 32),
-        (2, 0.1, heavy, 256),
-        (2, 9.0, heavy, 512),
+        (2, 0.1, heavy, 128),
+        (2, 9.0, heavy, 256),
         (2, 9.0, doubling, 32),
     ],
     ids=["one thread", "several", "several on a busy machine", "where memory is most of the time"],

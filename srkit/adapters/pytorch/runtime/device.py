@@ -28,7 +28,7 @@ KEPT_BYTES = 32 << 20
 # What strips may take of networks that compute much for each byte, where several threads meet after
 # each layer of each strip; and where there are more programs than processors, so that one of the
 # threads is always late.
-MET_BYTES, CROWDED_BYTES = 256 << 20, 512 << 20
+MET_BYTES, CROWDED_BYTES = 128 << 20, 256 << 20
 # Load average for each processor from which on a machine is crowded: our own threads are one.
 _CROWDED = 1.5
 # Kernels that oneDNN, and torch's own cache before it, keep; no picture needs over 100.
