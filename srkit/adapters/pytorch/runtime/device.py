@@ -26,11 +26,9 @@ _LARGEST_BLOCK = 31 << 20
 # Half of what it keeps then: some falls between the blocks.
 KEPT_BYTES = 32 << 20
 # What strips may take of networks that compute much for each byte, where several threads meet after
-# each layer of each strip; and where there are more programs than processors, so that one of the
-# threads is always late.
-MET_BYTES, CROWDED_BYTES = 128 << 20, 256 << 20
-# Load average for each processor from which on a machine is crowded: our own threads are one.
-_CROWDED = 1.5
+# each layer of each strip: threads that sleep meanwhile, and threads that spin, which beside other
+# programs keep each other waiting. By the load of the machine pixels would differ by roundings.
+SLEEPING_BYTES, SPINNING_BYTES = 128 << 20, 256 << 20
 # Kernels that oneDNN, and torch's own cache before it, keep; no picture needs over 100.
 _KEPT_KERNELS = 256
 _KERNEL_CACHES = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"
@@ -135,9 +133,8 @@ def meeting_bytes() -> int:
     """
     if torch.get_num_threads() == 1:
         return KEPT_BYTES
-    # Windows has no such average.
-    load = getattr(os, "getloadavg", lambda: (0.0,))()[0]
-    return CROWDED_BYTES if load > _CROWDED * (os.cpu_count() or 1) else MET_BYTES
+    asleep = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
+    return SLEEPING_BYTES if asleep else SPINNING_BYTES
 
 
 class _Exact:
