@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 STRIP_ROWS = 64
 # Lower ones cost more in calls than they save, see `Model.quick_strip_bytes`.
 LOW_ROWS = 16
-# A picture of so many times the bytes of quick strips runs whole: few strips remember a large part.
-WHOLE = 2
 # From file to file, tiles lie in slabs of at most this many rows, or of four halos.
 SLAB_ROWS = 256
 # Models that state a short halo run exactly while tiles of so many halos a side fit in memory:
@@ -256,7 +254,7 @@ class Job:
             key=lambda rows: strip_bytes(rows) + beside(rows),
         )
         quick = bisect.bisect_right(heights, self.model.quick_strip_bytes, key=strip_bytes)
-        if strip_bytes(heights[-1]) <= WHOLE * self.model.quick_strip_bytes:
+        if strip_bytes(heights[-1]) <= self.model.quick_whole_bytes:
             quick = len(heights)
         low = max(2, -(-LOW_ROWS // axis.multiple))
         best = min(fitting, max(quick, low))

@@ -313,8 +313,7 @@ class Model(ABC):
     def quick_strip_bytes(self) -> float:
         """Working memory of `run_rows` beyond which higher strips are no faster.
 
-        Where memory allows more, strips are still only as high as this, or `engine.LOW_ROWS`. A
-        picture runs whole in up to `engine.WHOLE` times as much.
+        Where memory allows more, strips are still only as high as this, or `engine.LOW_ROWS`.
 
         Examples
         --------
@@ -323,6 +322,18 @@ class Model(ABC):
         inf
         """
         return math.inf
+
+    @property
+    def quick_whole_bytes(self) -> float:
+        """Working memory up to which a picture had better run whole than in quick strips.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").quick_whole_bytes
+        inf
+        """
+        return self.quick_strip_bytes
 
     @property
     def parameters(self) -> int | None:

@@ -58,9 +58,11 @@ def test_strips_are_no_higher_than_is_quick(quick, memory, heights):
 
 
 @pytest.mark.parametrize(("height", "heights"), [(60, [60]), (61, [30, 30, 1])])
-def test_a_picture_runs_whole_in_twice_what_is_quick(height, heights):
-    model = Strips()
-    model.quick_strip_bytes = 300
+def test_a_picture_runs_whole_where_the_model_says_so(height, heights):
+    class Whole(Strips):
+        quick_strip_bytes, quick_whole_bytes = 300.0, 600.0
+
+    model = Whole()
     model.upscale(noise((height, 10, 3)))
     assert model.heights == heights
 

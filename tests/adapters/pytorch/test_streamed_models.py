@@ -238,6 +238,7 @@ def test_strips_are_the_higher_the_dearer_it_is_that_threads_meet(
     monkeypatch.setenv("OMP_WAIT_POLICY", policy)
     model = wrapped(net())
     assert model.quick_strip_bytes == mebibytes << 20
+    assert model.quick_whole_bytes == (512 if mebibytes > 32 else 32) << 20
     # Nothing is run: of a picture that large the engine is asked for the height of strips alone.
     job = Job(model, memory=2**31, ensemble=False, progress=False)
     width = 1000

@@ -29,6 +29,8 @@ KEPT_BYTES = 32 << 20
 # each layer of each strip: threads that sleep meanwhile, and threads that spin, which beside other
 # programs keep each other waiting. By the load of the machine pixels would differ by roundings.
 SLEEPING_BYTES, SPINNING_BYTES = 128 << 20, 256 << 20
+# What such a network may take to run whole.
+WHOLE_BYTES = 512 << 20
 # Kernels that oneDNN, and torch's own cache before it, keep; no picture needs over 100.
 _KEPT_KERNELS = 256
 _KERNEL_CACHES = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"
@@ -127,12 +129,7 @@ def free_on(device: torch.device) -> int | None:
 
 
 def meeting_bytes() -> int:
-    """Working memory in which strips are so high that it no longer counts how often threads meet.
-
-    On one thread that is what is kept of freed memory.
-    """
-    if torch.get_num_threads() == 1:
-        return KEPT_BYTES
+    """Working memory in which strips are so high that it does not count how often threads meet."""
     asleep = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
     return SLEEPING_BYTES if asleep else SPINNING_BYTES
 

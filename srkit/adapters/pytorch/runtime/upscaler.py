@@ -16,6 +16,7 @@ from torch import nn
 
 from srkit.adapters.pytorch.runtime.complexity import multiply_adds
 from srkit.adapters.pytorch.runtime.device import (
+    WHOLE_BYTES,
     free_on,
     meeting_bytes,
     pick_device,
@@ -251,8 +252,19 @@ class TorchUpscaler(Upscaler):
         More, if the network computes so much that fresh memory does not count.
         """
         quick = self._full.quick_strip_bytes
+        return max(quick, meeting_bytes()) if self._meets else quick
+
+    @property
+    def quick_whole_bytes(self) -> float:
+        """See `Upscaler.quick_whole_bytes`: of few strips, what they remember is a large part."""
+        quick = self.quick_strip_bytes
+        return max(quick, WHOLE_BYTES) if self._meets else quick
+
+    @property
+    def _meets(self) -> bool:
+        """Whether it costs more that threads meet than to ask for fresh memory."""
         heavy = self._parameters > HEAVY * self.bytes_per_pixel
-        return max(quick, meeting_bytes()) if heavy else quick
+        return heavy and torch.get_num_threads() > 1
 
     @property
     def bytes_per_pixel(self) -> float:
