@@ -45,8 +45,8 @@ class OpenVINONetwork(Network):
         The network. It belongs to this object from here on.
     channels, multiple, scale
         Channels of its input, of what the sides of that are multiples, and its factor.
-    footprint
-        See `Network`.
+    footprint, radius
+        See `Network`, and how far it sees in LR pixels, where that is known.
     at_once
         Whether it is compiled when it first runs, whether it pays or not.
     """
@@ -59,10 +59,11 @@ class OpenVINONetwork(Network):
         scale: int,
         *,
         footprint: Footprint | None = None,
+        radius: int | None = None,
         at_once: bool = True,
     ) -> None:
         super().__init__(net, torch.device("cpu"), torch.float32, channels, multiple, footprint)
-        self._scale = scale
+        self._scale, self._radius = scale, radius
         # It allocates by itself, and low windows are all halo.
         self.quick_strip_bytes = math.inf
         # Pixels to come that torch runs.
@@ -73,7 +74,8 @@ class OpenVINONetwork(Network):
 
     @functools.cached_property
     def _halo(self) -> int:
-        return -(-receptive_radius(self.graph) // self._multiple) * self._multiple
+        radius = receptive_radius(self.graph) if self._radius is None else self._radius
+        return -(-radius // self._multiple) * self._multiple
 
     @functools.cached_property
     def _compiled(self) -> Any:

@@ -115,6 +115,7 @@ class NetworkUpscaler(TorchUpscaler):
             self.card.multiple,
             self.scale,
             footprint=self._footprint,
+            radius=self.card.radius_at(self.scale) if self._footprint else None,
             at_once=self._runtime == "openvino",
         )
         return made
