@@ -10,6 +10,34 @@ from srkit.tables import html_table, text_table
 
 
 @dataclass(frozen=True)
+class Footprint:
+    """What was measured of the network that weights are of, so that to load it measures nothing.
+
+    Memory is that of float32, and holds on every device: it is added up from sizes of tensors.
+
+    Attributes
+    ----------
+    parameters
+        Numbers of the network: another one has not this footprint.
+    tile
+        Bytes for each LR pixel of a tile.
+    column, pixel
+        Bytes that strips take for each column of the image, and for each pixel of a strip.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> srkit.card("espcn").weights[2].footprint.parameters
+    21284
+    """
+
+    parameters: int
+    tile: float
+    column: float
+    pixel: float
+
+
+@dataclass(frozen=True)
 class WeightsFile:
     """Where the weights of one scale come from.
 
@@ -27,6 +55,8 @@ class WeightsFile:
         Bytes of a download: more are not read. None where not stated.
     companions
         Further files that the model does not do without. They are verified with this one.
+    footprint
+        Of the network, where it was measured, runs strip by strip, and the card states its radius.
 
     Examples
     --------
@@ -40,6 +70,7 @@ class WeightsFile:
     source: str = "packaged"
     size: int | None = None
     companions: tuple[WeightsFile, ...] = ()
+    footprint: Footprint | None = None
 
     @property
     def distribution(self) -> str | None:

@@ -6,23 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from srkit.advice import for_command
-from srkit.cli import (
-    bench,
-    cite,
-    compare,
-    completion,
-    convert,
-    doctor,
-    export,
-    info,
-    models,
-    serve,
-    train,
-    upscale,
-    video,
-)
 from srkit.cli.console import write
 from srkit.cli.ending import ended_as_by_ctrl_c
 from srkit.cli.escaping import escaping
@@ -30,22 +16,24 @@ from srkit.cli.parsing import Parser
 from srkit.errors import OptionError, SrkitError, UnknownModelError
 from srkit.version import __version__
 
-# In the order of the help.
-_COMMANDS = (
-    upscale,
-    video,
-    models,
-    info,
-    compare,
-    bench,
-    serve,
-    train,
-    convert,
-    export,
-    doctor,
-    completion,
-    cite,
-)
+# Commands and the modules of this package that hold them, in the order of the help.
+_COMMANDS = {
+    "upscale": "upscale",
+    "upscale-video": "video",
+    "models": "models",
+    "info": "info",
+    "compare": "compare",
+    "bench": "bench",
+    "serve": "serve",
+    "train": "train",
+    "convert": "convert",
+    "export": "export",
+    "doctor": "doctor",
+    "completion": "completion",
+    "cite": "cite",
+}
+# It describes all of them.
+_COMPLETION = "completion"
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 MODELS = "srkit models"
 _EXAMPLES = """\
@@ -88,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     nearest  x2-x16  numpy      Apache-2.0  Each pixel repeated.
     0
     """
-    args = make_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = make_parser(_asked_for(words)).parse_args(words)
     try:
         with for_command(), escaping(), ended_as_by_ctrl_c():
             code: int = args.run(args)
@@ -121,8 +110,20 @@ def _complain(told: object) -> None:
     write(f"srkit: error: {told}".replace("\n", "\n  "), sys.stderr)
 
 
-def make_parser() -> Parser:
-    """The parser of all commands."""
+def _asked_for(words: Sequence[str]) -> str | None:
+    """The one command whose module these arguments need; None if they need all, as for help."""
+    first = words[0] if words else None
+    return first if first in _COMMANDS and first != _COMPLETION else None
+
+
+def make_parser(only: str | None = None) -> Parser:
+    """The parser of all commands, or of one: to import the others takes a tenth of a second.
+
+    Parameters
+    ----------
+    only
+        A command, with which the arguments begin.
+    """
     parser = Parser(
         prog="srkit",
         description="Upscale images and videos by any super-resolution model.",
@@ -131,8 +132,9 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"srkit {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add(commands)
+    for name, module in _COMMANDS.items():
+        if only in (None, name):
+            import_module(f"srkit.cli.{module}").add(commands)
     for one in commands.choices.values():
         one.set_defaults(help=f"{one.prog} --help")
     parser.set_defaults(run=_help, parser=parser)  # which `srkit completion` describes

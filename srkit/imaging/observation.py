@@ -17,15 +17,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
-from scipy.sparse import csr_array
 
 from srkit.errors import OptionError
 from srkit.imaging.resize import taps, taps_matrix
 from srkit.memory import kept
+
+if TYPE_CHECKING:
+    # Slow to import, and every network's table imports this module: only those who invert wait.
+    from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 # Gaussian kernels end so many deviations from their middle.
@@ -67,6 +70,8 @@ def axis(length: int, scale: int, sigma: float) -> Axis:
     sigma
         Deviation of the Gaussian blur before shrinking, in HR samples; 0 for none.
     """
+    from scipy.sparse import csr_array
+
     index, weight = taps(length, length // scale, 1 / scale, True, "mirror")
     matrix: csr_array = taps_matrix(index, weight, length)
     if sigma > 0:
@@ -192,6 +197,8 @@ def _shrink(axis: Axis, lines: Floats) -> Floats:
 
 
 def _invert(axis: Axis, lines: Floats) -> Floats:
+    from scipy.linalg import solveh_banded
+
     made: Floats = axis.matrix.T @ solveh_banded(axis.gram, lines, lower=True)
     return made
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from srkit.card import ModelCard, WeightsFile
+from srkit.models.footprints import FOOTPRINTS
 from srkit.models.formats import (
     is_bzip2,
     is_graph,
@@ -120,6 +121,7 @@ def _packaged(
             file=f"{name}_x{scale}.safetensors",
             sha256=digest,
             companions=_sibling(name, scale, keep_grain),
+            footprint=FOOTPRINTS.get((name, scale)),
         )
         for scale, digest in digests.items()
     }

@@ -31,7 +31,7 @@ from srkit.upscaling.tiling import SMALLEST_CORE, Grid, Region, grid_of, plan, r
 
 log = logging.getLogger(__name__)
 
-# Streaming models get strips of at most this many rows.
+# Streaming models that do not tell which strips are quick get at most so many rows.
 STRIP_ROWS = 64
 # Lower ones cost more in calls than they save, see `Model.quick_strip_bytes`.
 LOW_ROWS = 16
@@ -244,8 +244,9 @@ class Job:
         `beside` is what strips of so many rows take beside the model.
         """
         axis, window = grid.rows, _window_width(grid, width)
-        tallest = -(-min(STRIP_ROWS, axis.extended) // axis.multiple)
-        heights = [axis.multiple * n for n in range(1, tallest + 1)]
+        most = axis.extended if self.model.quick_strip_bytes < math.inf else STRIP_ROWS
+        tallest = -(-min(most, axis.extended) // axis.multiple)
+        heights = range(axis.multiple, axis.multiple * tallest + 1, axis.multiple)
         strip_bytes = functools.partial(self.model.strip_bytes, width=window)
         fitting = bisect.bisect_right(
             heights,
@@ -253,6 +254,8 @@ class Job:
             key=lambda rows: strip_bytes(rows) + beside(rows),
         )
         quick = bisect.bisect_right(heights, self.model.quick_strip_bytes, key=strip_bytes)
+        if strip_bytes(heights[-1]) <= self.model.quick_whole_bytes:
+            quick = len(heights)
         low = max(2, -(-LOW_ROWS // axis.multiple))
         best = min(fitting, max(quick, low))
         return heights[best - 1] if best else 0

@@ -324,6 +324,18 @@ class Model(ABC):
         return math.inf
 
     @property
+    def quick_whole_bytes(self) -> float:
+        """Working memory up to which a picture had better run whole than in quick strips.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").quick_whole_bytes
+        inf
+        """
+        return self.quick_strip_bytes
+
+    @property
     def parameters(self) -> int | None:
         """Numbers that were trained; None for models without a network.
 

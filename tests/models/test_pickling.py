@@ -204,8 +204,10 @@ def test_a_torch_model_made_by_hand_goes_or_says_so():
     model = TorchUpscaler(card(radius=1), 2, net, device="cpu", precision="float32")
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again(PICTURE), model(PICTURE))
+    traced = srkit.load("espcn", runtime="torch").in_float32()
+    assert traced.multiply_adds
     with pytest.raises(OptionError, match="espcn was made by hand, and its _f"):
-        pickle.dumps(srkit.load("espcn", runtime="torch").in_float32())
+        pickle.dumps(traced)
 
 
 def test_an_option_of_this_process_says_so(registered):

@@ -57,6 +57,16 @@ def test_strips_are_no_higher_than_is_quick(quick, memory, heights):
     assert model.heights == heights
 
 
+@pytest.mark.parametrize(("height", "heights"), [(60, [60]), (61, [30, 30, 1])])
+def test_a_picture_runs_whole_where_the_model_says_so(height, heights):
+    class Whole(Strips):
+        quick_strip_bytes, quick_whole_bytes = 300.0, 600.0
+
+    model = Whole()
+    model.upscale(noise((height, 10, 3)))
+    assert model.heights == heights
+
+
 # With strips of seven rows, some rows of the result come out as halves of an LR row.
 @pytest.mark.parametrize("heights", [[10, 10, 10, 10, 1], [7, 7, 7, 7, 7, 6]])
 @pytest.mark.parametrize("failing", range(7))

@@ -12,27 +12,32 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import openvino
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from srkit.adapters.onnx.writing import network
 from srkit.adapters.pytorch.runtime.network import Network
 from srkit.adapters.pytorch.runtime.receptive import receptive_radius
 from srkit.adapters.pytorch.runtime.streaming import Cost
+from srkit.card import Footprint
 from srkit.errors import SrkitError
 
 log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 
+# LR pixels, of all pictures together, that torch runs first. To import and to build OpenVINO takes
+# about a second; for ESPCN, the one network that `auto` takes it for, it then saves a second for
+# each of so many.
+TORCH_FIRST = 14_000_000
+
 
 class OpenVINONetwork(Network):
     """A network in float32 on OpenVINO, and on torch where OpenVINO cannot take it.
 
-    It is compiled when it first runs. OpenVINO remembers nothing between two strips, so strips
-    get a halo, which is computed twice: this pays where the receptive field is small.
+    It is compiled when that pays: torch runs the first `TORCH_FIRST` pixels, and the picture in
+    which they end. OpenVINO remembers nothing between two strips, so strips get a halo, which is
+    computed twice: this pays where the receptive field is small.
 
     Parameters
     ----------
@@ -40,21 +45,46 @@ class OpenVINONetwork(Network):
         The network. It belongs to this object from here on.
     channels, multiple, scale
         Channels of its input, of what the sides of that are multiples, and its factor.
+    footprint, radius
+        See `Network`, and how far it sees in LR pixels, where that is known.
+    at_once
+        Whether it is compiled when it first runs, whether it pays or not.
     """
 
-    def __init__(self, net: nn.Module, channels: int, multiple: int, scale: int) -> None:
-        super().__init__(net, torch.device("cpu"), torch.float32, channels, multiple)
-        self._scale = scale
+    def __init__(
+        self,
+        net: nn.Module,
+        channels: int,
+        multiple: int,
+        scale: int,
+        *,
+        footprint: Footprint | None = None,
+        radius: int | None = None,
+        at_once: bool = True,
+    ) -> None:
+        super().__init__(net, torch.device("cpu"), torch.float32, channels, multiple, footprint)
+        self._scale, self._radius = scale, radius
         # It allocates by itself, and low windows are all halo.
         self.quick_strip_bytes = math.inf
-        self._halo = -(-receptive_radius(self.graph) // multiple) * multiple
+        # Pixels to come that torch runs.
+        self._left = 0 if at_once else TORCH_FIRST
         self._lock = threading.Lock()
         # Threads that compute at the moment.
         self._inside = 0
 
     @functools.cached_property
+    def _halo(self) -> int:
+        radius = receptive_radius(self.graph) if self._radius is None else self._radius
+        return -(-radius // self._multiple) * self._multiple
+
+    @functools.cached_property
     def _compiled(self) -> Any:
         """OpenVINO's form of it, for any size; None, with a line in the log, if there is none."""
+        # Here, since to import them takes as long as a picture.
+        import openvino
+
+        from srkit.adapters.onnx.writing import network
+
         try:
             written = network(self.graph, self._channels, self._scale, {})
             core = openvino.Core()
@@ -65,22 +95,28 @@ class OpenVINONetwork(Network):
                 "INFERENCE_PRECISION_HINT": "f32",
             }
             return core.compile_model(model, "CPU", hints)
-        except (SrkitError, RuntimeError) as error:
+        except (SrkitError, RuntimeError, ImportError) as error:
             log.warning("OpenVINO cannot take the network, which runs on torch: %s", error)
             return None
 
     @functools.cached_property
     def cost(self) -> Cost:
-        """Memory that strips take."""
-        if self._compiled is None:
-            return super().cost
+        """Memory that strips take, whichever of the two runs them."""
+        on_torch = super().cost
         # Torch's figure is more than twice what OpenVINO took of ESPCN, whose layers it fuses.
         pixel = self.bytes_per_pixel
-        return Cost(column=2 * self._halo * pixel, pixel=pixel)
+        return Cost(
+            column=max(on_torch.column, 2 * self._halo * pixel), pixel=max(on_torch.pixel, pixel)
+        )
+
+    def _on_torch(self, pixels: int = 0) -> bool:
+        """Whether torch runs what comes next; so many pixels of it are told of."""
+        left, self._left = self._left, self._left - pixels
+        return left > 0 or self._compiled is None
 
     def run(self, tiles: Floats) -> Floats:
         """See `Network.run`."""
-        if self._compiled is None:
+        if self._on_torch(math.prod(tiles.shape[:3])):
             return super().run(tiles)
         with self._running():
             return self._made(tiles)
@@ -101,11 +137,17 @@ class OpenVINONetwork(Network):
 
     def rows(self, strips: Iterable[Floats], height: int | None = None) -> Iterator[Floats]:
         """See `Network.rows`."""
-        if self._compiled is None:
-            yield from super().rows(strips, height)
+        if self._on_torch():
+            yield from super().rows(self._counted(strips), height)
             return
         with self._running():
             yield from self._rows_with_halo(strips)
+
+    def _counted(self, strips: Iterable[Floats]) -> Iterator[Floats]:
+        """The strips, whose pixels count as ones that torch runs."""
+        for strip in strips:
+            self._left -= math.prod(strip.shape[:3])
+            yield strip
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:

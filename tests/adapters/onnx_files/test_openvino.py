@@ -26,13 +26,32 @@ def on_openvino(model):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_auto_takes_it_where_the_card_names_it_and_values_are_torchs(scale):
+def test_auto_takes_it_where_the_card_names_it_and_values_are_torchs(scale, monkeypatch):
+    monkeypatch.setattr(openvino_network, "TORCH_FIRST", 0)
     fast = srkit.load("espcn", scale=scale, device="cpu")
     plain = srkit.load("espcn", scale=scale, device="cpu", runtime="torch")
     assert on_openvino(fast)
     assert not on_openvino(plain)
     apart = np.abs(fast.upscale(PHOTO) - plain.upscale(PHOTO))
     assert apart.max() <= 1e-5
+
+
+def test_auto_builds_it_when_that_pays_and_values_stay_torchs(monkeypatch):
+    monkeypatch.setattr(openvino_network, "TORCH_FIRST", 2 * PHOTO.size)
+    model = srkit.load("espcn", device="cpu")
+    plain = srkit.load("espcn", device="cpu", runtime="torch").upscale(PHOTO)
+    built = []
+    for _ in range(4):
+        # With its rim a picture counts for a third more.
+        np.testing.assert_allclose(model.upscale(PHOTO, memory=10**7), plain, atol=1e-5)
+        built.append("_compiled" in vars(model._fast))
+    assert built == [False, False, True, True]
+
+
+def test_what_is_asked_for_is_built_for_the_first_picture():
+    model = srkit.load("espcn", device="cpu", runtime="openvino")
+    model.upscale(PHOTO)
+    assert model._fast._compiled is not None
 
 
 def test_8_bit_pixels_are_within_a_level():
@@ -81,8 +100,8 @@ def test_torch_runs_what_it_cannot_take(monkeypatch, caplog):
     def refuse(*args):
         raise WeightsError("the layer cannot be written")
 
-    monkeypatch.setattr(openvino_network, "network", refuse)
-    model = srkit.load("espcn", device="cpu")
+    monkeypatch.setattr("srkit.adapters.onnx.writing.network", refuse)
+    model = srkit.load("espcn", device="cpu", runtime="openvino")
     with caplog.at_level(logging.WARNING):
         made = model.upscale(PHOTO)
     assert "runs on torch: the layer cannot be written" in caplog.text

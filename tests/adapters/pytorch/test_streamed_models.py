@@ -24,6 +24,8 @@ from srkit.adapters.pytorch.nets.resnet import Form
 from srkit.adapters.pytorch.nets.unet import UNet
 from srkit.adapters.pytorch.runtime.streaming import cost_of, plan
 from srkit.adapters.pytorch.runtime.tracing import trace
+from srkit.upscaling.engine import Job
+from srkit.upscaling.tiling import grid_of
 
 # --- memory -------------------------------------------------------------------------------
 
@@ -199,12 +201,51 @@ def test_tall_images_arrive_in_strips_and_short_ones_in_one_run():
     model = wrapped(doubling())
     strips, tiles = strips_of(model)
     image = np.random.default_rng(0).random((150, 20, 3), np.float32)
-    model.upscale(image)
+    quick, model._full.quick_strip_bytes = model.quick_strip_bytes, model.strip_bytes(64, 24)
+    in_strips = model.upscale(image)
     assert [height for height, _ in strips] == [64, 64, 26]
     assert tiles == []
     model.upscale(image[:30])
     assert strips[3:] == [(34, 24)]
     assert tiles == [(34, 24)]
+    model._full.quick_strip_bytes = quick
+    whole = model.upscale(image)
+    assert strips[4:] == tiles[1:] == [(154, 24)]
+    np.testing.assert_allclose(in_strips, whole, atol=1e-5)
+
+
+def heavy():
+    """A network that computes much for each byte of memory."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 41, padding=20)]
+    return nn.Sequential(*layers, nn.Conv2d(8, 12, 3, padding=1), nn.PixelShuffle(2))
+
+
+@pytest.mark.parametrize(
+    ("threads", "policy", "net", "mebibytes"),
+    [
+        (1, "", heavy, 32),
+        (2, "passive", heavy, 128),
+        (2, "", heavy, 256),
+        (2, "", doubling, 32),
+    ],
+    ids=["one thread", "that sleep", "that spin", "where memory is most of the time"],
+)
+def test_strips_are_the_higher_the_dearer_it_is_that_threads_meet(
+    threads, policy, net, mebibytes, monkeypatch
+):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    model = wrapped(net())
+    assert model.quick_strip_bytes == mebibytes << 20
+    assert model.quick_whole_bytes == (512 if mebibytes > 32 else 32) << 20
+    # Nothing is run: of a picture that large the engine is asked for the height of strips alone.
+    job = Job(model, memory=2**31, ensemble=False, progress=False)
+    width = 1000
+    grid = grid_of(model, 10_000, width)
+    rows, wide = job._strip_rows(grid, width), grid.columns.extended
+    quick = model.quick_strip_bytes
+    assert model.strip_bytes(rows, wide) <= quick < model.strip_bytes(rows + 1, wide)
 
 
 def test_strips_of_wide_images_fit_in_what_the_allocator_keeps():
@@ -255,6 +296,7 @@ def test_the_least_memory_is_enough_and_less_is_refused():
 @pytest.mark.parametrize("failing", [1, 2, 3])
 def test_out_of_memory_in_a_strip_goes_on_with_tiles_from_there(failing):
     model = wrapped(doubling())
+    model._full.quick_strip_bytes = model.strip_bytes(64, 25)
     image = np.random.default_rng(0).random((200, 21, 3), np.float32)
     whole = model.upscale(image)
     calls, conv2d = [], functional.conv2d

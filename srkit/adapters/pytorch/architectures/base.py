@@ -15,7 +15,7 @@ from srkit.adapters.pytorch.architectures.training import Training
 from srkit.adapters.pytorch.colours import even_colours
 from srkit.adapters.pytorch.runtime.network import Network
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
-from srkit.card import ModelCard
+from srkit.card import Footprint, ModelCard
 from srkit.errors import OptionError, WeightsError
 from srkit.extras import import_named, missing_packages
 from srkit.upscaling.decisions import automatic_denoise
@@ -99,12 +99,24 @@ class NetworkUpscaler(TorchUpscaler):
             return self
         return self.between(automatic_denoise(found.noise, found.jpeg_quality))
 
+    @property
+    def _footprint(self) -> Footprint | None:
+        weights = self.card.weights.get(self.scale)
+        stated = weights.footprint if weights else None
+        return stated if stated and stated.parameters == self._parameters else None
+
     def _network(self, net: nn.Module, dtype: torch.dtype) -> Network:
         if not self._may_take_openvino(dtype):
             return super()._network(net, dtype)
         # By name: it is built on this package, and torch alone does without it.
         made: Network = import_named("srkit.adapters.openvino.network:OpenVINONetwork")(
-            net, self._channels, self.card.multiple, self.scale
+            net,
+            self._channels,
+            self.card.multiple,
+            self.scale,
+            footprint=self._footprint,
+            radius=self.card.radius_at(self.scale) if self._footprint else None,
+            at_once=self._runtime == "openvino",
         )
         return made
 

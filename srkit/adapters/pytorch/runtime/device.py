@@ -25,6 +25,12 @@ PRECISIONS = {
 _LARGEST_BLOCK = 31 << 20
 # Half of what it keeps then: some falls between the blocks.
 KEPT_BYTES = 32 << 20
+# What strips may take of networks that compute much for each byte, where several threads meet after
+# each layer of each strip: threads that sleep meanwhile, and threads that spin, which beside other
+# programs keep each other waiting. By the load of the machine pixels would differ by roundings.
+SLEEPING_BYTES, SPINNING_BYTES = 128 << 20, 256 << 20
+# What such a network may take to run whole.
+WHOLE_BYTES = 512 << 20
 # Kernels that oneDNN, and torch's own cache before it, keep; no picture needs over 100.
 _KEPT_KERNELS = 256
 _KERNEL_CACHES = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"
@@ -120,6 +126,12 @@ def free_on(device: torch.device) -> int | None:
         return None
     free, _ = torch.cuda.mem_get_info(device)
     return int(0.8 * free)
+
+
+def meeting_bytes() -> int:
+    """Working memory in which strips are so high that it does not count how often threads meet."""
+    asleep = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
+    return SLEEPING_BYTES if asleep else SPINNING_BYTES
 
 
 class _Exact:

@@ -25,6 +25,7 @@ from srkit.adapters.pytorch.runtime.mixed import keep_in_float32
 from srkit.adapters.pytorch.runtime.streaming import Cost, Plan, Stream, cost_of, plan
 from srkit.adapters.pytorch.runtime.streaming.rows import Pad, Rows
 from srkit.adapters.pytorch.runtime.tracing import trace
+from srkit.card import Footprint
 
 Floats = NDArray[np.float32]
 
@@ -46,29 +47,46 @@ class Network:
         The network. It belongs to this object from here on.
     channels, multiple
         Channels of its input, and of what the sides of that are multiples.
+    footprint
+        Memory that it takes in float32, where that is known. Else it is measured when asked for.
     """
 
     def __init__(
-        self, net: nn.Module, device: torch.device, dtype: torch.dtype, channels: int, multiple: int
+        self,
+        net: nn.Module,
+        device: torch.device,
+        dtype: torch.dtype,
+        channels: int,
+        multiple: int,
+        footprint: Footprint | None = None,
     ) -> None:
         self.dtype, self._device = dtype, device
         self._channels, self._multiple = channels, multiple
-        self.net: nn.Module = net.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.graph = trace(self.net)
-        for part in self.net.modules():
+        self._footprint = footprint
+        self._net: nn.Module = net.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for part in self._net.modules():
             if isinstance(part, fx.GraphModule):  # copied, which generates it anew
                 forget_source(part)
-        self._taken = dtype
-        if dtype == torch.bfloat16:
-            self._taken = torch.float32
-            keep_in_float32(self.graph, strided=device.type == "cpu")
-            self.net = self.graph
+        self._taken = torch.float32 if dtype == torch.bfloat16 else dtype
         # A GPU wants strips that fill it.
         self.quick_strip_bytes = math.inf
         if device.type == "cpu":
             bound_kernels()
             keep_freed_memory()
             self.quick_strip_bytes = KEPT_BYTES
+
+    @functools.cached_property
+    def graph(self) -> fx.GraphModule:
+        """The network, traced when that is first asked for."""
+        made = trace(self._net)
+        if self.dtype == torch.bfloat16:
+            keep_in_float32(made, strided=self._device.type == "cpu")
+        return made
+
+    @property
+    def net(self) -> nn.Module:
+        """The network as it runs."""
+        return self.graph if self.dtype == torch.bfloat16 else self._net
 
     @functools.cached_property
     def plan(self) -> Plan:
@@ -78,11 +96,15 @@ class Network:
     @functools.cached_property
     def cost(self) -> Cost:
         """Memory that strips take."""
+        if self._footprint:
+            return Cost(self._footprint.column, self._footprint.pixel)
         return cost_of(self.graph, self._channels, self._multiple)
 
     @functools.cached_property
     def bytes_per_pixel(self) -> float:
         """Memory that tiles take."""
+        if self._footprint:
+            return self._footprint.tile
         return bytes_per_pixel(self.graph, self._channels, self._multiple)
 
     def run(self, tiles: Floats) -> Floats:

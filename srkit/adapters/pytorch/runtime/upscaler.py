@@ -15,11 +15,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from srkit.adapters.pytorch.runtime.complexity import multiply_adds
-from srkit.adapters.pytorch.runtime.device import free_on, pick_device, pick_precision
+from srkit.adapters.pytorch.runtime.device import (
+    WHOLE_BYTES,
+    free_on,
+    meeting_bytes,
+    pick_device,
+    pick_precision,
+)
 from srkit.adapters.pytorch.runtime.network import Network, Overflow, Trail
 from srkit.adapters.pytorch.runtime.receptive import fold_batch_norm, receptive_radius
 from srkit.adapters.pytorch.runtime.streaming import CannotStream
-from srkit.card import ModelCard
+from srkit.card import Footprint, ModelCard
 from srkit.errors import WeightsError
 from srkit.upscaling.upscaler import Upscaler
 
@@ -27,6 +33,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+# Parameters for each byte of memory a pixel. ESPCN has 30, for whose layers to clear fresh pages is
+# a third of the time, and SRResNet 135.
+HEAVY = 60
 ADVICE = (
     "state a radius= that is known, or run the network as it is, by ClosedUpscaler of "
     "srkit.adapters.pytorch.runtime.closed"
@@ -88,17 +97,30 @@ class TorchUpscaler(Upscaler):
         self._parameters = sum(p.numel() for p in net.parameters())
         net = fold_batch_norm(net.eval()).requires_grad_(False)
         reduced = None if dtype == torch.float32 else copy.deepcopy(net)
-        try:
-            self._full = self._fast = self._network(net, torch.float32)
-            self._radius = receptive_radius(self._full.graph) if radius is None else radius
-        except WeightsError as error:
-            raise WeightsError(f"{error}; {ADVICE}") from error
+        self._full = self._fast = self._network(net, torch.float32)
         if reduced is not None:
             self._fast = self._network(reduced, dtype)
+        stated = card.radius_at(scale) if self._footprint else None
+        self._radius = self._traced_radius(radius) if stated is None else stated
         self._told = False
 
+    def _traced_radius(self, known: int | None) -> int:
+        """How far the network sees; a network that nobody has measured must be traceable."""
+        try:
+            graph = self._full.graph
+            return receptive_radius(graph) if known is None else known
+        except WeightsError as error:
+            raise WeightsError(f"{error}; {ADVICE}") from error
+
+    @property
+    def _footprint(self) -> Footprint | None:
+        """What the card knows of this network; None for one that has to be measured."""
+        return None
+
     def _network(self, net: nn.Module, dtype: torch.dtype) -> Network:
-        return Network(net, self._device, dtype, self._channels, self.card.multiple)
+        return Network(
+            net, self._device, dtype, self._channels, self.card.multiple, self._footprint
+        )
 
     runtime = "torch"
 
@@ -196,7 +218,7 @@ class TorchUpscaler(Upscaler):
     def _can_stream(self) -> bool:
         """Whether the network streams, with a line in the log if it does not."""
         try:
-            return bool(self._fast.plan and self._full.plan)
+            return bool(self._footprint or (self._fast.plan and self._full.plan))
         except CannotStream as error:
             log.info("%s runs in tiles: %s cannot be streamed", self.card.name, error)
             return False
@@ -209,7 +231,7 @@ class TorchUpscaler(Upscaler):
     @property
     def wants_height(self) -> bool:
         """Whether a layer brings a plane to the size of another."""
-        return self.streams and self._full.plan.wants_height
+        return self.streams and not self._footprint and self._full.plan.wants_height
 
     def strip_bytes(self, rows: int, width: int) -> float:
         """Measured once on a narrow image, with headroom, and a strip that is read ahead.
@@ -225,8 +247,24 @@ class TorchUpscaler(Upscaler):
 
     @property
     def quick_strip_bytes(self) -> float:
-        """See `Upscaler.quick_strip_bytes`: what the allocator keeps between two, on a CPU."""
-        return self._full.quick_strip_bytes
+        """See `Upscaler.quick_strip_bytes`: what the allocator keeps between two, on a CPU.
+
+        More, if the network computes so much that fresh memory does not count.
+        """
+        quick = self._full.quick_strip_bytes
+        return max(quick, meeting_bytes()) if self._meets else quick
+
+    @property
+    def quick_whole_bytes(self) -> float:
+        """See `Upscaler.quick_whole_bytes`: of few strips, what they remember is a large part."""
+        quick = self.quick_strip_bytes
+        return max(quick, WHOLE_BYTES) if self._meets else quick
+
+    @property
+    def _meets(self) -> bool:
+        """Whether it costs more that threads meet than to ask for fresh memory."""
+        heavy = self._parameters > HEAVY * self.bytes_per_pixel
+        return heavy and torch.get_num_threads() > 1
 
     @property
     def bytes_per_pixel(self) -> float:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from srkit.adapters.pytorch.runtime.streaming.shelf import shelved
+
 Rows = Tensor | None
 Apply = Callable[[Tensor], Tensor]
 
@@ -39,8 +41,8 @@ def cut(rows: Tensor, first: int, stop: int) -> Rows:
 
 
 def own(rows: Rows) -> Rows:
-    """A copy to keep: a view would hold the memory of the whole strip."""
-    return None if rows is None else rows.clone(memory_format=torch.channels_last)
+    """A copy to keep, on a shelf: a view would hold the memory of the whole strip."""
+    return None if rows is None else shelved(rows)
 
 
 class Machine(ABC):
