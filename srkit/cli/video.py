@@ -37,13 +37,13 @@ def add(commands: Commands) -> None:
         description=(
             "Upscale a video. Sound, subtitles, chapters and the times of all frames are kept. "
             "Work that is interrupted goes on when the same command is given again. Animated GIF, "
-            "PNG and WebP are read and written as well, and numbered pictures: frames/%%05d.png."
+            "PNG and WebP are read and written as well, and numbered pictures: frames/%05d.png."
         ),
         **examples(
             "srkit upscale-video in.mp4 -m espcn -o out.mp4",
             "srkit upscale-video in.mp4 --start 1:10 --end 1:25 --height 1080 -o part.mp4",
             "srkit upscale-video in.mp4 --preview page.html",
-            "srkit upscale-video frames/%%05d.png --fps 24 --codec h265 -o film.mkv",
+            "srkit upscale-video frames/%05d.png --fps 24 --codec h265 -o film.mkv",
         ),
     )
     parser.add_argument(
@@ -86,7 +86,7 @@ def _add_part(parser: argparse.ArgumentParser) -> None:
         "--width",
         type=positive,
         metavar="PIXELS",
-        help="of the result; with --width or --height alone the shape is kept",
+        help="of the result, such as 1920; --width or --height alone keeps the shape",
     )
     group.add_argument(
         "--height", type=positive, metavar="PIXELS", help="of the result, such as 1080"

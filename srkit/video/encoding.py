@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -89,6 +90,9 @@ class Encoding:
         if self.crf is not None and (self.codec == "libvpx-vp9" or self.codec.endswith("_nvenc")):
             # Without this, crf is but an upper bound of quality.
             encoder.bit_rate = 0
+        if self.codec == "libx265":
+            # It tells of itself on stderr, twenty lines a segment.
+            encoder.options["x265-params"] = "log-level=error"
         if self.headers_apart:
             encoder.flags |= int(Flags.global_header)
 
@@ -100,6 +104,8 @@ class Encoding:
         OptionError
             If the encoder refuses the settings.
         """
+        # So does SVT-AV1, which reads how much from here alone.
+        os.environ.setdefault("SVT_LOG", "1")
         encoder = cast(VideoCodecContext, CodecContext.create(self.codec, "w"))
         self.configure(encoder)
         try:
