@@ -160,11 +160,17 @@ class PacketsWithin:
 
     def __init__(self, begin: Fraction, end: Fraction | None) -> None:
         self._begin, self._end = begin, end
-        self._begun = set[int]()
+        self._begun, self._passed = set[int](), set[int]()
 
-    def passed(self, time: Fraction, slack: int) -> bool:
-        """Whether a time lies so far beyond the end that nothing of the part comes any more."""
-        return self._end is not None and time > self._end + slack
+    def are_over(self, packet: Any, streams: Iterable[int]) -> bool:
+        """Whether some streams lie beyond the end, each by a packet that has come.
+
+        Streams need not lie close together in a file, so each has to be there.
+        """
+        time = packet.dts
+        if self._end is not None and time is not None and time * packet.time_base >= self._end:
+            self._passed.add(packet.stream_index)
+        return self._end is not None and self._passed.issuperset(streams)
 
     def keeps(self, packet: Any) -> bool:
         """Whether a packet lies in the part."""

@@ -127,14 +127,20 @@ class Drawing:
 
     def _number(self, work: Work, target: Path) -> None:
         """Write all files first and give them their names then, which takes but a moment."""
-        names = list[tuple[Path, Path]]()
+        names, durations = list[tuple[Path, Path]](), list[int]()
         for number, packet in enumerate(work.packets(), self.first):
+            durations.append(packet.duration)
             name = numbered(target, number)
             unnamed = work.folder / f"{number}{self.suffix}"
             unnamed.write_bytes(packet.data)
             names.append((unnamed, name))
         for unnamed, name in names:
             unnamed.replace(name)
+        # Of the last one, the end of the video decides.
+        if len(durations) > 2 and max(durations[:-1]) > 1.5 * min(durations[:-1]):
+            log.warning(
+                "frames of the source stand for different times, which %s cannot tell", target.name
+            )
 
 
 def drawing_for(

@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 # What a muxer writes by itself, and what was true of the old stream alone.
 _OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "timecode")
 _OLD = ("encoder", "bps", "duration", "number_of_frames", "number_of_bytes", "_statistics")
-# Seconds beyond the end of a part in which packets of it may still come.
-_SLACK = 10
 # Packets read at most for the first of every stream.
 _FAR = 2000
 
@@ -211,11 +209,13 @@ def _theirs(
     within: PacketsWithin | None,
 ) -> Iterator[tuple[float, av.Packet[Any]]]:
     streams = [origin.streams[n] for n in places if origin.streams[n].type != "attachment"]
+    # Texts come now and then, so nobody waits for them where there is more.
+    lasting = [s.index for s in streams if s.type != "subtitle"] or [s.index for s in streams]
     last = float("-inf")
     for packet in _demuxed(origin, streams, most):
         place = places[packet.stream_index]
         if within is not None and not _is_picture(packet.stream):
-            if packet.dts is not None and within.passed(packet.dts * packet.time_base, _SLACK):
+            if within.are_over(packet, lasting):
                 break
             if not within.keeps(packet):
                 continue

@@ -56,6 +56,8 @@ class Pictures:
     ----------
     animation
         What a file holds; None of numbered pictures.
+    opaque
+        Makes arrays for videos of the frames.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Pictures:
     def __init__(self, path: Path, cut: Cut | None = None, rate: Fraction | None = None) -> None:
         self.path, self.cut, self.clock = path, cut or Cut(), Fraction(0)
         self.animation: Animation | None = None
+        self.opaque = Opaque(f"{path} is transparent, and put on white: videos are opaque")
         self._files: dict[int, Path] = {}
         if is_sequence(path) and not path.exists():
             self._files = pictures_of(path)

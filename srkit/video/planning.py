@@ -18,7 +18,7 @@ from srkit.video.colour import ToRGB
 from srkit.video.cutting import Cut, Time, cut_of
 from srkit.video.drawing import Drawing, are_drawn, drawing_for, left_out_of, turned
 from srkit.video.encoding import Encoding, choose, container_of
-from srkit.video.pictures import AnySource, Opaque, Pictures, open_source
+from srkit.video.pictures import AnySource, Pictures, open_source
 from srkit.video.rehearsal import Kept, check_streams
 from srkit.video.sizes import Size, factor_for, scale_for
 
@@ -161,8 +161,7 @@ def _loaded(
 def images_of(source: AnySource, encoding: Encoding | Drawing) -> Callable[[Any], Any]:
     """What makes images for a model of a source's pictures: arrays, or `srkit.Image`s."""
     if isinstance(source, Pictures):
-        told = f"{source.path} is transparent, and put on white: videos are opaque"
-        return Opaque(told) if isinstance(encoding, Encoding) else _itself
+        return source.opaque if isinstance(encoding, Encoding) else _itself
     to_rgb = ToRGB(source.facts.colour)
     matrix = source.facts.display_matrix
     if isinstance(encoding, Encoding) or matrix is None:

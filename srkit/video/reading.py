@@ -216,9 +216,10 @@ class Source:
             yield frame
 
     def frame_at(self, at: Fraction) -> Frame | None:
-        """The frame that is shown at a time, in seconds; None where there is none."""
+        """The frame that is shown at a time, in seconds; None where it is not soon found."""
         begin = round((self.clock + at) / self.facts.time_base)
-        shown = (f for f in self._from_before(begin) if f.pts + f.duration > begin)
+        near = self._from_before(begin, at_any_price=False)
+        shown = (f for f in near if f.pts + f.duration > begin)
         return next(shown, None)
 
     def _part(self) -> Iterator[Frame]:
@@ -237,7 +238,7 @@ class Source:
         if empty:
             raise VideoError(f"{self.path} shows no frame from {self.cut}")
 
-    def _from_before(self, begin: int) -> Iterator[Frame]:
+    def _from_before(self, begin: int, *, at_any_price: bool = True) -> Iterator[Frame]:
         """Frames from one at `begin` or before it on; of all containers few lead there at once."""
         far = round(_FAR_BACK / self.facts.time_base)
         for start in (begin, begin - far) if begin > 0 else ():
@@ -251,7 +252,8 @@ class Source:
                 yield early[-1]
                 yield from frames
                 return
-        yield from self._decoded_from(None)
+        if at_any_price or begin <= 0:
+            yield from self._decoded_from(None)
 
     def _decoded_from(self, start: int | None) -> Iterator[Frame]:
         """All frames from a key frame on."""

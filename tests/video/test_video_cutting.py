@@ -14,7 +14,7 @@ from clips import frames_of, left_behind, moving, packets_of, pixels_of, probe, 
 
 import srkit
 from srkit.errors import OptionError, VideoError
-from srkit.video.cutting import later_code
+from srkit.video.cutting import PacketsWithin, later_code
 
 RATE = 48000
 TONES = (0.5, 1.5, 2.5)  # when it flashes and beeps, in seconds, for a tenth of one
@@ -123,6 +123,17 @@ def test_sound_of_a_part_is_packets_of_the_source(tmp_path):
     made = [(float(time), data) for _, time, data in packets_of(target, "audio")]
     assert [data for _, data in made] == [data for _, data in wanted]
     assert [time for time, _ in made] == pytest.approx([time for time, _ in wanted], abs=0.002)
+
+
+def test_sound_that_lies_behind_all_texts_in_the_file_is_not_lost(tmp_path):
+    """As badly written files have it."""
+    source = flashing(tmp_path / "in.mkv")
+    with av.open(str(source)) as given:
+        text = [p for p in given.demux(given.streams.subtitles[0]) if p.size][-1]
+    within = PacketsWithin(Fraction(0), Fraction(1))
+    assert text.pts * text.time_base > 1
+    assert not within.are_over(text, [99])
+    assert within.are_over(text, [text.stream_index])
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

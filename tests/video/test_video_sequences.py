@@ -5,7 +5,7 @@ import pytest
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 
-from clips import left_behind, moving, pixels_of, probe, times_of, upscale
+from clips import left_behind, moving, pixels_of, probe, times_of, upscale, write_clip
 
 import srkit
 from srkit.errors import CorruptFileError, OptionError, VideoError
@@ -54,6 +54,14 @@ def test_what_a_format_of_pictures_has_not_is_told(tmp_path, caplog):
     assert srkit.read_image(tmp_path / "2.jpg").metadata.mode == "RGB"
     assert caplog.text.count("is put on white: JPG is opaque") == 1
     assert caplog.text.count("16 bits become 8: JPG has no more") == 1
+
+
+def test_times_that_numbers_cannot_tell_are_told(tmp_path, clip, caplog):
+    upscale(clip, tmp_path / "a%d.png")
+    assert caplog.text == ""
+    source = write_clip(tmp_path / "slides.mkv", moving(4), times=[0, 12800, 38400, 40000])
+    upscale(source, tmp_path / "b%d.png")
+    assert "frames of the source stand for different times, which b%d.png cannot" in caplog.text
 
 
 def test_a_rate_that_is_not_given_is_told(tmp_path, caplog):
