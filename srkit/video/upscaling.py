@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from srkit.batch.identity import FREE_OPTIONS, weights_digest
 from srkit.errors import VideoError
+from srkit.imaging.image import Image
 from srkit.imaging.planes import Planes, read_planes
 from srkit.progress import Meter
 from srkit.upscaling.decisions import decided
@@ -30,6 +34,7 @@ from srkit.video.encoding import Encoding, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.joining import join
 from srkit.video.lock import work_folder
+from srkit.video.overlap import Behind, ahead
 from srkit.video.packets import with_decoding_times
 from srkit.video.paths import check_paths, folder_for
 from srkit.video.pictures import AnySource
@@ -42,6 +47,9 @@ Progress = bool | Callable[[int, int], None]
 # Frames of a segment: what is lost at most when work is interrupted. A segment begins with a
 # key frame, so this is also the distance that players can jump in.
 SEGMENT_FRAMES = 24
+# Bytes of upscaled frames that wait for the encoder, which makes most of a segment at its end;
+# and frames that are decoded ahead.
+_WAITING, _AHEAD = 64 << 20, 2
 
 
 @dataclass(frozen=True)
@@ -172,7 +180,7 @@ def settings_of(
         "srkit": __version__,
         "ffmpeg": av.ffmpeg_version_info,
         "source": source.fingerprint(),
-        "cut": str(source.cut),
+        "cut": f"{source.cut.start} {source.cut.end}",
         "model": upscaler.card.name,
         "weights": weights,
         "scale": upscaler.scale,
@@ -197,6 +205,18 @@ def _upscale(
     spare = spare_frames(upscaler, work.frames)
     frames_left = islice(source.frames(), work.frames - spare, None)
     results = upscaled(source, frames_left, upscaler, encoding, spare, memory)
+    most = max(1, min(SEGMENT_FRAMES, _WAITING // (3 * encoding.width * encoding.height)))
+    encoding_behind = Behind[tuple[Any, Frame]](partial(_encode, encoding, work), most)
+    with closing(results), encoding_behind as encoder:
+        for made in results:
+            advance(1)
+            encoder.give(made)
+    if not work.frames:
+        raise VideoError(f"{source.path} holds no frames")
+
+
+def _encode(encoding: Encoding | Drawing, work: Work, results: Iterator[tuple[Any, Frame]]) -> None:
+    """Make segments of upscaled pictures."""
     while (first := next(results, None)) is not None:
         broken: list[int] = []
 
@@ -206,15 +226,12 @@ def _upscale(
             for picture, frame in chain([first], islice(results, SEGMENT_FRAMES - 1)):
                 if frame.broken:
                     broken.append(frame.pts)
-                advance(1)
                 yield picture, frame.pts, frame.duration
 
         if isinstance(encoding, Drawing):
             work.add(encoding.packets(frames()), broken)
         else:
             work.add(encode(encoding, frames()), broken)
-    if not work.frames:
-        raise VideoError(f"{source.path} holds no frames")
 
 
 def decided_for_clip(
@@ -246,26 +263,46 @@ def upscaled(
     encoding: Encoding | Drawing,
     spare: int,
     memory: int | None,
-) -> Iterator[tuple[Any, Frame]]:
+) -> Generator[tuple[Any, Frame], None, None]:
     """Upscaled pictures ready for `encoding`, each with the frame it is of.
 
-    The first `spare` of the frames are there for those after them alone.
+    The first `spare` of the frames are there for those after them alone. A frame that repeats
+    the last one is made once.
     """
     to_image, write = images_of(source, encoding), encoding.writer()
     size = encoding.height, encoding.width
     scale, coming = upscaler.scale, deque[Frame]()
 
     def planes() -> Iterator[Planes]:
-        for frame in frames:
+        last: tuple[Any, Planes] | None = None
+        for image, frame in ahead(((to_image(f.picture), f) for f in frames), _AHEAD):
             coming.append(frame)
-            yield read_planes(to_image(frame.picture))
+            # A frame that repeats the last is the same object, so that it is seen to.
+            if last is None or not _same(image, last[0]):
+                last = image, read_planes(image)
+            yield last[1]
 
+    before: tuple[Planes, ...] = ()
+    made: Any = None
     for number, window in enumerate(scene_windows(planes(), upscaler.window)):
         frame = coming.popleft()
-        if number >= spare:
-            made = window[len(window) // 2].shape
-            asked = None if (made[0] * scale, made[1] * scale) == size else size
-            yield write(upscale_window(upscaler, window, memory=memory, size=asked)), frame
+        if number < spare:
+            continue
+        if len(before) != len(window) or any(
+            a is not b for a, b in zip(before, window, strict=True)
+        ):
+            have = window[len(window) // 2].shape
+            asked = None if (have[0] * scale, have[1] * scale) == size else size
+            made = upscale_window(upscaler, window, memory=memory, size=asked)
+        before = window
+        yield write(made), frame
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two images, arrays or `srkit.Image`s, are equal in all."""
+    if isinstance(one, Image) and isinstance(other, Image):
+        return one.metadata == other.metadata and _same(one.pixels, other.pixels)
+    return type(one) is type(other) and one.dtype == other.dtype and np.array_equal(one, other)
 
 
 def _report(path: Path, planned: Plan, work: Work, resumed: int, seconds: float) -> VideoReport:
