@@ -39,7 +39,8 @@ NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
 NEED_LASAGNE = ("srkit/adapters/lasagne",)
 VIDEO = (
     "__init__", "colour", "reading", "encoding", "joining", "upscaling", "guard", "rehearsal",
-    "siting", "streams", "encoders", "sound",
+    "siting", "streams", "encoders", "sound", "cartoons", "decoding", "drawing", "pictures",
+    "planning", "preview",
 )  # fmt: skip
 NEED_VIDEO = (
     *(f"srkit/video/{name}.py" for name in VIDEO),

@@ -1,17 +1,29 @@
-"""``srkit upscale-video``: one video file."""
+"""``srkit upscale-video``: one video, animation or sequence of pictures."""
 
 from __future__ import annotations
 
 import argparse
 import functools
 import json
+import logging
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from srkit.cli.console import Commands, byte_count, examples, local, model, positive, write, written
+from srkit.cli.console import (
+    Commands,
+    byte_count,
+    examples,
+    local,
+    model,
+    notes_of,
+    positive,
+    write,
+    written,
+)
 from srkit.errors import OptionError
-from srkit.video import upscale_video
+from srkit.upscaling.forecast import in_words
+from srkit.video import preview_video, upscale_video
 
 if TYPE_CHECKING:
     from srkit.video.upscaling import VideoReport
@@ -24,18 +36,29 @@ def add(commands: Commands) -> None:
         help="upscale a video file",
         description=(
             "Upscale a video. Sound, subtitles, chapters and the times of all frames are kept. "
-            "Work that is interrupted goes on when the same command is given again."
+            "Work that is interrupted goes on when the same command is given again. Animated GIF, "
+            "PNG and WebP are read and written as well, and numbered pictures: frames/%05d.png."
         ),
-        **examples("srkit upscale-video in.mp4 -m espcn -o out.mp4"),
+        **examples(
+            "srkit upscale-video in.mp4 -m espcn -o out.mp4",
+            "srkit upscale-video in.mp4 --start 1:10 --end 1:25 --height 1080 -o part.mp4",
+            "srkit upscale-video in.mp4 --preview page.html",
+            "srkit upscale-video frames/%05d.png --fps 24 --codec h265 -o film.mkv",
+        ),
     )
-    parser.add_argument("input", type=local, metavar="INPUT", help="video file")
+    parser.add_argument(
+        "input",
+        type=local,
+        metavar="INPUT",
+        help="video file, animation, or numbered pictures such as frames/%%05d.png",
+    )
     parser.add_argument(
         "-o",
         "--output",
         type=written,
-        required=True,
         metavar="FILE",
-        help="the result; its suffix names the container: .mp4, .mkv, .mov, ...",
+        help="the result; its suffix names the container: .mp4, .mkv, .mov, ..., .gif, .webp, "
+        ".apng; or numbered pictures such as out/%%05d.png",
     )
     parser.add_argument(
         "-m",
@@ -47,17 +70,45 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--scale", type=positive, help="factor of both sides (default: the model's)"
     )
+    _add_part(parser)
     _add_encoding(parser)
     _add_work(parser)
     parser.set_defaults(run=run)
+
+
+def _add_part(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("part and size")
+    group.add_argument(
+        "--start", metavar="TIME", help="where to begin, in seconds or H:MM:SS (default: 0)"
+    )
+    group.add_argument("--end", metavar="TIME", help="where to end (default: the end)")
+    group.add_argument(
+        "--width",
+        type=positive,
+        metavar="PIXELS",
+        help="of the result, such as 1920; --width or --height alone keeps the shape",
+    )
+    group.add_argument(
+        "--height", type=positive, metavar="PIXELS", help="of the result, such as 1080"
+    )
+    group.add_argument(
+        "--fps", metavar="RATE", help="frames a second of numbered pictures (default: 25)"
+    )
+    group.add_argument(
+        "--preview",
+        type=written,
+        metavar="PAGE",
+        help="only write a page (.html) with one frame before and after, and say how long the "
+        "whole is going to take",
+    )
 
 
 def _add_encoding(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("encoding")
     group.add_argument(
         "--codec",
-        help="FFmpeg's name of an encoder, such as libx265 or ffv1 (default: libx264; for .webm "
-        "libvpx-vp9)",
+        help="h264, h265, av1, vp9, prores, ffv1 (lossless); nvenc, qsv or videotoolbox where "
+        "they are there; or FFmpeg's name of an encoder (default: h264; for .webm vp9)",
     )
     group.add_argument(
         "--crf",
@@ -99,9 +150,43 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Upscale the video, and say what was done."""
-    options = {} if args.device is None else {"device": args.device}
-    if not args.output.suffix:
+    wanted: dict[str, Any] = {} if args.device is None else {"device": args.device}
+    part = {
+        name: getattr(args, name)
+        for name in ("start", "end", "width", "height", "fps")
+        if getattr(args, name) is not None
+    }
+    for name in ("scale", "codec", "crf", "pix_fmt", "overwrite", "memory"):
+        wanted[name] = getattr(args, name)
+    if args.output is not None and not args.output.suffix:
         raise OptionError(f"-o {args.output} names no container; add a suffix such as .mp4")
+    if args.dask and (args.preview or part):
+        names = [f"--{name}" for name in part] or ["--preview"]
+        raise OptionError(f"{names[0]} is for this machine, not for --dask")
+    with notes_of(logging.getLogger("srkit.video.cartoons")):
+        if args.preview:
+            return _preview(args, wanted | part)
+        if args.output is None:
+            raise OptionError("give -o FILE, such as -o out.mp4, or --preview page.html")
+        return _upscale(args, wanted | part)
+
+
+def _preview(args: argparse.Namespace, wanted: dict[str, Any]) -> int:
+    """Write the page, and say how long the whole is going to take."""
+    found = preview_video(args.input, args.preview, args.model, dst=args.output, **wanted)
+    if args.json:
+        write(json.dumps(asdict(found), indent=2, default=str))
+        return 0
+    write(str(found.path))
+    write(
+        f"srkit: {found.frames} frames, {found.width}x{found.height}, are going to take "
+        f"{in_words(found.seconds)} on this machine",
+        sys.stderr,
+    )
+    return 0
+
+
+def _upscale(args: argparse.Namespace, wanted: dict[str, Any]) -> int:
     upscale = upscale_video
     if args.dask:
         from srkit import dask  # an extra
@@ -111,15 +196,9 @@ def run(args: argparse.Namespace) -> int:
         args.input,
         args.output,
         args.model,
-        scale=args.scale,
-        codec=args.codec,
-        crf=args.crf,
-        pix_fmt=args.pix_fmt,
         resume=not args.fresh,
-        overwrite=args.overwrite,
-        memory=args.memory,
         progress=sys.stderr.isatty(),
-        **options,
+        **wanted,
     )
     if args.json:
         write(json.dumps(asdict(report), indent=2, default=str))

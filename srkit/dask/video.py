@@ -26,16 +26,17 @@ from srkit.guard import reading
 from srkit.memory import byte_count
 from srkit.progress import Meter
 from srkit.upscaling.upscaler import Progress
+from srkit.video.decoding import url_of
 from srkit.video.encoding import Encoding, choose, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.joining import join
 from srkit.video.lock import clear, work_folder
 from srkit.video.packets import Coded, Written, read_packets, with_decoding_times, write_packets
-from srkit.video.reading import Frame, Source, url_of
+from srkit.video.paths import check_paths
+from srkit.video.reading import Frame, Source
 from srkit.video.rehearsal import Kept, check_streams
 from srkit.video.upscaling import (
     VideoReport,
-    check_paths,
     decided_for_clip,
     settings_of,
     spare_frames,
@@ -190,7 +191,7 @@ def upscale_video(
         )
         kept = check_streams(source, encoding, container)
         segments = list(cut(source.times(), functools.partial(spare_frames, upscaler)))
-        settings = settings_of(upscaler, encoding, options, source_path, recipe.weights)
+        settings = settings_of(upscaler, encoding, options, source, recipe.weights)
         settings["segment_frames"] = [segment.frames for segment in segments]
         _open(folder, settings, resume=resume)
         work = _Work(recipe, source_path, folder, encoding, memory)

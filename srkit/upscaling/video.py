@@ -14,7 +14,7 @@ from srkit.memory import byte_count
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.engine import Job
 from srkit.upscaling.model import Model
-from srkit.upscaling.passes import finish, run_pass
+from srkit.upscaling.passes import Request, finish, run_pass
 from srkit.upscaling.scenes import mark_scenes, thumbnail
 from srkit.upscaling.upscaler import Upscaler
 from srkit.upscaling.windows import windows
@@ -123,8 +123,15 @@ def upscale_window(
     *,
     memory: int | None = None,
     self_ensemble: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> Any:
     """What the frame in the middle of a window becomes, of the kind that it was.
+
+    Parameters
+    ----------
+    size
+        Height and width, which `Upscaler.upscale` has: the model's result, resized. A model of
+        several frames runs once, any other as often as needed.
 
     Raises
     ------
@@ -138,10 +145,15 @@ def upscale_window(
     if len(kinds) > 1:
         shapes = " and ".join(sorted({f"{d} {s}" for s, d, _ in kinds}))
         raise ImageError(f"frames of one scene are of one kind, not {shapes}")
+    if model.window == 1 and size is not None:
+        request = Request(size, memory, self_ensemble, consistent=False, progress=False)
+        return request.upscale(model, middle)
     job = Job.within(memory, model, middle, ensemble=self_ensemble, progress=False)
     frames = _stacked(window) if model.window > 1 else middle.colour
-    colour, top, rounded = run_pass(job, frames, middle.top, middle, last=True)
-    return finish(middle, colour, top, (colour.shape[1], colour.shape[2]), rounded=rounded)
+    reached = tuple(side * model.scale for side in middle.shape)
+    last = size in (None, reached)
+    colour, top, rounded = run_pass(job, frames, middle.top, middle, last=last)
+    return finish(middle, colour, top, size or (reached[0], reached[1]), rounded=rounded)
 
 
 def _stacked(window: tuple[Planes, ...]) -> NDArray[Any]:

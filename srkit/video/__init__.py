@@ -15,6 +15,7 @@ from srkit.memory import byte_count
 
 if TYPE_CHECKING:
     from srkit.upscaling.upscaler import Progress, Upscaler
+    from srkit.video.preview import Preview
     from srkit.video.upscaling import VideoReport
 
 
@@ -27,13 +28,18 @@ def upscale_video(
     codec: str | None = None,
     crf: float | None = 18,
     pix_fmt: str | None = None,
+    start: float | str | None = None,
+    end: float | str | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    fps: float | str | None = None,
     resume: bool = True,
     overwrite: bool = False,
     memory: int | str | None = None,
     progress: Progress = False,
     **options: Any,
 ) -> VideoReport:
-    """Upscale a video file; needs ``pip install "srkit[video]"``.
+    """Upscale a video, an animation or numbered pictures; needs ``pip install "srkit[video]"``.
 
     Every frame of the source is in the result once, in order and at its time, also where
     the frame rate varies. Sound and subtitles are copied bit for bit (sound that players'
@@ -46,22 +52,36 @@ def upscale_video(
     Parameters
     ----------
     src
-        A video of any format that FFmpeg reads.
+        A video of any format that FFmpeg reads; an animated GIF, PNG or WebP; or numbered
+        pictures such as ``"frames/%05d.png"``, from the first that is there.
     dst
-        The result: .mp4, .m4v, .mov, .mkv, .webm, .ts or .nut.
+        The result: .mp4, .m4v, .mov, .mkv, .webm, .ts or .nut; an animated .gif, .png, .apng
+        or .webp; or numbered pictures, whose folder is made where it is missing. Animations keep
+        durations, the number of times they are shown, and transparency; sound is left out of
+        all pictures, and told.
     model
         As for `load`, or a loaded model. Models of single images work frame by frame.
     scale
-        Factor of both sides; the model's default if left out.
+        Factor of both sides; if left out the model's default, or the least that reaches `width`
+        and `height`.
     codec
-        FFmpeg's name of an encoder: ``"libx264"``, which is the default, ``"libx265"``,
-        ``"libvpx-vp9"``, the default of .webm, ``"ffv1"`` (lossless), ...
+        A codec, ``"h264"``, which is the default, ``"h265"``, ``"av1"``, ``"vp9"``, the default
+        of .webm, ``"prores"``, ``"ffv1"`` (lossless); hardware, ``"nvenc"``, ``"qsv"``,
+        ``"videotoolbox"`` or such as ``"h265-nvenc"``; or FFmpeg's name of an encoder.
     crf
         Quality of codecs that know it: less is better and larger, from 0 to 51 or 63. None is
         the codec's own.
     pix_fmt
         Pixel format of the result; by default 4:2:0 of the depth of `src`, for codecs that
         players know, and that of `src` or the nearest for others.
+    start, end
+        The part that is upscaled, with its sound, subtitles and chapters: seconds from the
+        beginning, or ``"H:MM:SS"``. The result begins at 0.
+    width, height
+        Of the result in pixels, as players show it: the model's result is resized, antialiased.
+        With one of them the shape is kept, by the nearest even number for the other.
+    fps
+        Frames a second of numbered pictures: 25 if left out, or such as ``"30000/1001"``.
     resume
         False throws away unfinished work and starts again.
     overwrite
@@ -83,7 +103,8 @@ def upscale_video(
     CorruptFileError
         If `src` is no video, or not one frame of it can be decoded.
     VideoError
-        If the container of `dst` cannot hold a stream (the message names one that can), or
+        If the container of `dst` cannot hold a stream (the message names one that can), numbers
+        of pictures are missing, an animation is one picture, or
         unfinished work is there that was made of another source or by other settings.
     OptionError
         If an option makes no sense, or `dst` exists.
@@ -112,19 +133,112 @@ def upscale_video(
     """
     if absent("av"):
         raise missing_extra("video files need av (PyAV), which is not installed", "video")
-    from srkit.video import upscaling
+    from srkit.video import planning, upscaling
 
+    wish = planning.wish_of(
+        codec=codec,
+        crf=crf,
+        pix_fmt=pix_fmt,
+        start=start,
+        end=end,
+        width=width,
+        height=height,
+        fps=fps,
+    )
     return upscaling.upscale_video(
         src,
         dst,
         model,
         scale=scale,
-        codec=codec,
-        crf=crf,
-        pix_fmt=pix_fmt,
+        wish=wish,
         resume=resume,
         overwrite=overwrite,
         memory=byte_count(memory),
         progress=progress,
+        options=options,
+    )
+
+
+def preview_video(
+    src: str | os.PathLike[str],
+    page: str | os.PathLike[str],
+    model: str | Path | Upscaler = "espcn",
+    *,
+    dst: str | os.PathLike[str] | None = None,
+    scale: int | None = None,
+    codec: str | None = None,
+    crf: float | None = 18,
+    pix_fmt: str | None = None,
+    start: float | str | None = None,
+    end: float | str | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    fps: float | str | None = None,
+    overwrite: bool = False,
+    memory: int | str | None = None,
+    **options: Any,
+) -> Preview:
+    """Show one frame of a video before and after, and how long the whole is going to take.
+
+    The frame is the one in the middle of the part between `start` and `end`. The page is one
+    file with a slider, like those of `srkit.compare`; the frame is as it will be but for its
+    compression. Nothing else is written.
+
+    Parameters
+    ----------
+    src, model, scale, codec, crf, pix_fmt, start, end, width, height, fps, memory, options
+        As for `upscale_video`.
+    page
+        The page, such as ``"page.html"``.
+    dst
+        What the result will be named, whose container decides how it is encoded; .mp4 if left
+        out.
+    overwrite
+        Replace `page` if it exists.
+
+    Returns
+    -------
+    Preview
+
+    Raises
+    ------
+    SrkitError, OSError
+        As `upscale_video`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> frames = [Image.fromarray(np.full((32, 48), n, np.uint8)) for n in (50, 100, 150)]
+    >>> frames[0].save(folder / "a.gif", save_all=True, append_images=frames[1:], duration=100)
+    >>> found = preview_video(folder / "a.gif", folder / "page.html", "bicubic", scale=2)
+    >>> found.frames, found.width, found.height, found.time
+    (3, 96, 64, 0.15)
+    """
+    if absent("av"):
+        raise missing_extra("video files need av (PyAV), which is not installed", "video")
+    from srkit.video import planning, preview
+
+    wish = planning.wish_of(
+        codec=codec,
+        crf=crf,
+        pix_fmt=pix_fmt,
+        start=start,
+        end=end,
+        width=width,
+        height=height,
+        fps=fps,
+    )
+    return preview.preview_video(
+        src,
+        page,
+        model,
+        dst=dst,
+        scale=scale,
+        wish=wish,
+        overwrite=overwrite,
+        memory=byte_count(memory),
         options=options,
     )

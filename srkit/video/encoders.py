@@ -31,6 +31,10 @@ _SOFTWARE = (
     "prores_ks", "dnxhd", "libxvid", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "wmv2",
     "libtheora", "ffv1",
 )  # fmt: skip
+# Names of codecs that messages tell.
+_PEOPLE = ("h264", "h265", "av1", "vp9", "prores", "ffv1")
+# Kinds of hardware that people name.
+_KINDS = ("nvenc", "qsv", "videotoolbox", "vaapi", "amf")
 # Ends of names of encoders that are parts of graphics cards, processors or systems.
 _HARDWARE = re.compile(r"_(nvenc|qsv|vaapi|amf|videotoolbox|v4l2m2m|vulkan|mf|omx|mediacodec)$")
 # Where the scale of crf ends; encoders of H.264 and H.265 take more, and make the same of it.
@@ -38,7 +42,10 @@ _CRF = {"h264": 51.0, "hevc": 51.0, "vp8": 63.0, "vp9": 63.0, "av1": 63.0}
 
 
 def encoder_named(name: str) -> Codec:
-    """The encoder of a name, FFmpeg's.
+    """The encoder of a name: FFmpeg's, or what people call a codec or a kind of hardware.
+
+    A codec stands for the best encoder of it that needs no hardware; ``nvenc``, ``qsv`` and
+    ``videotoolbox`` for theirs of H.264, and ``hevc_nvenc`` or ``h265-nvenc`` of another codec.
 
     Raises
     ------
@@ -48,34 +55,66 @@ def encoder_named(name: str) -> Codec:
 
     Examples
     --------
-    >>> encoder_named("h265")
+    >>> [encoder_named(name).name for name in ("h264", "H.265", "vp9", "prores", "libx265")]
+    ['libx264', 'libx265', 'libvpx-vp9', 'prores_ks', 'libx265']
+    >>> encoder_named("x999")
     Traceback (most recent call last):
-    srkit.errors.OptionError: h265 is a codec, not an encoder; libx265 writes H.265 (HEVC)
+    srkit.errors.OptionError: no encoder is named 'x999'; there are h264, h265, av1, vp9, prores, \
+ffv1 and FFmpeg's other names
     """
+    found = _encoder(meant_by(name))
+    if found is None:
+        raise OptionError(_absent(name))
+    if found.type != "video":
+        raise OptionError(f"{name} encodes {found.type}, not video")
+    return found
+
+
+def meant_by(name: str) -> str:
+    """FFmpeg's name of the encoder that a name stands for; other names stay as they are.
+
+    Examples
+    --------
+    >>> meant_by("nvenc"), meant_by("h265-qsv"), meant_by("hevc_nvenc"), meant_by("mpeg4")
+    ('h264_nvenc', 'hevc_qsv', 'hevc_nvenc', 'mpeg4')
+    """
+    # Of ProRes, FFmpeg has two encoders; that of its own name knows fewer profiles.
+    exact = _encoder(name)
+    if exact is not None and exact.name == name and name != "prores":
+        return name
+    if codec := _CALLED.get(_letters(name)):
+        return instead_of(codec) or name
+    parts = re.split(r"[_\-. ]+", name.lower())
+    if parts[-1] in _KINDS:
+        codec = _CALLED.get("".join(parts[:-1]) or "h264")
+        return f"{codec}_{parts[-1]}" if codec else name
+    return name
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _encoder(name: str) -> Codec | None:
     try:
-        codec = Codec(name, "w")
-    except ValueError as error:
-        raise OptionError(_absent(name)) from error
-    if codec.type != "video":
-        raise OptionError(f"{name} encodes {codec.type}, not video")
-    return codec
+        return Codec(name, "w")
+    except ValueError:
+        return None
 
 
 def _absent(name: str) -> str:
-    base = re.sub(r"[^a-z0-9]", "", _HARDWARE.sub("", name.lower()).removeprefix("lib"))
+    """What to say of an encoder that this build of FFmpeg does not have."""
+    meant = meant_by(name)
+    base = _letters(_HARDWARE.sub("", meant.lower()).removeprefix("lib"))
     codec = _CALLED.get(base) or _CALLED.get(re.sub(r"^vpx|ks$|enc$", "", base))
-    usual = "try libx264, libx265 or ffv1"
     if codec is None:
-        return f"no encoder is named {name!r}; {usual}"
+        there = ", ".join(known for known in _PEOPLE if instead_of(_CALLED.get(known, known)))
+        return f"no encoder is named {name!r}; there are {there} and FFmpeg's other names"
     title = TITLES.get(codec, codec)
+    named = f"an encoder of {title}" if meant == name and _letters(name) in _CALLED else meant
     there = instead_of(codec)
-    called = re.sub(r"[^a-z0-9]", "", name.lower()) in _CALLED
-    what = (
-        f"{name} is a codec, not an encoder"
-        if called
-        else f"the encoder {name} is not in this build of FFmpeg"
-    )
-    return f"{what}; {there} writes {title}" if there else f"{what}, nor any of {title}; {usual}"
+    what = f"{named} is not in this build of FFmpeg"
+    return f"{what}; {there} writes {title}" if there else f"{what}, nor any other of {title}"
 
 
 def instead_of(codec: str) -> str:
@@ -87,11 +126,8 @@ def instead_of(codec: str) -> str:
     'libx264'
     """
     for name in _SOFTWARE:
-        try:
-            found = Codec(name, "w")
-        except ValueError:
-            continue
-        if found.canonical_name == codec:
+        found = _encoder(name)
+        if found is not None and found.name == name and found.canonical_name == codec:
             return name
     return ""
 
@@ -132,10 +168,32 @@ def crf_of(codec: Codec, crf: float | None) -> float | None:
     Traceback (most recent call last):
     srkit.errors.OptionError: the crf of libx264 is from 0, the best, to 51, not 90
     """
-    options = CodecContext.create(codec.name, "w").supported_options.private
-    if crf is None or not any(option.name == "crf" for option in options):
+    if crf is None or not quality_options(codec.name, crf):
         return None
     most = _CRF.get(codec.canonical_name)
     if most is not None and not 0 <= crf <= most:
         raise OptionError(f"the crf of {codec.name} is from 0, the best, to {most:g}, not {crf:g}")
     return crf
+
+
+def quality_options(codec: str, crf: float) -> dict[str, str]:
+    """How an encoder is told a quality; nothing where it knows none.
+
+    Encoders of hardware have scales of their own for it. NVIDIA's and Intel's are those of
+    H.264's quantiser, as crf is. Apple's runs from 1 to 100, the best.
+
+    Examples
+    --------
+    >>> quality_options("libx264", 18), quality_options("ffv1", 18)
+    ({'crf': '18'}, {})
+    """
+    if codec.endswith("_nvenc"):
+        return {"rc": "vbr", "cq": f"{crf:g}"}
+    if codec.endswith("_qsv"):
+        return {"global_quality": f"{max(1, round(crf))}"}
+    if codec.endswith("_videotoolbox"):
+        # FFmpeg's lambda: 118 units of it are one of quality.
+        quality = round(max(1.0, 100 - 100 * crf / 51))
+        return {"flags": "+qscale", "global_quality": f"{118 * quality}"}
+    options = CodecContext.create(codec, "w").supported_options.private
+    return {"crf": f"{crf:g}"} if any(option.name == "crf" for option in options) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -18,11 +19,12 @@ from av.video.frame import VideoFrame
 
 from srkit.advice import advise
 from srkit.errors import OptionError, VideoError
-from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour, depth_of
-from srkit.video.encoders import crf_of, encoder_named, why_closed
+from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour, FromRGB, depth_of
+from srkit.video.encoders import crf_of, encoder_named, quality_options, why_closed
 from srkit.video.packets import Coded
 from srkit.video.reading import VideoFacts
 from srkit.video.siting import is_subsampled, siting_for
+from srkit.video.sizes import Size, result_size
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,10 @@ class Encoding:
     aspect: Fraction | None
     headers_apart: bool
 
+    def writer(self) -> FromRGB:
+        """What makes a frame for `encode` of an upscaled array."""
+        return FromRGB(self.pix_fmt, self.colour)
+
     def configure(self, encoder: VideoCodecContext) -> None:
         """Set an encoder that is not open yet."""
         encoder.width, encoder.height, encoder.pix_fmt = self.width, self.height, self.pix_fmt
@@ -78,12 +84,15 @@ class Encoding:
         encoder.color_trc = self.colour.transfer
         if self.aspect is not None:
             encoder.sample_aspect_ratio = self.aspect
-        encoder.options = {} if self.crf is None else {"crf": f"{self.crf:g}"}
+        encoder.options = {} if self.crf is None else quality_options(self.codec, self.crf)
         if is_subsampled(self.pix_fmt):
             encoder.options["chroma_sample_location"] = self.colour.siting
-        if self.codec == "libvpx-vp9" and self.crf is not None:
+        if self.crf is not None and (self.codec == "libvpx-vp9" or self.codec.endswith("_nvenc")):
             # Without this, crf is but an upper bound of quality.
             encoder.bit_rate = 0
+        if self.codec == "libx265":
+            # It tells of itself on stderr, twenty lines a segment.
+            encoder.options["x265-params"] = "log-level=error"
         if self.headers_apart:
             encoder.flags |= int(Flags.global_header)
 
@@ -95,6 +104,8 @@ class Encoding:
         OptionError
             If the encoder refuses the settings.
         """
+        # So does SVT-AV1, which reads how much from here alone.
+        os.environ.setdefault("SVT_LOG", "1")
         encoder = cast(VideoCodecContext, CodecContext.create(self.codec, "w"))
         self.configure(encoder)
         try:
@@ -116,6 +127,7 @@ def choose(
     codec: str | None,
     crf: float | None,
     pix_fmt: str | None,
+    size: Size | None = None,
 ) -> Encoding:
     """The encoding of a result, checked by opening an encoder; None is what plays everywhere.
 
@@ -124,9 +136,9 @@ def choose(
     OptionError
         If there is no such codec, or it cannot do what is asked.
     """
-    codec = codec or CODECS.get(container, USUAL_CODEC)
-    encoder = encoder_named(codec)
-    width, height = facts.width * scale, facts.height * scale
+    encoder = encoder_named(codec or CODECS.get(container, USUAL_CODEC))
+    codec = encoder.name
+    width, height, aspect = result_size(facts, scale, size or Size())
     if pix_fmt is None:
         form = _usual_pix_fmt(encoder, facts.pix_fmt, odd=bool(width % 2 or height % 2))
     else:
@@ -143,7 +155,7 @@ def choose(
         height=height,
         colour=_colour(facts, form, encoder.canonical_name, container),
         rate=facts.rate.limit_denominator(1001),
-        aspect=facts.aspect,
+        aspect=aspect,
         headers_apart=_headers_apart(container),
     )
     encoding.encoder()
@@ -215,9 +227,11 @@ def _check_chroma(form: str, width: int, height: int) -> None:
     odd = (width % 2 and layout.chroma_width(64) < 64, height % 2 and layout.chroma_height(64) < 64)
     if any(odd):
         other = advise('pix_fmt="yuv444p"', "--pix-fmt yuv444p")
+        sides = width - width % 2, height - height % 2
+        even = advise("width={}, height={}", "--width {} --height {}").format(*sides)
         raise OptionError(
             f"{form} keeps one colour for two pixels, and a side of {width}x{height} is odd; "
-            f"give {other}, or make the video a line smaller first"
+            f"give {other}, or an even size: {even}"
         )
 
 

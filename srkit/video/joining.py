@@ -10,27 +10,24 @@ import logging
 import math
 from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
+from srkit.video.cutting import Cut, PacketsWithin, chapters_within, later_code
+from srkit.video.decoding import path_of
 from srkit.video.encoding import Encoding
 from srkit.video.packets import Coded
-from srkit.video.reading import Source, open_input, path_of
+from srkit.video.pictures import AnySource
 from srkit.video.sound import Conversion, codec_for
-
-if TYPE_CHECKING:
-    from av.container.core import Chapter
 
 log = logging.getLogger(__name__)
 
 # What a muxer writes by itself, and what was true of the old stream alone.
 _OWN = ("major_brand", "minor_version", "compatible_brands", "encoder", "timecode")
 _OLD = ("encoder", "bps", "duration", "number_of_frames", "number_of_bytes", "_statistics")
-# A file whose streams all begin later than this, in seconds, counts from some clock.
-_CLOCK = 60
 # Packets read at most for the first of every stream.
 _FAR = 2000
 
@@ -38,7 +35,7 @@ _FAR = 2000
 def join(
     target: Any,
     container: str,
-    source: Source,
+    source: AnySource,
     encoding: Encoding,
     streams: list[int],
     packets: Iterable[tuple[Coded, int]],
@@ -49,7 +46,7 @@ def join(
     """Write the result.
 
     Where the source's times count from some clock, as those of MPEG-TS do, their common start
-    is taken off all streams.
+    is taken off all streams; of a part of the source, the start of it.
 
     Parameters
     ----------
@@ -66,36 +63,22 @@ def join(
     most
         Packets of each other stream after which the rest may be left out; None for all.
     """
-    with open_input(source.path) as origin:
+    with source.opened() as origin:
         # Packets are read by this container; its streams are therefore the templates.
         numbers = [*streams, *converted]
         taken = {number: origin.streams[number] for number in numbers}
-        start = common_start(origin, [source.stream.index, *numbers])
-        output, places, video = _open(target, container, source, encoding, taken, converted, start)
+        # A rehearsal is of the video's first moments, whatever part is wanted.
+        cut = source.cut if most is None else Cut()
+        start = source.clock + cut.start
+        output, places, video = _open(target, container, source, encoding, taken, converted, cut)
         with output:
             output.start_encoding()
             ours = _ours(packets, video, source.facts.time_base, start)
-            for packet in _merged(ours, _theirs(origin, places, start, most)):
+            within = None
+            if cut:
+                within = PacketsWithin(start, cut.end and source.clock + cut.end)
+            for packet in _merged(ours, _theirs(origin, places, start, most, within)):
                 output.mux_one(packet)
-
-
-def common_start(origin: InputContainer, streams: Iterable[int]) -> Fraction:
-    """When the first of these streams begins, in seconds, where the file counts from a clock.
-
-    MPEG's streams do, and recordings that were cut out of them. Other files begin at 0, and
-    what is late in them is meant to be.
-    """
-    starts = [
-        stream.start_time * stream.time_base
-        for stream in map(origin.streams.__getitem__, streams)
-        if stream.start_time is not None
-        and stream.time_base
-        and not stream.disposition & av.stream.Disposition.attached_pic
-        and stream.type in ("video", "audio", "subtitle")
-    ]
-    start = min(starts, default=Fraction(0))
-    clock = bool(origin.format.flags & cast(int, av.format.Flags.ts_discont.value))
-    return start if clock or start > _CLOCK else Fraction(0)
 
 
 def timecode_of(stream: Stream) -> str | None:
@@ -107,7 +90,7 @@ def _timecode_in(metadata: dict[str, str]) -> str | None:
     return next((code for key, code in metadata.items() if key.lower() == "timecode"), None)
 
 
-def timecode(source: Source, encoding: Encoding, container: str) -> tuple[str | None, bool]:
+def timecode(source: AnySource, encoding: Encoding, container: str) -> tuple[str | None, bool]:
     """The source's time code, and whether a container takes it.
 
     MOV and MP4 make a track of it, whose frames are dropped, as a semicolon says, at multiples
@@ -116,17 +99,20 @@ def timecode(source: Source, encoding: Encoding, container: str) -> tuple[str | 
     codes = [*map(timecode_of, source.container.streams), _timecode_in(source.metadata)]
     code = next(filter(None, codes), None)
     dropped = code is not None and any(mark in code for mark in ";.")
-    return code, not (dropped and container in ("mp4", "mov") and round(encoding.rate) % 30)
+    rate = round(encoding.rate)
+    if code is not None and source.cut:
+        code = later_code(code, round(source.cut.start * encoding.rate), rate)
+    return code, not (dropped and container in ("mp4", "mov") and rate % 30)
 
 
 def _open(
     target: Any,
     container: str,
-    source: Source,
+    source: AnySource,
     encoding: Encoding,
     taken: dict[int, Stream],
     converted: Collection[int],
-    start: Fraction,
+    cut: Cut,
 ) -> tuple[OutputContainer, dict[int, Stream | Conversion], Any]:
     """An output with all streams in the source's order; those besides the video, and the video."""
     options = {}
@@ -155,7 +141,7 @@ def _open(
         raise
     output.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OWN})
     if chapters := source.container.chapters():
-        output.set_chapters([_earlier(chapter, start) for chapter in chapters])
+        output.set_chapters(chapters_within(chapters, cut, source.clock))
     return output, places, video
 
 
@@ -174,17 +160,7 @@ def _place(
     return place
 
 
-def _earlier(chapter: Chapter, start: Fraction) -> Chapter:
-    """A chapter of a file that begins at `start`, in one that begins at 0."""
-    shift = round(start / (chapter["time_base"] or 1))
-    return {
-        **chapter,
-        "start": max(0, chapter["start"] - shift),
-        "end": max(0, chapter["end"] - shift),
-    }
-
-
-def _timescale(source: Source, copied: Iterable[Stream]) -> int:
+def _timescale(source: AnySource, copied: Iterable[Stream]) -> int:
     """Parts of a second that hold the units of all streams, or at least of the video."""
     least = source.facts.time_base.denominator
     units = (stream.time_base.denominator for stream in copied if stream.time_base)
@@ -192,7 +168,7 @@ def _timescale(source: Source, copied: Iterable[Stream]) -> int:
     return both if both < 1 << 31 else least
 
 
-def _add_video(output: OutputContainer, source: Source, encoding: Encoding) -> Any:
+def _add_video(output: OutputContainer, source: AnySource, encoding: Encoding) -> Any:
     """The result's stream: an encoder that encodes nothing, but whose headers fit."""
     video: Any = output.add_stream(encoding.codec, rate=encoding.rate)
     encoding.configure(video.codec_context)
@@ -230,11 +206,19 @@ def _theirs(
     places: dict[int, Stream | Conversion],
     start: Fraction,
     most: int | None,
+    within: PacketsWithin | None,
 ) -> Iterator[tuple[float, av.Packet[Any]]]:
     streams = [origin.streams[n] for n in places if origin.streams[n].type != "attachment"]
+    # Texts come now and then, so nobody waits for them where there is more.
+    lasting = [s.index for s in streams if s.type != "subtitle"] or [s.index for s in streams]
     last = float("-inf")
     for packet in _demuxed(origin, streams, most):
         place = places[packet.stream_index]
+        if within is not None and not _is_picture(packet.stream):
+            if within.are_over(packet, lasting):
+                break
+            if not within.keeps(packet):
+                continue
         if isinstance(place, Conversion):
             yield from _timed(place.packets(packet, start))
             continue
@@ -251,6 +235,11 @@ def _theirs(
     for place in places.values():
         if isinstance(place, Conversion):
             yield from _timed(place.packets(None, start))
+
+
+def _is_picture(stream: Stream) -> bool:
+    """Whether a stream is a cover, which belongs to every part."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def _timed(packets: Iterable[av.Packet[Any]]) -> Iterator[tuple[float, av.Packet[Any]]]:

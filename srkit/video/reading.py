@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import heapq
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,15 +15,22 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from srkit.errors import CorruptFileError, VideoError
+from srkit.advice import advise
+from srkit.batch.identity import fingerprint
+from srkit.errors import CorruptFileError, OptionError, VideoError
+from srkit.imaging.image import Image
 from srkit.video.colour import Colour, colour_of
+from srkit.video.cutting import Cut, clock, shown_within
+from srkit.video.decoding import decoded, open_input, packets_of
 from srkit.video.siting import siting_of
-from srkit.video.streams import main_stream
+from srkit.video.streams import common_start, main_stream
 
 log = logging.getLogger(__name__)
 
 # Duration of a lone frame in a video that does not say.
 USUAL_RATE = Fraction(25)
+# Seconds before a part at which decoding begins where no key frame is found nearer.
+_FAR_BACK = 10
 
 
 @dataclass(frozen=True)
@@ -75,14 +80,14 @@ class Frame:
     Attributes
     ----------
     picture
-        Decoded, not yet converted.
+        Decoded, not yet converted; of animations and numbered pictures a `srkit.Image`.
     pts, duration
         When it is shown and for how long, in `VideoFacts.time_base`.
     broken
         Whether it could not be decoded, and `picture` is its neighbour's.
     """
 
-    picture: VideoFrame
+    picture: VideoFrame | Image
     pts: int
     duration: int
     broken: bool
@@ -90,6 +95,13 @@ class Frame:
 
 class Source:
     """A video file, opened for reading.
+
+    Parameters
+    ----------
+    path
+        The file.
+    cut
+        The part of it that is read.
 
     Raises
     ------
@@ -99,15 +111,19 @@ class Source:
         If it is no video, or too damaged to be opened.
     VideoError
         If it holds no video stream, or one that cannot be decoded.
+    OptionError
+        If the part begins after the end of the video.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, cut: Cut | None = None) -> None:
+        self.path, self.cut = path, cut or Cut()
         with open_input(path) as container:
             self._number = main_stream(container, path).index
         self.container = open_input(path)
         try:
             self.stream = self._stream_of(self.container)
+            self.clock = common_start(self.container, self.container.streams)
+            check_cut(path, self.cut, self._duration())
             self.facts = self._facts()
         except BaseException:
             self.container.close()
@@ -124,6 +140,14 @@ class Source:
         """Of the file."""
         return dict(self.container.metadata)
 
+    def opened(self) -> InputContainer:
+        """The file, opened anew."""
+        return open_input(self.path)
+
+    def fingerprint(self) -> str:
+        """What tells this file from others."""
+        return fingerprint(self.path)
+
     def _stream_of(self, container: InputContainer) -> VideoStream:
         """The stream that is upscaled, in this file opened anew."""
         stream = cast(VideoStream, container.streams[self._number])
@@ -134,7 +158,7 @@ class Source:
 
     def _facts(self) -> VideoFacts:
         stream = self.stream
-        pictures = (frame.picture for frame in _decoded(self.container, stream))
+        pictures = (frame.picture for frame in decoded(self.container, stream))
         picture = next((picture for picture in pictures if picture is not None), None)
         if picture is None:
             raise CorruptFileError(f"{self.path} holds no frame that can be decoded")
@@ -154,15 +178,20 @@ class Source:
         )  # fmt: skip
 
     def _count(self, rate: Fraction) -> int:
-        if self.stream.frames:
-            return self.stream.frames
+        duration = self._duration()
+        if not self.cut:
+            return self.stream.frames or max(1, round(duration * rate))
+        end = duration if self.cut.end is None else min(self.cut.end, duration or self.cut.end)
+        return max(1, round((end - self.cut.start) * rate))
+
+    def _duration(self) -> Fraction:
+        """Of the video in seconds; 0 where nothing tells."""
         if self.stream.duration and self.stream.time_base:
-            return max(1, round(self.stream.duration * self.stream.time_base * rate))
-        seconds = Fraction(self.container.duration or 0, av.time_base)
-        return max(1, round(seconds * rate))
+            return self.stream.duration * self.stream.time_base
+        return Fraction(self.container.duration or 0, av.time_base)
 
     def frames(self, start: int | None = None) -> Iterator[Frame]:
-        """Every frame in the order of their times, from the beginning, or from a key frame.
+        """Every frame of the part in the order of their times, or from a key frame on.
 
         A frame that is missing or broken comes with its neighbour's picture: the one before
         it, or at the beginning the one after.
@@ -180,6 +209,54 @@ class Source:
         VideoError
             If frames change their size or format on the way.
         """
+        for frame in self._part() if self.cut else self._decoded_from(start):
+            if frame.broken:
+                at = self.seconds(frame.pts)
+                log.warning("%s: the frame at %.3f s is broken", self.path, at)
+            yield frame
+
+    def frame_at(self, at: Fraction) -> Frame | None:
+        """The frame that is shown at a time, in seconds; None where it is not soon found."""
+        begin = round((self.clock + at) / self.facts.time_base)
+        near = self._from_before(begin, at_any_price=False)
+        shown = (f for f in near if f.pts + f.duration > begin)
+        return next(shown, None)
+
+    def _part(self) -> Iterator[Frame]:
+        """The frames of the cut, decoded from the key frame before it where that is found."""
+        unit, gap = self.facts.time_base, self.facts.gap
+        begin = round((self.clock + self.cut.start) / unit)
+        end = None if self.cut.end is None else round((self.clock + self.cut.end) / unit)
+        empty = True
+        for frame in self._from_before(begin):
+            if end is not None and frame.pts >= end:
+                break
+            shown = shown_within(frame.pts, frame.duration, begin, end, gap)
+            if shown is not None:
+                empty = False
+                yield Frame(frame.picture, *shown, frame.broken)
+        if empty:
+            raise VideoError(f"{self.path} shows no frame from {self.cut}")
+
+    def _from_before(self, begin: int, *, at_any_price: bool = True) -> Iterator[Frame]:
+        """Frames from one at `begin` or before it on; of all containers few lead there at once."""
+        far = round(_FAR_BACK / self.facts.time_base)
+        for start in (begin, begin - far) if begin > 0 else ():
+            frames = self._decoded_from(start)
+            early = list[Frame]()
+            for frame in frames:
+                early.append(frame)
+                if not frame.broken or frame.pts >= begin:
+                    break
+            if early and not early[-1].broken and early[-1].pts <= begin:
+                yield early[-1]
+                yield from frames
+                return
+        if at_any_price or begin <= 0:
+            yield from self._decoded_from(None)
+
+    def _decoded_from(self, start: int | None) -> Iterator[Frame]:
+        """All frames from a key frame on."""
         # Opened again: a container that was read from may not be able to go back.
         with open_input(self.path) as container:
             stream = self._stream_of(container)
@@ -194,8 +271,8 @@ class Source:
         last: VideoFrame | None = None
         early: list[int] = []
         previous: int | None = None
-        for decoded in _decoded(container, stream):
-            pts = decoded.pts
+        for found in decoded(container, stream):
+            pts = found.pts
             if pts is None:
                 pts = 0 if previous is None else previous + gap
             if previous is not None and pts <= previous:
@@ -203,19 +280,18 @@ class Source:
                 log.warning("%s: two frames at %.3f s are set apart", self.path, self.seconds(pts))
                 pts = previous + 1
             previous = pts
-            if decoded.picture is None:
-                log.warning("%s: the frame at %.3f s is broken", self.path, self.seconds(pts))
+            if found.picture is None:
                 if last is None:
                     early.append(pts)
                 else:
                     yield last, pts, 0, True
                 continue
-            self._check(decoded.picture, pts)
-            last = decoded.picture
+            self._check(found.picture, pts)
+            last = found.picture
             for missed in early:
                 yield last, missed, 0, True
             early = []
-            yield last, pts, decoded.duration, False
+            yield last, pts, found.duration, False
         if last is None:
             raise CorruptFileError(f"{self.path} holds no frame that can be decoded")
 
@@ -228,7 +304,7 @@ class Source:
             If a frame has no time, or that of another.
         """
         with open_input(self.path) as container:
-            packets = _packets(container, self._stream_of(container))
+            packets = packets_of(container, self._stream_of(container))
             shown = [(p.pts, bool(p.is_keyframe)) for p in packets if p.size and not p.is_discard]
         times = sorted((pts, key) for pts, key in shown if pts is not None)
         if len({pts for pts, _ in times}) < len(shown):
@@ -251,93 +327,13 @@ class Source:
             )
 
 
-def open_input(path: Path) -> InputContainer:
-    """Open a file for reading.
-
-    Raises
-    ------
-    CorruptFileError
-        If it is of no format that FFmpeg knows, truncated or damaged.
-    OSError
-        If the file cannot be opened.
-    """
-    try:
-        return av.open(url_of(path), "r", metadata_errors="replace")
-    except av.error.FFmpegError as error:
-        # FFmpeg says "Input/output error" of damage, too: Python tells which it is.
-        path.open("rb").close()
-        raise CorruptFileError(
-            f"{path} is not a video, or it is truncated or damaged: {error.strerror}"
-        ) from error
-
-
-def url_of(path: Path) -> str:
-    """A path such that FFmpeg takes it for a file, whatever its name looks like.
-
-    Examples
-    --------
-    >>> url_of(Path("12:30 clip.mp4"))
-    'file:12:30 clip.mp4'
-    """
-    return f"file:{path}"
-
-
-def path_of(container: InputContainer) -> str:
-    """The path of an open file."""
-    return container.name.removeprefix("file:")
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A decoded frame, or the time of one that could not be decoded."""
-
-    picture: VideoFrame | None
-    pts: int | None
-    duration: int
-
-
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[_Found]:
-    """Decode; times of packets of which no frame came are told in their place."""
-    due: list[int] = []
-
-    def in_order(frames: list[VideoFrame]) -> Iterator[_Found]:
-        for frame in frames:
-            # Containers such as AVI tell when a packet is to be decoded, and no more.
-            pts = frame.dts if frame.pts is None else frame.pts
-            if pts is not None:
-                while due and due[0] < pts:
-                    yield _Found(None, heapq.heappop(due), 0)
-                if due and due[0] == pts:
-                    heapq.heappop(due)
-            yield _Found(None if frame.is_corrupt else frame, pts, frame.duration or 0)
-
-    for packet in _packets(container, stream):
-        if packet.pts is not None and packet.size and not packet.is_discard:
-            heapq.heappush(due, packet.pts)
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError as error:
-            log.debug("packet at %s: %s", packet.pts, error)
-            continue
-        yield from in_order(frames)
-    with contextlib.suppress(av.error.FFmpegError):
-        # Where damage ended the packets early, the decoder still holds some frames.
-        yield from in_order(stream.decode(None))
-    while due:
-        yield _Found(None, heapq.heappop(due), 0)
-
-
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
-    """Packets, and an empty one that flushes the decoder; damage ends them early."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            yield next(packets)
-        except StopIteration:
-            return
-        except av.error.FFmpegError as error:
-            log.warning("%s: it can be read no further: %s", path_of(container), error)
-            return
+def check_cut(path: Path, cut: Cut, duration: Fraction) -> None:
+    """Refuse a part that begins after the end, as far as the file tells that."""
+    if cut.start and duration and cut.start >= duration:
+        given = advise("start", "--start")
+        raise OptionError(
+            f"{given} {clock(cut.start)} is past the end of {path}, which lasts {clock(duration)}"
+        )
 
 
 def _timed(frames: Iterator[tuple[VideoFrame, int, int, bool]], gap: int) -> Iterator[Frame]:

@@ -22,7 +22,7 @@ from srkit.errors import SrkitError, VideoError
 from srkit.video.encoding import CODECS, CONTAINERS, Encoding, encode
 from srkit.video.joining import join, timecode, timecode_of
 from srkit.video.packets import Coded, delay, with_decoding_times
-from srkit.video.reading import Source
+from srkit.video.pictures import AnySource
 from srkit.video.sound import TITLES, codec_for
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Kept(NamedTuple):
     converted: tuple[int, ...] = ()
 
 
-def check_streams(source: Source, encoding: Encoding, container: str) -> Kept:
+def check_streams(source: AnySource, encoding: Encoding, container: str) -> Kept:
     """Which of the source's other streams are copied.
 
     Data that no player shows is left out where the container has no place for it, and told in
@@ -119,7 +119,7 @@ def _tell(left_out: list[str], converted: list[Stream], container: str) -> None:
 class _Stage:
     """Where results are rehearsed."""
 
-    source: Source
+    source: AnySource
     encoding: Encoding
     video: list[Coded]
 
@@ -155,7 +155,7 @@ class _Stage:
         return "no container srkit writes can hold all streams; convert that one first"
 
 
-def _blank(encoding: Encoding, source: Source) -> list[Coded]:
+def _blank(encoding: Encoding, source: AnySource) -> list[Coded]:
     """A few coded frames, at the times at which the video begins."""
     begin = source.stream.start_time or 0
     step = source.facts.gap

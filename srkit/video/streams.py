@@ -1,17 +1,22 @@
-"""Which of a file's video streams is the film."""
+"""Which of a file's video streams is the film, and when a file begins."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from srkit.errors import VideoError
 
 _STILL = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+# A file whose streams all begin later than this, in seconds, counts from some clock.
+_CLOCK = 60
 # Packets after which a stream that had no second one is a picture.
 _ENOUGH = 50
 
@@ -72,3 +77,22 @@ def _moving(container: InputContainer, streams: list[VideoStream]) -> set[int]:
         if packet.size:
             seen[packet.stream_index] += 1
     return {number for number, count in seen.items() if count > 1}
+
+
+def common_start(origin: InputContainer, streams: Iterable[Stream]) -> Fraction:
+    """When the first of these streams begins, in seconds, where the file counts from a clock.
+
+    MPEG's streams do, and recordings that were cut out of them. Other files begin at 0, and
+    what is late in them is meant to be.
+    """
+    starts = [
+        stream.start_time * stream.time_base
+        for stream in streams
+        if stream.start_time is not None
+        and stream.time_base
+        and not stream.disposition & Disposition.attached_pic
+        and stream.type in ("video", "audio", "subtitle")
+    ]
+    start = min(starts, default=Fraction(0))
+    clock = bool(origin.format.flags & cast(int, av.format.Flags.ts_discont.value))
+    return start if clock or start > _CLOCK else Fraction(0)

@@ -5,35 +5,41 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import av
-from av.video.frame import VideoFrame
+import numpy as np
 
-from srkit.advice import advise
-from srkit.batch.identity import FREE_OPTIONS, fingerprint, weights_digest
-from srkit.errors import OptionError, VideoError
-from srkit.guard import refuse_pipes
+from srkit.batch.identity import FREE_OPTIONS, weights_digest
+from srkit.errors import VideoError
+from srkit.imaging.image import Image
 from srkit.imaging.planes import Planes, read_planes
-from srkit.models.loading import load
 from srkit.progress import Meter
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.scenes import MEMORY
 from srkit.upscaling.upscaler import Upscaler
 from srkit.upscaling.video import scene_windows, upscale_window
 from srkit.version import __version__
-from srkit.video.colour import FromRGB, ToRGB
-from srkit.video.encoding import Encoding, choose, container_of, encode
+from srkit.video.cartoons import offer
+from srkit.video.colour import ToRGB
+from srkit.video.decoding import url_of
+from srkit.video.drawing import Drawing, are_drawn
+from srkit.video.encoding import Encoding, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.joining import join
 from srkit.video.lock import work_folder
+from srkit.video.overlap import Behind, ahead
 from srkit.video.packets import with_decoding_times
-from srkit.video.reading import Frame, Source, url_of
-from srkit.video.rehearsal import Kept, check_streams
+from srkit.video.paths import check_paths, folder_for
+from srkit.video.pictures import AnySource
+from srkit.video.planning import Plan, Wish, images_of, plan
+from srkit.video.reading import Frame
 from srkit.video.work import Work
 
 Progress = bool | Callable[[int, int], None]
@@ -41,6 +47,9 @@ Progress = bool | Callable[[int, int], None]
 # Frames of a segment: what is lost at most when work is interrupted. A segment begins with a
 # key frame, so this is also the distance that players can jump in.
 SEGMENT_FRAMES = 24
+# Bytes of upscaled frames that wait for the encoder, which makes most of a segment at its end;
+# and frames that are decoded ahead.
+_WAITING, _AHEAD = 64 << 20, 2
 
 
 @dataclass(frozen=True)
@@ -104,9 +113,7 @@ def upscale_video(
     model: str | Path | Upscaler,
     *,
     scale: int | None,
-    codec: str | None,
-    crf: float | None,
-    pix_fmt: str | None,
+    wish: Wish,
     resume: bool,
     overwrite: bool,
     memory: int | None,
@@ -117,18 +124,21 @@ def upscale_video(
     begun = time.monotonic()
     source_path, target = Path(src), Path(dst)
     check_paths(source_path, target, overwrite=overwrite)
-    container = container_of(target.suffix)
-    with work_folder(target) as folder, typed_errors(source_path), Source(source_path) as source:
-        upscaler = _upscaler(model, scale, options)
-        encoding = choose(
-            source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
-        )
-        kept = check_streams(source, encoding, container)
-        settings = settings_of(
-            upscaler, encoding, options, source_path, weights_digest(model, upscaler)
-        )
+    if not are_drawn(target):
+        container_of(target.suffix)
+    with (
+        folder_for(target),
+        work_folder(target) as folder,
+        typed_errors(source_path),
+        wish.opened(source_path) as source,
+    ):
+        planned = plan(source, target, model, scale, wish, options)
+        upscaler, encoding = planned.upscaler, planned.encoding
+        settings = settings_of(upscaler, encoding, options, source, weights_digest(model, upscaler))
         work = Work(folder, settings, resume=resume)
         resumed = work.frames
+        if not resumed:
+            offer(source, upscaler)
         try:
             label = f"{upscaler.card.name} x{upscaler.scale}"
             with Meter(progress, source.facts.frames, label, "frame", resumed) as advance:
@@ -138,48 +148,39 @@ def upscale_video(
             if not work.segments:
                 work.remove()
             raise
-        unfinished = folder / f"joined{target.suffix}"
-        packets = with_decoding_times(work.packets(), work.delay)
-        place = url_of(unfinished)
-        join(place, container, source, encoding, kept.streams, packets, kept.converted)
-        unfinished.replace(target)
-        report = _report(target, source, encoding, work, kept, resumed, time.monotonic() - begun)
+        _finish(planned, work, target)
+        report = _report(target, planned, work, resumed, time.monotonic() - begun)
         work.remove()
     return report
 
 
-def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
-    """Refuse a source that is not there, or is no file, and a target that is there."""
-    if source.exists() and not source.is_dir():
-        refuse_pipes(source, VideoError)
-    if not source.is_file():
-        raise FileNotFoundError(2, os.strerror(2), str(source))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(2, os.strerror(2), str(target.parent))
-    if target.exists() and source.samefile(target):
-        raise OptionError(f"the result would replace its source, {source}; name another file")
-    if target.exists() and not overwrite:
-        again = advise("pass overwrite=True", "use --overwrite")
-        raise OptionError(f"{target} exists; {again} to replace it")
-
-
-def _upscaler(model: str | Path | Upscaler, scale: int | None, options: dict[str, Any]) -> Upscaler:
-    if not isinstance(model, Upscaler):
-        return load(model, scale=scale, **options)
-    if options or scale not in (None, model.scale):
-        raise OptionError("a model that is loaded already takes no scale and no options")
-    return model
+def _finish(planned: Plan, work: Work, target: Path) -> None:
+    """Make the result of all segments; it appears whole."""
+    encoding, kept = planned.encoding, planned.kept
+    if isinstance(encoding, Drawing):
+        encoding.finish(work, target)
+        return
+    unfinished = work.folder / f"joined{target.suffix}"
+    packets = with_decoding_times(work.packets(), work.delay)
+    place = url_of(unfinished)
+    join(place, planned.container, planned.source, encoding, kept.streams, packets, kept.converted)
+    unfinished.replace(target)
 
 
 def settings_of(
-    upscaler: Upscaler, encoding: Encoding, options: dict[str, Any], source: Path, weights: str
+    upscaler: Upscaler,
+    encoding: Encoding | Drawing,
+    options: dict[str, Any],
+    source: AnySource,
+    weights: str,
 ) -> dict[str, Any]:
     """All that the pixels and packets of the result depend on."""
     encoded = {key: repr(value) for key, value in asdict(encoding).items()}
     return {
         "srkit": __version__,
         "ffmpeg": av.ffmpeg_version_info,
-        "source": fingerprint(source),
+        "source": source.fingerprint(),
+        "cut": f"{source.cut.start} {source.cut.end}",
         "model": upscaler.card.name,
         "weights": weights,
         "scale": upscaler.scale,
@@ -191,41 +192,62 @@ def settings_of(
 
 
 def _upscale(
-    source: Source,
+    source: AnySource,
     upscaler: Upscaler,
-    encoding: Encoding,
+    encoding: Encoding | Drawing,
     work: Work,
     memory: int | None,
     advance: Callable[[int], None],
 ) -> None:
     """Make the segments that are not there yet."""
-    upscaler = decided_for_clip(upscaler, source)
+    upscaler = decided_for_clip(upscaler, source, images_of(source, encoding))
     # What the windows and cuts of the first frame depend on is read, and not upscaled again.
     spare = spare_frames(upscaler, work.frames)
     frames_left = islice(source.frames(), work.frames - spare, None)
     results = upscaled(source, frames_left, upscaler, encoding, spare, memory)
-    while (first := next(results, None)) is not None:
-        broken: list[int] = []
-
-        def frames(
-            first: tuple[VideoFrame, Frame] = first, broken: list[int] = broken
-        ) -> Iterator[tuple[VideoFrame, int, int]]:
-            for picture, frame in chain([first], islice(results, SEGMENT_FRAMES - 1)):
-                if frame.broken:
-                    broken.append(frame.pts)
-                advance(1)
-                yield picture, frame.pts, frame.duration
-
-        work.add(encode(encoding, frames()), broken)
+    most = max(1, min(SEGMENT_FRAMES, _WAITING // (3 * encoding.width * encoding.height)))
+    encoding_behind = Behind[tuple[Any, Frame]](partial(_encode, encoding, work), most)
+    with closing(results), encoding_behind as encoder:
+        for made in results:
+            advance(1)
+            encoder.give(made)
     if not work.frames:
         raise VideoError(f"{source.path} holds no frames")
 
 
-def decided_for_clip(upscaler: Upscaler, source: Source) -> Upscaler:
-    """The upscaler for all frames, by the first of them, wherever work begins."""
+def _encode(encoding: Encoding | Drawing, work: Work, results: Iterator[tuple[Any, Frame]]) -> None:
+    """Make segments of upscaled pictures."""
+    while (first := next(results, None)) is not None:
+        broken: list[int] = []
+
+        def frames(
+            first: tuple[Any, Frame] = first, broken: list[int] = broken
+        ) -> Iterator[tuple[Any, int, int]]:
+            for picture, frame in chain([first], islice(results, SEGMENT_FRAMES - 1)):
+                if frame.broken:
+                    broken.append(frame.pts)
+                yield picture, frame.pts, frame.duration
+
+        if isinstance(encoding, Drawing):
+            work.add(encoding.packets(frames()), broken)
+        else:
+            work.add(encode(encoding, frames()), broken)
+
+
+def decided_for_clip(
+    upscaler: Upscaler, source: AnySource, images: Callable[[Any], Any] | None = None
+) -> Upscaler:
+    """The upscaler for all frames, by the first of them, wherever work begins.
+
+    Parameters
+    ----------
+    images
+        See `srkit.video.planning.images_of`; by default for videos.
+    """
     if not upscaler.decides or (first := next(source.frames(), None)) is None:
         return upscaler
-    planes = read_planes(ToRGB(source.facts.colour)(first.picture))
+    to_image: Callable[[Any], Any] = images or ToRGB(source.facts.colour)
+    planes = read_planes(to_image(first.picture))
     return decided(upscaler, planes.colour[0], planes.top)
 
 
@@ -235,49 +257,64 @@ def spare_frames(upscaler: Upscaler, start: int) -> int:
 
 
 def upscaled(
-    source: Source,
+    source: AnySource,
     frames: Iterable[Frame],
     upscaler: Upscaler,
-    encoding: Encoding,
+    encoding: Encoding | Drawing,
     spare: int,
     memory: int | None,
-) -> Iterator[tuple[VideoFrame, Frame]]:
-    """Upscaled pictures ready for the encoder, each with the frame it is of.
+) -> Generator[tuple[Any, Frame], None, None]:
+    """Upscaled pictures ready for `encoding`, each with the frame it is of.
 
-    The first `spare` of the frames are there for those after them alone.
+    The first `spare` of the frames are there for those after them alone. A frame that repeats
+    the last one is made once.
     """
-    to_rgb = ToRGB(source.facts.colour)
-    from_rgb = FromRGB(encoding.pix_fmt, encoding.colour)
-    coming = deque[Frame]()
+    to_image, write = images_of(source, encoding), encoding.writer()
+    size = encoding.height, encoding.width
+    scale, coming = upscaler.scale, deque[Frame]()
 
     def planes() -> Iterator[Planes]:
-        for frame in frames:
+        last: tuple[Any, Planes] | None = None
+        for image, frame in ahead(((to_image(f.picture), f) for f in frames), _AHEAD):
             coming.append(frame)
-            yield read_planes(to_rgb(frame.picture))
+            # A frame that repeats the last is the same object, so that it is seen to.
+            if last is None or not _same(image, last[0]):
+                last = image, read_planes(image)
+            yield last[1]
 
+    before: tuple[Planes, ...] = ()
+    made: Any = None
     for number, window in enumerate(scene_windows(planes(), upscaler.window)):
         frame = coming.popleft()
-        if number >= spare:
-            yield from_rgb(upscale_window(upscaler, window, memory=memory)), frame
+        if number < spare:
+            continue
+        if len(before) != len(window) or any(
+            a is not b for a, b in zip(before, window, strict=True)
+        ):
+            have = window[len(window) // 2].shape
+            asked = None if (have[0] * scale, have[1] * scale) == size else size
+            made = upscale_window(upscaler, window, memory=memory, size=asked)
+        before = window
+        yield write(made), frame
 
 
-def _report(
-    path: Path,
-    source: Source,
-    encoding: Encoding,
-    work: Work,
-    kept: Kept,
-    resumed: int,
-    seconds: float,
-) -> VideoReport:
+def _same(one: Any, other: Any) -> bool:
+    """Whether two images, arrays or `srkit.Image`s, are equal in all."""
+    if isinstance(one, Image) and isinstance(other, Image):
+        return one.metadata == other.metadata and _same(one.pixels, other.pixels)
+    return type(one) is type(other) and one.dtype == other.dtype and np.array_equal(one, other)
+
+
+def _report(path: Path, planned: Plan, work: Work, resumed: int, seconds: float) -> VideoReport:
+    source = planned.source
     return VideoReport(
         path=path,
         frames=work.frames,
         resumed=resumed,
         broken=tuple(source.seconds(pts) for pts in work.broken),
-        left_out=tuple(kept.left_out),
-        width=encoding.width,
-        height=encoding.height,
+        left_out=tuple(planned.kept.left_out),
+        width=planned.encoding.width,
+        height=planned.encoding.height,
         duration=source.seconds(work.segments[-1].end - work.segments[0].first),
         seconds=seconds,
     )

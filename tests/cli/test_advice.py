@@ -163,7 +163,12 @@ def test_videos(tmp_path, capsys):
     for options, advice in {
         ("-o", str(tmp_path / "a.mp4"), "--scale=3", "--pix-fmt=yuv420p"): "--pix-fmt yuv444p",
         ("-o", str(tmp_path / "a.mp4"), "--scale=2", "--crf=90"): "to 51, not 90",
-        ("-o", str(tmp_path / "a.mp4"), "--scale=2", "--codec=h265"): "libx265 writes H.265",
+        (
+            "-o",
+            str(tmp_path / "a.mp4"),
+            "--scale=2",
+            "--codec=h265-videotoolbox",
+        ): "libx265 writes H.265",
         ("-o", str(tmp_path / "a.webm"), "--scale=2", "--codec=libx264"): "--codec libvpx-vp9",
         ("-o", str(source), "--scale=2"): "name another file",
     }.items():

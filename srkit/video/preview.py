@@ -1,0 +1,191 @@
+"""One frame before and after, as a page, with how long the whole is going to take."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from srkit.advice import advise
+from srkit.atomic import replacing
+from srkit.errors import OptionError, VideoError
+from srkit.evaluation import viewer
+from srkit.evaluation.comparison import flat
+from srkit.evaluation.gaze import first_look
+from srkit.evaluation.sheet import Panel
+from srkit.imaging.pil import as_uint8
+from srkit.imaging.resize import imresize
+from srkit.upscaling.forecast import in_words
+from srkit.upscaling.upscaler import Upscaler
+from srkit.video import cartoons
+from srkit.video.colour import ToRGB
+from srkit.video.cutting import Cut, clock
+from srkit.video.drawing import Drawing, are_drawn, turned
+from srkit.video.encoding import Encoding, container_of, encode
+from srkit.video.guard import typed_errors
+from srkit.video.paths import check_source
+from srkit.video.planning import Plan, Wish, images_of, plan
+from srkit.video.reading import Frame
+from srkit.video.upscaling import decided_for_clip, upscaled
+
+# Frames that are made, the first of which takes longer than others; unless it takes so long,
+# in seconds, that it alone has to tell.
+_FRAMES, _LONG = 3, 20.0
+_PAGES = (".html", ".htm")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What `srkit.video.preview_video` found.
+
+    Attributes
+    ----------
+    path
+        The page.
+    time
+        Of the frame, in seconds from the beginning of the video.
+    frames
+        Of the whole, or an estimate of it.
+    seconds
+        That the whole is going to take on this machine.
+    width, height
+        Of the result.
+    looks_drawn
+        Whether the frames look like a cartoon's.
+
+    Examples
+    --------
+    >>> Preview(Path("page.html"), time=2.0, frames=48, seconds=12.0, width=1280, height=720,
+    ...         looks_drawn=False).seconds
+    12.0
+    """
+
+    path: Path
+    time: float
+    frames: int
+    seconds: float
+    width: int
+    height: int
+    looks_drawn: bool
+
+
+def preview_video(
+    src: str | os.PathLike[str],
+    page: str | os.PathLike[str],
+    model: str | Path | Upscaler,
+    *,
+    dst: str | os.PathLike[str] | None,
+    scale: int | None,
+    wish: Wish,
+    overwrite: bool,
+    memory: int | None,
+    options: dict[str, Any],
+) -> Preview:
+    """See `srkit.video.preview_video`."""
+    source_path, path = Path(src), Path(page)
+    target = Path("preview.mp4") if dst is None else Path(dst)
+    check_source(source_path)
+    _check_page(path, overwrite=overwrite)
+    if not are_drawn(target):
+        container_of(target.suffix)
+    with typed_errors(source_path):
+        with wish.opened(source_path) as source:
+            planned = plan(source, target, model, scale, wish, options)
+            drawn = cartoons.offer(source, planned.upscaler)
+            middle = source.cut.start + Fraction(source.facts.frames) / source.facts.rate / 2
+        cut = Cut(middle, wish.cut.end)
+        with replace(wish, cut=cut).opened(source_path) as source:
+            before, after, each = _made(replace(planned, source=source), memory)
+    seconds = each * planned.source.facts.frames
+    facts = planned.source.facts
+    told = (
+        f"Frame at {clock(middle)} of {source_path.name}. The whole, {facts.frames} frames, is "
+        f"going to take {in_words(seconds)} on this machine."
+    )
+    with replacing(path) as file:
+        file.write(viewer.page(_view(planned, before, after, told)).encode())
+    size = planned.encoding.width, planned.encoding.height
+    return Preview(path, float(middle), facts.frames, seconds, *size, drawn)
+
+
+def _check_page(path: Path, *, overwrite: bool) -> None:
+    if path.suffix.lower() not in _PAGES:
+        raise OptionError(f"a preview is a page: name it {path.with_suffix('.html')}, not {path}")
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(2, os.strerror(2), str(path.parent))
+    if path.exists() and not overwrite:
+        again = advise("pass overwrite=True", "use --overwrite")
+        raise OptionError(f"{path} exists; {again} to replace it")
+
+
+def _made(planned: Plan, memory: int | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
+    """The first frame of a source before and after, and the seconds that each frame takes."""
+    source, encoding = planned.source, planned.encoding
+    to_image = images_of(source, encoding)
+    upscaler = decided_for_clip(planned.upscaler, source, to_image)
+    kept = list[Frame]()
+
+    def frames() -> Iterator[Frame]:
+        for frame in source.frames():
+            kept.append(frame)
+            yield frame
+
+    begun = time.perf_counter()
+    made, times = list[tuple[Any, Frame]](), list[float]()
+    for result in islice(upscaled(source, frames(), upscaler, encoding, 0, memory), _FRAMES):
+        times.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        made.append(result)
+        if sum(times) > _LONG:
+            break
+    if not made:
+        raise VideoError(f"{source.path} holds no frames")
+    matrix = source.facts.display_matrix if isinstance(encoding, Encoding) else None
+    before = turned(as_uint8(np.asarray(flat(to_image(kept[0].picture)))), matrix)
+    each = min(times) + _encoding_seconds(encoding, made)
+    return before, turned(_seen(made[0][0], encoding), matrix), each
+
+
+def _seen(made: Any, encoding: Encoding | Drawing) -> NDArray[np.uint8]:
+    """A result as people see it."""
+    if isinstance(encoding, Drawing):
+        return flat(made)
+    picture: VideoFrame = made
+    return as_uint8(ToRGB(encoding.colour)(picture))
+
+
+def _encoding_seconds(encoding: Encoding | Drawing, made: list[tuple[Any, Frame]]) -> float:
+    """Seconds that it takes to encode a frame."""
+    begun = time.perf_counter()
+    frames = ((picture, frame.pts, frame.duration) for picture, frame in made)
+    if isinstance(encoding, Drawing):
+        list(encoding.packets(frames))
+    else:
+        list(encode(encoding, frames))
+    return (time.perf_counter() - begun) / len(made)
+
+
+def _view(
+    planned: Plan, before: NDArray[np.uint8], after: NDArray[np.uint8], told: str
+) -> viewer.View:
+    part = first_look(before)
+    (high, wide), (height, width) = before.shape[:2], after.shape[:2]
+    name = f"{planned.upscaler.card.name} x{planned.upscaler.scale}"
+    # As a player enlarges it.
+    enlarged = imresize(before, size=(height, width))
+    panels = [
+        Panel("before", enlarged, ((f"{wide} x {high} pixels", False),)),
+        Panel(f"after: {name}", after, ((f"{width} x {height} pixels", False),)),
+    ]
+    centre = part.centre[0] / wide, part.centre[1] / high
+    title = f"{wide}x{high} to {width}x{height}"
+    return viewer.View(title, panels, told, centre, part.what)
