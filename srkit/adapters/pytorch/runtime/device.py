@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
+from srkit.adapters.pytorch.runtime.forking import one_thread_in_forks
 from srkit.errors import OptionError
 
 # What torch's CPU allocators and CUDA's libraries say instead of raising OutOfMemoryError.
@@ -38,6 +39,8 @@ def pick_device(device: str) -> torch.device:
     OptionError
         If the name is unknown or the device is not there.
     """
+    # Whoever runs a network asks for its device first.
+    one_thread_in_forks()
     if device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
