@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 import numpy as np
 
 from srkit.errors import OptionError, SrkitError
+from srkit.imaging.depth import tell_of_depth
 from srkit.imaging.planes import read_planes
+from srkit.imaging.tensors import is_tensor
 from srkit.memory import byte_count, give_back
 from srkit.upscaling.by_rows import upscale_file
 from srkit.upscaling.copying import Copied
@@ -172,7 +174,10 @@ class Upscaler(Running, Copied, Model):
 
     def _one(self, image: Any, request: Request) -> Any:
         """Upscale one image; for models that do it in a way of their own."""
-        result = request.upscale(self, read_planes(image))
+        planes = read_planes(image)
+        if isinstance(image, np.ndarray) or is_tensor(image):
+            tell_of_depth(planes.colour)
+        result = request.upscale(self, planes)
         give_back()
         return result
 
