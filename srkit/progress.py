@@ -28,6 +28,9 @@ class Meter:
         What the bar says.
     done
         How many are done already; they do not count for the bar's speed.
+    preparing
+        Whether something comes before the work, such as to measure how much memory it takes: the
+        bar says so, and its time counts from the first call with 0.
 
     Examples
     --------
@@ -45,15 +48,25 @@ class Meter:
         label: str,
         unit: str = "px",
         done: int = 0,
+        *,
+        preparing: bool = False,
     ) -> None:
         self._call = progress if callable(progress) else None
         self._total, self._done = total, done
-        self._bar = _bar(total, done, label, unit) if progress is True else None
+        self._label, self._preparing = label, preparing
+        shown = f"{label}, getting ready" if preparing else label
+        self._bar = _bar(total, done, shown, unit) if progress is True else None
 
     def __enter__(self) -> Callable[[int], None]:
         return self._advance
 
     def _advance(self, count: int) -> None:
+        if self._bar is not None and self._preparing:
+            self._bar.set_description(self._label, refresh=False)
+            self._bar.unpause()
+        self._preparing = False
+        if count == 0:
+            return
         self._done += count
         # An estimate that proves too small grows, so that no share is above one.
         self._total = max(self._total, self._done)
@@ -65,6 +78,8 @@ class Meter:
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
+            if self._preparing:
+                self._bar.set_description(self._label, refresh=False)
             self._bar.close()
 
 

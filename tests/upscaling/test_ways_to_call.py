@@ -1,5 +1,7 @@
 """`model(image)`, lists of images, and memory as people write it."""
 
+import sys
+
 import dummies
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import srkit
 from srkit import ImageError, OptionError
 from srkit.batch.work import Request
 from srkit.memory import byte_count
+from srkit.progress import Meter
 
 
 def doubled(pixels):
@@ -82,6 +85,29 @@ def test_a_list_has_one_bar_for_all(capsys):
     assert "100%" in capsys.readouterr().err
     model.upscale([], progress=True)
     assert not capsys.readouterr().err
+
+
+def test_a_bar_counts_from_when_what_must_be_measured_is(capsys):
+    class Slow(dummies.Nearest):
+        @property
+        def bytes_per_pixel(self):
+            sys.stderr.write("measuring")
+            return 256.0
+
+    Slow().upscale(COLOUR, progress=True)
+    before, _, after = capsys.readouterr().err.replace("\r", "\n").partition("measuring")
+    assert "dummy x2, getting ready" in before
+    assert "getting ready" not in after.rpartition("measuring")[2]
+    assert "dummy x2: 100%" in after
+
+
+def test_functions_are_told_of_pixels_and_not_that_work_begins():
+    told = []
+    with Meter(lambda done, total: told.append((done, total)), 3, "blur", preparing=True) as on:
+        on(0)
+        on(2)
+        on(1)
+    assert told == [(2, 3), (3, 3)]
 
 
 def test_who_overrides_upscale_is_called():
