@@ -226,7 +226,7 @@ def cards(pattern: str = "*") -> Cards:
             found.append(card(name))
         except SrkitError as error:
             broken[name] = str(error)
-    return Cards(tuple(found), broken)
+    return Cards(tuple(found), broken, pattern)
 
 
 def inspect(path: str | Path, *, scale: int | None = None) -> FileReport:
