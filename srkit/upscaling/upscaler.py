@@ -252,6 +252,7 @@ class Upscaler(Running, Copied, Model):
         budget = byte_count(memory)
         upscale_file(self, source, target, memory=budget, ensemble=self_ensemble, progress=progress)
 
+    @refusing_unknown
     def upscale_frames(
         self, frames: Iterable[Any], *, memory: int | str | None = None, self_ensemble: bool = False
     ) -> Iterator[Any]:

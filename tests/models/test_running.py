@@ -153,6 +153,8 @@ def test_torchs_own_devices_and_dtypes_are_taken():
         assert (model.device, model.precision) == ("cpu", "float32")
         assert model.origin.options["precision"] == "float32"  # which pickles without torch
     assert srkit.load("espcn", precision=torch.bfloat16, device="cpu").precision == "bfloat16"
+    mine = srkit.wrap(torch.nn.Conv2d(3, 3, 3, padding=1), 1, **own)
+    assert (mine.device, mine.precision) == ("cpu", "float32")
     with pytest.raises(OptionError, match=r"not 'fp16'; did you mean 'float16'\?"):
         srkit.load("espcn", precision="fp16", runtime="torch")
 

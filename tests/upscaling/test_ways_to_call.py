@@ -51,6 +51,15 @@ def test_unknown_keywords_are_answered_with_what_was_meant(asked, told):
     np.testing.assert_array_equal(model.upscale(image=GREY), doubled(GREY))
 
 
+def test_unknown_keywords_of_files_and_frames_are_refused_before_any_work(tmp_path):
+    with pytest.raises(OptionError, match="upscale_file has no option 'size'; it has memory"):
+        dummies.Nearest().upscale_file("in.tif", tmp_path / "out.tif", size=(9, 8))
+    for model in (dummies.Nearest(), dummies.MeanOfThree()):
+        with pytest.raises(OptionError, match="no option 'memry'; did you mean 'memory'"):
+            model.upscale_frames([GREY], memry="1GB")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_loaded_model_is_taken_in_the_place_of_a_name():
     model = dummies.Nearest()
     np.testing.assert_array_equal(srkit.upscale(GREY, model), doubled(GREY))
