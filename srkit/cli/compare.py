@@ -21,12 +21,11 @@ from srkit.cli.console import (
     written,
 )
 from srkit.errors import ImageError, OptionError
-from srkit.evaluation.comparison import Comparison, compare, flat
+from srkit.evaluation.comparison import PAGES, Comparison, compare, flat
 from srkit.evaluation.gaze import part_asked_for
 from srkit.imaging.files.reading import read_image
 from srkit.metrics import STANDARD, mod_crop
 
-_PAGES = (".html", ".htm")
 # What models are compared where none is named: the baseline, the default, and two for clean photos.
 SHOWN = ("bicubic", DEFAULT_MODEL, "srresnet", "srgan")
 
@@ -130,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
         crop=crop,
     )
     if args.output is not None:
-        if args.output.suffix.lower() in _PAGES:
+        if args.output.suffix.lower() in PAGES:
             result.to_html(args.output)
         else:
             result.save(args.output)

@@ -17,17 +17,22 @@ from srkit.atomic import replacing
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation import viewer
 from srkit.evaluation.gaze import Part, first_look, part_asked_for
+from srkit.evaluation.matching import common_sides
 from srkit.evaluation.scores import HEADINGS, Score, ready_together, score
 from srkit.evaluation.sheet import Layout, Panel, draw, lay_out
 from srkit.imaging import pil
+from srkit.imaging.files.formats import named
 from srkit.imaging.files.reading import read_image
 from srkit.imaging.files.sources import is_encoded
 from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
 from srkit.imaging.planes import read_planes
-from srkit.metrics import STANDARD, Protocol, mod_crop
+from srkit.metrics import STANDARD, Protocol
 from srkit.tables import text_table
 from srkit.upscaling.upscaler import Upscaler
+
+# Endings of pages.
+PAGES = (".html", ".htm")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -59,7 +64,7 @@ class Comparison:
     >>> ramp = np.add.outer(np.arange(24), np.arange(32)).astype(np.uint8)
     >>> comparison = compare(ramp, ["nearest", "bicubic"], scale=2)
     >>> comparison
-    x2, 32x24 to 64x48
+    x2, 32x24 to 64x48: nearest, bicubic
     >>> comparison.results["bicubic"].shape
     (48, 64)
     >>> comparison.sheet().mode
@@ -104,8 +109,7 @@ class Comparison:
         >>> compare(np.zeros((24, 32), np.uint8), ["nearest", "bicubic"], scale=2).sheet().mode
         'RGB'
         """
-        small = flat(self.image)
-        panels = list(self._panels(small))
+        panels = list(self._panels(flat(self.image)))
         height, width = panels[0].picture.shape[:2]
         part = self._part.times(self.scale)
         layout = lay_out(len(panels), (width, height), part, whole=self.crop is not None)
@@ -121,6 +125,8 @@ class Comparison:
 
         Raises
         ------
+        OptionError
+            If it is named as a page, which `to_html` writes.
         ImageError, OSError
             As `srkit.Image.save` raises them.
 
@@ -132,6 +138,8 @@ class Comparison:
         >>> read_image(path).metadata.mode
         'RGB'
         """
+        if Path(path).suffix.lower() in PAGES:
+            raise OptionError(f"save writes a picture, not {path}; to_html writes a page")
         save_image(Image(np.asarray(self.sheet())), path)
 
     def to_html(self, path: str | PathLike[str]) -> None:
@@ -148,6 +156,8 @@ class Comparison:
 
         Raises
         ------
+        OptionError
+            If it is named as a picture, which `save` writes.
         OSError
             As Python raises them; what was at `path` then stays as it was.
 
@@ -159,6 +169,8 @@ class Comparison:
         >>> path.read_text()[:15]
         '<!DOCTYPE html>'
         """
+        if named(Path(path)):
+            raise OptionError(f"to_html writes a page, not {path}; save writes a picture")
         html = viewer.page(self._view())
         with replacing(path) as file:
             file.write(html.encode())
@@ -184,19 +196,23 @@ class Comparison:
 
     def _panels(self, small: NDArray[np.uint8]) -> Iterator[Panel]:
         high, wide = small.shape[:2]
+        sides = high * self.scale, wide * self.scale
+        original = None if self.reference is None else flat(self.reference)
+        if original is not None:
+            sides = common_sides(original, small, self.scale)
+        shown = slice(sides[0]), slice(sides[1])
         enlarged = small.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
-        yield Panel("input", enlarged, ((f"{wide} x {high} pixels", False),))
+        yield Panel("input", enlarged[shown], ((f"{wide} x {high} pixels", False),))
         best = _best(list(self.scores.values()))
         for name, result in self.results.items():
             picture = flat(result)
             figures = self.scores.get(name)
             size = f"{picture.shape[1]} x {picture.shape[0]} pixels"
             lines = ((size, False),) if figures is None else tuple(_lines(figures, best))
-            yield Panel(name, picture, lines)
-        if self.reference is not None:
-            original = flat(self.reference)[: high * self.scale, : wide * self.scale]
-            size = f"{wide * self.scale} x {high * self.scale} pixels"
-            yield Panel("original", original, ((size, False),))
+            yield Panel(name, picture[shown], lines)
+        if original is not None:
+            size = f"{sides[1]} x {sides[0]} pixels"
+            yield Panel("original", original[shown], ((size, False),))
 
     def _footer(self, layout: Layout) -> str:
         shown = f"x{self.scale}. Below: the framed part, {layout.enlarged}."
@@ -221,7 +237,7 @@ class Comparison:
     def __repr__(self) -> str:
         title = self._title()
         if not self.scores:
-            return title
+            return f"{title}: {', '.join(self.results)}"
         rows = [[name, *figures.cells()] for name, figures in self.scores.items()]
         table = text_table([["model", *HEADINGS], *rows], "lrrr")
         return f"{title}, protocol {self.protocol.name}\n{table}"
@@ -249,9 +265,9 @@ def compare(
         has one, a name its card's default, and of several that differ the first counts that all
         of them exist for.
     reference
-        The high-resolution original, of any such kind; what it has beyond `scale`
-        times the image, at most ``scale - 1`` pixels at the right and bottom, is left
-        out. PSNR and SSIM (protocol ``"standard"``), and ST-LPIPS where
+        The high-resolution original, of any such kind; what one of it and `scale` times
+        the image has beyond the other, at most ``scale - 1`` pixels at the right and bottom, is
+        left out. PSNR and SSIM (protocol ``"standard"``), and ST-LPIPS where
         ``srkit[perceptual]`` is installed, are taken between 8-bit versions;
         transparent images are put on white.
     progress
@@ -291,15 +307,17 @@ def compare(
         part_asked_for(crop, (small.shape[1], small.shape[0]))
     upscalers = ready_together(models, scale)
     scale = upscalers[0].scale
-    original = None if reference is None else _fitting(flat(reference), small, scale)
+    original = None if reference is None else flat(reference)
+    if original is not None:
+        high, wide = common_sides(original, small, scale)
     results: dict[str, Any] = {}
     scores: dict[str, Score] = {}
     for upscaler in upscalers:
         name = _unused(upscaler.card.name, results)
         results[name] = upscaler.upscale(image, progress=progress)
         if original is not None:
-            made = flat(results[name])
-            scores[name] = score(name, original, made, scale=scale, protocol=STANDARD)
+            both = original[:high, :wide], flat(results[name])[:high, :wide]
+            scores[name] = score(name, *both, scale=scale, protocol=STANDARD)
     return Comparison(image, scale, results, reference, scores, crop=crop)
 
 
@@ -344,23 +362,6 @@ def _as_uint8(plane: NDArray[Any], top: float) -> NDArray[np.uint8]:
 
 def _read(image: Any) -> Any:
     return read_image(image) if is_encoded(image) else image
-
-
-def _fitting(
-    reference: NDArray[np.uint8], small: NDArray[np.uint8], scale: int
-) -> NDArray[np.uint8]:
-    """The part of the original that the upscaled images show."""
-    wanted = tuple(side * scale for side in small.shape[:2])
-    fitting: NDArray[np.uint8] = mod_crop(reference, scale)
-    if fitting.shape[:2] != wanted:
-        raise ImageError(
-            f"the reference is {reference.shape[1]}x{reference.shape[0]} pixels, but x{scale} "
-            f"of the image is {wanted[1]}x{wanted[0]}"
-        )
-    if fitting.ndim != small.ndim:
-        kinds = ("grey", "colour") if fitting.ndim == 2 else ("colour", "grey")
-        raise ImageError(f"the reference is {kinds[0]}, but the image is {kinds[1]}")
-    return fitting
 
 
 def _unused(name: str, taken: Mapping[str, Any]) -> str:

@@ -30,6 +30,8 @@ _MODES: dict[int, Mode] = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 class Image:
     """Pixels and metadata of one picture.
 
+    Two are equal if their pixels, of the same dtype, and their metadata are.
+
     Parameters
     ----------
     pixels
@@ -290,6 +292,22 @@ class Image:
         if copy is False and dtype is not None and self.dtype != dtype:
             raise ValueError(f"the pixels are {self.dtype}, and {dtype} would need a copy")
         return self.pixels.astype(dtype or self.dtype, copy=bool(copy))
+
+    @property
+    def __array_interface__(self) -> Any:
+        # Pillow's fromarray asks for it, and would lose the profile; numpy goes on to __array__.
+        raise AttributeError(
+            "of a srkit.Image Pillow's is made by image.to_pil(), which keeps its colour profile"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Image):
+            return NotImplemented
+        same = self.dtype == other.dtype and self.metadata == other.metadata
+        return same and np.array_equal(self.pixels, other.pixels)
+
+    # As of Pillow's images, whose pixels can be written to, too.
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<srkit.Image {self.width}x{self.height} {self.metadata.mode} {self.dtype}>"

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from srkit.advice import advise
 from srkit.errors import ImageError
 
-# How far rounding may carry a float beyond [0, 1]; such values are later clipped.
-_TOLERANCE = 1e-5
+# How far rounding may carry a float beyond its range; such values are later clipped. An array may
+# have been of half precision, and a quarter of a level of 8 bits is not seen. Pillow has no halves.
+_TOLERANCE, _OF_HALVES = 1e-5, 1e-3
 # Between these, values are light of which 1 is white; below noise, and beyond levels.
 _LEAST_LIGHT, _MOST_LIGHT = 1.1, 32.0
 _TOPS = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0, "float64": 1.0}
@@ -47,7 +48,7 @@ def check_range(pixels: NDArray[Any], top: float) -> None:
     if not (np.isfinite(low) and np.isfinite(high)):
         how = advise(", e.g. with numpy.nan_to_num", " in the program that made it")
         raise ImageError(f"the image holds NaN or infinity; replace them first{how}")
-    slack = _TOLERANCE * top
+    slack = _OF_HALVES if top == 1.0 else _TOLERANCE * top
     if low >= -slack and high <= top + slack:
         return
     if top != 1.0:

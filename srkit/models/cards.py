@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from html import escape
 
 from srkit.card import ModelCard
+from srkit.errors import UnknownModelError
 from srkit.extras import missing_packages
+from srkit.models.near import near_names
 from srkit.models.weights import absent
 from srkit.tables import html_table, text_table
 
@@ -22,6 +24,8 @@ class Cards:
         By the names of their models, sorted.
     broken
         Models of plugins that have no card, and why.
+    pattern
+        Which names were asked for.
 
     Examples
     --------
@@ -32,10 +36,13 @@ class Cards:
     bilinear  x2-x16  numpy      Apache-2.0  a baseline to compare with
     >>> [card.name for card in srkit.cards() if card.licence == "Apache-2.0" and 16 in card.scales]
     ['bicubic', 'bilinear', 'lanczos', 'nearest']
+    >>> srkit.cards()["nearest"].good_for
+    'pixel art'
     """
 
     cards: tuple[ModelCard, ...]
     broken: Mapping[str, str] = field(default_factory=dict)
+    pattern: str = "*"
 
     def rows(self) -> list[list[str]]:
         """The cells of the table, its heading first.
@@ -59,13 +66,30 @@ class Cards:
     def __iter__(self) -> Iterator[ModelCard]:
         return iter(self.cards)
 
-    def __getitem__(self, place: int) -> ModelCard:
-        return self.cards[place]
+    def __getitem__(self, place: int | str) -> ModelCard:
+        """The card at a place, or that of a name."""
+        if not isinstance(place, str):
+            return self.cards[place]
+        names = [card.name for card in self.cards]
+        if place not in names:
+            near = ", ".join(near_names(place, names) or names) or "none at all"
+            raise UnknownModelError(f"no model here is named {place!r}; there are {near}")
+        return self.cards[names.index(place)]
+
+    def _none(self) -> str:
+        """What is said of an empty table."""
+        if self.cards or self.broken:
+            return ""
+        return f"no model's name fits {self.pattern!r}; srkit.cards() shows all"
 
     def __repr__(self) -> str:
+        if told := self._none():
+            return told
         return "\n\n".join([text_table(self.rows(), "lllll"), *notes_on(self)])
 
     def _repr_html_(self) -> str:
+        if told := self._none():
+            return f"<p>{escape(told)}</p>"
         notes = [f"<p>{escape(note)}</p>" for note in notes_on(self)]
         return "\n".join([html_table(self.rows()), *notes])
 

@@ -13,10 +13,11 @@ from srkit.errors import OptionError, SrkitError, WeightsError
 from srkit.models import inspection
 from srkit.models.cards import Cards
 from srkit.models.inspection import FileReport
+from srkit.models.options import as_loaded, as_text
 from srkit.models.origin import Source, Stamp, digest_of, stamp_of
 from srkit.models.registry import Registry
-from srkit.upscaling.passes import S, T
-from srkit.upscaling.upscaler import Upscaler
+from srkit.upscaling.passes import Options, S, T
+from srkit.upscaling.upscaler import Progress, Upscaler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +37,8 @@ def load(
     runtime: str = "auto",
     dist: str | None = None,
     weights: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
     **options: Any,
 ) -> Upscaler:
     """Load a model by name, or a weights file.
@@ -55,16 +58,20 @@ def load(
     weights
         Version of a model's weights, so that its pixels stay when srkit's default changes:
         `ModelCard.version`, or one of `ModelCard.earlier`. The current one if left out.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``; or a ``torch.device``.
+    precision
+        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``; or a ``torch.dtype``. ``"auto"``
+        is the fastest on the device that is known to change no picture: with some models bfloat16,
+        on CPUs that have units for it. ``"float32"`` gives the same pixels everywhere, but for
+        rounding. Models without a choice of either take what they have.
     options
-        Keywords of the model's adapter. All models take ``device`` and ``precision``,
-        ``"auto"`` by default; those that have no choice take what they have anyway. Some take
-        ``perception``, ``denoise``, ``color``, ``tiling``, ``tile``, ``overlap``,
-        ``match_histograms`` or ``window``. All networks take
-        ``border``: ``"reflect"`` lets them see the picture reflected beyond its border,
-        ``"zero"`` what their own layers put there, which gives the pixels of a plain run of the
-        network, to the rim; by default what the card says. Options have no types
-        here, as who publishes a model names its options; names that the adapter does not know are
-        refused.
+        Keywords of the model's adapter, such as ``perception``, ``denoise``, ``color``,
+        ``tiling``, ``tile``, ``overlap``, ``match_histograms`` or ``window``; they have no types
+        here, as who publishes a model names its options. Names that the adapter does not know are
+        refused. All networks take ``border``: ``"reflect"`` lets them see the picture reflected
+        beyond its border, ``"zero"`` what their own layers put there, which gives the pixels of a
+        plain run of the network, to the rim; by default what the card says.
 
     Returns
     -------
@@ -90,6 +97,10 @@ def load(
     >>> load("bicubic", scale=3)
     <srkit.Upscaler bicubic x3, numpy on cpu>
     """
+    if device != "auto":
+        options["device"] = as_text(device)
+    if precision != "auto":
+        options["precision"] = as_text(precision)
     asked = {"runtime": runtime, "dist": dist, "weights": weights, **options}
     stamp = stamp_of(model)
     made = REGISTRY.load(model, scale=scale, **asked)
@@ -215,7 +226,7 @@ def cards(pattern: str = "*") -> Cards:
             found.append(card(name))
         except SrkitError as error:
             broken[name] = str(error)
-    return Cards(tuple(found), broken)
+    return Cards(tuple(found), broken, pattern)
 
 
 def inspect(path: str | Path, *, scale: int | None = None) -> FileReport:
@@ -279,10 +290,6 @@ def register(card: ModelCard, *, replace: bool = False) -> None:
     _kept.cache_clear()
 
 
-# What `upscale` asks of a loaded model; all other options are for loading it.
-_ASKED = ("size", "memory", "self_ensemble", "consistent", "progress")
-
-
 @functools.lru_cache(maxsize=4, typed=True)  # 2 is a scale, and 2.0 is none
 def _loaded(
     model: str | Path,
@@ -295,16 +302,20 @@ def _loaded(
 
 @overload
 def upscale(
-    image: NDArray[S], model: str | Path = ..., *, scale: int | None = ..., **options: Any
+    image: NDArray[S],
+    model: str | Path | Upscaler = ...,
+    *,
+    scale: int | None = ...,
+    **options: Any,
 ) -> NDArray[S]: ...
 @overload
 def upscale(
-    image: PILImage, model: str | Path = ..., *, scale: int | None = ..., **options: Any
+    image: PILImage, model: str | Path | Upscaler = ..., *, scale: int | None = ..., **options: Any
 ) -> PILImage: ...
 @overload
 def upscale(
     image: Image | Encoded,
-    model: str | Path = ...,
+    model: str | Path | Upscaler = ...,
     *,
     scale: int | None = ...,
     **options: Any,
@@ -312,15 +323,26 @@ def upscale(
 @overload
 def upscale(
     image: list[Any] | tuple[Any, ...],
-    model: str | Path = ...,
+    model: str | Path | Upscaler = ...,
     *,
     scale: int | None = ...,
     **options: Any,
 ) -> list[Any]: ...
 @overload
-def upscale(image: T, model: str | Path = ..., *, scale: int | None = ..., **options: Any) -> T: ...
 def upscale(
-    image: Any, model: str | Path = "photo", *, scale: int | None = None, **options: Any
+    image: T, model: str | Path | Upscaler = ..., *, scale: int | None = ..., **options: Any
+) -> T: ...
+def upscale(
+    image: Any,
+    model: str | Path | Upscaler = "photo",
+    *,
+    scale: int | None = None,
+    size: tuple[int, int] | None = None,
+    memory: int | str | None = None,
+    self_ensemble: bool = False,
+    consistent: bool = False,
+    progress: Progress = False,
+    **options: Any,
 ) -> Any:
     """Load a model (kept for the next call) and upscale an image with it.
 
@@ -329,10 +351,11 @@ def upscale(
     image
         See `Upscaler.upscale`.
     model, scale
-        See `load`.
+        See `load`; or a loaded model, of which no other scale and no options can be asked.
+    size, memory, self_ensemble, consistent, progress
+        See `Upscaler.upscale`. `size` is ``(height, width)``.
     options
-        Those of `load`, and those of `Upscaler.upscale`: size, memory, self_ensemble,
-        consistent, progress.
+        Those of `load`, such as ``device`` and ``precision``.
 
     Returns
     -------
@@ -346,10 +369,19 @@ def upscale(
     >>> upscale(np.zeros((8, 8), np.uint16), "bicubic", scale=2).dtype
     dtype('uint16')
     """
-    asked = {name: options.pop(name) for name in _ASKED if name in options}
+    given = (size, memory, self_ensemble, consistent, progress)
+    asked: dict[str, Any] = {
+        name: value
+        for name, value in zip(Options.__annotations__, given, strict=True)
+        if not (value is None or value is False)
+    }
+    if isinstance(model, Upscaler):
+        return as_loaded(model, scale, options).upscale(image, **asked)
     key = tuple(sorted(options.items()))
     try:
         hash((scale, key))
     except TypeError:
-        return load(model, scale=scale, **options).upscale(image, **asked)
-    return _loaded(model, scale, key, stamp_of(model)).upscale(image, **asked)
+        made = load(model, scale=scale, **options)
+    else:
+        made = _loaded(model, scale, key, stamp_of(model))
+    return made.upscale(image, **asked)

@@ -21,6 +21,9 @@ ELSEWHERE = {
     "halo": "ONNX files have",
 }
 
+# What is asked of a loaded model, and not of loading it.
+OF_UPSCALE = ("consistent", "memory", "progress", "self_ensemble", "size")
+
 # Options that every model takes, whether its adapter knows of them or not.
 OF_ALL = ("device", "precision")
 
@@ -99,11 +102,32 @@ def check_options(known: Sequence[str], options: Mapping[str, Any], name: str) -
     there = sorted({*known, *OF_ALL})
     for option in options:
         if option not in known:
-            near = difflib.get_close_matches(option, there, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(there)}"
-            if option in ELSEWHERE:
-                hint = ELSEWHERE[option]
-            raise OptionError(f"{name} has no option {option!r}; {hint}")
+            raise OptionError(f"{name} has no option {option!r}; {_meant(option, there)}")
+
+
+def _meant(option: str, there: Sequence[str]) -> str:
+    if option in ELSEWHERE:
+        return ELSEWHERE[option]
+    near = difflib.get_close_matches(option, [*there, *OF_UPSCALE], 1)
+    if not near:
+        return f"it has {', '.join(there)}"
+    place = f"upscale has {near[0]!r}: upscale(image, {near[0]}=...)"
+    if option == near[0]:
+        return place
+    return f"did you mean {near[0]!r}?" + (f" {place}" if near[0] in OF_UPSCALE else "")
+
+
+def as_text(given: Any) -> Any:
+    """A device or dtype of torch by its name, which pickles anywhere; all else as it is.
+
+    Examples
+    --------
+    >>> as_text("cuda:1")
+    'cuda:1'
+    """
+    if type(given).__module__ == "torch":
+        return str(given).removeprefix("torch.")
+    return given
 
 
 def set_apart(known: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
@@ -178,6 +202,27 @@ def settle(model: Upscaler, framework: str, asked: Mapping[str, Any]) -> None:
                 f"{model.card.name} runs {word} {has} alone: {option} is 'auto' or {has!r}, "
                 f"not {asked[option]!r}"
             )
+
+
+def as_loaded(model: Upscaler, scale: int | None, options: Mapping[str, Any]) -> Upscaler:
+    """A model that the caller loaded, as it is.
+
+    Raises
+    ------
+    OptionError
+        If another scale, or an option of loading, is asked for with it.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> as_loaded(srkit.load("bicubic"), 4, {})
+    <srkit.Upscaler bicubic x4, numpy on cpu>
+    """
+    if scale not in (None, model.scale):
+        raise OptionError(f"{model.name} was loaded for x{model.scale}, not x{scale}")
+    for option in options:
+        raise OptionError(f"{model.name} is loaded already: {option}= is given to srkit.load")
+    return model
 
 
 def check_scale(card: ModelCard, scale: int | None) -> int:

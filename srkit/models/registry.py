@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import functools
 import inspect
@@ -28,6 +27,7 @@ from srkit.guard import reading, refuse_pipes
 from srkit.models.constructing import checked, constructed
 from srkit.models.contents import Contents
 from srkit.models.entry_points import FORMATS, MODELS, installed, owner_of, read_card, resolve
+from srkit.models.near import near_names
 from srkit.models.options import (
     check_options,
     check_scale,
@@ -221,7 +221,7 @@ class Registry:
 
     def _unknown(self, name: str) -> str:
         names = self.names()
-        near = difflib.get_close_matches(name, names, 3)
+        near = near_names(name, names)
         hint = f"did you mean {_listed(near)}?" if near else f"there are {_listed(names)}"
         return f"no model is named {name!r}; {hint}"
 
@@ -242,6 +242,8 @@ class Registry:
         >>> Registry().load("bicubic", scale=3).scale
         3
         """
+        if isinstance(model, Upscaler):
+            raise OptionError(f"{model!r} is loaded already: it can be used as it is")
         if not isinstance(model, str | Path):
             raise OptionError(
                 f"load takes a model's name or the path of a weights file, not {model!r}"

@@ -211,8 +211,14 @@ def _download(weights: WeightsFile, path: Path) -> None:
             )
         part.replace(path)
     except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+        others = (
+            f"; put {file.source} at {_place(file)}, too"
+            for file in absent(weights.companions)
+            if file.downloaded
+        )
         raise WeightsError(
             f"{weights.source} could not be downloaded ({error}); put the file at {path} by hand"
+            f"{''.join(others)}; or take a model that needs no download, such as 'photo'"
         ) from error
     finally:
         part.unlink(missing_ok=True)

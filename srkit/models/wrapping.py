@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 from srkit.card import ModelCard
 from srkit.errors import OptionError
 from srkit.extras import import_adapter
+from srkit.models.options import as_text
 from srkit.upscaling.upscaler import Upscaler
 
 FUNCTIONS = "srkit.adapters.functions:FunctionUpscaler"
@@ -103,6 +104,7 @@ def wrap(
     ['fours', 'bicubic']
     """
     name = _name_of(model) if name is None else name
+    device, precision = as_text(device), as_text(precision)
     _check(model, name, scale, radius, multiple)
     for what, value, known in (("border", border, _BORDERS), ("colour", colour, (*_COLOURS, None))):
         if value not in known:

@@ -124,7 +124,7 @@ class Job:
         pixels = units * height * width * sum(scale ** (2 * n) for n in range(passes))
         label = f"{self.model.card.name} x{scale}"
         self.foretell(pixels if passes else 0, planes.shape)
-        return Meter(self.progress if passes else False, pixels, label)
+        return Meter(self.progress if passes else False, pixels, label, preparing=True)
 
     def foretell(self, pixels: int, shape: tuple[int, int]) -> None:
         """Say how long so many LR pixels are going to take, if it is long."""
@@ -204,6 +204,7 @@ class Job:
         """Fill the canvas; yields the number of LR pixels done each time."""
         pixels = max(1, int(self.memory / self.model.bytes_per_pixel))
         bands = [] if _share_a_run(canvas, pixels) else self._bands(canvas.grid)
+        yield 0  # from here on it computes: what had to be measured is
         if self.model.short_halo is None:
             yield from self._exactly(canvas, bands, pixels)
         else:

@@ -1,14 +1,27 @@
-"""`Running`: what runs a model, where, and in what precision."""
+"""`Running`: what runs a model, where, and in what precision; and how a model is shown."""
 
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from srkit.card import ModelCard
+from srkit.upscaling.model import Model
+
+# What users ask of a model; what its author may override besides is in `Model`.
+_FOR_USERS = (
+    *("card", "device", "multiply_adds", "name", "parameters", "precision", "radius", "runtime"),
+    *("scale", "upscale", "upscale_file", "upscale_frames"),
+)
+# Options of `srkit.load` that are shown otherwise, or not worth it.
+_NOT_SHOWN = ("device", "dist", "precision", "runtime", "weights")
 
 
 class Running:
     """What every `srkit.Upscaler` tells of how it runs, and how it is shown.
+
+    ``dir(model)``, which is what notebooks complete, lists what is for users, and what a class or
+    an object of somebody's own has besides.
 
     Adapters override these or set them, so they are no properties, which cannot be set.
 
@@ -22,6 +35,19 @@ class Running:
     card: ModelCard
     scale: int
     window: int
+    origin: Any
+
+    @functools.cached_property
+    def name(self) -> str:
+        """The model's name, as its card has it.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("bicubic").name
+        'bicubic'
+        """
+        return self.card.name
 
     @functools.cached_property
     def device(self) -> str:
@@ -59,8 +85,19 @@ class Running:
         """
         return self.card.framework
 
+    def __dir__(self) -> list[str]:
+        names = set(_FOR_USERS)
+        for kind in type(self).__mro__:
+            if not kind.__module__.startswith("srkit."):
+                names |= vars(kind).keys() - vars(Model).keys()
+        if not type(self).__module__.startswith("srkit."):
+            names |= vars(self).keys() - vars(Model).keys() - {"origin"}
+        return sorted(names)
+
     def __repr__(self) -> str:
         kind = "VideoUpscaler" if self.window > 1 else "Upscaler"
+        asked = getattr(self.origin, "options", {})
+        options = "".join(f" {name}={asked[name]!r}" for name in asked if name not in _NOT_SHOWN)
         reduced = "" if self.precision == "float32" else f" in {self.precision}"
         runs = f"{self.runtime} on {self.device}{reduced}"
-        return f"<srkit.{kind} {self.card.name} x{self.scale}, {runs}>"
+        return f"<srkit.{kind} {self.name} x{self.scale}{options}, {runs}>"

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 
 from srkit.errors import OptionError, SrkitError
+from srkit.imaging.depth import tell_of_depth
 from srkit.imaging.planes import read_planes
+from srkit.imaging.tensors import is_tensor
 from srkit.memory import byte_count, give_back
+from srkit.progress import each_of
+from srkit.upscaling.asking import refusing_unknown
 from srkit.upscaling.by_rows import upscale_file
 from srkit.upscaling.copying import Copied
 from srkit.upscaling.decisions import decided
@@ -35,8 +40,8 @@ class Upscaler(Running, Copied, Model):
     Several threads may use one upscaler at once, and results are those of one thread. What
     takes memory takes it for each of them: give `memory` where many work.
 
-    ``model(image)`` is ``model.upscale(image)``. `device`, `precision` and `runtime` tell how a
-    model runs, see `srkit.upscaling.running.Running`; it can be pickled and copied, see
+    ``model(image)`` is ``model.upscale(image)``. `name`, `device`, `precision` and `runtime` tell
+    what runs and how, see `srkit.upscaling.running.Running`; it can be pickled and copied, see
     `srkit.upscaling.copying.Copied`.
 
     An adapter states `card` and `scale` and writes `run`; what it may override besides is
@@ -71,6 +76,7 @@ class Upscaler(Running, Copied, Model):
     @overload
     def upscale(self, image: T, **request: Unpack[Options]) -> T: ...
 
+    @refusing_unknown
     def upscale(
         self,
         image: Any,
@@ -110,8 +116,8 @@ class Upscaler(Running, Copied, Model):
         progress
             True for a progress bar, or a function called with pixels done and
             pixels in all, in the caller's thread. What it raises ends the work and
-            comes out of here; the upscaler can be used on. Of a list each image counts
-            by itself.
+            comes out of here; the upscaler can be used on. Of a list a bar shows how many
+            images are done, and for a function each image counts by itself.
 
         Returns
         -------
@@ -149,9 +155,14 @@ class Upscaler(Running, Copied, Model):
         if size is not None:
             _check_size(size)
         request = Request(size, byte_count(memory), self_ensemble, consistent, progress)
-        if isinstance(image, list | tuple):
-            return [self._each(one, request, number) for number, one in enumerate(image)]
-        return self._one(image, request)
+        if not isinstance(image, list | tuple):
+            return self._one(image, request)
+        label = f"{self.name} x{self.scale}, {len(image)} images"
+        with each_of(len(image), progress, label) as progress_of:
+            return [
+                self._each(one, replace(request, progress=progress_of(number)), number)
+                for number, one in enumerate(image)
+            ]
 
     @overload
     def __call__(self, image: NDArray[S], **request: Unpack[Options]) -> NDArray[S]: ...
@@ -172,7 +183,10 @@ class Upscaler(Running, Copied, Model):
 
     def _one(self, image: Any, request: Request) -> Any:
         """Upscale one image; for models that do it in a way of their own."""
-        result = request.upscale(self, read_planes(image))
+        planes = read_planes(image)
+        if isinstance(image, np.ndarray) or is_tensor(image):
+            tell_of_depth(planes.colour)
+        result = request.upscale(self, planes)
         give_back()
         return result
 
@@ -183,6 +197,7 @@ class Upscaler(Running, Copied, Model):
         except SrkitError as error:
             raise type(error)(f"image {number} of the list: {error}") from error
 
+    @refusing_unknown
     def upscale_file(
         self,
         source: str | os.PathLike[str],
@@ -237,6 +252,7 @@ class Upscaler(Running, Copied, Model):
         budget = byte_count(memory)
         upscale_file(self, source, target, memory=budget, ensemble=self_ensemble, progress=progress)
 
+    @refusing_unknown
     def upscale_frames(
         self, frames: Iterable[Any], *, memory: int | str | None = None, self_ensemble: bool = False
     ) -> Iterator[Any]:

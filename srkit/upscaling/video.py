@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from srkit.errors import ImageError, OptionError
 from srkit.imaging.planes import Planes, read_planes
 from srkit.memory import byte_count
+from srkit.upscaling.asking import refusing_unknown
 from srkit.upscaling.decisions import decided
 from srkit.upscaling.engine import Job
 from srkit.upscaling.model import Model
@@ -52,6 +53,7 @@ class VideoUpscaler(Upscaler):
 
     window: int = 3
 
+    @refusing_unknown
     def upscale_frames(
         self, frames: Iterable[Any], *, memory: int | str | None = None, self_ensemble: bool = False
     ) -> Iterator[Any]:

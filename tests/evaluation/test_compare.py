@@ -51,7 +51,7 @@ def test_st_lpips_is_taken_on_rgb_with_the_scale_cropped(st_lpips):
 def test_without_a_reference_there_are_no_figures():
     made = compare(LR, ["nearest"], scale=2)
     assert not made.scores
-    assert repr(made) == "x2, 40x30 to 80x60"
+    assert repr(made) == "x2, 40x30 to 80x60: nearest"
 
 
 def test_the_table_names_its_protocol():
@@ -88,7 +88,11 @@ def test_a_reference_may_exceed_a_multiple_of_the_scale():
 
 @pytest.mark.parametrize(
     ("reference", "match"),
-    [(HR[:60], "160x60 pixels, but x4 of the image is 160x120"), (HR[..., 0], "grey")],
+    [
+        (HR[:60], "160x60 pixels, but x4 of the image is 160x120; a side may differ by 3"),
+        (HR[:116], r"give the picture .* srkit.imresize\(reference, 1 / 4\)"),
+        (HR[..., 0], "grey"),
+    ],
 )
 def test_a_reference_that_does_not_fit(reference, match):
     with pytest.raises(ImageError, match=match):
@@ -253,6 +257,11 @@ def test_saving(tmp_path):
     np.testing.assert_array_equal(np.asarray(PILImage.open(tmp_path / "sheet.png")), expected)
     with pytest.raises(ImageError, match="format"):
         made.save(tmp_path / "sheet.xyz")
+    with pytest.raises(OptionError, match="to_html writes a page"):
+        made.save(tmp_path / "page.html")
+    with pytest.raises(OptionError, match="save writes a picture"):
+        made.to_html(str(tmp_path / "page.PNG"))
+    assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
 
 
 # --- srkit compare --------------------------------------------------------------------------

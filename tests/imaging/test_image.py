@@ -95,3 +95,28 @@ def test_notebooks_get_a_small_8_bit_png(mode, dtype):
         assert preview.format == "PNG"
         assert max(preview.size) == 1024
         assert preview.mode in ("L", "RGB", "RGBA")
+
+
+def test_images_are_equal_by_pixels_and_metadata():
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    image = Image(pixels)
+    assert image == Image(pixels.copy())
+    others = (
+        Image(pixels[::-1]),
+        Image(pixels[:2]),
+        Image(pixels.astype(np.uint16)),
+        Image(pixels, Metadata("L", dpi=(300.0, 300.0))),
+        pixels.tolist(),
+        None,
+    )
+    for other in others:
+        assert image != other
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(image)
+
+
+def test_pillows_way_to_take_arrays_says_how_to_keep_the_profile():
+    image = Image(np.arange(12, dtype=np.uint8).reshape(3, 4))
+    with pytest.raises(AttributeError, match=r"image\.to_pil\(\)"):
+        PILImage.fromarray(image)
+    np.testing.assert_array_equal(np.asarray(image), image.pixels)

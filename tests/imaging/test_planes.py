@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from images import noise
 from PIL import Image as PILImage
 
+import srkit
 from srkit.errors import CorruptFileError, ImageError
 from srkit.imaging.alpha import bleed, unpremultiply
 from srkit.imaging.image import Image
@@ -143,7 +144,7 @@ def test_nan_and_infinity_are_refused(bad, dtype):
         (0, 40000, "divide by 65535 "),
         (-1, 1, r"\(image \+ 1\) / 2"),
         (-50, 300, "rescale"),
-        (-2e-5, 0.5, "image"),
+        (-2e-3, 0.5, "image"),
     ],
 )
 def test_floats_out_of_range_are_refused_with_a_hint(low, high, hint):
@@ -152,8 +153,14 @@ def test_floats_out_of_range_are_refused_with_a_hint(low, high, hint):
 
 
 def test_rounding_beyond_the_range_is_allowed():
-    beyond = np.array([[-0.9e-5, 1 + 0.9e-5]])
+    beyond = np.array([[-0.9e-3, 1 + 0.9e-3]])
     np.testing.assert_array_equal(back(read_planes(beyond)), beyond)
+
+
+def test_what_half_precision_rounds_beyond_the_range_is_clipped():
+    above = np.full((2, 3, 3), np.nextafter(np.float16(1), np.float16(2)), np.float32)
+    assert above.max() > 1
+    assert srkit.upscale(above, "bicubic", scale=2).max() == 1
 
 
 @pytest.mark.parametrize(

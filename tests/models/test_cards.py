@@ -99,7 +99,16 @@ def test_cards_are_a_sequence_of_cards():
     assert (len(found), found[0], found[-1]) == (2, srkit.card("bicubic"), srkit.card("bilinear"))
     assert srkit.card("bicubic") in found
     assert len(srkit.cards("no*thing")) == 0
-    assert repr(srkit.cards("no*thing")) == "name  scales  framework  licence  good for"
+    assert repr(srkit.cards("no*thing")) == (
+        "no model's name fits 'no*thing'; srkit.cards() shows all"
+    )
+    assert "<table" not in srkit.cards("<no*")._repr_html_()
+    assert "&lt;no*" in srkit.cards("<no*")._repr_html_()
+    assert srkit.cards()["srresnet"] == srkit.card("srresnet")
+    with pytest.raises(srkit.UnknownModelError, match=r"'SRResNet'; there are srresnet$"):
+        srkit.cards()["SRResNet"]
+    with pytest.raises(srkit.UnknownModelError, match="there are bicubic, bilinear"):
+        srkit.cards("bi*")["zzz"]
 
 
 def test_list_models_is_the_list_of_names_that_it_was():

@@ -265,4 +265,4 @@ class OwnWay(dummies.Nearest):
 
 def test_comparisons_come_back_from_a_pool(pool):
     made = pool.submit(srkit.compare, PICTURE, ["nearest"], scale=2).result()
-    assert repr(made) == "x2, 24x20 to 48x40"
+    assert repr(made) == "x2, 24x20 to 48x40: nearest"

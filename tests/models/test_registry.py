@@ -70,7 +70,14 @@ def test_srkits_own_models_are_entry_points():
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("bicubc", "mean bicubic"), ("srgen", "mean .*srgan"), ("?", "there are .*bicubic")],
+    [
+        ("bicubc", "mean bicubic"),
+        ("srgen", "mean .*srgan"),
+        ("?", "there are .*bicubic"),
+        ("SRResNet", r"mean srresnet\?"),
+        ("RealESRGAN_x4plus", "mean realesrgan,"),
+        ("realesr-general-x4v3", "mean .*realesrgan-general"),
+    ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name, hint):
     for call in (srkit.load, srkit.card):

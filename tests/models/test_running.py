@@ -1,5 +1,6 @@
 """What runs a model, where and in what precision: asked for in one way, and told in one way."""
 
+import inspect
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -111,6 +112,11 @@ def test_onnx_files_take_device_and_precision(tmp_path):
         ({"precision": "float16"}, "bicubic runs in float32 alone: precision is .*not 'float16'"),
         ({"precision": 16}, "not 16"),
         ({"devise": "cpu"}, "bicubic has no option 'devise'; did you mean 'device'?"),
+        (
+            {"progess": True},
+            r"no option 'progess'; did you mean 'progress'\? upscale has 'progress'",
+        ),
+        ({"foo": 1}, "bicubic has no option 'foo'; it has device, precision"),
     ],
 )
 def test_what_interpolation_cannot_do_is_refused(options, told):
@@ -125,6 +131,32 @@ def test_a_device_that_torch_does_not_have_is_refused(device):
     pytest.importorskip("torch")
     with pytest.raises(OptionError, match=f"device {device!r} cannot be used"):
         srkit.load("espcn", device=device, runtime="torch")
+
+
+def test_a_refused_device_of_torch_comes_with_those_that_are_here(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    here = "choose 'auto', 'cpu', 'cuda:0', 'cuda:1'$"
+    with pytest.raises(OptionError, match=rf"no device is named so: 'cuda' is NVIDIA's .*{here}"):
+        srkit.load("espcn", device="gpu")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(OptionError, match=r"named so\); choose 'auto', 'cpu'$"):
+        srkit.load("espcn", device="nowhere")
+
+
+def test_torchs_own_devices_and_dtypes_are_taken():
+    torch = pytest.importorskip("torch")
+    own = {"device": torch.device("cpu"), "precision": torch.float32}
+    for name, options in (("espcn", {"runtime": "torch"}), ("bicubic", {})):
+        model = srkit.load(name, scale=2, **own, **options)
+        assert (model.device, model.precision) == ("cpu", "float32")
+        assert model.origin.options["precision"] == "float32"  # which pickles without torch
+    assert srkit.load("espcn", precision=torch.bfloat16, device="cpu").precision == "bfloat16"
+    mine = srkit.wrap(torch.nn.Conv2d(3, 3, 3, padding=1), 1, **own)
+    assert (mine.device, mine.precision) == ("cpu", "float32")
+    with pytest.raises(OptionError, match=r"not 'fp16'; did you mean 'float16'\?"):
+        srkit.load("espcn", precision="fp16", runtime="torch")
 
 
 # --- adapters of others -------------------------------------------------------------------
@@ -177,6 +209,52 @@ def test_a_plugin_that_says_nothing_runs_on_the_cpu():
 def test_a_plugin_that_says_nothing_runs_by_the_framework_it_was_loaded_for():
     pytest.importorskip("onnxruntime")
     assert srkit.load("silent", runtime="onnx").runtime == "onnx"
+
+
+def test_models_are_shown_with_the_options_that_change_pixels():
+    pytest.importorskip("torch")
+    here = {"device": "cpu", "precision": "float32"}
+    shown = repr(srkit.load("photo", denoise=0.5, border="zero", **here))
+    assert shown == "<srkit.Upscaler photo x4 denoise=0.5 border='zero', torch on cpu>"
+    assert "perception=0.5" in repr(srkit.load("srgan", perception=0.5))
+
+
+def test_completion_offers_what_is_for_users():
+    shown = {
+        *("card", "device", "multiply_adds", "name", "parameters", "precision", "radius"),
+        *("runtime", "scale", "upscale", "upscale_file", "upscale_frames"),
+    }
+    names = ["bicubic"] + (["photo", "vsr-small"] if find_spec("torch") else [])
+    for model in map(srkit.load, names):
+        assert {name for name in dir(model) if not name.startswith("_")} == shown
+        assert model.name == model.card.name
+        for name in shown:
+            assert hasattr(model, name)
+
+
+def test_completion_offers_what_somebody_adds():
+    class Mine(Nearest):
+        strength = 3
+
+        def told(self):
+            return "mine"
+
+    model = Mine()
+    model.taken = "here"
+    assert {"strength", "told", "taken", "upscale"} < set(dir(model))
+    assert not {"run", "rim", "origin", "for_picture"} & set(dir(model))
+
+
+@pytest.mark.parametrize(
+    ("call", "visible"),
+    [
+        (srkit.load, {"scale", "runtime", "device", "precision", "weights"}),
+        (srkit.upscale, {"scale", "size", "memory", "consistent", "self_ensemble", "progress"}),
+        (srkit.Upscaler.upscale, {"size", "memory", "consistent", "self_ensemble", "progress"}),
+    ],
+)
+def test_signatures_show_what_is_taken(call, visible):
+    assert visible <= inspect.signature(call).parameters.keys()
 
 
 def test_models_made_by_hand_are_shown_too():

@@ -216,6 +216,14 @@ def test_a_failed_download_leaves_nothing_and_can_be_tried_again(server, cache, 
     assert weights_path(remote(server, "/whole")).read_bytes() == CONTENT
 
 
+def test_a_failed_download_names_all_files_that_are_wanted_and_a_way_meanwhile(server, cache):
+    beside = dataclasses.replace(remote(server, "/chunked"), file="beside.bin")
+    pair = dataclasses.replace(remote(server, "/missing"), companions=(beside,))
+    put = r"put the file at \S+net.safetensors by hand; put \S+/chunked at \S+beside.bin, too"
+    with pytest.raises(WeightsError, match=rf"{put}; or take .* no download, such as 'photo'"):
+        weights_path(pair)
+
+
 @pytest.mark.parametrize("spare", [0, 1])
 def test_no_more_is_read_than_the_file_has(server, cache, spare):
     stated = dataclasses.replace(remote(server, "/whole"), size=len(CONTENT) + spare)

@@ -1,5 +1,7 @@
 """`model(image)`, lists of images, and memory as people write it."""
 
+import sys
+
 import dummies
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import srkit
 from srkit import ImageError, OptionError
 from srkit.batch.work import Request
 from srkit.memory import byte_count
+from srkit.progress import Meter
 
 
 def doubled(pixels):
@@ -29,6 +32,91 @@ def test_a_model_is_called_as_upscale_is():
     assert model(COLOUR, size=(7, 5)).shape == (7, 5, 3)
     with pytest.raises(TypeError, match="sizes"):
         model(COLOUR, sizes=(7, 5))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"progess": True}, r"upscale has no option 'progess'; did you mean 'progress'\?"),
+        ({"scale": 3}, r"loaded for x2: srkit.load\(..., scale=...\) .* size=\(height, width\)"),
+        ({"denoise": 1}, "no option 'denoise'; it is given to srkit.load"),
+        ({"foo": 1}, "no option 'foo'; it has consistent, memory, progress, self_ensemble, size"),
+    ],
+)
+def test_unknown_keywords_are_answered_with_what_was_meant(asked, told):
+    model = dummies.Nearest()
+    for call in (model, model.upscale):
+        with pytest.raises(OptionError, match=told):
+            call(GREY, **asked)
+    np.testing.assert_array_equal(model.upscale(image=GREY), doubled(GREY))
+
+
+def test_unknown_keywords_of_files_and_frames_are_refused_before_any_work(tmp_path):
+    with pytest.raises(OptionError, match="upscale_file has no option 'size'; it has memory"):
+        dummies.Nearest().upscale_file("in.tif", tmp_path / "out.tif", size=(9, 8))
+    for model in (dummies.Nearest(), dummies.MeanOfThree()):
+        with pytest.raises(OptionError, match="no option 'memry'; did you mean 'memory'"):
+            model.upscale_frames([GREY], memry="1GB")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loaded_model_is_taken_in_the_place_of_a_name():
+    model = dummies.Nearest()
+    np.testing.assert_array_equal(srkit.upscale(GREY, model), doubled(GREY))
+    assert srkit.upscale(GREY, model, scale=2, size=(9, 8)).shape == (9, 8)
+    with pytest.raises(OptionError, match="dummy was loaded for x2, not x4"):
+        srkit.upscale(GREY, model, scale=4)
+    with pytest.raises(OptionError, match=r"already: device= is given to srkit\.load"):
+        srkit.upscale(GREY, model, device="cpu")
+    with pytest.raises(OptionError, match=r"dummy x2, .*> is loaded already: it can"):
+        srkit.load(model)
+
+
+def test_options_left_out_are_not_passed_on():
+    class Narrow(dummies.Nearest):
+        def upscale(self, image, *, memory=None):
+            return memory
+
+    assert srkit.upscale(GREY, Narrow()) is None
+    assert srkit.upscale(GREY, Narrow(), memory=0) == 0
+
+
+def test_a_list_has_one_bar_for_all(capsys):
+    model, told = dummies.Nearest(), []
+    model.upscale([GREY, COLOUR, GREY], progress=True)
+    bars = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()
+    assert {bar.partition(":")[0] for bar in bars} == {"dummy x2, 3 images"}
+    assert "100%" in bars[-1]
+    assert "3.00/3.00" in bars[-1]
+    model.upscale([GREY, COLOUR], progress=lambda done, total: told.append((done, total)))
+    assert {total for _, total in told} == {GREY.size, COLOUR[..., 0].size}
+    model.upscale([GREY], size=GREY.shape, progress=True)  # the model is not run at all
+    assert "100%" in capsys.readouterr().err
+    model.upscale([], progress=True)
+    assert not capsys.readouterr().err
+
+
+def test_a_bar_counts_from_when_what_must_be_measured_is(capsys):
+    class Slow(dummies.Nearest):
+        @property
+        def bytes_per_pixel(self):
+            sys.stderr.write("measuring")
+            return 256.0
+
+    Slow().upscale(COLOUR, progress=True)
+    before, _, after = capsys.readouterr().err.replace("\r", "\n").partition("measuring")
+    assert "dummy x2, getting ready" in before
+    assert "getting ready" not in after.rpartition("measuring")[2]
+    assert "dummy x2: 100%" in after
+
+
+def test_functions_are_told_of_pixels_and_not_that_work_begins():
+    told = []
+    with Meter(lambda done, total: told.append((done, total)), 3, "blur", preparing=True) as on:
+        on(0)
+        on(2)
+        on(1)
+    assert told == [(2, 3), (3, 3)]
 
 
 def test_who_overrides_upscale_is_called():

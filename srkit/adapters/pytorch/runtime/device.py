@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
+from srkit.adapters.pytorch.runtime.forking import one_thread_in_forks
 from srkit.errors import OptionError
 
 # What torch's CPU allocators and CUDA's libraries say instead of raising OutOfMemoryError.
@@ -20,6 +21,9 @@ PRECISIONS = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
+
+# Short names of precisions, as other programs have them.
+_SHORT = {"fp16": "float16", "half": "float16", "bf16": "bfloat16", "fp32": "float32"}
 
 # Somewhat less than the 32 MiB at which glibc stops learning.
 _LARGEST_BLOCK = 31 << 20
@@ -44,6 +48,8 @@ def pick_device(device: str) -> torch.device:
     OptionError
         If the name is unknown or the device is not there.
     """
+    # Whoever runs a network asks for its device first.
+    one_thread_in_forks()
     if device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -54,12 +60,26 @@ def pick_device(device: str) -> torch.device:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError, ValueError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "it is not there"
+        here = ", ".join(map(repr, ("auto", *_devices())))
         raise OptionError(
-            f"device {device!r} cannot be used ({reason}); "
-            "choose 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'"
+            f"device {device!r} cannot be used ({_why_not(device, error)}); choose {here}"
         ) from error
     return chosen
+
+
+def _devices() -> list[str]:
+    """Names of the devices that there are, the CPU first."""
+    found = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    return [*found, "mps"] if torch.backends.mps.is_available() else found
+
+
+def _why_not(device: object, error: Exception) -> str:
+    """Torch's reason, but for its list of all that it has ever run on."""
+    reason = (str(error).strip() or "it is not there").splitlines()[0]
+    if "Expected one of" in reason:
+        gpus = ": 'cuda' is NVIDIA's and AMD's GPU, 'mps' Apple's" if device == "gpu" else ""
+        return f"no device is named so{gpus}"
+    return reason
 
 
 def pick_precision(precision: str, device: torch.device, proven: Collection[str]) -> torch.dtype:
@@ -83,8 +103,9 @@ def pick_precision(precision: str, device: torch.device, proven: Collection[str]
         faster = (name for name in faster_than_float32(device) if name in proven)
         precision = next(faster, "float32")
     if precision not in PRECISIONS:
+        meant = f"; did you mean {_SHORT[precision]!r}?" if precision in _SHORT else ""
         raise OptionError(
-            f"precision is 'auto', {', '.join(map(repr, PRECISIONS))}, not {precision!r}"
+            f"precision is 'auto', {', '.join(map(repr, PRECISIONS))}, not {precision!r}{meant}"
         )
     return PRECISIONS[precision]
 
