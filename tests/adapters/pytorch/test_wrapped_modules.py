@@ -1,7 +1,11 @@
 """`srkit.wrap` of torch modules: exact tiles where srkit can look into them, else as they are."""
 
+import copy
 import logging
+import multiprocessing
+import pickle
 import re
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -188,6 +192,44 @@ def test_a_radius_stated_too_small_is_caught_by_the_kit():
 def test_what_runs_as_it_is_runs_in_float32_alone():
     with pytest.raises(OptionError, match="Branching runs in float32 alone"):
         wrapped(Branching(), precision="bfloat16")
+
+
+# --- copies, and other processes ---------------------------------------------------------------
+
+
+class Shy(Net):
+    """What can be neither copied nor pickled, once it has run."""
+
+    def forward(self, x):
+        if x.max() > 0:
+            self.kept = (made for made in ())
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("net", [Net(), Branching()], ids=["followed", "as it is"])
+def test_a_wrapped_module_goes_to_other_processes_before_and_after_its_first_picture(net):
+    model = wrapped(net)
+    before = pickle.dumps(model)
+    # In several strips or tiles.
+    made = [model.upscale(PHOTO), model.upscale(PHOTO, memory=600_000)]
+    for send in (lambda: pickle.loads(before), lambda: pickle.loads(pickle.dumps(model))):
+        again = send()
+        np.testing.assert_array_equal(again.upscale(PHOTO), made[0])
+        np.testing.assert_array_equal(again.upscale(PHOTO, memory=600_000), made[1])
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        np.testing.assert_allclose(pool.submit(model, PHOTO).result(), made[0], atol=1e-6)
+    np.testing.assert_array_equal(copy.deepcopy(model).upscale(PHOTO), made[0])
+
+
+def test_what_cannot_be_copied_says_so():
+    model = wrapped(Net())
+    model.frames = (frame for frame in ())
+    with pytest.raises(OptionError, match="Net was made by hand, and its frames cannot be copied"):
+        copy.deepcopy(model)
+    closed = wrapped(Shy())
+    closed.upscale(PHOTO)
+    with pytest.raises(OptionError, match="Shy was made by hand, and its _net cannot be pickled"):
+        pickle.dumps(closed)
 
 
 # --- what is wrong ------------------------------------------------------------------------------

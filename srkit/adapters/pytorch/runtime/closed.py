@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,22 @@ Floats = NDArray[np.float32]
 HALO = 48
 # Side of the tile that memory is measured on: several windows of attention.
 PROBE = 64
+
+
+class _OwnLock:
+    """A lock that stays where it is: who is copied with it, or pickled, gets a new one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _OwnLock, ()
 
 
 class ClosedUpscaler(Upscaler):
@@ -96,7 +113,7 @@ class ClosedUpscaler(Upscaler):
         self._parameters = sum(p.numel() for p in net.parameters())
         self._net = net.eval().requires_grad_(False).to(self._device)
         # Some networks write to themselves while they run.
-        self._lock = threading.Lock()
+        self._lock = _OwnLock()
 
     def compute(self, tile: Floats) -> Floats:
         """What the network makes of one tile ``(1, H, W, C)``, in the same layout."""
