@@ -141,9 +141,11 @@ def ready(model: str | Path | Upscaler, scale: int | None = None) -> Upscaler:
     if not isinstance(model, Upscaler):
         return load(model, scale=scale)
     if scale is not None and model.scale != scale:
+        # What was wrapped, or made by hand, has the scale that its author gave it.
+        advice = f"load it with scale={scale}" if model.origin else f"leave scale={scale} out"
         raise OptionError(
-            f"{model.card.name} was loaded for x{model.scale}, but x{scale} is wanted; "
-            f"load it with scale={scale}"
+            f"{model.card.name} {'was loaded for' if model.origin else 'is'} x{model.scale}, but "
+            f"x{scale} is wanted; {advice}"
         )
     return model
 

@@ -45,6 +45,20 @@ class Branching(Net):
         return super().forward(x if x.max() > 0 else x + 1)
 
 
+class Padding(Net):
+    """What pads to even sides by itself."""
+
+    def forward(self, x):
+        height, width = x.shape[2:]
+        made = super().forward(functional.pad(x, (0, width % 2, 0, height % 2)))
+        return made[:, :, : 2 * height, : 2 * width]
+
+
+class Sized(Net):
+    def forward(self, x):
+        return super().forward(functional.pad(x, (0, 1)))[..., : 2 * x.size(3)]
+
+
 def planes(net, image):
     """What the module itself makes of a picture, in its range."""
     given = torch.from_numpy(image.transpose(2, 0, 1)[None].copy())
@@ -71,6 +85,26 @@ def test_a_module_is_followed_layer_by_layer():
     np.testing.assert_allclose(tiled, planes(net, PHOTO), atol=1e-6)
 
 
+def test_the_kit_tells_once_what_each_check_would_tell(caplog):
+    testing.check_upscaler(lambda: wrapped(Branching(), radius=2), trained=False)
+    told = [record.getMessage() for record in caplog.records if "as it is" in record.getMessage()]
+    assert len(told) == 1
+    with caplog.at_level(logging.WARNING):
+        wrapped(Branching())
+    assert "on whole pictures" in caplog.text  # as ever, after it
+
+
+def test_a_factory_of_random_weights_is_told_to_seed_them():
+    def factory():
+        net = Net()
+        torch.seed()  # as it is where nobody seeds
+        nn.init.normal_(net.last.weight)
+        return wrapped(net)
+
+    with pytest.raises(AssertionError, match="of random weights the factory has to seed them"):
+        testing.check_deterministic(factory)
+
+
 def test_a_wrapped_module_conforms():
     left_out = testing.check_upscaler(lambda: wrapped(Net()), trained=False)
     assert set(left_out) == {check.__name__ for check in testing.TRAINED_ONLY}
@@ -92,8 +126,10 @@ def test_the_module_is_left_as_it_is_and_can_be_trained_on():
     np.testing.assert_array_equal(model.upscale(PHOTO), made)
 
 
-def test_a_module_of_one_channel_sees_brightness():
-    model = wrapped(Net(channels=1))
+def test_a_module_of_one_channel_sees_brightness(caplog):
+    with caplog.at_level(logging.INFO):
+        model = wrapped(Net(channels=1))
+    assert "Net takes one channel: it is given brightness alone" in caplog.text
     assert model.card.colour == "luma"
     assert model.upscale(PHOTO).shape == (74, 106, 3)
     grey = PHOTO[..., :1]
@@ -148,6 +184,8 @@ def test_wrapped_modules_become_onnx(tmp_path):
             r"field of InstanceNorm2d\(8.* is not known",
         ),
         (Branching(), "symbolically traced variables cannot be used as inputs to control flow"),
+        (Padding(), r"it asks how large its input is \(.shape\), .* leave it to srkit: multiple="),
+        (Sized(), r"it asks how large its input is \(.size\), .* leave it to srkit: multiple="),
     ],
 )
 def test_what_cannot_be_looked_into_runs_whole_and_says_so(net, why, caplog):
@@ -257,9 +295,9 @@ class Nan(nn.Module):
             Net(),
             4,
             BrokenPluginError,
-            r"Net made \(1, 32, 42, 3\) .* is x2; .* scale is 4",
+            r"Net made \(1, 3, 32, 42\) of \(1, 3, 16, 21\), which is x2; \(1, 3, 64, 84\) was",
         ),
-        (nn.Conv2d(3, 8, 1), 1, BrokenPluginError, r"Conv2d made \(1, 16, 21, 8\)"),
+        (nn.Conv2d(3, 8, 1), 1, BrokenPluginError, r"Conv2d made \(1, 8, 16, 21\)"),
         (nn.Conv2d(8, 8, 1), 1, OptionError, "Conv2d takes no planes .* 8 channels"),
         (nn.Flatten(), 1, BrokenPluginError, r"Flatten made \(1, 1008\)"),
         (

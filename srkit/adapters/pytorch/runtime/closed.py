@@ -64,7 +64,8 @@ class ClosedUpscaler(Upscaler):
     net
         The network. It belongs to the upscaler from here on.
     obstacle
-        Why srkit cannot follow the network layer by layer, for messages.
+        Why srkit cannot follow the network layer by layer, for messages; by default, that it
+        was not asked to.
     device
         See `TorchUpscaler`.
     precision
@@ -80,11 +81,13 @@ class ClosedUpscaler(Upscaler):
 
     Examples
     --------
+    >>> class Mine(ClosedUpscaler):
+    ...     def __init__(self, card, scale, weights=None, *, device="auto", precision="auto"):
+    ...         net = nn.Sequential(nn.InstanceNorm2d(3), nn.Upsample(scale_factor=scale))
+    ...         super().__init__(card, scale, net, device=device, precision=precision)
     >>> card = ModelCard(name="mine", summary="", adapter="mine:Mine", framework="torch",
     ...                  scales=(2,), default_scale=2, border="zero")
-    >>> net = nn.Sequential(nn.InstanceNorm2d(3), nn.Upsample(scale_factor=2))
-    >>> closed = ClosedUpscaler(card, 2, net, "it norms by all pixels", device="cpu")
-    >>> closed.upscale(np.zeros((4, 6, 3), np.uint8)).shape
+    >>> Mine(card, 2, device="cpu").upscale(np.zeros((4, 6, 3), np.uint8)).shape
     (8, 12, 3)
     """
 
@@ -96,7 +99,7 @@ class ClosedUpscaler(Upscaler):
         card: ModelCard,
         scale: int,
         net: nn.Module,
-        obstacle: str,
+        obstacle: str = "it is run as it is",
         *,
         device: str = "auto",
         precision: str = "auto",
