@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from srkit.errors import OptionError
+
 
 def _bar(total: int, done: int, label: str, unit: str) -> Any:
     # Imported when a bar is wanted: it is a quarter of srkit's import time.
@@ -27,6 +29,11 @@ class Meter:
     done
         How many are done already; they do not count for the bar's speed.
 
+    Raises
+    ------
+    OptionError
+        If `progress` is none of these.
+
     Examples
     --------
     >>> with Meter(lambda done, total: print(f"{done} of {total}"), 3, "blur x2") as advance:
@@ -44,6 +51,10 @@ class Meter:
         unit: str = "px",
         done: int = 0,
     ) -> None:
+        if not (callable(progress) or isinstance(progress, bool) or progress is None):
+            raise OptionError(
+                f"progress is True, False, or a function of units done and in all, not {progress!r}"
+            )
         self._call = progress if callable(progress) else None
         self._total, self._done = total, done
         self._bar = _bar(total, done, label, unit) if progress is True else None

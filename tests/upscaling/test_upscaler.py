@@ -235,6 +235,12 @@ def test_progress_counts_pixels_up_to_all_of_them(model, shape, options, pixels)
     assert len(calls) > 1 or not options
 
 
+@pytest.mark.parametrize("progress", [3, "yes", 0.5])
+def test_progress_that_is_none_is_refused(progress):
+    with pytest.raises(OptionError, match=f"progress is True, False, .*, not {progress!r}"):
+        bicubic().upscale(noise((4, 4)), progress=progress)
+
+
 def test_progress_of_cmyk_counts_four_channels():
     assert heard(Nearest(), PILImage.new("CMYK", (5, 4)))[-1] == (80, 80)
 
