@@ -156,7 +156,7 @@ def test_for_programs_the_same_is_told_as_of_work_here(tmp_path, capsys):
         },
     ]
     assert [failure["source"] for failure in there["failed"]] == [str(photos / "c.png")]
-    assert [failure["kind"] for failure in there["failed"]] == ["ImageError"]
+    assert [failure["kind"] for failure in there["failed"]] == ["CorruptFileError"]
     assert "srkit: 2 written, 1 failed:" in captured.err
     # Given again, what is done is done.
     assert main([*given, "-o", str(out), "--dask", "local"]) == 1
