@@ -75,11 +75,14 @@ def refuse_pipes(path: Path, error: type[SrkitError]) -> None:
     Raises
     ------
     SrkitError
-        Of the type given.
+        Of the type given; also for what can be no name of a file.
     OSError
         If there is nothing of that name.
     """
-    mode = path.stat().st_mode
+    try:
+        mode = path.stat().st_mode
+    except ValueError as wrong:  # a null byte in it, or half a character
+        raise error(f"{str(path)!r} is no name of a file: {wrong}") from wrong
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return
     kinds = {stat.S_ISFIFO: "a pipe", stat.S_ISCHR: "a device", stat.S_ISSOCK: "a socket"}

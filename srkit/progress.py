@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+from srkit.errors import OptionError
+
 
 def _bar(total: int, done: int, label: str, unit: str, *, in_parts: bool = False) -> Any:
     # Imported when a bar is wanted: it is a quarter of srkit's import time.
@@ -32,6 +34,11 @@ class Meter:
         Whether something comes before the work, such as to measure how much memory it takes: the
         bar says so, and its time counts from the first call with 0.
 
+    Raises
+    ------
+    OptionError
+        If `progress` is none of these.
+
     Examples
     --------
     >>> with Meter(lambda done, total: print(f"{done} of {total}"), 3, "blur x2") as advance:
@@ -51,6 +58,10 @@ class Meter:
         *,
         preparing: bool = False,
     ) -> None:
+        if not (callable(progress) or isinstance(progress, bool) or progress is None):
+            raise OptionError(
+                f"progress is True, False, or a function of units done and in all, not {progress!r}"
+            )
         self._call = progress if callable(progress) else None
         self._total, self._done = total, done
         self._label, self._preparing = label, preparing

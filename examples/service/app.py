@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from starlette.requests import ClientDisconnect
 
 import srkit
 
@@ -17,12 +18,19 @@ app, model = FastAPI(), srkit.load("photo")
 places, worker = asyncio.Semaphore(PLACES), ThreadPoolExecutor(1)  # one picture has all cores
 
 
+@app.get("/health")
+async def health() -> str:
+    return "ok"
+
+
 @app.post("/upscale")
 async def upscale(request: Request) -> Response:
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        raise HTTPException(415, "this is a form; the body is to be the picture itself")
     if places.locked():
-        raise HTTPException(503, "all places are taken", {"Retry-After": "10"})
+        raise HTTPException(503, "all places are taken", {"Retry-After": "5"})
     async with places:
-        over = threading.Event()
+        over, watch = threading.Event(), None
         try:
             async with asyncio.timeout(SECONDS):
                 data = bytearray()
@@ -31,15 +39,27 @@ async def upscale(request: Request) -> Response:
                     if len(data) > MAX_BYTES:
                         raise HTTPException(413, f"more than {MAX_BYTES} bytes")
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(worker, work, bytes(data), over)
+                job = loop.run_in_executor(worker, work, bytes(data), over)
+                watch = asyncio.create_task(cancel_if_left(request, job))
+                return await job
         except TimeoutError:
             raise HTTPException(504, f"it took more than {SECONDS} s") from None
-        except srkit.ImageTooLargeError as error:
-            raise HTTPException(413, str(error)) from error
+        except (asyncio.CancelledError, ClientDisconnect):  # the client has left, or we are to stop
+            raise HTTPException(503, "given up") from None
+        except srkit.ImageTooLargeError:
+            raise HTTPException(413, f"more than {MAX_PIXELS} pixels") from None
         except (srkit.ImageError, srkit.CorruptFileError) as error:
-            raise HTTPException(415, str(error)) from error
+            raise HTTPException(415, str(error).removeprefix("<bytes>: ")) from error
         finally:
             over.set()  # who worked for nobody stops after the part at work
+            if watch:
+                watch.cancel()
+
+
+async def cancel_if_left(request: Request, job: asyncio.Future[Response]) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    job.cancel()
 
 
 def work(data: bytes, over: threading.Event) -> Response:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from srkit.card import ModelCard
 from srkit.errors import BrokenPluginError, WeightsError
+from srkit.upscaling.canvas import told_scale
 from srkit.upscaling.model import LONGEST_SIDE
 from srkit.upscaling.upscaler import Upscaler
 
@@ -62,7 +63,13 @@ class FunctionUpscaler(Upscaler):
         return check_result(made, tiles.shape, self.scale, self.card.name)
 
 
-def check_result(made: Any, given: tuple[int, ...], scale: int, name: str) -> NDArray[np.float32]:
+def check_result(
+    made: Any,
+    given: tuple[int, ...],
+    scale: int,
+    name: str,
+    shown: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple,
+) -> NDArray[np.float32]:
     """What a model of a user's made of tiles ``(N, H, W, C)``, in float32.
 
     Parameters
@@ -71,6 +78,8 @@ def check_result(made: Any, given: tuple[int, ...], scale: int, name: str) -> ND
         Shape of the tiles.
     name
         Of the model, for messages.
+    shown
+        How messages show a shape, where the model itself has its axes in another order.
 
     Raises
     ------
@@ -97,8 +106,8 @@ def check_result(made: Any, given: tuple[int, ...], scale: int, name: str) -> ND
     wanted = count, scale * height, scale * width, channels
     if made.shape != wanted:
         raise BrokenPluginError(
-            f"{name} made {made.shape} of {given}{_which(made.shape, given)}; {wanted} was "
-            f"expected, as its scale is {scale}"
+            f"{name} made {shown(made.shape)} of {shown(given)}{told_scale(made.shape, given)}; "
+            f"{shown(wanted)} was expected, as its scale is {scale}"
         )
     if made.dtype.kind != "f":
         raise BrokenPluginError(
@@ -114,12 +123,3 @@ def check_result(made: Any, given: tuple[int, ...], scale: int, name: str) -> ND
             "[0, 1]"
         )
     return made.astype(np.float32, copy=False)
-
-
-def _which(made: tuple[int, ...], given: tuple[int, ...]) -> str:
-    """Which scale a result has, where it has one."""
-    if len(made) != 4 or (made[0], made[3]) != (given[0], given[3]):
-        return ""
-    factor, rest = divmod(made[1], given[1])
-    alike = not rest and made[2] == factor * given[2]
-    return f", which is x{factor}" if alike and factor else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import itertools
 import os
@@ -16,6 +17,10 @@ from srkit.imaging.files import formats
 
 # What is written where the source's format cannot be.
 _INSTEAD = ".png"
+# How alike a suffix is to one that is written, to be taken for a slip: one letter too many or few.
+_NEAR = 0.75
+# Kind of the failure of a folder that was found, and has nothing to read.
+_NO_IMAGES = FileNotFoundError.__name__
 # Endings of files that are read, and of what is written for them.
 KEPT = {
     **{suffix: suffix for suffix in formats.SUFFIXES},
@@ -30,10 +35,29 @@ KEPT = {
 
 @dataclass(frozen=True)
 class Failure:
-    """A file, or URL, that could not be upscaled, and why."""
+    """A file, or URL, that could not be upscaled, and why.
+
+    Attributes
+    ----------
+    kind
+        Name of the class of errors, such as ``"ImageError"``, for programs: they last longer than
+        the words of a reason.
+    """
 
     path: Path | str
     reason: str
+    kind: str = ""
+
+    @classmethod
+    def of(cls, path: Path | str, error: Exception, reason: str | None = None) -> Failure:
+        """What an error says, unless it is said in other words.
+
+        Examples
+        --------
+        >>> Failure.of("a.png", FileNotFoundError("it is not there")).kind
+        'FileNotFoundError'
+        """
+        return cls(path, str(error) if reason is None else reason, type(error).__name__)
 
 
 @dataclass(frozen=True)
@@ -84,6 +108,22 @@ class Task:
         return replace(self, target=target, converted=True, why=why)
 
 
+def misspelt(output: Path) -> str | None:
+    """The suffix that was perhaps meant by a name that would become a folder's; or None.
+
+    Examples
+    --------
+    >>> [misspelt(Path(name)) for name in ("a.jpgg", "a.pgn", "results", "runs.2026", "a.out")]
+    ['.jpg', '.png', None, None, None]
+    """
+    given = output.suffix.lower()
+    if not given or is_picture(output) or folders.exists(output):
+        return None
+    twisted = (suffix for suffix in formats.SUFFIXES if sorted(suffix) == sorted(given))
+    near = difflib.get_close_matches(given[1:], [s[1:] for s in formats.SUFFIXES], 1, _NEAR)
+    return next(twisted, f".{near[0]}" if near else None)
+
+
 def is_picture(output: Path) -> bool:
     """Whether an output is the name of a picture, not of a folder."""
     form = formats.named(output)
@@ -110,19 +150,19 @@ def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], lis
     failures: list[Failure] = []
 
     def unreadable(error: OSError) -> None:
-        failures.append(Failure(Path(error.filename), error.strerror or str(error)))
+        failures.append(Failure.of(Path(error.filename), error, error.strerror or str(error)))
 
     for given in inputs:
         if not folders.exists(given):
             found = []
-            failures.append(Failure(given, _missing(given)))
+            failures.append(Failure(given, _missing(given), FileNotFoundError.__name__))
         elif given.is_dir() and not formats.of_folder(given):
             found = [
                 Source(path, path.parent.relative_to(given), named=False)
                 for path in folders.walk(given, tuple(KEPT), unreadable, output)
             ]
             if not found:
-                failures.append(Failure(given, "the folder holds no images"))
+                failures.append(Failure(given, "the folder holds no images", _NO_IMAGES))
         else:
             found = [Source(given, Path(), named=True)]
         for source in found:

@@ -135,7 +135,8 @@ def attempt(
         is written.
     """
     if reason := folders.why_not(task.source):
-        return Failure(task.source, reason)
+        kind = ImageError if task.source.exists() else FileNotFoundError
+        return Failure(task.source, reason, kind.__name__)
     try:
         # As its name says, and as its content does: most that are there need not be opened.
         _check_existing(task, request)
@@ -149,16 +150,17 @@ def attempt(
         if request.existing == "skip":
             return Skipped(there.task)
         reason = f"{there.task.target} exists; use --overwrite or --skip-existing"
-        return Failure(task.source, reason)
+        return Failure(task.source, reason, FileExistsError.__name__)
     except MemoryError as error:
-        return Failure(task.source, f"out of memory: {error}".removesuffix(": "))
+        return Failure.of(task.source, error, f"out of memory: {error}".removesuffix(": "))
     except OSError as error:
         # Nothing but source and target was touched; a temporary name says little.
         elsewhere = error.filename is not None and str(error.filename) != str(task.source)
         reason = error.strerror or str(error)
-        return Failure(task.source, f"{reason}: {task.target}" if elsewhere else reason)
+        told = f"{reason}: {task.target}" if elsewhere else reason
+        return Failure.of(task.source, error, told)
     except SrkitError as error:
-        return Failure(task.source, str(error).removeprefix(f"{task.source}: "))
+        return Failure.of(task.source, error, str(error).removeprefix(f"{task.source}: "))
 
 
 def _check_existing(task: Task, request: Request) -> None:

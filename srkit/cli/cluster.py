@@ -83,7 +83,7 @@ def _blocks(args: argparse.Namespace, common: dict[str, Any]) -> int:
         if not args.json or elsewhere:
             raise
         told = error.strerror if isinstance(error, OSError) else None
-        failure = Failure(source, told or str(error).removeprefix(f"{source}: "))
+        failure = Failure.of(source, error, told or str(error).removeprefix(f"{source}: "))
         write(facts((), (), [failure]))
         return summary(0, 0, [failure])
     if args.json:

@@ -23,6 +23,7 @@ from srkit.cli.console import (
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation.comparison import PAGES, Comparison, compare, flat
 from srkit.evaluation.gaze import part_asked_for
+from srkit.evaluation.scores import ready_together
 from srkit.imaging.files.reading import read_image
 from srkit.metrics import STANDARD, mod_crop
 
@@ -70,7 +71,7 @@ def add(commands: Commands) -> None:
         metavar="SHEET",
         help="picture or page (.html) to write, or to replace",
     )
-    parser.add_argument("--scale", type=positive, default=4, help="factor (default: 4)")
+    parser.add_argument("--scale", type=positive, help="factor (default: the models')")
     _add_crop(parser)
     _add_original(parser)
     parser.add_argument(
@@ -119,11 +120,12 @@ def run(args: argparse.Namespace) -> int:
     if args.sample and args.reference:
         raise OptionError("--sample knows its original; leave --reference out")
     _check_output(args)
-    image, reference, crop = _images(args)
+    models = ready_together(args.models or list(SHOWN), args.scale)
+    image, reference, crop = _images(args, models[0].scale)
     result = compare(
         image,
-        args.models or list(SHOWN),
-        scale=args.scale,
+        models,
+        scale=models[0].scale,
         reference=reference,
         progress=sys.stderr.isatty(),
         crop=crop,
@@ -169,15 +171,15 @@ def _facts(result: Comparison, sheet: Path | None) -> dict[str, Any]:
     }
 
 
-def _images(args: argparse.Namespace) -> tuple[Any, Any, Any]:
+def _images(args: argparse.Namespace, scale: int) -> tuple[Any, Any, Any]:
     """The image to upscale, its original or None, and the part of the image to enlarge or None."""
     if not (args.sample or args.downscale):
         return read_image(args.photo), args.reference, args.crop
     original = _sample() if args.sample else flat(args.photo)
-    if min(original.shape[:2]) < args.scale:
-        raise ImageError(f"{args.photo} is too small to be shrunk {args.scale} times")
-    crop = args.crop and _shrunk(args.crop, original.shape[:2], args.scale)
-    return STANDARD.low_resolution(original, args.scale), mod_crop(original, args.scale), crop
+    if min(original.shape[:2]) < scale:
+        raise ImageError(f"{args.photo} is too small to be shrunk {scale} times")
+    crop = args.crop and _shrunk(args.crop, original.shape[:2], scale)
+    return STANDARD.low_resolution(original, scale), mod_crop(original, scale), crop
 
 
 def _shrunk(crop: tuple[int, ...], shape: tuple[int, int], scale: int) -> tuple[int, int, int, int]:

@@ -89,8 +89,20 @@ PIPE = "-"
 
 
 def place(text: str) -> Path | str:
-    """A path, or a URL or `PIPE` as it is, for argparse."""
+    """A path, also of a URL such as ``file:///a.png``; or a URL or `PIPE` as it is, for argparse.
+
+    Examples
+    --------
+    >>> place("file:///photos/a.png").name, place("s3://photos/a.png"), place("-")
+    ('a.png', 's3://photos/a.png', '-')
+    """
+    text = _without_file(text)
     return text if "://" in text or text == PIPE else Path(text)
+
+
+def _without_file(text: str) -> str:
+    """The path of a URL of this machine, as fsspec has it; all else as it is."""
+    return text[len("file://") :] if text.startswith("file:///") else text
 
 
 def local(text: str) -> Path:
@@ -106,6 +118,7 @@ def local(text: str) -> Path:
 
 def model(text: str) -> str:
     """A model's name or the path of its weights, for argparse; errors as of `local`."""
+    text = _without_file(text)
     if _is_address(text):
         raise argparse.ArgumentTypeError(
             f"{text} is an address in a network, not a file; download it first"
@@ -121,6 +134,7 @@ def written(text: str) -> Path:
     argparse.ArgumentTypeError
         If it is an address in a network.
     """
+    text = _without_file(text)
     if _is_address(text):
         raise argparse.ArgumentTypeError(
             f"{text} is an address in a network; results are written as files of this machine"

@@ -50,7 +50,7 @@ def facts(
             for source, target, left_out, decided in written
         ],
         "skipped": [{"source": str(source), "target": str(target)} for source, target in skipped],
-        "failed": [{"source": str(f.path), "reason": f.reason} for f in failures],
+        "failed": [{"source": str(f.path), "reason": f.reason, "kind": f.kind} for f in failures],
     }
     return json.dumps(told, indent=2)
 

@@ -1,4 +1,4 @@
-"""``srkit upscale - -o -``: a picture from standard input, or to standard output, in a pipe."""
+"""``srkit upscale - -o -``: one picture from standard input or a URL, or to one of these."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from pathlib import Path
-from typing import BinaryIO
+from pathlib import Path, PurePath, PurePosixPath
+from typing import BinaryIO, TypeAlias
 
 from srkit.atomic import check_place
-from srkit.batch.plan import is_picture
+from srkit.batch.plan import Failure, is_picture
 from srkit.batch.work import Request, fitting_suffixes, own_format
 from srkit.cli.console import PIPE, write
 from srkit.cli.escaping import one_line
@@ -25,13 +25,18 @@ from srkit.cli.pictures import (
 )
 from srkit.errors import ImageError, OptionError, SrkitError
 from srkit.imaging import folders, notes
-from srkit.imaging.files import formats
+from srkit.imaging.files import formats, remote
 from srkit.imaging.files.reading import read_image
+from srkit.imaging.files.sources import label_of
 from srkit.imaging.files.writing import check_fits, why_unfit
 from srkit.imaging.image import Image
 from srkit.models import loading
 from srkit.upscaling import decisions
 from srkit.upscaling.upscaler import Upscaler
+
+# A path, a URL, or a stream.
+Source: TypeAlias = Path | str | BinaryIO
+Target: TypeAlias = Path | str | BinaryIO
 
 
 def run(args: argparse.Namespace, others: str) -> int:
@@ -43,11 +48,44 @@ def run(args: argparse.Namespace, others: str) -> int:
         A hint that comes with the first note.
     """
     source, target = _source(args), _target(args)
+    named = args.inputs[0] if args.inputs[0] == PIPE else label_of(args.inputs[0])
     request = request_of(args)
-    if isinstance(target, Path) and request.existing != "replace" and folders.exists(target):
+    place = _place(target)
+    if place and request.existing != "replace" and _exists(target):
+        name = label_of(target)
         if request.existing == "skip":
+            if args.json:
+                write(facts([], [(named, name)], []))
             return summary(0, 1, [])
-        raise ImageError(f"{target} exists; use --overwrite or --skip-existing")
+        exists = FileExistsError(f"{name} exists; use --overwrite or --skip-existing")
+        if not args.json:
+            raise ImageError(str(exists))
+        return _failed(named, exists)
+    try:
+        told, chosen = _work(source, target, request, args, others)
+    except OptionError:
+        raise
+    except (SrkitError, OSError) as error:
+        if not args.json:
+            raise
+        return _failed(named, error)
+    if place:
+        written = [(named, label_of(target), told, chosen)]
+        write(facts(written, [], []) if args.json else one_line(label_of(target)))
+    return 0
+
+
+def _failed(named: str, error: Exception) -> int:
+    """Tell a program, on standard output, and a person."""
+    failures = [Failure.of(named, error, str(error).removeprefix("<stdin>: "))]
+    write(facts([], [], failures))
+    return summary(0, 0, failures)
+
+
+def _work(
+    source: Source, target: Target, request: Request, args: argparse.Namespace, others: str
+) -> tuple[list[str], dict[str, float]]:
+    """Upscale and write; what could not be kept, and what was decided for the picture."""
     upscaler = loading.load(args.model, scale=args.scale, **options_of(args))
     # What a model or a library prints is no part of the picture.
     with (
@@ -65,37 +103,50 @@ def run(args: argparse.Namespace, others: str) -> int:
             result = _upscaled(image, upscaler, request, reporting(bar))
         quality = request.quality_of(formats.written_as(Path(f"a{suffix}")))
         result.save(target, format=suffix, quality=quality)
-    if isinstance(target, Path):
-        chosen = dict(decided[-1] if decided else ())
-        written = [(args.inputs[0], target, told, chosen)]
-        write(facts(written, [], []) if args.json else one_line(target))
-    return 0
+    return told, dict(decided[-1] if decided else ())
 
 
-def _source(args: argparse.Namespace) -> Path | BinaryIO:
+def _place(target: Target) -> PurePath | None:
+    """A path, or what of a URL is one; None for standard output."""
+    if isinstance(target, str):
+        return PurePosixPath(remote.shown(target))
+    return target if isinstance(target, Path) else None
+
+
+def _exists(target: Target) -> bool:
+    if isinstance(target, str):
+        return remote.exists(target)
+    return isinstance(target, Path) and folders.exists(target)
+
+
+def _source(args: argparse.Namespace) -> Source:
     """What is read; more than one picture is refused."""
     if args.dask or args.manifest:
         raise OptionError("- is for this machine: leave --dask and --manifest out")
     if len(args.inputs) > 1:
-        raise OptionError(f"with - one picture is upscaled, not {len(args.inputs)}")
+        raise OptionError(
+            f"with - or a URL one picture is upscaled, not {len(args.inputs)}; "
+            "--dask local takes many"
+        )
     given = args.inputs[0]
     if given == PIPE:
         if sys.stdin.isatty():
             raise OptionError("- reads standard input, which is a terminal: add < photo.jpg")
         return sys.stdin.buffer
     if isinstance(given, str):
-        raise OptionError(f"{given} is an address in a network: download it, and pipe it to -")
+        return given
     if given.is_dir() and not formats.of_folder(given):
-        raise OptionError(f"{given} is a folder, and -o - takes one picture")
+        raise OptionError(f"{given} is a folder, and -o {args.output} takes one picture")
     path: Path = given
     return path
 
 
-def _target(args: argparse.Namespace) -> Path | BinaryIO:
+def _target(args: argparse.Namespace) -> Target:
     """What is written; what belongs to a folder of results is refused."""
     output = args.output
     if output is None:
-        raise OptionError("- has no folder for its result: add -o - or -o large.png")
+        told = label_of(args.inputs[0])
+        raise OptionError(f"{told} has no folder for its result: add -o - or -o large.png")
     if output == PIPE:
         if args.json:
             raise OptionError("-o - writes the picture where --json writes: give -o a file name")
@@ -104,23 +155,30 @@ def _target(args: argparse.Namespace) -> Path | BinaryIO:
         if sys.stdout.isatty():
             raise OptionError("-o - writes to standard output, a terminal: add > large.png")
         return sys.stdout.buffer
-    if isinstance(output, str):
-        raise OptionError(f"{output} is an address in a network: use -o -, and pipe it there")
-    if not is_picture(output):
-        raise OptionError(f"-o {output} is no name of a picture, which - needs: use -o large.png")
+    told = label_of(output)
+    if (
+        formats.written_as(Path(told)) is None
+        if isinstance(output, str)
+        else not is_picture(output)
+    ):
+        raise OptionError(
+            f"-o {told} is no name of a picture, which - or a URL needs: use -o large.png"
+        )
     if args.format:
-        raise OptionError(f"-o {output} names the format already; leave --format out")
-    path: Path = output
-    return path
+        raise OptionError(f"-o {told} names the format already; leave --format out")
+    target: Target = output
+    return target
 
 
-def _suffix(
-    image: Image, shape: tuple[int, int], target: Path | BinaryIO, asked: str | None
-) -> str:
+def _suffix(image: Image, shape: tuple[int, int], target: Target, asked: str | None) -> str:
     """Ending that names the format of the result: the input's, unless it is told or unfit."""
     if isinstance(target, Path):
         check_fits(image, target, shape)
         return target.suffix
+    if place := _place(target):
+        if reasons := why_unfit(image, place, shape):
+            raise ImageError("; ".join(reasons))
+        return place.suffix
     if asked:
         if reasons := why_unfit(image, f"a.{asked}", shape):
             raise ImageError("; ".join(reasons))

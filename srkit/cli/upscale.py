@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from srkit.batch.plan import Failure, Task, assign, find, is_picture
+from srkit.batch.plan import Failure, Task, assign, find, is_picture, misspelt
 from srkit.batch.work import Request, Skipped, attempt
 from srkit.cli import piping
 from srkit.cli.console import (
@@ -64,6 +64,7 @@ def add(commands: Commands) -> None:
             "srkit upscale portrait.jpg",
             "srkit upscale photos/ -m srresnet -o out/ --skip-existing",
             "srkit upscale - -o - > large.jpg      bytes in by a pipe, bytes out",
+            "srkit upscale https://example.org/photo.jpg -o large.jpg",
         ),
     )
     parser.add_argument(
@@ -71,7 +72,7 @@ def add(commands: Commands) -> None:
         nargs="+",
         type=place,
         metavar="INPUT",
-        help="image file or folder; - is standard input",
+        help="image file or folder; - is standard input; or a URL, with srkit[remote]",
     )
     parser.add_argument(
         "-m",
@@ -85,7 +86,7 @@ def add(commands: Commands) -> None:
         type=place,
         metavar="FOLDER",
         help="where results go (default: beside each input); for one input file also a file name, "
-        "or - for standard output",
+        "a URL, or - for standard output",
     )
     _add_size(parser)
     _add_work(parser)
@@ -221,17 +222,21 @@ def run(args: argparse.Namespace) -> int:
             raise OptionError(f"--width and --height are at most {LONGEST_SIDE}, not {given}")
     others = "" if args.model or args.json or args.weights else f"; {OTHERS}"
     args.model = args.model or DEFAULT_MODEL
-    if PIPE in (*args.inputs, args.output):
+    places = (*args.inputs, args.output)
+    if PIPE in places or (not args.dask and any(isinstance(place, str) for place in places)):
         return piping.run(args, others)
     if args.dask:
         from srkit.cli import cluster  # an extra
 
         return cluster.run(args)
-    _refuse_urls(args)
+    if args.manifest:
+        raise OptionError("--manifest is for --dask; --dask local uses this machine")
     output: Path | None = args.output
     single = output is not None and is_picture(output)
     if output is not None and single:
         _check_single(output, args)
+    elif output is not None:
+        _check_folder(output, args)
     upscaler = loading.load(args.model, scale=args.scale, **options_of(args))
     sources, failures = find(args.inputs, output)
     suffix = f".{args.format}" if args.format else None
@@ -261,21 +266,6 @@ class _Done(NamedTuple):
     decided: dict[str, float]
 
 
-def _refuse_urls(args: argparse.Namespace) -> None:
-    """Refuse what only workers of a cluster do."""
-    elsewhere = "URLs are for --dask; --dask local uses this machine"
-    for given in args.inputs:
-        if isinstance(given, str):
-            raise OptionError(f"{given} is an address in a network: download it first. {elsewhere}")
-    if isinstance(args.output, str):
-        raise OptionError(
-            f"{args.output} is an address in a network: name a folder or file of this machine. "
-            f"{elsewhere}"
-        )
-    if args.manifest:
-        raise OptionError("--manifest is for --dask; --dask local uses this machine")
-
-
 def _check_single(output: Path, args: argparse.Namespace) -> None:
     """Check that an output that names a picture makes sense."""
     if len(args.inputs) > 1 or _is_folder(args.inputs[0]):
@@ -284,6 +274,16 @@ def _check_single(output: Path, args: argparse.Namespace) -> None:
         raise OptionError(f"-o {output} names the format already; leave --format out")
     if output.suffix.lower().lstrip(".") not in FORMATS:
         raise OptionError(f"-o {output}: this format is not written, but {', '.join(FORMATS)} are")
+
+
+def _check_folder(output: Path, args: argparse.Namespace) -> None:
+    """Refuse a slip in the name of a picture, which would become a folder's."""
+    meant = misspelt(output)
+    if meant and len(args.inputs) == 1 and not _is_folder(args.inputs[0]):
+        raise OptionError(
+            f"-o {output}: no format ends so; did you mean {output.with_suffix(meant).name}? If it "
+            "is to be a folder, make it first"
+        )
 
 
 def _is_folder(given: Path) -> bool:

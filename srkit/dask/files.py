@@ -19,7 +19,7 @@ from srkit.dask.models import Recipe, budget, digest_of, model_of, recipe_for
 from srkit.dask.record import BEGUN, DONE, FAILED, FOLDER, Entry, Record
 from srkit.dask.stores import Pair, absolute, local, plan
 from srkit.dask.tasks import Done, bounded, cluster, resources_for
-from srkit.errors import ImageError, OptionError, SrkitError
+from srkit.errors import OptionError, SrkitError
 from srkit.imaging import notes
 from srkit.imaging.files.formats import SUFFIXES
 from srkit.imaging.files.remote import filesystem, is_url
@@ -184,8 +184,8 @@ def upscale_files(
             needs = resources_for(workers, resources, options)
             work.record.begin(todo)
             for entry, result in work.run(workers, todo, retries, needs):
-                if result is None:
-                    failures.append(Failure(entry.source, entry.reason))
+                if isinstance(result, Failure):
+                    failures.append(result)
                 else:
                     finished[entry.target] = Result(
                         entry.source, entry.target, result.left_out, result.decided
@@ -231,7 +231,7 @@ class _Work:
                 done.append(Result(pair.source, pair.target))
             elif have is not None and known is None and not self._overwrite:
                 reason = f"{pair.target} exists, and was not made by this; use --overwrite"
-                failures.append(Failure(pair.source, reason))
+                failures.append(Failure(pair.source, reason, FileExistsError.__name__))
             else:
                 todo.append(entry)
         return todo, done
@@ -248,7 +248,7 @@ class _Work:
 
     def run(
         self, client: Client, todo: list[Entry], retries: int, resources: Mapping[str, float]
-    ) -> Iterator[tuple[Entry, _Made | None]]:
+    ) -> Iterator[tuple[Entry, _Made | Failure]]:
         """Make the files; yields what became of each, which is recorded, and what was made."""
         function = functools.partial(_make, self._recipe, self._request)
         try:
@@ -257,9 +257,24 @@ class _Work:
             for done in bounded(client, function, by_pair, retries=retries, resources=resources):
                 entry = _entry(by_pair[done.item], done)
                 self.record.add(entry)
-                yield entry, None if done.error else done.value
+                if done.error is None:
+                    yield entry, done.value
+                else:
+                    kind = getattr(done.error, "kind", type(done.error).__name__)
+                    yield entry, Failure(entry.source, entry.reason, kind)
         finally:
             self.record.flush()
+
+
+class _AttemptError(SrkitError):
+    """A file could not be made on a worker; with the kind of error that it was there."""
+
+    def __init__(self, reason: str, kind: str) -> None:
+        super().__init__(reason, kind)
+        self.reason, self.kind = reason, kind
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 def _entry(begun: Entry, done: Done[tuple[str, str]]) -> Entry:
@@ -288,7 +303,7 @@ def _make(recipe: Recipe, request: Request, pair: tuple[str, str]) -> _Made:
         with notes.collecting() as lost, decisions.collecting() as decided:
             outcome = attempt(task, upscaler, request)
         if isinstance(outcome, Failure):
-            raise ImageError(outcome.reason)
+            raise _AttemptError(outcome.reason, outcome.kind)
         written = task.target.stat().st_size if task.target.is_file() else 0
     seconds, chosen = time.monotonic() - begun, dict(decided[-1] if decided else ())
     return _Made(written, seconds, get_worker().address, tuple(lost), chosen)

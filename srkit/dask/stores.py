@@ -71,7 +71,8 @@ def _plan_urls(
     for given in inputs:
         found = list(_walk(given))
         if not found:
-            failures.append(Failure(given, "no such file, or a folder without images"))
+            reason = "no such file, or a folder without images"
+            failures.append(Failure(given, reason, FileNotFoundError.__name__))
         for url, below, info in found:
             # Names are given as to paths.
             (task,) = assign([Source(Path("/", below), Path(), True)], tag, None, suffix)

@@ -192,9 +192,11 @@ def ready(model: Model, scale: int | None = None, **options: Any) -> Upscaler:
             raise OptionError("by how much a function or module upscales is not known; give scale=")
         return wrap(model, scale)
     if scale is not None and model.scale != scale:
+        # What was wrapped, or made by hand, has the scale that its author gave it.
+        advice = f"load it with scale={scale}" if model.origin else f"leave scale={scale} out"
         raise OptionError(
-            f"{model.card.name} was loaded for x{model.scale}, but x{scale} is wanted; "
-            f"load it with scale={scale}"
+            f"{model.card.name} {'was loaded for' if model.origin else 'is'} x{model.scale}, but "
+            f"x{scale} is wanted; {advice}"
         )
     return model
 

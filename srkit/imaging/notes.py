@@ -45,14 +45,19 @@ def collecting() -> Iterator[list[str]]:
 
 
 def tell(text: str) -> None:
-    """Say what was left out, and why where that is not plain."""
+    """Say what was left out, and why where that is not plain.
+
+    The record of the log has both parts as attributes, too, for programs: `left_out`, and the
+    file as `picture`.
+    """
     texts = _collected.get()
     if texts is not None:
         if text in texts:
             return
         texts.append(text)
     file = _file.get()
-    log.warning("%s", f"{file}: {text}" if file else text)
+    about_it = {"left_out": text, "picture": file}
+    log.warning("%s", f"{file}: {text}" if file else text, extra=about_it)
 
 
 def joined(words: Sequence[str], conjunction: str = "or") -> str:

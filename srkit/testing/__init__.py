@@ -27,7 +27,7 @@ import difflib
 import logging
 
 from srkit.testing.colours import ColourShift, check_even_colours, colour_shift
-from srkit.testing.harness import Check, Factory, require
+from srkit.testing.harness import Check, Factory, require, said_once
 from srkit.testing.kinds import (
     check_arrays,
     check_batch,
@@ -179,6 +179,12 @@ def check_upscaler(factory: Factory, *, trained: bool = True) -> dict[str, str]:
     >>> check_upscaler(lambda: srkit.load("nearest", scale=2), trained=False)["check_constant"]
     'random weights do not owe it'
     """
+    with said_once():
+        return _checked(factory, trained)
+
+
+def _checked(factory: Factory, trained: bool) -> dict[str, str]:
+    """See `check_upscaler`."""
     check_card(factory)  # which says what else it does not owe
     card = factory().card
     names = [check.__name__ for check in CHECKS]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import functools
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -67,6 +69,42 @@ def _settled(factory: Factory) -> Factory:
         return upscaler
 
     return settled
+
+
+class _Once(logging.Filter):
+    """Lets each thing that srkit tells its log through once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[tuple[str, str]] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        told = (record.name, record.getMessage())
+        known = told in self._seen and record.name.startswith("srkit.")
+        self._seen.add(told)
+        return not known
+
+
+@contextmanager
+def said_once() -> Iterator[None]:
+    """Within this, each thing is told to a log once, though each check makes a model anew.
+
+    Examples
+    --------
+    >>> with said_once():
+    ...     logging.getLogger("srkit.example").warning("this is seen once")
+    ...     logging.getLogger("srkit.example").warning("this is seen once")
+    """
+    last = [logging.lastResort] if logging.lastResort else []
+    handlers = [*logging.root.handlers, *logging.getLogger("srkit").handlers, *last]
+    filters = [(handler, _Once()) for handler in handlers]
+    for handler, once in filters:
+        handler.addFilter(once)
+    try:
+        yield
+    finally:
+        for handler, once in filters:
+            handler.removeFilter(once)
 
 
 def require(condition: object, message: str) -> None:

@@ -77,7 +77,8 @@ def check_deterministic(factory: Factory) -> None:
     first = upscaler.upscale(image)
     for again, whose in ((upscaler, "the same upscaler"), (factory(), "another upscaler")):
         same = np.array_equal(again.upscale(image), first)
-        require(same, f"{whose} gives another result for the same image")
+        hint = "" if again is upscaler else "; of random weights the factory has to seed them"
+        require(same, f"{whose} gives another result for the same image{hint}")
 
 
 @check

@@ -193,5 +193,8 @@ def recipe_named(name: str) -> Recipe:
     if name not in RECIPES:
         near = difflib.get_close_matches(name, RECIPES, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(RECIPES)}"
-        raise OptionError(f"no recipe is named {name!r}; {hint}")
+        raise OptionError(
+            f"no recipe is named {name!r}; {hint}. Recipes train networks of srkit's; for one of "
+            "your own see docs/training.md, A network of your own"
+        )
     return RECIPES[name]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,7 +79,7 @@ def upscale_file(
 ) -> None:
     """See `Upscaler.upscale_file`."""
     _check(model)
-    source, target = Path(source), Path(target)
+    source, target = row_files.local(source), row_files.local(target)
     stamp = row_files.stamp_of(source)
     with notes.about(source), row_files.open_rows(source) as picture:
         writer = row_files.writer(target, picture.dtype)
@@ -91,7 +90,10 @@ def upscale_file(
         if available < (least := job.least_by_rows(canvas, canvas.rows_bytes)):
             need = f"{source}: rows of {picture.shape[1]} pixels take at least {least:.0f} bytes"
             if memory is None:
-                raise NotByRowsError(f"{need}, but there are {available}: it has to be read whole")
+                raise NotByRowsError(
+                    f"{need}, but there are {available}: it has to be read whole"
+                    + row_files.whole()
+                )
             raise OptionError(f"{need}, and memory={memory}")
         height, width, channels = canvas.shape
         with notes.about(target):
@@ -131,4 +133,5 @@ def _check(model: Model) -> None:
     if model.refines or model.window > 1 or (model.sees_all and not model.streams):
         raise NotByRowsError(
             f"{model.card.name} looks at whole pictures: the file has to be read whole"
+            + row_files.whole()
         )

@@ -120,8 +120,9 @@ class Canvas(ABC):
         n, (h, w, c) = len(tiles), tiles.shape[-3:]
         if output.shape != (n, h * s, w * s, c):
             raise BrokenPluginError(
-                f"run of {self.model.card.name} made {output.shape} of {tiles.shape}; "
-                f"{(n, h * s, w * s, c)} was expected"
+                f"run of {self.model.card.name} made {output.shape} of {tiles.shape}"
+                f"{told_scale(output.shape, (n, h, w, c))}; {(n, h * s, w * s, c)} was expected, "
+                f"as its scale is {s}"
             )
         return output
 
@@ -163,9 +164,12 @@ class Canvas(ABC):
     def _check_rows(self, part: NDArray[np.float32], width: int) -> None:
         expected = (1, width * self.scale, 1 if self.luma else 3)
         if part.ndim != 4 or (part.shape[0], *part.shape[2:]) != expected:
+            factor, rest = divmod(part.shape[2], width) if part.ndim == 4 else (0, 0)
+            which = f", which is x{factor}" if factor not in (0, self.scale) and not rest else ""
             raise BrokenPluginError(
-                f"run_rows of {self.model.card.name} gave rows of shape {part.shape}; "
-                f"(1, rows, {expected[1]}, {expected[2]}) was expected"
+                f"run_rows of {self.model.card.name} gave rows of shape {part.shape} for "
+                f"{width} columns{which}; (1, rows, {expected[1]}, {expected[2]}) was expected, "
+                f"as its scale is {self.scale}"
             )
 
 
@@ -239,6 +243,21 @@ class PictureCanvas(Canvas):
     def source_picture(self, unit: int) -> Pixels:
         """See `Canvas.source_picture`."""
         return self._picture
+
+
+def told_scale(made: tuple[int, ...], given: tuple[int, ...]) -> str:
+    """Which scale a result of tiles ``(N, H, W, C)`` has, for messages, where it has one.
+
+    Examples
+    --------
+    >>> told_scale((1, 9, 12, 3), (1, 3, 4, 3)), told_scale((1, 9, 12, 3), (1, 4, 4, 3))
+    (', which is x3', '')
+    """
+    if len(made) != 4 or (made[0], made[3]) != (given[0], given[3]):
+        return ""
+    factor, rest = divmod(made[1], given[1])
+    alike = not rest and made[2] == factor * given[2]
+    return f", which is x{factor}" if alike and factor else ""
 
 
 def _apart(planes: NDArray[Any]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import threading
 from typing import Any, Protocol, Self
 
 from srkit.card import ModelCard
-from srkit.errors import OptionError
+from srkit.errors import OptionError, SrkitError
 
 # Models whose parts are being tried: one that holds itself is not tried again.
 _TRIED = threading.local()
@@ -63,7 +63,16 @@ class Copied:
         if self.origin is not None:
             return self.origin.again()
         memo[id(self)] = made = object.__new__(type(self))
-        made.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        for name, part in vars(self).items():
+            try:
+                made.__dict__[name] = copy.deepcopy(part, memo)
+            except (SrkitError, MemoryError):
+                raise
+            except Exception as error:
+                raise OptionError(
+                    f"{self.card.name} was made by hand, and its {name} cannot be copied "
+                    f"({type(error).__name__}: {error}); copy.copy(model) shares it"
+                ) from error
         return made
 
 

@@ -211,10 +211,28 @@ def test_json_tells_what_was_written_and_what_could_not_be_kept(tmp_path, capsys
     ]
     assert [failure["source"] for failure in facts["failed"]] == [str(tmp_path / "c.png")]
     assert "the file is empty" in facts["failed"][0]["reason"]
+    assert facts["failed"][0]["kind"] == "CorruptFileError"
     assert "2 written, 1 failed" in err
     assert upscale(tmp_path / "a.png", *options, "--skip-existing") == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["written"], len(facts["skipped"])) == ([], 1)
+    kinds = {tmp_path / "gone.png": "FileNotFoundError", tmp_path / "a.png": "FileExistsError"}
+    for path, kind in kinds.items():
+        assert upscale(path, *options) == 1
+        assert [one["kind"] for one in json.loads(capsys.readouterr().out)["failed"]] == [kind]
+
+
+def test_a_slip_in_the_name_of_a_picture_makes_no_folder(tmp_path, capsys):
+    source = tmp_path / "a.png"
+    photo(source)
+    for slip, meant in (("r.jpgg", "r.jpg"), ("r.pgn", "r.png"), ("r.TFF", "r.tiff")):
+        assert upscale(source, "-o", tmp_path / slip) == 2
+        assert f"did you mean {meant}? If it is to be a folder" in capsys.readouterr().err
+        assert not (tmp_path / slip).exists()
+    (tmp_path / "r.jpgg").mkdir()
+    assert upscale(source, "-o", tmp_path / "r.jpgg") == 0
+    assert upscale(source, "-o", tmp_path / "runs.2026") == 0  # like no format
+    assert upscale(tmp_path, "-o", tmp_path / "all.pngs") == 0  # of a folder, to a folder
 
 
 def test_what_is_not_written_becomes_png_whatever_its_name(tmp_path, capsys):

@@ -80,7 +80,6 @@ def test_who_calls_srkit_is_told_of_python(tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["upscale", "https://example.org/a.png", "-m", "nearest"],
         ["upscale", "a.png", "-m", "https://example.org/a.pth"],
         ["upscale-video", "https://example.org/a.mp4", "-o", "b.mp4"],
         ["compare", "https://example.org/a.png"],
@@ -109,7 +108,6 @@ def test_an_address_is_told_to_be_one(tmp_path, monkeypatch, capsys, arguments):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["upscale", "a.png", "-m", "nearest", "-o", "https://example.org/b.png"],
         ["upscale-video", "a.mp4", "-o", "https://example.org/b.mp4"],
         ["compare", "a.png", "-o", "https://example.org/b.html"],
         ["convert", "a.pth", "https://example.org/b.pb"],

@@ -339,9 +339,10 @@ class Theirs(srkit.Upscaler):
         ("pass", ""),
         ("raise RuntimeError('no driver')", "RuntimeError: no driver"),
         ("os.abort()", "it ends the process"),
+        ("self.run = lambda tiles: tiles", "run of theirs made "),
     ],
 )
-def test_models_of_plugins_are_built(monkeypatch, modules, capsys, built, cause):
+def test_models_of_plugins_are_built_and_run(monkeypatch, modules, capsys, built, cause):
     (modules / "srkit_theirs.py").write_text(THEIRS.format(built=built))
     monkeypatch.delitem(sys.modules, "srkit_theirs", raising=False)
     entry = EntryPoint("theirs", "srkit_theirs:CARD", "srkit.models")

@@ -146,6 +146,73 @@ def test_sizes_and_limits_hold(piped):
     assert "--max-pixels=48" in told.err
 
 
+# --- URLs ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store():
+    fsspec = pytest.importorskip("fsspec", reason="needs pip install 'srkit[remote]'")
+    system = fsspec.filesystem("memory")
+    yield system
+    system.store.clear()
+
+
+def test_a_url_is_read_and_written(piped, store, tmp_path):
+    store.pipe("/photos/a.png", encoded("PNG"))
+    told = piped(b"", "memory://photos/a.png", "-o", "memory://results/b.tif", "--json")
+    assert told.code == 0, told.err
+    (written,) = json.loads(told.out)["written"]
+    assert written["source"] == "memory://photos/a.png"
+    assert written["target"] == "memory://results/b.tif"
+    made = srkit.read_image(store.cat("/results/b.tif")).pixels
+    np.testing.assert_array_equal(made, DOUBLED)
+    path = tmp_path / "c.png"
+    assert piped(b"", "memory://results/b.tif", "-o", path).out == f"{path}\n".encode()
+    assert srkit.read_image(path).pixels.shape == (24, 32, 3)
+    assert decoded(piped(b"", "memory://photos/a.png", "-o", "-").out)[0] == "PNG"
+    assert piped(encoded("PNG"), "-", "-o", "memory://results/d.png").code == 0
+    assert store.exists("/results/d.png")
+
+
+def test_what_is_at_a_url_is_kept_unless_it_is_to_be_replaced(piped, store):
+    store.pipe("/a.png", encoded("PNG"))
+    store.pipe("/b.png", b"before")
+    told = piped(b"", "memory://a.png", "-o", "memory://b.png")
+    assert told.code == 1
+    assert "memory://b.png exists; use --overwrite or --skip-existing" in told.err
+    assert piped(b"", "memory://a.png", "-o", "memory://b.png", "--skip-existing").code == 0
+    assert store.cat("/b.png") == b"before"
+    assert piped(b"", "memory://a.png", "-o", "memory://b.png", "--overwrite").code == 0
+    assert decoded(store.cat("/b.png"))[0] == "PNG"
+
+
+def test_a_url_that_cannot_be_had_is_told(piped, store, tmp_path):
+    told = piped(b"", "memory://me:secret@gone.png", "-o", tmp_path / "b.png", "--json")
+    assert told.code == 1
+    (failure,) = json.loads(told.out)["failed"]
+    assert failure["kind"] == "FileNotFoundError"
+    assert "secret" not in told.err + told.out.decode()
+    store.pipe("/a.png", encoded("PNG", np.zeros((4, 4, 4), np.uint8)))
+    told = piped(b"", "memory://a.png", "-o", "memory://b.jpg")
+    assert (told.code, store.exists("/b.jpg")) == (1, False)
+    assert "JPEG cannot hold an alpha channel" in told.err
+
+
+def test_a_url_without_what_it_needs_is_told_what_installs_it(piped, monkeypatch):
+    for name in ("fsspec", "fsspec.core"):
+        monkeypatch.setitem(sys.modules, name, None)
+    told = piped(b"", "https://example.org/a.png", "-o", "-")
+    assert told.code == 1
+    assert "URLs need fsspec" in told.err
+    assert 'pip install "srkit[remote]"' in told.err
+
+
+def test_a_file_by_its_url_is_that_file(piped, tmp_path):
+    path = saved(tmp_path / "a.png", PIXELS)
+    told = piped(b"", f"file://{path}", "-o", f"file://{tmp_path}/out/b.png")
+    assert (told.code, told.out) == (0, f"{tmp_path}/out/b.png\n".encode())
+
+
 # --- what goes wrong --------------------------------------------------------------------------
 
 
@@ -177,8 +244,10 @@ def test_what_is_no_picture_is_told_and_nothing_written(piped, tmp_path, data, t
         (("-", "-o", "-", "--overwrite"), "replaces no file"),
         (("-", "-o", "a.png", "--format", "png"), "names the format already"),
         (("-", "-o", "-", "--dask", "local"), "leave --dask"),
-        (("https://example.org/a.png", "-o", "-"), "download it, and pipe it to -"),
-        (("-", "-o", "s3://bucket/a.png"), "use -o -, and pipe it there"),
+        (("https://example.org/a.png",), "https://example.org/a.png has no folder for its result"),
+        (("memory://a.png", "b.png", "-o", "out"), "one picture is upscaled, not 2; --dask local"),
+        (("-", "-o", "memory://bucket"), "-o memory://bucket is no name of a picture"),
+        (("memory://a.png", "-o", "."), "-o . is no name of a picture"),
         ((".", "-o", "-"), "is a folder, and -o - takes one picture"),
     ],
 )
@@ -187,6 +256,22 @@ def test_what_makes_no_sense_is_told_before_anything_is_read(piped, given, told)
     assert (made.code, made.out) == (2, b"")
     assert made.err.startswith("srkit: error: ")
     assert told in made.err
+
+
+def test_for_programs_what_goes_wrong_is_json_too(piped, tmp_path):
+    made = piped(b"junk", "-", "-o", tmp_path / "a.png", "--json")
+    assert made.code == 1
+    (failure,) = json.loads(made.out)["failed"]
+    assert (failure["source"], failure["kind"]) == ("-", "ImageError")
+    assert failure["reason"].startswith("not an image that srkit reads")
+    assert "1 failed" in made.err
+    (tmp_path / "a.png").touch()
+    made = piped(b"never read", "-", "-o", tmp_path / "a.png", "--json")
+    assert [one["kind"] for one in json.loads(made.out)["failed"]] == ["FileExistsError"]
+    made = piped(b"never read", "-", "-o", tmp_path / "a.png", "--json", "--skip-existing")
+    assert made.code == 0
+    assert json.loads(made.out)["skipped"] == [{"source": "-", "target": str(tmp_path / "a.png")}]
+    assert (tmp_path / "a.png").read_bytes() == b""
 
 
 def test_terminals_are_no_pictures(piped):

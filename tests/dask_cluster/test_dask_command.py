@@ -156,6 +156,7 @@ def test_for_programs_the_same_is_told_as_of_work_here(tmp_path, capsys):
         },
     ]
     assert [failure["source"] for failure in there["failed"]] == [str(photos / "c.png")]
+    assert [failure["kind"] for failure in there["failed"]] == ["CorruptFileError"]
     assert "srkit: 2 written, 1 failed:" in captured.err
     # Given again, what is done is done.
     assert main([*given, "-o", str(out), "--dask", "local"]) == 1
@@ -189,7 +190,13 @@ def test_for_programs_a_huge_picture_is_told_of_as_one_file(tmp_path, capsys):
     assert "only Zarr and TIFF are upscaled in blocks" in failure["reason"]
     assert main([*given, str(tmp_path / "none.tif"), "-o", str(tmp_path / "c.zarr")]) == 1
     told = json.loads(capsys.readouterr().out)["failed"]
-    assert told == [{"source": str(tmp_path / "none.tif"), "reason": os.strerror(errno.ENOENT)}]
+    assert told == [
+        {
+            "source": str(tmp_path / "none.tif"),
+            "reason": os.strerror(errno.ENOENT),
+            "kind": "FileNotFoundError",
+        }
+    ]
     # A folder that the result has no place in is no fault of the source.
     assert main([*given, str(source), "-o", str(tmp_path / "none" / "c.zarr")]) == 1
     assert capsys.readouterr().out == ""

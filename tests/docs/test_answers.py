@@ -22,12 +22,15 @@ def text(name):
 
 @pytest.fixture(autouse=True)
 def levels():
-    """Levels of logs, as they were."""
+    """Levels of logs, and filters, as they were."""
+    notes = logging.getLogger("srkit.imaging.notes")
+    filters = list(notes.filters)
     loggers = [logging.getLogger(name) for name in (None, "srkit", "srkit.imaging")]
     before = [logger.level for logger in loggers]
     yield
     for logger, level in zip(loggers, before, strict=True):
         logger.setLevel(level)
+    notes.filters[:] = filters
 
 
 def run(name, folder, monkeypatch):

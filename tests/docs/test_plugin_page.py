@@ -47,7 +47,7 @@ def test_snippets_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     for name in ("photo.jpg", "originals/one.png"):
         photo.save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    assert len(SNIPPETS) == 6
+    assert len(SNIPPETS) == 7
     namespace = {"__name__": "plugins.md"}
     for snippet in SNIPPETS:
         exec(compile(snippet, "plugins.md", "exec"), namespace)

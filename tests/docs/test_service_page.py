@@ -48,3 +48,17 @@ def test_what_the_container_copies_is_there_and_the_service_is_not_root():
     assert users == ["1000"]
     assert lines[-1].startswith("CMD ")
     assert lines.index("USER 1000") < len(lines) - 1
+
+
+def test_the_container_ends_before_docker_kills_it():
+    """Which is 10 seconds after it asks: `docker stop`."""
+    command = re.sub(r"[\[\],\"]", " ", instructions()[-1]).split()
+    assert int(command[command.index("--timeout-graceful-shutdown") + 1]) < 8
+
+
+def test_what_is_copied_is_sent_to_the_build_and_no_more():
+    ignored = (SERVICE / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    assert ignored.index("*") < min(n for n, line in enumerate(ignored) if line.startswith("!"))
+    sent = {line[1:] for line in ignored if line.startswith("!")}
+    copied = [line.split()[1:-1] for line in instructions() if line.startswith("COPY ")]
+    assert sent == {source for sources in copied for source in sources}

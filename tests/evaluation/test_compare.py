@@ -14,6 +14,7 @@ from srkit.evaluation.comparison import compare, flat
 from srkit.evaluation.gaze import Part
 from srkit.evaluation.sheet import MAX_HEIGHT, MAX_WIDTH, Panel, draw, lay_out
 from srkit.metrics import STANDARD, mod_crop, psnr, rounded_luma, ssim
+from srkit.models.weights import PACKAGED
 
 pytestmark = pytest.mark.usefixtures("without_st_lpips")
 HR = data.astronaut()[:120, 160:320]
@@ -356,6 +357,15 @@ def test_a_crop_is_in_pixels_of_the_photo_also_where_it_is_shrunk(
     assert told["crop"] == expected
     assert command(photo, "-m", "nearest", "--scale", "2", "--crop", crop, "-o", out) == 0
     assert told["crop"] == tuple(int(one) for one in crop.split(","))
+
+
+def test_the_scale_is_the_models_where_none_is_given(photo, tmp_path, capsys):
+    """As in Python: a file of weights is for one alone."""
+    out, weights = tmp_path / "sheet.png", PACKAGED / "espcn_x3.safetensors"
+    pytest.importorskip("torch")
+    assert command(photo, "-m", weights, "-m", "bicubic", "-o", out, "--json", "--downscale") == 0
+    assert json.loads(capsys.readouterr().out)["scale"] == 3
+    assert command(photo, "-m", weights, "-m", "bicubic", "-o", out, "--scale", "4") != 0
 
 
 def test_a_photo_that_cannot_be_read(tmp_path, capsys):

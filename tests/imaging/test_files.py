@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from images import noise
 from PIL import Image as PILImage
 
-from srkit.errors import ImageError, OptionError
+import srkit
+from srkit.errors import ImageError, OptionError, WeightsError
 from srkit.imaging.files.reading import read_image
 from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
@@ -303,3 +304,17 @@ def test_a_gif_of_one_frame_is_read(tmp_path):
     np.testing.assert_array_equal(
         np.asarray(read_image(tmp_path / "a.gif").to_pil().convert("L")), noise((5, 7))
     )
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "a\udcffb\ud800.png"], ids=["null", "half"])
+def test_what_can_be_no_name_of_a_file_is_refused(name):
+    for read in (read_image, srkit.load("nearest").upscale):
+        with pytest.raises(ImageError, match="is no name of a file"):
+            read(name)
+    with pytest.raises(WeightsError, match="is no name of a file"):
+        srkit.load(f"./{name}")
+
+
+def test_a_slip_in_the_suffix_is_answered_by_the_nearest(tmp_path):
+    with pytest.raises(ImageError, match=r"cannot tell the format .*; did you mean \.jpg\?"):
+        Image(np.zeros((2, 2), np.uint8)).save(tmp_path / "a.jpgg")

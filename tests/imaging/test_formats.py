@@ -75,5 +75,5 @@ def test_formats_that_are_only_read_are_refused_as_targets(tmp_path):
     for form in formats.FORMATS:
         if not form.is_written:
             for ending in (*form.suffixes, *form.aliases):
-                with pytest.raises(ImageError, match="cannot tell the format"):
+                with pytest.raises(ImageError, match="is read, not written; use one of"):
                     picture("RGB", "uint8").save(tmp_path / f"a{ending}")

@@ -286,6 +286,15 @@ def test_a_resolution_is_kept_or_told_and_never_another(tmp_path, suffix, dpi, k
         assert f"resolution of {dpi:g} dpi" in only
 
 
+def test_the_log_has_what_was_left_out_for_programs_too(tmp_path, caplog):
+    path = tmp_path / "a.webp"
+    Image(PIXELS, Metadata("RGB", dpi=(300, 300))).save(path)
+    (record,) = (record for record in caplog.records if hasattr(record, "left_out"))
+    assert record.picture == str(path)
+    assert record.getMessage() == f"{path}: {record.left_out}"
+    assert "resolution of 300 dpi" in record.left_out
+
+
 def test_the_shape_of_pixels_is_told(tmp_path):
     source = jpeg(tmp_path / "a.jpg")
     data = bytearray(source.read_bytes())

@@ -309,3 +309,28 @@ def test_results_appear_through_a_temporary_name(tmp_path):
     dummies.Blur().upscale_file(source, target, progress=lambda *_: during.append(target.exists()))
     assert during == [False]
     assert target.exists()
+
+
+# --- URLs -------------------------------------------------------------------------------------
+
+
+def test_a_file_of_this_machine_may_be_named_by_its_url(tmp_path):
+    source = written(tmp_path / "a b.tif", noise((7, 5, 3)))
+    target = tmp_path / "c d.tif"
+    dummies.Nearest().upscale_file(f"file://{source}", f"file://{target}")
+    wanted = srkit.read_image(source).pixels.repeat(2, 0).repeat(2, 1)
+    np.testing.assert_array_equal(srkit.read_image(target).pixels, wanted)
+
+
+def test_urls_of_other_places_are_refused_with_what_to_call(tmp_path):
+    pytest.importorskip("fsspec", reason="needs pip install 'srkit[remote]'")
+    source = written(tmp_path / "a.tif", noise((7, 5, 3)))
+    for given in ((source, "memory://z.tif"), ("memory://z.tif", tmp_path / "b.tif")):
+        with pytest.raises(
+            NotByRowsError, match=r"memory://z.tif: .*upscale\(source\).save"
+        ) as told:
+            dummies.Nearest().upscale_file(*given)
+        assert "file:" not in str(told.value)
+    PILImage.fromarray(noise((7, 5, 3))).save(tmp_path / "a.jpg")
+    with pytest.raises(NotByRowsError, match=r"read whole, by model.upscale\(source\).save\("):
+        dummies.Nearest().upscale_file(tmp_path / "a.jpg", tmp_path / "b.tif")

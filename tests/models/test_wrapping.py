@@ -170,7 +170,7 @@ def test_compare_and_evaluate_take_what_is_wrapped(tmp_path):
     nearest = srkit.evaluate("nearest", tmp_path, scale=2)
     assert scores.model == "fours"
     assert scores.mean.psnr == nearest.mean.psnr
-    with pytest.raises(OptionError, match="mine was loaded for x2, but x4 is wanted"):
+    with pytest.raises(OptionError, match="mine is x2, but x4 is wanted; leave scale=4 out"):
         srkit.compare(PHOTO, [model], scale=4)
 
 

@@ -127,12 +127,20 @@ def _tried(net: nn.Module, card: ModelCard, colour: str | None) -> tuple[ModelCa
         if made.ndim == 4:
             made = made.permute(0, 2, 3, 1)
         array = made.detach().cpu().numpy()
-        return replace(card, colour=chosen), tile, check_result(array, shape, scale, card.name)
+        checked = check_result(array, shape, scale, card.name, shown=_planar)
+        if chosen != card.colour:
+            log.info("%s takes one channel: it is given brightness alone, as luma", card.name)
+        return replace(card, colour=chosen), tile, checked
     asked = 1, 1 if colour == "luma" else 3, height, width
     raise OptionError(
         f"{card.name} takes no planes {asked}: {type(failure).__name__}: {failure}; if their "
         "sides have to be multiples of a number, state multiple="
     ) from failure
+
+
+def _planar(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """``(N, H, W, C)`` as the module itself has it."""
+    return (shape[0], shape[3], *shape[1:3]) if len(shape) == 4 else shape
 
 
 def _called(net: nn.Module, tile: Floats) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,13 +10,43 @@ from typing import Any
 
 import numpy as np
 
+from srkit.advice import advise
 from srkit.errors import CorruptFileError, ImageError, NotByRowsError
 from srkit.guard import refuse_pipes
 from srkit.imaging import notes
-from srkit.imaging.files import formats
+from srkit.imaging.files import formats, remote
 from srkit.imaging.files.formats import BY_ROWS, listed
 from srkit.imaging.files.image_format import ImageFormat, RowWriter
 from srkit.imaging.files.rows import Rows
+
+
+def whole() -> str:
+    """How a picture is upscaled that has to be read whole, for who calls srkit."""
+    return advise(", by model.upscale(source).save(target)", "")
+
+
+def local(place: str | os.PathLike[str]) -> Path:
+    """A path of this machine, also by a URL such as ``file:///photos/a.tif``.
+
+    Raises
+    ------
+    NotByRowsError
+        If it is a URL of another place.
+
+    Examples
+    --------
+    >>> local("file:///photos/a.tif").name
+    'a.tif'
+    """
+    text = os.fspath(place)
+    if not remote.is_url(text):
+        return Path(place)
+    if (path := remote.local_path(text)) is None:
+        raise NotByRowsError(
+            f"{remote.shown(text)}: only files of this machine are upscaled by rows; what has a "
+            f"URL is read and written whole{whole()}"
+        )
+    return Path(path)
 
 
 def open_rows(path: Path) -> AbstractContextManager[Rows]:
@@ -32,6 +63,7 @@ def open_rows(path: Path) -> AbstractContextManager[Rows]:
         return reader.open(path)
     raise NotByRowsError(
         f"{path}: only {listed(BY_ROWS, 'and')} are read by rows, all else has to be read whole"
+        + whole()
     )
 
 

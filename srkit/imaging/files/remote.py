@@ -76,6 +76,8 @@ def local_path(url: str) -> str | None:
     MissingDependencyError, OptionError
         As `filesystem`.
     """
+    if url.startswith("file:///"):  # without fsspec, too
+        return url.removeprefix("file://")
     system, path = filesystem(url)
     return path if "file" in _protocols(system) else None
 
@@ -105,6 +107,21 @@ def opened(url: str) -> Iterator[BinaryIO]:
             raise ImageError(f"{shown(url)} is a folder: download it, and name its path")
         with file:
             yield file
+
+
+def exists(url: str) -> bool:
+    """Whether there is something at a URL.
+
+    Raises
+    ------
+    OSError
+        If it cannot be found out.
+    MissingDependencyError, OptionError
+        As `filesystem`.
+    """
+    system, path = filesystem(url)
+    with _naming(url, "looked for"):
+        return bool(system.exists(path))
 
 
 def write(url: str, data: bytes) -> None:

@@ -194,10 +194,13 @@ def why_unfit(
 
 
 def _unknown(path: PurePath) -> tuple[str, str]:
-    return (
-        f"cannot tell the format from the name {path.name!r}",
-        f"use one of {', '.join(formats.SUFFIXES)}",
-    )
+    known = f"use one of {', '.join(formats.SUFFIXES)}"
+    form = formats.named(path)
+    if form and not form.is_written:
+        return f"{path.name}: {form.title} is read, not written", known
+    near = difflib.get_close_matches(path.suffix.lower(), formats.SUFFIXES, 1)
+    hint = f"; did you mean {near[0]}?" if near and path.suffix else ""
+    return f"cannot tell the format from the name {path.name!r}", known + hint
 
 
 def _why_unfit(image: Image, form: ImageFormat, shape: tuple[int, int]) -> tuple[str, str] | None:

@@ -1,7 +1,11 @@
 """`srkit.wrap` of torch modules: exact tiles where srkit can look into them, else as they are."""
 
+import copy
 import logging
+import multiprocessing
+import pickle
 import re
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -41,6 +45,20 @@ class Branching(Net):
         return super().forward(x if x.max() > 0 else x + 1)
 
 
+class Padding(Net):
+    """What pads to even sides by itself."""
+
+    def forward(self, x):
+        height, width = x.shape[2:]
+        made = super().forward(functional.pad(x, (0, width % 2, 0, height % 2)))
+        return made[:, :, : 2 * height, : 2 * width]
+
+
+class Sized(Net):
+    def forward(self, x):
+        return super().forward(functional.pad(x, (0, 1)))[..., : 2 * x.size(3)]
+
+
 def planes(net, image):
     """What the module itself makes of a picture, in its range."""
     given = torch.from_numpy(image.transpose(2, 0, 1)[None].copy())
@@ -67,6 +85,26 @@ def test_a_module_is_followed_layer_by_layer():
     np.testing.assert_allclose(tiled, planes(net, PHOTO), atol=1e-6)
 
 
+def test_the_kit_tells_once_what_each_check_would_tell(caplog):
+    testing.check_upscaler(lambda: wrapped(Branching(), radius=2), trained=False)
+    told = [record.getMessage() for record in caplog.records if "as it is" in record.getMessage()]
+    assert len(told) == 1
+    with caplog.at_level(logging.WARNING):
+        wrapped(Branching())
+    assert "on whole pictures" in caplog.text  # as ever, after it
+
+
+def test_a_factory_of_random_weights_is_told_to_seed_them():
+    def factory():
+        net = Net()
+        torch.seed()  # as it is where nobody seeds
+        nn.init.normal_(net.last.weight)
+        return wrapped(net)
+
+    with pytest.raises(AssertionError, match="of random weights the factory has to seed them"):
+        testing.check_deterministic(factory)
+
+
 def test_a_wrapped_module_conforms():
     left_out = testing.check_upscaler(lambda: wrapped(Net()), trained=False)
     assert set(left_out) == {check.__name__ for check in testing.TRAINED_ONLY}
@@ -88,8 +126,10 @@ def test_the_module_is_left_as_it_is_and_can_be_trained_on():
     np.testing.assert_array_equal(model.upscale(PHOTO), made)
 
 
-def test_a_module_of_one_channel_sees_brightness():
-    model = wrapped(Net(channels=1))
+def test_a_module_of_one_channel_sees_brightness(caplog):
+    with caplog.at_level(logging.INFO):
+        model = wrapped(Net(channels=1))
+    assert "Net takes one channel: it is given brightness alone" in caplog.text
     assert model.card.colour == "luma"
     assert model.upscale(PHOTO).shape == (74, 106, 3)
     grey = PHOTO[..., :1]
@@ -144,6 +184,8 @@ def test_wrapped_modules_become_onnx(tmp_path):
             r"field of InstanceNorm2d\(8.* is not known",
         ),
         (Branching(), "symbolically traced variables cannot be used as inputs to control flow"),
+        (Padding(), r"it asks how large its input is \(.shape\), .* leave it to srkit: multiple="),
+        (Sized(), r"it asks how large its input is \(.size\), .* leave it to srkit: multiple="),
     ],
 )
 def test_what_cannot_be_looked_into_runs_whole_and_says_so(net, why, caplog):
@@ -190,6 +232,44 @@ def test_what_runs_as_it_is_runs_in_float32_alone():
         wrapped(Branching(), precision="bfloat16")
 
 
+# --- copies, and other processes ---------------------------------------------------------------
+
+
+class Shy(Net):
+    """What can be neither copied nor pickled, once it has run."""
+
+    def forward(self, x):
+        if x.max() > 0:
+            self.kept = (made for made in ())
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("net", [Net(), Branching()], ids=["followed", "as it is"])
+def test_a_wrapped_module_goes_to_other_processes_before_and_after_its_first_picture(net):
+    model = wrapped(net)
+    before = pickle.dumps(model)
+    # In several strips or tiles.
+    made = [model.upscale(PHOTO), model.upscale(PHOTO, memory=600_000)]
+    for send in (lambda: pickle.loads(before), lambda: pickle.loads(pickle.dumps(model))):
+        again = send()
+        np.testing.assert_array_equal(again.upscale(PHOTO), made[0])
+        np.testing.assert_array_equal(again.upscale(PHOTO, memory=600_000), made[1])
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        np.testing.assert_allclose(pool.submit(model, PHOTO).result(), made[0], atol=1e-6)
+    np.testing.assert_array_equal(copy.deepcopy(model).upscale(PHOTO), made[0])
+
+
+def test_what_cannot_be_copied_says_so():
+    model = wrapped(Net())
+    model.frames = (frame for frame in ())
+    with pytest.raises(OptionError, match="Net was made by hand, and its frames cannot be copied"):
+        copy.deepcopy(model)
+    closed = wrapped(Shy())
+    closed.upscale(PHOTO)
+    with pytest.raises(OptionError, match="Shy was made by hand, and its _net cannot be pickled"):
+        pickle.dumps(closed)
+
+
 # --- what is wrong ------------------------------------------------------------------------------
 
 
@@ -215,9 +295,9 @@ class Nan(nn.Module):
             Net(),
             4,
             BrokenPluginError,
-            r"Net made \(1, 32, 42, 3\) .* is x2; .* scale is 4",
+            r"Net made \(1, 3, 32, 42\) of \(1, 3, 16, 21\), which is x2; \(1, 3, 64, 84\) was",
         ),
-        (nn.Conv2d(3, 8, 1), 1, BrokenPluginError, r"Conv2d made \(1, 16, 21, 8\)"),
+        (nn.Conv2d(3, 8, 1), 1, BrokenPluginError, r"Conv2d made \(1, 8, 16, 21\)"),
         (nn.Conv2d(8, 8, 1), 1, OptionError, "Conv2d takes no planes .* 8 channels"),
         (nn.Flatten(), 1, BrokenPluginError, r"Flatten made \(1, 1008\)"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +34,22 @@ HALO = 48
 PROBE = 64
 
 
+class _OwnLock:
+    """A lock that stays where it is: who is copied with it, or pickled, gets a new one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _OwnLock, ()
+
+
 class ClosedUpscaler(Upscaler):
     """Runs a network as it is, on whole pictures while they fit in memory.
 
@@ -47,7 +64,8 @@ class ClosedUpscaler(Upscaler):
     net
         The network. It belongs to the upscaler from here on.
     obstacle
-        Why srkit cannot follow the network layer by layer, for messages.
+        Why srkit cannot follow the network layer by layer, for messages; by default, that it
+        was not asked to.
     device
         See `TorchUpscaler`.
     precision
@@ -63,11 +81,13 @@ class ClosedUpscaler(Upscaler):
 
     Examples
     --------
+    >>> class Mine(ClosedUpscaler):
+    ...     def __init__(self, card, scale, weights=None, *, device="auto", precision="auto"):
+    ...         net = nn.Sequential(nn.InstanceNorm2d(3), nn.Upsample(scale_factor=scale))
+    ...         super().__init__(card, scale, net, device=device, precision=precision)
     >>> card = ModelCard(name="mine", summary="", adapter="mine:Mine", framework="torch",
     ...                  scales=(2,), default_scale=2, border="zero")
-    >>> net = nn.Sequential(nn.InstanceNorm2d(3), nn.Upsample(scale_factor=2))
-    >>> closed = ClosedUpscaler(card, 2, net, "it norms by all pixels", device="cpu")
-    >>> closed.upscale(np.zeros((4, 6, 3), np.uint8)).shape
+    >>> Mine(card, 2, device="cpu").upscale(np.zeros((4, 6, 3), np.uint8)).shape
     (8, 12, 3)
     """
 
@@ -79,7 +99,7 @@ class ClosedUpscaler(Upscaler):
         card: ModelCard,
         scale: int,
         net: nn.Module,
-        obstacle: str,
+        obstacle: str = "it is run as it is",
         *,
         device: str = "auto",
         precision: str = "auto",
@@ -96,7 +116,7 @@ class ClosedUpscaler(Upscaler):
         self._parameters = sum(p.numel() for p in net.parameters())
         self._net = net.eval().requires_grad_(False).to(self._device)
         # Some networks write to themselves while they run.
-        self._lock = threading.Lock()
+        self._lock = _OwnLock()
 
     def compute(self, tile: Floats) -> Floats:
         """What the network makes of one tile ``(1, H, W, C)``, in the same layout."""

@@ -64,16 +64,29 @@ class Network:
         self._channels, self._multiple = channels, multiple
         self._footprint = footprint
         self._net: nn.Module = net.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for part in self._net.modules():
-            if isinstance(part, fx.GraphModule):  # copied, which generates it anew
-                forget_source(part)
         self._taken = torch.float32 if dtype == torch.bfloat16 else dtype
         # A GPU wants strips that fill it.
-        self.quick_strip_bytes = math.inf
-        if device.type == "cpu":
+        self.quick_strip_bytes = KEPT_BYTES if device.type == "cpu" else math.inf
+        self._settle()
+
+    def _settle(self) -> None:
+        """What a process has to be told where the network is new to it."""
+        traced = [self.graph] if "graph" in vars(self) else []
+        for whole in (self._net, *traced):
+            for part in whole.modules():
+                if isinstance(part, fx.GraphModule):  # copied, which generates it anew
+                    forget_source(part)
+        if self._device.type == "cpu":
             bound_kernels()
             keep_freed_memory()
-            self.quick_strip_bytes = KEPT_BYTES
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the plan, whose steps are functions: it is made anew where it is wanted."""
+        return {name: value for name, value in vars(self).items() if name != "plan"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._settle()
 
     @functools.cached_property
     def graph(self) -> fx.GraphModule:

@@ -107,10 +107,22 @@ def _grow(reach: Reach, layer: nn.Module | None, node: fx.Node, axis: int) -> Re
         return reach.beyond(_padded(layer, node, axis))
     if node.target is operator.getitem and _of_channels(node.args[1]):
         return reach
-    name: Any = getattr(node.target, "__name__", node.target)
+    if (asked := _asked_of(node)) in ("shape", "size"):
+        raise WeightsError(
+            f"it asks how large its input is (.{asked}), and of a tile would be told another size "
+            "than of the picture; if that is for padding, leave it to srkit: multiple="
+        )
+    name: Any = f"a tensor's {asked}" if asked else getattr(node.target, "__name__", node.target)
     if layer is None and str(name).strip("_") in POINTWISE_FUNCTIONS:
         return reach
     raise _unknown(layer or name)
+
+
+def _asked_of(node: fx.Node) -> str | None:
+    """What a network asks of a tensor besides its values, such as ``"shape"``."""
+    if node.op == "call_function" and node.target is getattr:
+        return str(node.args[1])
+    return "size" if node.op == "call_method" and node.target == "size" else None
 
 
 def _unknown(what: object) -> WeightsError:
