@@ -15,7 +15,7 @@ from html import escape
 from itertools import product
 from pathlib import Path
 
-from fidelity_chart import STYLE
+from srkit.evaluation.charts import STYLE
 
 CURVE = ".curve{fill:none;stroke-width:2}.fidelity.curve{stroke:var(--fidelity)}"
 CURVE += ".looks.curve{stroke:var(--looks)}"
