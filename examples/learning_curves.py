@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import product
@@ -27,12 +27,13 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Panel:
-    """One curve: of which model, which column of its table, and how it is drawn."""
+    """A curve: of which run, which column of its table, how it is drawn; and one to see it by."""
 
     title: str
-    model: str
+    run: str
     column: str
     looks: str = "fidelity"
+    beside: str | None = None
 
 
 # On docs/tutorial-training.md, and on docs/training.md.
@@ -41,6 +42,15 @@ RUNS = (
     Panel("span x4: PSNR, dB", "span_x4", "psnr"),
     Panel("srgan x4: PSNR, dB", "srgan_x4", "psnr", "looks"),
     Panel("srgan x4: ST-LPIPS", "srgan_x4", "st_lpips", "looks"),
+)
+# Two runs from one start, which differ in what they learned from.
+TAUGHT = (
+    Panel(
+        "span x4: PSNR in dB; taught by PlainUSR-L (blue), by the photos alone (orange)",
+        "span_x4-taught",
+        "psnr",
+        beside="span_x4-photos",
+    ),
 )
 
 
@@ -68,9 +78,12 @@ def marks(low: float, high: float) -> list[float]:
     raise ValueError(f"no marks between {low} and {high}")
 
 
-def drawn(panel: Panel, points: Sequence[Point], left: float, width: float) -> Iterator[str]:
-    """A panel as SVG."""
-    (steps, values), bottom, right = zip(*points, strict=True), TOP + HEIGHT, left + width
+def drawn(
+    panel: Panel, curves: Mapping[str, Sequence[Point]], left: float, width: float
+) -> Iterator[str]:
+    """A panel as SVG; its curves by their looks."""
+    everything = [point for points in curves.values() for point in points]
+    (steps, values), bottom, right = zip(*everything, strict=True), TOP + HEIGHT, left + width
     low, high = min(values), max(values)
 
     def place(step: float, value: float) -> Point:
@@ -86,8 +99,9 @@ def drawn(panel: Panel, points: Sequence[Point], left: float, width: float) -> I
         x = place(step, low)[0]
         yield f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/>'
         yield _text(x, bottom + 17, f"{step:,.0f}", "middle")
-    line = " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points)
-    yield f'<polyline class="{panel.looks} curve" points="{line}"/>'
+    for looks, points in curves.items():
+        line = " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points)
+        yield f'<polyline class="{looks} curve" points="{line}"/>'
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:
@@ -105,17 +119,20 @@ def picture(panels: Sequence[Panel], curves: Path, width: float) -> str:
         f'<rect class="paper" width="{box[0]}" height="{box[1]}" rx="8"/>',
     ]
     for number, panel in enumerate(panels):
-        points = read(curves / f"{panel.model}.csv", panel.column)
+        shown = {panel.looks: read(curves / f"{panel.run}.csv", panel.column)}
+        if panel.beside is not None:
+            shown["looks"] = read(curves / f"{panel.beside}.csv", panel.column)
         left = number * across + LABELS
-        parts += drawn(panel, points, left, width)
+        parts += drawn(panel, shown, left, width)
         parts.append(_text(left + width / 2, TOP + HEIGHT + 35, "steps", "middle"))
     return "\n".join([*parts, "</svg>\n"])
 
 
 def main(curves: Path, folder: Path) -> None:
-    """Write both pictures."""
+    """Write all pictures."""
     (folder / "learning-first.svg").write_text(picture(FIRST, curves, 600), encoding="utf-8")
     (folder / "learning.svg").write_text(picture(RUNS, curves, 190), encoding="utf-8")
+    (folder / "learning-taught.svg").write_text(picture(TAUGHT, curves, 600), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ SHOWN = {
     "compare.md": 2,
     "models.md": 1,
     "perception.md": 1,
-    "training.md": 1,
+    "training.md": 2,
     "tutorial-first.md": 1,
     "tutorial-training.md": 1,
     "video.md": 1,
@@ -72,7 +72,7 @@ def test_a_poor_picture_keeps_its_size_and_says_its_quality():
 
 def test_the_learning_curves_are_drawn_from_the_tables(tmp_path):
     main(DOCS / "curves", tmp_path)
-    for name in ("learning-first.svg", "learning.svg"):
+    for name in ("learning-first.svg", "learning.svg", "learning-taught.svg"):
         assert (tmp_path / name).read_text() == (DOCS / "pictures" / name).read_text()
 
 
@@ -88,6 +88,20 @@ def test_a_curve_lies_where_its_figures_say(tmp_path):
     assert middle == pytest.approx((low + high) / 2)
     texts = [text.text for text in root.iter(f"{SVG}text")]
     assert texts == ["a & b", *map(str, (*range(30, 35), *range(0, 201, 50))), "steps"]
+
+
+def test_two_curves_of_a_panel_share_its_axes(tmp_path):
+    (tmp_path / "a.csv").write_text("step,psnr\n0,30\n100,34\n")
+    (tmp_path / "b.csv").write_text("step,psnr\n0,30\n200,32\n")
+    root = ElementTree.fromstring(picture([Panel("a", "a", "psnr", beside="b")], tmp_path, 400))
+    first, second = (
+        [tuple(map(float, point.split(","))) for point in line.get("points").split()]
+        for line in root.iter(f"{SVG}polyline")
+    )
+    assert first[0] == second[0]
+    assert second[1][0] - second[0][0] == 400
+    assert first[1][0] - first[0][0] == 200
+    assert second[1][1] == pytest.approx((first[0][1] + first[1][1]) / 2)
 
 
 def test_an_axis_beyond_all_measure_is_an_error():
