@@ -285,7 +285,6 @@ def test_networks_of_functions_run_in_bfloat16(net):
     [
         lambda x: F.interpolate(x, scale_factor=2, mode="bicubic", antialias=True),
         lambda x: F.interpolate(x, size=(36, 18)),
-        lambda x: F.interpolate(x, size=x.shape[2:]),
         lambda x: F.conv2d(x, x[:1, :, :3, :3]),
         lambda x: F.batch_norm(x, None, None, training=True),
         lambda x: F.dropout(x, 0.5, training=True),
@@ -300,6 +299,12 @@ def test_networks_of_functions_run_in_bfloat16(net):
 def test_what_sees_more_or_is_not_known_is_refused_by_name(call):
     traced = trace(Called(call).eval())
     with pytest.raises(WeightsError, match=r"receptive field of .* is not known"):
+        receptive_radius(traced)
+
+
+def test_who_asks_how_large_the_input_is_is_told_so():
+    traced = trace(Called(lambda x: F.interpolate(x, size=x.shape[2:])).eval())
+    with pytest.raises(WeightsError, match=r"how large its input is \(\.shape\).*multiple="):
         receptive_radius(traced)
 
 
