@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import threading
-from contextlib import suppress
-from types import FrameType
 
 from srkit.cli.console import Commands, examples, model, positive, write
 from srkit.models import loading
-from srkit.web import serving
+from srkit.web import serving, until_told
+from srkit.web.kinds import comes_along
 
 
 def add(commands: Commands) -> None:
@@ -49,15 +47,12 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until the process is told to end."""
-    models = [loading.load(name) for name in args.models]
-    # So that the photos are deleted then, too.
-    signal.signal(signal.SIGTERM, _interrupt)
-    page = serving(*models, host=args.host, port=args.port)
-    with suppress(KeyboardInterrupt), page as address:
+    # All are loaded, so that what cannot be is told now.
+    loaded = {name: loading.load(name) for name in args.models}
+    first = [name for name in loaded if comes_along(name)]
+    own = [model for name, model in loaded.items() if name not in first]
+    page = serving(*own, first=first, host=args.host, port=args.port)
+    with until_told(), page as address:
         write(f"{address}   (Ctrl-C ends it)")
         threading.Event().wait()
     return 0
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Where the eye looks first: a face where there is one, else the middle; or a part asked for."""
+"""Where the eye looks first: a face, else the middle, else what is there; or a part asked for."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ _FACE = 24
 _STEP, _NEIGHBOURS, _OVERLAP = 1.1, 6, 0.4
 # It sees from brows to chin: a head is so much larger.
 _HEAD = 1.5
+# The middle is nearly blank where so much of it is level, and another third has so much more.
+_BLANK, _MORE = 0.85, 1.25
 
 _Square = tuple[int, int, int]  # left, top, side
 
@@ -35,7 +37,7 @@ class Part:
     left, top, width, height
         Where it is.
     what
-        ``"face"``, ``"middle"``, or ``"part"`` where it was asked for.
+        ``"face"``, ``"middle"``, ``"detail"``, or ``"part"`` where it was asked for.
 
     Examples
     --------
@@ -70,7 +72,8 @@ def first_look(picture: NDArray[np.uint8]) -> Part:
 
     The largest face that looks at the camera, by the classifier that comes with scikit-image
     (Ahonen et al., Face description with local binary patterns, TPAMI 2006). Of a picture without
-    one the middle third. The same picture always gives the same part.
+    one the middle third; or, where that is nearly blank, as on screenshots, the third with most
+    detail. The same picture always gives the same part.
 
     Parameters
     ----------
@@ -89,11 +92,18 @@ def first_look(picture: NDArray[np.uint8]) -> Part:
     grey = PILImage.fromarray(picture).convert("L")
     factor = min(SIDE / max(width, height), MOST_ENLARGED)
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    if faces := _faces(np.asarray(grey.resize(size, PILImage.Resampling.BICUBIC))):
+    small = np.asarray(grey.resize(size, PILImage.Resampling.BICUBIC))
+    if faces := _faces(small):
         left, top, side = (length / factor for length in _most_seen(faces, size))
         return _head(left, top, side, (width, height))
     third = max(1, width // 3), max(1, height // 3)
-    return Part((width - third[0]) // 2, (height - third[1]) // 2, *third, "middle")
+    middle = Part((width - third[0]) // 2, (height - third[1]) // 2, *third, "middle")
+    if place := _detailed(small):
+        left, top = (
+            round(share * side) for share, side in zip(place, (width, height), strict=True)
+        )
+        return Part(min(left, width - third[0]), min(top, height - third[1]), *third, "detail")
+    return middle
 
 
 def part_asked_for(crop: object, size: tuple[int, int]) -> Part:
@@ -186,6 +196,27 @@ def _head(left: float, top: float, side: float, size: tuple[int, int]) -> Part:
     first = max(0, round(left - more)), max(0, round(top - more))
     last = min(size[0], round(left + side + more)), min(size[1], round(top + side + more))
     return Part(*first, last[0] - first[0], last[1] - first[1], "face")
+
+
+def _detailed(grey: NDArray[np.uint8]) -> tuple[float, float] | None:
+    """Where the third with most detail begins, in shares; None where the middle is not blank."""
+    if min(grey.shape) < 3:
+        return None
+    levels = grey.astype(np.float64)
+    steps = np.zeros(grey.shape)
+    steps[:, 1:] = np.abs(np.diff(levels, axis=1))
+    steps[1:] = np.maximum(steps[1:], np.abs(np.diff(levels, axis=0)))
+    high, wide = (side // 3 for side in grey.shape)
+    top, left = (grey.shape[0] - high) // 2, (grey.shape[1] - wide) // 2
+    if np.mean(steps[top : top + high, left : left + wide] <= 1) < _BLANK:
+        return None
+    # Of each third the sum: differences of sums from the corner.
+    sums = np.pad(steps, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    thirds = sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]
+    if thirds.max() <= _MORE * thirds[top, left]:
+        return None
+    row, column = np.unravel_index(np.argmax(thirds), thirds.shape)
+    return float(column) / grey.shape[1], float(row) / grey.shape[0]
 
 
 def _shared(one: _Square, other: _Square) -> float:

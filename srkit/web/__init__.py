@@ -6,9 +6,11 @@ Needs ``pip install "srkit[web]"``.
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import webbrowser
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from srkit.extras import missing_extra
@@ -22,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def serve(*models: Upscaler, host: str = "127.0.0.1", port: int = 7860) -> None:
-    """Open the page in a browser and serve it, until Ctrl-C.
+    """Open the page in a browser and serve it, until Ctrl-C or SIGTERM.
 
     Parameters
     ----------
@@ -54,14 +56,34 @@ def serve(*models: Upscaler, host: str = "127.0.0.1", port: int = 7860) -> None:
     Traceback (most recent call last):
     srkit.errors.OptionError: a model is served, not str
     """
-    with suppress(KeyboardInterrupt), serving(*models, host=host, port=port) as address:
+    with until_told(), serving(*models, host=host, port=port) as address:
         if not webbrowser.open(address):
             log.warning("open %s in a browser", address)
         threading.Event().wait()
 
 
+@contextmanager
+def until_told() -> Iterator[None]:
+    """Run a ``with`` block until Ctrl-C or SIGTERM: both leave it, so that it can tidy up.
+
+    Examples
+    --------
+    >>> with until_told():
+    ...     signal.raise_signal(signal.SIGTERM)
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone has signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def serving(
-    *models: Upscaler, host: str = "127.0.0.1", port: int = 7860
+    *models: Upscaler, first: Sequence[str] = (), host: str = "127.0.0.1", port: int = 7860
 ) -> AbstractContextManager[str]:
     """Serve the page while a ``with`` block runs, which gets its address.
 
@@ -69,10 +91,12 @@ def serving(
     ----------
     *models
         As of `serve`.
+    first
+        Names of models that come along, which are offered first, at each of their scales.
     host
         Address to listen at; the default is seen by this machine alone.
     port
-        Where; no other is taken in its place.
+        Where; no other is taken in its place. 0 takes one that is free, which the address tells.
 
     Raises
     ------
@@ -94,4 +118,4 @@ def serving(
         if package not in ("starlette", "uvicorn"):
             raise
         raise missing_extra(f"the page needs {package}, which is not installed", "web") from error
-    return page.serving(host, port, models=models)
+    return page.serving(host, port, models=models, first=first)

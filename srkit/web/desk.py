@@ -15,7 +15,7 @@ from typing import Any, Literal
 from srkit.errors import SrkitError
 from srkit.upscaling.upscaler import Upscaler
 from srkit.web.here import Here
-from srkit.web.worker import CancelledError, Told, Worker
+from srkit.web.worker import CancelledError, Told, Worker, failed
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class Desk:
             job.error = str(error).replace(str(job.photo), job.photo.name)
         except Exception as error:
             log.exception("a job failed")
-            job.error = f"this failed: {type(error).__name__}"
+            job.error = failed(error)
         if state != "done":
             _delete(job.folder)
         job.ended = time.time()

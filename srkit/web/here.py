@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 from srkit.errors import SrkitError
 from srkit.upscaling.upscaler import Upscaler
-from srkit.web.making import Tell, made
+from srkit.web.clock import Tell
+from srkit.web.making import made
 from srkit.web.worker import CancelledError, Told, too_long
 
 

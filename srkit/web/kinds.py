@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from srkit.card import ModelCard
 from srkit.errors import OptionError, SrkitError
 from srkit.models import loading
-from srkit.models.weights import absent, install_lines, missing_for, with_companions
+from srkit.models.weights import absent, install_lines, missing_for
 from srkit.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
@@ -105,12 +106,13 @@ KINDS = (
 def named(models: Iterable[Upscaler]) -> dict[str, Upscaler]:
     """Models that were handed over, by the names that the page gives them.
 
-    A result's file has such a name in its own, so they hold what file names may.
+    A result's file has such a name in its own, so they hold what file names may. Of weights files
+    with one name, such as ``best``, as many folders are told, too, as differ: ``a_best``.
 
     Raises
     ------
     OptionError
-        If one is no model, or two have one name.
+        If one is no model, or two have one name and are not files of different folders.
 
     Examples
     --------
@@ -119,18 +121,37 @@ def named(models: Iterable[Upscaler]) -> dict[str, Upscaler]:
     >>> list(named([model]))
     ['as it_was']
     """
-    found: dict[str, Upscaler] = {}
-    for model in models:
+    given = list(models)
+    for model in given:
         if not isinstance(model, Upscaler):
             raise OptionError(
                 f"a model is served, not {type(model).__name__}: srkit.load(name) gives one, "
                 "and srkit.wrap(function, scale=...)"
             )
-        name = re.sub(r"[^\w ()+,.-]", "_", model.card.name).strip(" .")[:80] or "model"
+    found: dict[str, Upscaler] = {}
+    for model in given:
+        same = [one for one in given if one is not model and one.card.name == model.card.name]
+        told = re.sub(r"[^\w ()+,.-]", "_", _told_apart(model, same))
+        name = told.strip(" .")[:80] or "model"
         if name in found:
             raise OptionError(f"two models are called {name}; srkit.wrap(..., name=) says another")
         found[name] = model
     return found
+
+
+def _told_apart(model: Upscaler, others: Sequence[Upscaler]) -> str:
+    """A model's name, behind as many folders of its file as no other of that name has."""
+    folders, rest = _folders(model), [_folders(one) for one in others]
+    for depth in range(len(folders) + 1):
+        if all(one[:depth] != folders[:depth] for one in rest):
+            return "_".join([*reversed(folders[:depth]), model.card.name])
+    return model.card.name
+
+
+def _folders(model: Upscaler) -> tuple[str, ...]:
+    """Folders of the weights file that a model was loaded from, the innermost first."""
+    source = getattr(model.origin, "model", None)
+    return tuple(parent.name for parent in source.parents) if isinstance(source, Path) else ()
 
 
 def scales(own: Own = _NONE) -> list[int]:
@@ -157,10 +178,11 @@ def offered(scale: int, own: Own = _NONE) -> list[str]:
     return first + [card.name for card in cards if not missing_for(card)]
 
 
-def menu(own: Own = _NONE) -> dict[str, Any]:
+def menu(own: Own = _NONE, first: Sequence[str] = ()) -> dict[str, Any]:
     """What the page shows: kinds with their models, and all models with what there is to know.
 
-    Models that were handed over are a kind of their own, which is the first.
+    Models that were handed over are a kind of their own, which is the first; so are those of
+    `first`, names of models that come along.
 
     Examples
     --------
@@ -171,7 +193,9 @@ def menu(own: Own = _NONE) -> dict[str, Any]:
     """
     cards = {card.name: card for card in _cards(own)}
     there = scales(own)
-    kinds = [_OWN | {"models": [{"name": name, "word": ""} for name in own]}] if own else []
+    words = dict.fromkeys(own, "") | {name: cards[name].summary for name in first if name in cards}
+    told = [{"name": name, "word": word} for name, word in words.items()]
+    kinds = [_OWN | {"models": told}] if told else []
     kinds += [
         {
             "name": kind.name,
@@ -185,8 +209,32 @@ def menu(own: Own = _NONE) -> dict[str, Any]:
     ]
     models = {name: _facts_of_own(model) for name, model in own.items()}
     models |= {name: _facts(card, there) for name, card in cards.items()}
-    first = next((model.scale for model in own.values()), 4)
-    return {"kinds": kinds, "models": models, "scales": there, "scale": first}
+    begins = [model.scale for model in own.values()]
+    begins += [cards[name].default_scale for name in words if name not in own]
+    return {"kinds": kinds, "models": models, "scales": there, "scale": (*begins, 4)[0]}
+
+
+def comes_along(name: str) -> bool:
+    """Whether the page offers a model by itself, at each of its scales.
+
+    Examples
+    --------
+    >>> comes_along("espcn"), comes_along("runs/mine/best.safetensors"), comes_along("nearest")
+    (True, False, False)
+    """
+    return any(card.name == name for card in _cards(_NONE))
+
+
+def instead_of(name: str, scale: int) -> str:
+    """A model that is on this machine, to be taken where another cannot be had.
+
+    Examples
+    --------
+    >>> instead_of("photo", 4)
+    'bicubic'
+    """
+    here = name != "photo" and "photo" in offered(scale)
+    return "photo" if here and not absent(loading.card("photo").weights.values()) else "bicubic"
 
 
 def options_of(
@@ -224,7 +272,7 @@ def _facts_of_own(model: Upscaler) -> dict[str, Any]:
 
 
 def _facts(card: ModelCard, there: list[int]) -> dict[str, Any]:
-    files = [file for file in absent(with_companions(card.weights.values())) if file.downloaded]
+    files = [file for file in absent(card.weights.values()) if file.downloaded]
     return {
         "summary": card.summary,
         "scales": [scale for scale in there if scale in card.scales],

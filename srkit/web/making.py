@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,20 +12,27 @@ from typing import Any
 
 import numpy as np
 
+from srkit.errors import WeightsError
 from srkit.evaluation.comparison import Comparison, flat
 from srkit.evaluation.gaze import Part
 from srkit.imaging.files.formats import DEEP
 from srkit.imaging.files.reading import read_image
 from srkit.imaging.files.writing import save_image
 from srkit.imaging.image import Image
-from srkit.models.loading import load
+from srkit.models.loading import card, load
+from srkit.models.weights import absent
 from srkit.upscaling.forecast import seconds_per_pixel
 from srkit.upscaling.upscaler import Upscaler
+from srkit.web.clock import Clock, Tell
+from srkit.web.kinds import instead_of
+
+log = logging.getLogger(__name__)
 
 # Pictures of more pixels are shrunk for the browser: a phone holds two of them at once.
 MOST_SHOWN = 16_000_000
+# Where sliders begin: what files need not be told apart by.
+_USUAL = {"denoise": "auto", "perception": 1.0}
 Told = dict[str, Any]
-Tell = Callable[[Told], None]
 
 
 def made(
@@ -61,8 +69,9 @@ def made(
     Returns
     -------
     dict
-        ``before``, ``page``: names of files. ``results``: of each model its name, ``file``,
-        ``shown`` (what a browser shows), ``size``, ``seconds`` and what was ``decided``.
+        ``before``, ``page``: names of files. ``results``: of each model its name, ``settings``
+        that were chosen, ``file``, which has them in its name, ``shown`` (what a browser shows),
+        ``size``, ``seconds`` and what was ``decided``.
     """
     tell({"doing": "reading the photo", "done": 0.0, "left": None})
     image = read_image(photo, max_pixels=max_pixels)
@@ -74,22 +83,19 @@ def made(
     save_image(Image(flat(image)), before)
     upscalers = {}
     for name, options in models:
-        tell({"doing": f"loading {name}", "done": 0.0, "left": None})
-        upscalers[name] = own[name] if name in own else load(name, scale=scale, **options)
-    clock = _Clock(upscalers, image.pixels.shape[0] * image.pixels.shape[1], tell)
+        upscalers[name] = own[name] if name in own else _loaded(name, scale, options, tell)
+    pixels = image.pixels.shape[0] * image.pixels.shape[1]
+    clock = Clock(_expected(upscalers, pixels, tell), tell)
     results, told = {}, []
-    for name, upscaler in upscalers.items():
+    for name, options in models:
+        upscaler, settings = upscalers[name], _settings(options)
         begun = time.perf_counter()
         results[name] = upscaler.upscale(image, progress=clock.of(name))
         seconds = time.perf_counter() - begun
-        clock.finish(name)
-        told.append(
-            {
-                "model": name,
-                "seconds": seconds,
-                **_written(results[name], stem, name, scale, folder),
-            }
-        )
+        called = "_".join([stem, name, *map("".join, settings.items())])
+        file = Path(folder, f"{called}_x{scale}")
+        written = _written(results[name], file)
+        told.append({"model": name, "settings": settings, "seconds": seconds, **written})
     tell({"doing": "writing the page", "done": 1.0, "left": None})
     page = Path(folder, f"{stem}_comparison.html")
     Comparison(image, scale, results, crop=look.box).to_html(page)
@@ -109,16 +115,17 @@ def _cut(image: Image, part: Part) -> Image:
     return replace(image, pixels=np.ascontiguousarray(image.pixels[rows, columns]))
 
 
-def _written(image: Image, stem: str, name: str, scale: int, folder: str) -> Told:
-    """Write a result; what there is to know of its file."""
+def _written(image: Image, path: Path) -> Told:
+    """Write a result to a path, which gets its suffix here; what there is to know of its file."""
     # PNG, but for CMYK.
     suffix = next(form.suffixes[0] for form in DEEP if image.metadata.mode in form.modes)
-    file = Path(folder, f"{stem}_{name}_x{scale}{suffix}")
+    # Not by with_suffix, as settings have points.
+    file = path.with_name(path.name + suffix)
     image.save(file)
     height, width = image.pixels.shape[:2]
     shown = file
     if suffix != ".png" or width * height > MOST_SHOWN:
-        shown = Path(folder, f"{stem}_{name}_x{scale}_shown.png")
+        shown = path.with_name(f"{path.name}_shown.png")
         picture = Image(flat(image)).to_pil()
         factor = min(1.0, (MOST_SHOWN / (width * height)) ** 0.5)
         size = max(1, int(width * factor)), max(1, int(height * factor))
@@ -132,39 +139,46 @@ def _written(image: Image, stem: str, name: str, scale: int, folder: str) -> Tol
     }
 
 
-class _Clock:
-    """How far a job is, and how long it is still going to take.
+def _settings(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options that were chosen, as a result is told apart by them; not those a model begins with.
 
-    Each model is timed on a tile; what was done then corrects the forecast.
+    Examples
+    --------
+    >>> _settings({"denoise": "auto", "perception": 1.0}), _settings({"denoise": 0.25})
+    ({}, {'denoise': '0.25'})
     """
+    chosen = {name: value for name, value in options.items() if value != _USUAL.get(name)}
+    return {name: f"{value:g}" for name, value in chosen.items()}
 
-    def __init__(self, upscalers: dict[str, Upscaler], pixels: int, tell: Tell) -> None:
-        self._tell, self._begun = tell, 0.0
-        self._expected: dict[str, float] = {}
-        for name, upscaler in upscalers.items():
-            tell({"doing": f"timing {name}", "done": 0.0, "left": None})
-            self._expected[name] = max(1e-3, pixels * seconds_per_pixel(upscaler))
-        self._whole = sum(self._expected.values())
-        self._behind = 0.0
-        self._begun = time.perf_counter()
 
-    def of(self, name: str) -> Callable[[int, int], None]:
-        """What a model calls with pixels done, and in all."""
-        self._say(name, self._behind)
+def _loaded(name: str, scale: int, options: dict[str, Any], tell: Tell) -> Upscaler:
+    """A model; one that is not on this machine is downloaded, or a short word says that it was not.
 
-        def advance(done: int, total: int) -> None:
-            self._say(name, self._behind + self._expected[name] * done / max(1, total))
+    Raises
+    ------
+    WeightsError
+        If it cannot be downloaded.
+    """
+    weights = card(name).weights.get(scale)
+    missing = [file for file in absent([weights] if weights else []) if file.downloaded]
+    if not missing:
+        tell({"doing": f"loading {name}", "done": 0.0, "left": None})
+        return load(name, scale=scale, **options)
+    size = sum(file.size or 0 for file in missing) / 1e6
+    tell({"doing": f"downloading {name}, {size:.0f} MB", "done": 0.0, "left": None})
+    try:
+        return load(name, scale=scale, **options)
+    except WeightsError as error:
+        log.warning("%s", error)
+        raise WeightsError(
+            f"{name} could not be downloaded; tick {instead_of(name, scale)}, which is here"
+        ) from error
 
-        return advance
 
-    def finish(self, name: str) -> None:
-        """A model is done."""
-        self._behind += self._expected[name]
-
-    def _say(self, name: str, behind: float) -> None:
-        share = min(1.0, behind / self._whole)
-        # At first the forecast counts, later what it took so far.
-        expected, took = self._whole * share, time.perf_counter() - self._begun
-        pace = 1.0 if expected == 0 else share * took / expected + (1 - share)
-        left = self._whole * (1 - share) * pace
-        self._tell({"doing": name, "done": round(share, 4), "left": round(left, 1)})
+def _expected(upscalers: Mapping[str, Upscaler], pixels: int, tell: Tell) -> dict[str, float]:
+    """Seconds that models are going to take, each timed on a tile."""
+    expected = {}
+    for name, upscaler in upscalers.items():
+        tell({"doing": f"timing {name}", "done": 0.0, "left": None})
+        expected[name] = max(1e-3, pixels * seconds_per_pixel(upscaler))
+    return expected

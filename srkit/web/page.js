@@ -1,6 +1,6 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
-const state = { menu: null, photo: null, part: null, what: "", job: null, url: null, sent: 0 };
+const state = { menu: null, photo: null, part: null, what: "", job: null, url: null, sent: 0, only: false };
 
 // --- small tools -----------------------------------------------------------------------------
 
@@ -81,7 +81,10 @@ function drawModels(keep = []) {
   $("others").replaceChildren(...others.map((name) => row(name, state.menu.models[name].summary)));
   const boxes = [...document.querySelectorAll(".model input")].filter((box) => !box.disabled);
   for (const box of boxes) box.checked = keep.includes(box.value);
-  if (!ticked().length && boxes.length) boxes[0].checked = true;
+  // The first that is on this machine; of those that suit, before all others.
+  const suit = boxes.filter((box) => names.has(box.value));
+  const first = suit.find((box) => !state.menu.models[box.value].download) || suit[0] || boxes[0];
+  if (!ticked().length && first) first.checked = true;
   // What is ticked is seen, also where none of what is suggested is installed.
   if (document.querySelector("#others :checked")) $("more").open = true;
   drawDials();
@@ -94,6 +97,8 @@ function drawDials() {
   $("denoise-told").textContent = auto ? "by the photo" : dialled("denoise", "keeps grain", "takes all");
   $("denoise").classList.toggle("off", auto);
   $("perception-told").textContent = dialled("perception", "truest", "sharpest");
+  const hidden = document.querySelectorAll("#others :checked").length;
+  $("more-told").textContent = hidden ? `all models (${hidden} ticked)` : "all models";
   drawFacts();
 }
 function dialled(name, least, most) {
@@ -106,8 +111,12 @@ function drawFacts() {
   const photo = state.photo;
   const limits = state.menu.limits;
   const large = photo && photo.width * photo.height > limits.pixels;
-  if (large) $("only").checked = true;
-  $("only").disabled = Boolean(large);
+  // What a large photo needs is not what was chosen for the next one.
+  if (Boolean(large) !== $("only").disabled) {
+    if (large) state.only = $("only").checked;
+    $("only").checked = large || state.only;
+    $("only").disabled = Boolean(large);
+  }
   if (!photo) return void ($("becomes").textContent = "");
   const size = $("only").checked ? state.part.slice(2) : [photo.width, photo.height];
   const becomes = size.map((side) => side * scale());
@@ -197,7 +206,8 @@ function showJob(told) {
     [share, left] = sinceTold(told);
     if (models.length > 1) text += ` (${number} of ${models.length})`;
     text += ` · ${Math.floor(share * 100)} %`;
-    text += left === null ? " · longer than expected" : ` · about ${time(left)} left`;
+    const about = left === null || left < 1 ? "" : "about ";
+    text += left === null ? " · longer than expected" : ` · ${about}${time(left)} left`;
   } else if (told.seconds >= 3) text += ` · ${time(told.seconds)}`;
   $("told").textContent = text;
   $("fill").style.width = `${share * 100}%`;
@@ -207,9 +217,12 @@ function sinceTold(told) {
   // The share that is done by now, and the seconds left: models tell it in long steps.
   const job = state.job;
   const now = performance.now() / 1000;
-  if (job.told !== `${told.doing} ${told.done}`) [job.told, job.at] = [`${told.doing} ${told.done}`, now];
+  const key = [told.doing, told.done, told.left].join();
+  if (job.told !== key) [job.told, job.at] = [key, now];
   const since = now - job.at;
-  const guess = told.done + (1 - told.done) * 0.9 * (1 - Math.exp(-since / Math.max(told.left, 1)));
+  if (told.left === null) return [job.done, null];
+  // It slows down where it takes longer than was told, and never stands.
+  const guess = told.done + (1 - told.done) * (1 - Math.exp((-1.4 * since) / Math.max(told.left, 1)));
   job.done = Math.max(job.done, Math.min(guess, 0.99));
   return [job.done, since > told.left + 2 ? null : Math.max(0, told.left - since)];
 }
@@ -260,7 +273,9 @@ function listen() {
   $("kinds").addEventListener("change", () => drawModels());
   $("scales").addEventListener("change", () => drawModels(ticked()));
   $("controls").addEventListener("change", (event) => {
-    if (event.target.closest(".model")) drawDials();
+    if (!event.target.closest(".model")) return;
+    complain("");
+    drawDials();
   });
   $("denoise").addEventListener("input", () => {
     $("denoise-auto").checked = false;

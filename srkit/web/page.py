@@ -6,6 +6,7 @@ Needs ``pip install "srkit[web]"``.
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import threading
 import time
@@ -32,6 +33,8 @@ UPLOAD_SECONDS = 300  # for an upload
 JOB_SECONDS = 1800  # for a job
 MOST_WAITING = 10  # jobs in the queue
 KEPT = 1800  # seconds that a photo and its results can be downloaded
+# Hosts that stand for all addresses of this machine, each with one of documentation elsewhere.
+_ANYWHERE = {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}  # noqa: S104, nothing listens by it
 
 
 @contextlib.contextmanager
@@ -40,6 +43,7 @@ def serving(
     port: int = 7860,
     *,
     models: Sequence[Upscaler] = (),
+    first: Sequence[str] = (),
     kept: int = KEPT,
 ) -> Iterator[str]:
     """Serve the page while the block runs.
@@ -50,17 +54,19 @@ def serving(
         Address to listen at; the default is seen by this machine alone. Requests that other
         sites send, or that come under a name that is not this machine's, are refused.
     port
-        Where; no other is taken in its place.
+        Where; no other is taken in its place. 0 takes one that is free.
     models
         Loaded or wrapped ones that the page offers first, under their names. A job with one of
         them is done in this process.
+    first
+        Names of models that come along, which are offered first, too.
     kept
         Seconds after which photos and results are deleted. All are at the end.
 
     Yields
     ------
     str
-        The page's address.
+        The page's address; where it listens at all of them, that of this machine in its network.
 
     Raises
     ------
@@ -82,7 +88,7 @@ def serving(
         desk = Desk(most=MOST_WAITING, seconds=JOB_SECONDS, own=own)
         quota = Quota(folder, MOST_KEPT)
         bounds = Bounds(MAX_BYTES, MAX_READ, MAX_PIXELS)
-        site = Site(folder, desk, bounds=bounds, quota=quota, kept=kept, own=own)
+        site = Site(folder, desk, bounds=bounds, quota=quota, kept=kept, own=own, first=first)
         door = Door(
             site.app(),
             host=host,
@@ -96,10 +102,35 @@ def serving(
         try:
             with _running(door, listening):
                 sweeper.start()
-                yield f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+                yield _address(host, listening.getsockname()[1])
         finally:
             end.set()
             desk.close()
+
+
+def _address(host: str, port: int) -> str:
+    """Where the page is to be opened.
+
+    Examples
+    --------
+    >>> _address("127.0.0.1", 8000), _address("::1", 8000)
+    ('http://127.0.0.1:8000/', 'http://[::1]:8000/')
+    """
+    if host in _ANYWHERE:
+        host = _of_this_machine(_ANYWHERE[host])
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _of_this_machine(elsewhere: str) -> str:
+    """The address that others in the network have for this machine."""
+    family = socket.AF_INET6 if ":" in elsewhere else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+            # A datagram's connection sends nothing; it chooses the address to send from.
+            asked.connect((elsewhere, 9))
+            return str(asked.getsockname()[0])
+    except OSError:  # in no network
+        return "::1" if ":" in elsewhere else "127.0.0.1"
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -118,6 +149,12 @@ def _listening(host: str, port: int) -> socket.socket:
             listening.close()
             raise
     except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            other = port + 1 if port < 65535 else 7861
+            raise OptionError(
+                f"the page cannot be served at {host}:{port}: another program has this port; "
+                f"choose another one (--port {other})"
+            ) from error
         raise OptionError(f"the page cannot be served at {host}:{port}: {error}") from error
     return listening
 

@@ -4,46 +4,62 @@
 async function take(file) {
   if (!file || !state.menu) return;
   complain("");
-  if (state.job) cancel();
+  const { bytes: most } = state.menu.limits;
+  if (file.size > most) {
+    return complain(`The file has ${bytes(file.size)}; at most ${bytes(most)} are taken.`);
+  }
   const number = (state.sent += 1);
-  showChooser();
-  $("downloads").hidden = true;
-  state.photo = state.part = null;
-  $("part").hidden = true;
-  if (state.url) URL.revokeObjectURL(state.url);
-  state.url = URL.createObjectURL(file);
-  // At once, as the browser knows it; a format that it does not know the page shows later.
-  let unknown = false;
-  const image = $("photo");
-  image.onerror = () => {
-    unknown = true;
-    if (state.photo) image.src = `api/photos/${state.photo.photo}/preview`;
-  };
-  image.onload = () => fit($("canvas"), image.naturalWidth, image.naturalHeight, 58);
-  image.src = state.url;
-  $("drop").hidden = true;
-  $("facts").textContent = `${file.name}: looking at it …`;
+  const url = URL.createObjectURL(file);
+  // The first is shown at once. Before another one what is there stays until it is taken.
+  if (!state.photo) showFile(url);
+  $("looking").textContent = `${file.name}: looking at it …`;
+  $("looking").hidden = false;
   $("start").disabled = true;
   try {
-    const limits = state.menu.limits;
-    if (file.size > limits.bytes) {
-      throw new Error(`The file has ${bytes(file.size)}; at most ${bytes(limits.bytes)} are taken.`);
-    }
     const told = await ask(`api/upload?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
-    if (number !== state.sent) return;
-    state.photo = told;
-    if (unknown) {
-      image.onerror = null;
-      image.src = `api/photos/${told.photo}/preview`;
-    }
-    choosePart(told.part, told.what);
+    if (number === state.sent) changePhoto(told, url);
   } catch (error) {
+    if (state.url !== url) URL.revokeObjectURL(url);
     if (number !== state.sent) return;
-    forgetPhoto();
+    if (!state.photo) forgetPhoto();
     complain(error.message);
   } finally {
-    if (number === state.sent) $("start").disabled = false;
+    if (number === state.sent) {
+      $("looking").hidden = true;
+      $("start").disabled = false;
+    }
   }
+}
+function changePhoto(told, url) {
+  if (state.job) cancel();
+  const known = state.url === url;
+  state.photo = told;
+  if (!known) showFile(url);
+  else if ($("photo").classList.contains("unknown")) showPreview();
+  forgetResult();
+  choosePart(told.part, told.what);
+}
+function showFile(url) {
+  if (state.url) URL.revokeObjectURL(state.url);
+  state.url = url;
+  // As the browser knows it; a format that it does not know the page shows when it was taken.
+  const image = $("photo");
+  image.onerror = () => {
+    image.classList.add("unknown");
+    if (state.photo) showPreview();
+  };
+  image.onload = () => {
+    image.classList.remove("unknown");
+    fit($("canvas"), image.naturalWidth, image.naturalHeight, 58);
+  };
+  image.src = url;
+  $("drop").hidden = true;
+  showChooser();
+}
+function showPreview() {
+  const image = $("photo");
+  image.onerror = null;
+  image.src = `api/photos/${state.photo.photo}/preview`;
 }
 function fit(element, width, height, tallest) {
   // As wide as there is room, but not higher than a part of the screen.
@@ -54,6 +70,7 @@ function forgetPhoto() {
   state.photo = state.part = null;
   $("chooser").hidden = true;
   $("drop").hidden = false;
+  $("facts").textContent = "";
   $("becomes").textContent = "";
 }
 function showChooser() {
@@ -76,6 +93,7 @@ function choosePart(part, what) {
   frame.style.top = share(top, height);
   frame.style.width = share(wide, width);
   frame.style.height = share(high, height);
+  frame.classList.toggle("most", wide * high > 0.9 * width * height);
   $("what").textContent = `zoom: ${what}`;
   // A label that would leave the photo stands on its other side.
   const [aside, below] = [left / width > 0.7, top / height < 0.1];
@@ -86,6 +104,14 @@ function choosePart(part, what) {
   drawFacts();
 }
 
+function corners([left, top, wide, high], x, y) {
+  // Of a frame the corner across from one, and that one.
+  return [[left + (1 - x) * wide, top + (1 - y) * high], [left + x * wide, top + y * high]];
+}
+function between(one, other) {
+  const [left, top] = one.map((value, k) => Math.min(value, other[k]));
+  return [left, top, ...one.map((value, k) => Math.max(8, Math.abs(value - other[k])))];
+}
 function dragPart() {
   const canvas = $("canvas");
   let from = null;
@@ -100,28 +126,36 @@ function dragPart() {
   canvas.addEventListener("pointerdown", (event) => {
     if (!state.photo || event.button || from) return;
     canvas.setPointerCapture(event.pointerId);
-    from = { at: at(event), part: [...state.part], moves: event.target === $("part"), id: event.pointerId };
+    from = { at: at(event), part: state.part, what: state.what, id: event.pointerId };
+    const { x, y } = event.target.dataset;
+    // A frame around nearly all leaves no room beside it: there a new one begins within.
+    from.moves = !x && $("part").contains(event.target) && !$("part").classList.contains("most");
+    [from.fixed, from.loose] = x ? corners(state.part, Number(x), Number(y)) : [from.at, from.at];
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!from || event.pointerId !== from.id) return;
     const [x, y] = at(event);
-    const [left, top, wide, high] = from.part;
-    const moved = Math.hypot(x - from.at[0], y - from.at[1]);
-    const box = canvas.getBoundingClientRect();
-    if (moved * (box.width / state.photo.width) < 5 && !from.begun) return;
+    const [across, down] = [x - from.at[0], y - from.at[1]];
+    const shown = canvas.getBoundingClientRect().width / state.photo.width;
+    if (Math.hypot(across, down) * shown < 5 && !from.begun) return;
     from.begun = true;
-    if (from.moves) choosePart([left + x - from.at[0], top + y - from.at[1], wide, high], "part");
-    else {
-      const corner = [Math.min(x, from.at[0]), Math.min(y, from.at[1])];
-      const size = [Math.abs(x - from.at[0]), Math.abs(y - from.at[1])];
-      choosePart([...corner, ...size.map((side) => Math.max(side, 8))], "part");
-    }
+    const [left, top, wide, high] = from.part;
+    if (from.moves) choosePart([left + across, top + down, wide, high], "part");
+    else choosePart(between(from.fixed, [from.loose[0] + across, from.loose[1] + down]), "part");
   });
-  for (const name of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(name, (event) => {
-      if (from && event.pointerId === from.id) from = null;
-    });
-  }
+  canvas.addEventListener("pointerup", (event) => {
+    if (!from || event.pointerId !== from.id) return;
+    const [[x, y], [, , wide, high]] = [from.at, from.part];
+    const taps = event.pointerType === "touch" && !from.begun && !from.moves && from.fixed === from.at;
+    if (taps) choosePart([x - wide / 2, y - high / 2, wide, high], "part");
+    from = null;
+  });
+  canvas.addEventListener("pointercancel", (event) => {
+    if (!from || event.pointerId !== from.id) return;
+    // The finger scrolls.
+    if (from.begun) choosePart(from.part, from.what);
+    from = null;
+  });
   $("part").addEventListener("keydown", (event) => {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!way || !state.photo) return;

@@ -17,13 +17,21 @@ function showResult(id, result) {
     choose(name, chosen);
   }
   $("sides").hidden = view.versions.length < 3;
-  $("chooser").hidden = true;
-  $("result").hidden = false;
+  backToResult();
+  $("to-result").hidden = false;
   view.divider = 0.5;
   zoomToPart();
   listFiles(at, result);
   $("picture").scrollIntoView({ block: "start" });
   $("stage").focus({ preventScroll: true });
+}
+function backToResult() {
+  $("chooser").hidden = true;
+  $("result").hidden = false;
+}
+function forgetResult() {
+  showChooser();
+  $("to-result").hidden = $("downloads").hidden = true;
 }
 function choose(side, k) {
   $(side).src = view.versions[k].url;
@@ -39,9 +47,9 @@ function listFiles(at, result) {
     return made("li", {}, text, link);
   };
   const items = result.results.map((one) => {
-    const decided = Object.entries(one.decided).map(([name, value]) => `, ${name} ${value}`).join("");
-    const facts = `${sides(one.size)} pixels, ${bytes(one.bytes)}; took ${time(one.seconds)}${decided}`;
-    return item(one.model, facts, one.file);
+    const listed = (values) => Object.entries(values).map(([name, value]) => `, ${name} ${value}`).join("");
+    const facts = `${sides(one.size)} pixels, ${bytes(one.bytes)}; took ${time(one.seconds)}${listed(one.decided)}`;
+    return item(`${one.model}${listed(one.settings)}`, facts, one.file);
   });
   items.push(item("comparison", `a page with a slider to keep or send, ${bytes(result.page_bytes)}`, result.page));
   $("files").replaceChildren(...items);
@@ -87,6 +95,7 @@ function fingers() {
   const stage = $("stage");
   const down = new Map();
   let mode = "";
+  let from = null;
   const at = (event) => {
     const box = stage.getBoundingClientRect();
     return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height, wide: box.width };
@@ -105,6 +114,9 @@ function fingers() {
       const near = Math.abs(point.x - view.divider) * point.wide < 28;
       mode = near || view.zoom === 1 ? "divide" : "move";
       if (mode === "divide" && event.pointerType === "mouse") divide(point.x);
+      // A finger on the whole picture may be about to scroll the page.
+      else if (view.zoom === 1) mode = "perhaps";
+      from = { x: event.clientX, y: event.clientY, divider: view.divider };
     }
   });
   stage.addEventListener("pointermove", (event) => {
@@ -113,6 +125,10 @@ function fingers() {
     const was = down.size === 2 ? two() : null;
     const point = at(event);
     down.set(event.pointerId, point);
+    if (mode === "perhaps") {
+      const [across, along] = [Math.abs(event.clientX - from.x), Math.abs(event.clientY - from.y)];
+      if (Math.max(across, along) > 6) mode = across > along ? "divide" : "";
+    }
     if (mode === "divide") divide(point.x);
     else if (mode === "move") {
       zoomTo(view.zoom, view.x - (point.x - before.x) / view.zoom, view.y - (point.y - before.y) / view.zoom);
@@ -124,6 +140,7 @@ function fingers() {
   });
   for (const name of ["pointerup", "pointercancel"]) {
     stage.addEventListener(name, (event) => {
+      if (name === "pointercancel" && mode === "divide" && from) divide(from.divider);
       down.delete(event.pointerId);
       mode = down.size ? "" : mode;
     });
@@ -165,5 +182,6 @@ function listenToResult() {
   $("to-part").addEventListener("click", zoomToPart);
   $("to-whole").addEventListener("click", () => zoomTo(1));
   $("again").addEventListener("click", showChooser);
+  $("to-result").addEventListener("click", backToResult);
   fingers();
 }

@@ -11,6 +11,7 @@ import math
 import re
 import secrets
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -83,13 +84,24 @@ class Site:
         Seconds for which they do.
     own
         Models that were handed over, by their names.
+    first
+        Names of models that come along, and first.
     """
 
     def __init__(
-        self, folder: Path, desk: Desk, *, bounds: Bounds, quota: Quota, kept: int, own: Own
+        self,
+        folder: Path,
+        desk: Desk,
+        *,
+        bounds: Bounds,
+        quota: Quota,
+        kept: int,
+        own: Own,
+        first: Sequence[str],
     ) -> None:
         self._folder, self._desk, self._kept = folder, desk, kept
         self._bounds, self._quota, self._own = bounds, quota, own
+        self._first = first
         self._photos: dict[str, Photo] = {}
         # Photos are large when they are read: one at a time.
         self._reading = threading.Lock()
@@ -134,7 +146,7 @@ class Site:
             "read": bounds.read_pixels,
             "minutes": round(self._kept / 60, 1),
         }
-        return JSONResponse({**menu(self._own), "limits": limits})
+        return JSONResponse({**menu(self._own, self._first), "limits": limits})
 
     # --- photos ---------------------------------------------------------------------------------
 
@@ -251,8 +263,9 @@ class Site:
         size = (part.width, part.height) if asked.get("only") is True else photo.size
         if size[0] * size[1] > self._bounds.made_pixels:
             raise RefusedError(
-                f"{size[0]}x{size[1]} pixels are too many: at most {self._bounds.made_pixels} are "
-                "upscaled at once. Choose a smaller part, and only that."
+                f"{size[0]}x{size[1]} pixels are too many: at most "
+                f"{self._bounds.made_pixels / 1e6:g} megapixels are upscaled at once. "
+                "Choose a smaller part, and only that."
             )
         return part
 

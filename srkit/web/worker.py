@@ -42,6 +42,17 @@ def too_long(seconds: float) -> str:
     )
 
 
+def failed(error: Exception) -> str:
+    """What is told of an error that is none of srkit's.
+
+    Examples
+    --------
+    >>> failed(ValueError("tiles of 3 channels are wanted"))
+    'this failed: ValueError: tiles of 3 channels are wanted'
+    """
+    return f"this failed: {type(error).__name__}: {error}".removesuffix(": ")
+
+
 class CancelledError(Exception):
     """Somebody gave the job up."""
 
@@ -182,7 +193,7 @@ def _serve(jobs: BinaryIO, answers: BinaryIO) -> None:
             tell({"error": str(error)})
         except Exception as error:
             log.exception("a job failed")
-            tell({"error": f"this failed: {type(error).__name__}: {error}"})
+            tell({"error": failed(error)})
 
 
 if __name__ == "__main__":

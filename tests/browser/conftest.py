@@ -1,8 +1,13 @@
 """A real, headless Chromium, driven through its own driver."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
+
+MAIN = "import sys; from srkit.cli import main; sys.exit(main())"
 
 
 def _start(mobile):
@@ -40,3 +45,19 @@ def phone():
     window = _start(mobile=True)
     yield window
     window.quit()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """The page of ``srkit serve``."""
+    from ports import free_port
+
+    # Nothing was downloaded, and nothing can be.
+    folders = {"TMPDIR": "web", "SRKIT_CACHE": "cache"}
+    environment = {name: str(tmp_path_factory.mktemp(folder)) for name, folder in folders.items()}
+    environment = {**os.environ, **environment, "https_proxy": f"http://127.0.0.1:{free_port()}"}
+    command = [sys.executable, "-c", MAIN, "serve", "--port", str(free_port())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        yield process.stdout.readline().split()[0]
+        process.terminate()
+        assert process.wait(240) == 0

@@ -102,3 +102,31 @@ def test_a_comparison_looks_once(monkeypatch):
     made.sheet()
     made._repr_html_()
     assert looks == [(40, 60, 3)]
+
+
+def screenshot(top, left):
+    """A white window with lines of black and white at a place, and nothing else."""
+    picture = np.full((300, 450, 3), 255, np.uint8)
+    picture[top : top + 60 : 4, left : left + 120 : 2] = 0
+    return picture
+
+
+@pytest.mark.parametrize(("top", "left"), [(10, 10), (10, 300), (230, 20), (200, 310)])
+def test_where_the_middle_is_blank_it_looks_at_what_is_there(top, left):
+    part = first_look(screenshot(top, left))
+    assert part.what == "detail"
+    assert (part.width, part.height) == (150, 100)
+    assert part.left - 6 <= left
+    assert left + 120 <= part.left + part.width + 6
+    assert part.top - 6 <= top
+    assert top + 60 <= part.top + part.height + 6
+
+
+def test_what_is_in_the_middle_stays_before_what_has_more_detail():
+    picture = screenshot(10, 10)
+    picture[110:190, 180:270] = data.coffee()[100:180, 200:290]
+    assert first_look(picture).what == "middle"
+
+
+def test_a_picture_that_is_blank_has_its_middle():
+    assert first_look(np.full((90, 120, 3), 200, np.uint8)) == Part(40, 30, 40, 30, "middle")

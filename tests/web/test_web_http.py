@@ -122,19 +122,22 @@ def test_the_part_alone_is_upscaled_where_that_is_asked(address):
 
 
 @pytest.mark.parametrize(
-    ("model", "sliders", "options", "others"),
+    ("called", "sliders", "options", "others"),
     [
-        ("photo", {"denoise": 0.0, "perception": 0.5}, {"denoise": 0.0}, {"denoise": 1.0}),
+        ("photo_denoise0", {"denoise": 0.0, "perception": 0.5}, {"denoise": 0.0}, {"denoise": 1.0}),
         ("photo", {"denoise": "auto"}, {}, {"denoise": 1.0}),
-        ("srgan", {"denoise": "auto", "perception": 0.0}, {"perception": 0.0}, {}),
+        ("srgan_perception0", {"denoise": "auto", "perception": 0.0}, {"perception": 0.0}, {}),
+        ("srgan", {"perception": 1.0}, {}, {"perception": 0.0}),
     ],
 )
 def test_what_sliders_say_reaches_the_models_that_have_them(
-    address, model, sliders, options, others
+    address, called, sliders, options, others
 ):
     pytest.importorskip("torch")
+    model = called.partition("_")[0]
     files = run_to_files(address, upload(address, encoded(PHOTO)), [model], **sliders)
-    made = decoded(files[f"photo_{model}_x4.png"]).astype(int)
+    # Files of other settings have other names.
+    made = decoded(files[f"photo_{called}_x4.png"]).astype(int)
     asked, other = (
         np.abs(made - srkit.load(model, scale=4, **one).upscale(PHOTO)).mean()
         for one in (options, others)
@@ -218,8 +221,11 @@ def test_of_a_large_photo_a_part_is_upscaled(address):
     file = io.BytesIO()
     PILImage.new("1", (2001, 1000)).save(file, "PNG")
     photo = upload(address, file.getvalue())
-    assert "2000000" in run(address, photo, ["bilinear"])[1]
-    assert "2000000" in run(address, photo, ["bilinear"], only=True, part=[0, 0, 2001, 1000])[1]
+    assert "at most 2 megapixels" in run(address, photo, ["bilinear"])[1]
+    assert (
+        "at most 2 megapixels"
+        in run(address, photo, ["bilinear"], only=True, part=[0, 0, 2001, 1000])[1]
+    )
     assert run(address, photo, ["bilinear"], only=True, part=[0, 0, 20, 10])[0] == "done"
 
 
@@ -347,10 +353,40 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def test_a_result_tells_its_settings(address):
+    pytest.importorskip("torch")
+    photo = upload(address, encoded(PHOTO))
+    _, told = run(address, photo, ["photo", "bicubic"], denoise=0.25)
+    first, second = told["results"]
+    assert first["settings"] == {"denoise": "0.25"}
+    assert first["file"] == "photo_photo_denoise0.25_x4.png"
+    assert second["settings"] == {}
+
+
+def test_python_ends_by_a_signal_as_well(tmp_path):
+    program = (
+        "import os, signal, threading, webbrowser, srkit.web\n"
+        "webbrowser.open = lambda url: print(url, flush=True) or True\n"
+        "srkit.web.serve(port=0)\n"
+        "print('tidy')"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        upload(process.stdout.readline().strip().rstrip("/"), encoded(PHOTO))
+        assert list(tmp_path.rglob("photo*"))
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == "tidy\n"
+        assert process.wait(240) == 0
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_port_that_is_taken(address):
     port = address.rsplit(":", 1)[1]
     made = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=240)
     assert made.returncode == 2
     assert made.stderr.startswith("srkit: error: ")
-    assert f"127.0.0.1:{port}" in made.stderr
+    assert f"127.0.0.1:{port}: another program has this port" in made.stderr
+    assert "--port" in made.stderr
     assert WEB.get(address).status_code == 200

@@ -12,7 +12,7 @@ from srkit.web.kinds import KINDS, SCALES, menu, offered, options_of
 
 # Of what is no photo, and of photos as they are, which the page's first sentence is about.
 ROWS = re.findall(
-    r"^\| \[([^\]]+)\]\(#[a-z-]+\) \| `([a-z0-9-]+)` \|[^|]*\|([^|]*)\|$",
+    r"^\| \[([^\]]+)\]\(#[a-z-]+\) \| `([a-z0-9-]+)`[^|\n]*\|(?:[^|\n]*\|)*([^|\n]*)\|$",
     (ROOT / "docs" / "which-model.md").read_text(encoding="utf-8"),
     re.MULTILINE,
 )

@@ -17,6 +17,7 @@ from serving import API, PHOTO, WEB, encoded, finish, run, run_to_files, start, 
 import srkit
 import srkit.web
 from srkit.web import page
+from srkit.web.kinds import named
 
 
 def threes(tiles):
@@ -117,11 +118,73 @@ def test_a_job_that_takes_too_long_is_ended_and_says_so(monkeypatch):
 
 def test_what_a_function_raises_is_told_as_a_failure(address):
     def broken(tiles):
-        raise ZeroDivisionError
+        raise ValueError("tiles of 1 channel are wanted")
 
     with srkit.web.serving(srkit.wrap(broken, scale=2), port=free_port()) as url:
         state, told = run(url.rstrip("/"), upload(url.rstrip("/"), encoded(PHOTO)), ["broken"], 2)
-    assert (state, told) == ("failed", "this failed: ZeroDivisionError")
+    assert state == "failed"
+    assert told == "this failed: ValueError: tiles of 1 channel are wanted"
+
+
+def test_a_free_port_is_found_and_told():
+    with srkit.web.serving(port=0) as first, srkit.web.serving(port=0) as second:
+        ports = [int(url.rstrip("/").rsplit(":", 1)[1]) for url in (first, second)]
+        assert 0 not in ports
+        assert ports[0] != ports[1]
+        assert menu(first.rstrip("/"))["scales"] == [2, 4]
+
+
+def test_in_a_network_the_address_is_one_that_a_phone_can_open():
+    with srkit.web.serving(host="0.0.0.0", port=0) as url:
+        assert "0.0.0.0" not in url
+        assert WEB.get(url).status_code == 200
+
+
+def weights_at(*paths):
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "srkit" / "pretrained" / "espcn_x2.safetensors", path)
+    return [srkit.load(path) for path in paths]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    best = "best.safetensors"
+    short = weights_at(tmp_path / "a" / best, tmp_path / "b" / best)
+    assert list(named(short)) == ["a_best", "b_best"]
+    deep = weights_at(tmp_path / "one" / "run" / best, tmp_path / "two" / "run" / best)
+    assert list(named(deep)) == ["one_run_best", "two_run_best"]
+    assert list(named(deep[:1])) == ["best"]
+    with pytest.raises(srkit.OptionError, match="two models are called best"):
+        named([deep[0], srkit.load(tmp_path / "one" / "run" / best)])
+
+
+def test_a_model_that_comes_along_is_first_and_keeps_its_scales():
+    with srkit.web.serving(first=["espcn"], port=0) as url:
+        told = menu(url.rstrip("/"))
+    assert told["kinds"][0]["name"] == "your model"
+    assert [one["name"] for one in told["kinds"][0]["models"]] == ["espcn"]
+    assert told["models"]["espcn"]["scales"] == srkit_scales("espcn")
+
+
+def srkit_scales(name):
+    return [scale for scale in (2, 4) if scale in srkit.card(name).scales]
+
+
+def test_the_command_names_what_comes_along_as_first(monkeypatch):
+    pytest.importorskip("torch")
+    from srkit.cli import main
+
+    asked = []
+
+    def serving(*models, first, host, port):
+        asked.append(([model.card.name for model in models], first, host, port))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("srkit.cli.serve.serving", serving)
+    main(["serve", "-m", "espcn", "-m", "nearest", "--port", "8123"])
+    assert asked == [(["nearest"], ["espcn"], "127.0.0.1", 8123)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""How far a job is, and what is told of a model that is to be downloaded."""
+
+import urllib.error
+
+import pytest
+from serving import PHOTO, encoded
+
+import srkit
+from srkit.web.clock import Clock
+from srkit.web.making import made
+
+
+class Race:
+    """Models whose times are known."""
+
+    def __init__(self, **expected):
+        self.now, self.told = 0.0, []
+        self.clock = Clock(expected, self.told.append, now=lambda: self.now)
+
+    def run(self, name, *steps):
+        """Pairs of a time and the percentage that is done then."""
+        advance = self.clock.of(name)
+        for self.now, done in steps:
+            advance(done, 100)
+
+
+def test_a_network_whose_first_rows_are_late_is_not_taken_for_a_slow_one():
+    race = Race(slow=60.0)
+    race.run("slow", (50, 6), (51, 18), (53, 42), (55, 66))
+    left = [one["left"] for one in race.told]
+    # Until the first rows the forecast; then 12 in a second.
+    assert left[:2] == [60, 10]
+    assert all(2 < one < 10 for one in left[2:])
+    assert left[-1] == pytest.approx(34 / 12, abs=0.1)
+    done = [one["done"] for one in race.told]
+    assert done[1] == pytest.approx(50 / 60, abs=0.01)
+    assert done[-1] > 0.9
+
+
+def test_where_the_forecast_is_over_nothing_is_made_up():
+    race = Race(slow=36.0)
+    race.run("slow", (55, 6), (56, 18), (63, 100))
+    assert race.told[1]["left"] is None
+    assert race.told[2]["left"] == pytest.approx(82 / 12, abs=0.1)
+    assert (race.told[3]["left"], race.told[3]["done"]) == (0, 1)
+
+
+def test_an_even_pace_is_told_as_it_is():
+    race = Race(one=10.0, two=30.0)
+    race.run("one", *((2 * k, 10 * k) for k in range(1, 11)))
+    # Twice as long as was foreseen, and so the other, too.
+    race.run("two", (50, 50), (80, 100))
+    begins = race.told[11]
+    assert (begins["doing"], begins["left"]) == ("two", 60)
+    assert begins["done"] <= 0.5
+    shares = [one["done"] for one in race.told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_what_cannot_be_downloaded_is_told_in_short(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+
+    def offline(*arguments, **more):
+        raise urllib.error.URLError("no address associated with hostname")
+
+    monkeypatch.setenv("SRKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("urllib.request.urlopen", offline)
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(encoded(PHOTO))
+    told = []
+    models = [("realesrgan-general", {})]
+    with pytest.raises(srkit.WeightsError) as error:
+        made(str(photo), models, 4, str(tmp_path), (0, 0, 9, 9), False, 10**6, told.append)
+    expected = "realesrgan-general could not be downloaded; tick photo, which is here"
+    assert str(error.value) == expected
+    assert told[-1]["doing"] == "downloading realesrgan-general, 10 MB"  # of 4.9 MB two
+    assert not list((tmp_path / "cache").rglob("*.p*"))
