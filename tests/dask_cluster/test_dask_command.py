@@ -35,7 +35,7 @@ def results(folder):
     return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.png")}
 
 
-def wait_until(condition, process, seconds=60):
+def wait_until(condition, process, seconds=180):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -225,7 +225,8 @@ def test_one_huge_picture_in_blocks(tmp_path, capsys):
         (["a.png", "--dask", "local", "-o", "out", "--skip-existing"], "drop --skip-existing"),
         (["a.png", "--dask", "local", "-o", "out.png"], "name a folder for files, or a .zarr"),
         (["a.zarr", "--dask", "local", "-o", "b.zarr", "--width", "9"], "--width is not for"),
-        (["s3://bucket/a.png"], "URLs are for --dask"),
+        (["s3://bucket/a.png"], "has no folder for its result: add -o"),
+        (["s3://bucket/a.png", "s3://bucket/b.png"], "--dask"),
         (["a.png", "--manifest", "m.csv"], "--manifest is for --dask"),
     ],
 )

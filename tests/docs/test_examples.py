@@ -44,13 +44,14 @@ def public(thing):
                 yield from public(getattr(thing, name))
     elif inspect.isclass(thing) or inspect.isfunction(thing):
         yield f"{thing.__module__}.{thing.__qualname__}", thing
-    # What is inherited counts once, where it is defined.
+    # What is inherited or defined anew counts once, where it is defined first.
     for kind in thing.__mro__ if inspect.isclass(thing) else ():
         for name, member in vars(kind).items():
             described = member.fget if isinstance(member, property) else member
             described = inspect.unwrap(getattr(described, "__func__", described))
             ours = kind.__module__.startswith("srkit") and not name.startswith("_")
-            if ours and inspect.isfunction(described):
+            anew = any(name in vars(base) for base in kind.__mro__[1:])
+            if ours and not anew and inspect.isfunction(described):
                 yield f"{kind.__module__}.{kind.__qualname__}.{name}", described
 
 

@@ -17,6 +17,7 @@ REASONS = (
     "needs a cluster",
     "needs the network",
     "needs Docker",
+    "needs FFmpeg",
     "needs another Python",
     "needs another framework",
     "needs files that do not come with srkit",

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from checkout import ROOT
+from imaging import dng
 from PIL import Image as PILImage
 from skimage import data
+
+from srkit.imaging.light import light_of
 
 PRETRAINED = ROOT / "srkit" / "pretrained"
 PHOTO = data.astronaut()[:60, 120:180]  # of even sides, as video wants them
@@ -28,9 +31,9 @@ def clip(file):
     import av
 
     with av.open(str(file), "w") as out:
-        stream = out.add_stream("libx264", rate=24)
+        stream = out.add_stream("libx264", rate=5)
         stream.width, stream.height, stream.pix_fmt = 60, 60, "yuv420p"
-        for n in range(6):
+        for n in range(11):  # for two seconds, since pages cut one out of them
             frame = av.VideoFrame.from_ndarray(np.roll(PHOTO, n, axis=1), format="rgb24")
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
@@ -46,6 +49,23 @@ def tiff(file):
     import tifffile
 
     tifffile.imwrite(file, PHOTO, photometric="rgb", tile=(16, 16))
+
+
+def animation(file):
+    frames = [PILImage.fromarray(np.roll(PHOTO, n, axis=1)) for n in range(3)]
+    frames[0].save(file, save_all=True, append_images=frames[1:], duration=[50, 100, 50], loop=0)
+
+
+def light(file):
+    """Linear light that goes beyond white, as a camera or a renderer has it."""
+    linear = light_of(PHOTO)
+    if file.suffix == ".dng":
+        dng.write(file, linear)
+    else:
+        import OpenEXR
+
+        kind = {"type": OpenEXR.scanlineimage}
+        OpenEXR.File(kind, {"RGB": linear * 4}).write(str(file))
 
 
 def shipped(name):
@@ -101,6 +121,9 @@ FILES = {
     **dict.fromkeys(("photos/", "my-photos/", "originals", "Set5", "Set14", "DIV2K_valid"), folder),
     **dict.fromkeys(("slide.ome.tif", "huge.tif"), tiff),
     "in.mp4": clip,
+    "anim.gif": animation,
+    "IMG_0001.dng": light,
+    "scene.exr": light,
     "slide.zarr": store,
     "runs/first/best.safetensors": shipped("espcn_x2.safetensors"),
     "runs/espcn/best.safetensors": shipped("espcn_x2.safetensors"),

@@ -1,5 +1,6 @@
 """Every block of code on the pages runs as it stands, or a mark above it says why not here."""
 
+import logging
 import os
 import re
 import shlex
@@ -81,6 +82,18 @@ def ended(address):
     raise KeyboardInterrupt
 
 
+@pytest.fixture
+def _quiet_again():
+    """Levels and filters of logs, as they were: pages show how these are set."""
+    loggers = [logging.getLogger(name) for name in (None, *logging.root.manager.loggerDict)]
+    before = [(one, one.level, list(one.filters), list(one.handlers)) for one in loggers]
+    yield
+    for one, level, filters, handlers in before:
+        one.setLevel(level)
+        one.filters[:], one.handlers[:] = filters, handlers
+
+
+@pytest.mark.usefixtures("_quiet_again")
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=[page.name for page in WITH_BLOCKS])
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

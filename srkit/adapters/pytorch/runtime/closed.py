@@ -119,7 +119,17 @@ class ClosedUpscaler(Upscaler):
         self._lock = _OwnLock()
 
     def compute(self, tile: Floats) -> Floats:
-        """What the network makes of one tile ``(1, H, W, C)``, in the same layout."""
+        """What the network makes of one tile ``(1, H, W, C)``, in the same layout.
+
+        Examples
+        --------
+        >>> from srkit import ModelCard
+        >>> card = ModelCard(name="mine", summary="Twice.", adapter="mine:Mine",
+        ...                  framework="torch", scales=(2,), default_scale=2)
+        >>> mine = ClosedUpscaler(card, 2, nn.Upsample(scale_factor=2))
+        >>> mine.compute(np.zeros((1, 4, 6, 3), np.float32)).shape
+        (1, 8, 12, 3)
+        """
         # A copy: networks may write to their input.
         given = torch.tensor(tile.transpose(0, 3, 1, 2)).to(self._device)
         made: Floats = self._net(given).permute(0, 2, 3, 1).float().cpu().numpy()
@@ -137,7 +147,17 @@ class ClosedUpscaler(Upscaler):
 
     @property
     def probe_side(self) -> int:
-        """Side of the tile that memory is measured on."""
+        """Side of the tile that memory is measured on.
+
+        Examples
+        --------
+        >>> from srkit import ModelCard
+        >>> card = ModelCard(name="mine", summary="Twice.", adapter="mine:Mine",
+        ...                  framework="torch", scales=(2,), default_scale=2)
+        >>> mine = ClosedUpscaler(card, 2, nn.Upsample(scale_factor=2))
+        >>> mine.probe_side
+        64
+        """
         return -(-PROBE // self.card.multiple) * self.card.multiple
 
     @functools.cached_property

@@ -136,7 +136,15 @@ class TorchUpscaler(Upscaler):
 
     @property
     def net(self) -> nn.Module:
-        """The network as it runs: folded, on its device, in its precision."""
+        """The network as it runs: folded, on its device, in its precision.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> model = srkit.load("espcn", scale=2, precision="float32")
+        >>> sum(numbers.numel() for numbers in model.net.parameters())
+        21284
+        """
         return self._fast.net
 
     @property
@@ -145,7 +153,14 @@ class TorchUpscaler(Upscaler):
         return str(self._fast.dtype).removeprefix("torch.")
 
     def in_float32(self) -> Self:
-        """The same upscaler in float32, with the same weights."""
+        """The same upscaler in float32, with the same weights.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> srkit.load("srresnet", precision="bfloat16").in_float32().precision
+        'float32'
+        """
         made = copy.copy(self)
         made._fast, made.origin = made._full, None
         return made
@@ -211,7 +226,15 @@ class TorchUpscaler(Upscaler):
             )
 
     def inputs(self, strips: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """What the network is given for the strips of an image, ``(1, h, W, C)`` each."""
+        """What the network is given for the strips of an image, ``(1, h, W, C)`` each.
+
+        Examples
+        --------
+        >>> import srkit
+        >>> strips = [np.zeros((1, 4, 6, 1), np.float32)]
+        >>> [given.shape for given in srkit.load("espcn", scale=2).inputs(strips)]
+        [(1, 4, 6, 1)]
+        """
         yield from strips
 
     @functools.cached_property
