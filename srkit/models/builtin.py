@@ -165,7 +165,7 @@ SPAN = _trained(
     "Small convolutions whose blocks weigh what they make: fidelity at a fifth of srresnet's work.",
     "Wan et al., Swift Parameter-free Attention Network, CVPRW 2024, arXiv:2311.12770",
     {
-        4: "c6f896d89d501abfc782b44fb6833452926728a557bae0e6550e0fa66c418500",
+        4: "42ddf736b4e8c8943ef2bdf87f82a115a7df0daaa062d56ff662e892e21545b1",
     },
     radius=29,
     version="2026",
