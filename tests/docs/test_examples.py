@@ -16,6 +16,8 @@ EXTRAS = {
     "srkit.VideoReport": ("av",),
     "srkit.dask": ("dask", "distributed", "fsspec", "av"),
     "srkit.training.recipe": ("torch", "safetensors"),
+    "srkit.adapters.pytorch.runtime.upscaler.TorchUpscaler": ("torch", "safetensors"),
+    "srkit.adapters.pytorch.runtime.closed.ClosedUpscaler": ("torch", "safetensors"),
 }
 
 
