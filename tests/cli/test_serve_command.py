@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-# What Python takes for not installed. In a process of its own, since modules that are imported stay.
+# What Python takes for not installed; in a process of its own, since what is imported stays.
 WITHOUT = "import sys; sys.modules['starlette'] = None; from srkit.cli import main; "
 
 
