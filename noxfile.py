@@ -188,7 +188,7 @@ def browser(session: nox.Session) -> None:
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     if missing:
         session.skip(f"no {' and no '.join(missing)} on this machine: no page was looked at")
-    install(session, "-e", ".[web,video,test]", "selenium")
+    install(session, "-e", ".[web,torch,video,test]", "selenium")
     session.run("pytest", "tests/browser", *session.posargs)
 
 
