@@ -135,3 +135,42 @@ def test_what_is_freed_between_what_stays_is_given_back_now_and_then():
     assert first > 300
     assert soon == 0
     assert later > 300
+
+
+# Pages that are cleared for eight blocks of 48 MiB, one after the other.
+BLOCKS = """
+import resource
+from srkit.memory import large_blocks
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def of_blocks():
+    before = faults()
+    for _ in range(8):
+        bytes(b"x" * (48 << 20))
+    return faults() - before
+
+apart = of_blocks()
+with large_blocks():
+    kept = of_blocks()
+print(apart, kept)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's allocator")
+@pytest.mark.parametrize("told", [{}, {"MALLOC_TRIM_THRESHOLD_": "65536"}], ids=["", "told"])
+def test_large_blocks_are_kept_meanwhile_unless_the_environment_says_otherwise(told):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    environment.pop("GLIBC_TUNABLES", None)
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKS],
+        env=environment | told,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    apart, kept = map(int, done.stdout.split())
+    # Each block anew, or the first alone.
+    assert apart == pytest.approx(8 * 12288, rel=0.1)
+    assert kept == pytest.approx((8 if told else 1) * 12288, rel=0.1)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from srkit.adapters.pytorch.runtime.splitting import Sums
 from srkit.adapters.pytorch.runtime.tracing import resizes
 
 SIDE = 8
@@ -26,7 +27,7 @@ class _Counter(fx.Interpreter):
         if isinstance(layer, nn.ConvTranspose2d):
             # Each input pixel is spread by the whole kernel.
             self.total += args[0].shape[-2:].numel() * layer.weight.numel()
-        elif isinstance(layer, nn.Conv2d):
+        elif isinstance(layer, nn.Conv2d) and not isinstance(layer, Sums):
             self.total += result.shape[-2:].numel() * layer.weight.numel()
         return result
 

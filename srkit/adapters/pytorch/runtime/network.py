@@ -26,6 +26,7 @@ from srkit.adapters.pytorch.runtime.streaming import Cost, Plan, Stream, cost_of
 from srkit.adapters.pytorch.runtime.streaming.rows import Pad, Rows
 from srkit.adapters.pytorch.runtime.tracing import trace
 from srkit.card import Footprint
+from srkit.memory import large_blocks
 
 Floats = NDArray[np.float32]
 
@@ -129,7 +130,8 @@ class Network:
             Not in float32.
         """
         if self.dtype != torch.float16:
-            return self._computed(lambda: self.net(self._given(tiles)))
+            with large_blocks():
+                return self._computed(lambda: self.net(self._given(tiles)))
         sums = _Sums()
         checked = _CheckedRun(self.graph, sums)
         return self._computed(lambda: checked.run(self._given(tiles)), sums)

@@ -24,6 +24,7 @@ from srkit.adapters.pytorch.runtime.device import (
 )
 from srkit.adapters.pytorch.runtime.network import Network, Overflow, Trail
 from srkit.adapters.pytorch.runtime.receptive import fold_batch_norm, receptive_radius
+from srkit.adapters.pytorch.runtime.splitting import split_wide
 from srkit.adapters.pytorch.runtime.streaming import CannotStream
 from srkit.card import Footprint, ModelCard
 from srkit.errors import WeightsError
@@ -95,7 +96,10 @@ class TorchUpscaler(Upscaler):
         self._device = pick_device(device)
         dtype = pick_precision(precision, self._device, card.precisions.get(scale, ()))
         self._parameters = sum(p.numel() for p in net.parameters())
-        net = fold_batch_norm(net.eval()).requires_grad_(False)
+        net = fold_batch_norm(net.eval())
+        if self._device.type == "cpu":
+            net = split_wide(net)
+        net.requires_grad_(False)
         reduced = None if dtype == torch.float32 else copy.deepcopy(net)
         self._full = self._fast = self._network(net, torch.float32)
         if reduced is not None:
