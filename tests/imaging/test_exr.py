@@ -143,6 +143,10 @@ def test_size_is_judged_before_decoding(exr, tmp_path):
     path = write(exr, tmp_path / "many.exr", many)
     with pytest.raises(ImageTooLargeError, match="its layers hold 13056 values"):
         srkit.read_image(path, max_pixels=768)
+    # As many are decoded where little of them is shown.
+    path = write(exr, tmp_path / "many.exr", many, displayWindow=window(0, 0, 0, 0))
+    with pytest.raises(ImageTooLargeError, match="its layers hold 13056 values"):
+        srkit.read_image(path, max_pixels=768)
 
 
 def test_a_claim_of_size_is_refused(exr, tmp_path):

@@ -100,6 +100,8 @@ def _check_sizes(headers: list[dict[str, Any]], max_pixels: int) -> None:
             if min(height, width) < 1:
                 raise ImageError(f"the image is empty: its {window} is {width}x{height}")
             check_size(width, height, max_pixels)
+        # What is decoded is the data window, whatever is shown of it.
+        height, width = _size(header["dataWindow"])
         tile = header.get("tiles")
         if tile is not None and tile.xSize * tile.ySize > max(LARGEST_TILE, 4 * height * width):
             raise CorruptFileError("the EXR file's tiles are far larger than its picture")
