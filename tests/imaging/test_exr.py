@@ -128,6 +128,10 @@ def test_what_is_no_picture_is_refused(exr, tmp_path):
     write(exr, tmp_path / "z.exr", {"Z": LIGHT[..., 0].copy()})
     with pytest.raises(ImageError, match="no channels R, G, B or Y, but Z: save the picture"):
         srkit.read_image(tmp_path / "z.exr")
+    chroma = {name: LIGHT[..., 0].copy() for name in ("Y", "RY", "BY")}
+    write(exr, tmp_path / "yc.exr", chroma)
+    with pytest.raises(ImageError, match="luminance and chroma: save it as RGB"):
+        srkit.read_image(tmp_path / "yc.exr")
     numbers = {name: LIGHT[..., 0].astype(np.uint32) for name in "RGB"}
     write(exr, tmp_path / "n.exr", numbers)
     with pytest.raises(ImageError, match="channel R is of whole numbers"):

@@ -127,6 +127,8 @@ def _choose(parts: list[list[str]]) -> _Chosen:
             for colour in _LIGHT:
                 wanted = tuple(prefix + letter for letter in colour)
                 if set(wanted) <= set(names):
+                    if colour == ("Y",) and f"{prefix}RY" in names:
+                        raise ImageError("it holds luminance and chroma: save it as RGB")
                     alpha = next((n for n in (f"{prefix}A", f"{prefix}a") if n in names), None)
                     return _Chosen(number, wanted, alpha)
     every = [name for names in parts for name in names]
