@@ -19,6 +19,7 @@ from srkit.imaging.light import light_of
 
 RNG = np.random.default_rng(0)
 LIGHT = RNG.random((24, 32, 3)).astype(np.float32) * 4
+AP0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)  # SMPTE ST 2065-1
 
 
 @pytest.fixture
@@ -80,15 +81,36 @@ def test_colour_is_freed_of_alpha_which_it_was_multiplied_with(exr, tmp_path):
 
 
 def test_aces_becomes_srgb(exr, tmp_path):
-    # AP0 of SMPTE ST 2065-1, and its matrix to sRGB by the Bradford adaptation, as published.
-    ap0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)
+    # The matrix of AP0 to sRGB by the Bradford adaptation, as published.
     matrix = [[2.5217, -1.1341, -0.3876], [-0.2765, 1.3727, -0.0962], [-0.0154, -0.1530, 1.1684]]
     light = np.full((4, 6, 3), 0.5, np.float32)
     light[0] = [0.3, 0.25, 0.2]
-    path = write(exr, tmp_path / "a.exr", {"RGB": light}, chromaticities=ap0)
+    path = write(exr, tmp_path / "a.exr", {"RGB": light}, chromaticities=AP0)
     found = seen(path, 0)
     np.testing.assert_allclose(found[1:], 0.5, atol=1e-3)
     np.testing.assert_allclose(found[0, 0], np.array(matrix) @ [0.3, 0.25, 0.2], atol=2e-3)
+
+
+@pytest.mark.parametrize("chromaticities", [{}, {"chromaticities": AP0}])
+def test_a_sun_beyond_all_numbers_is_white(exr, tmp_path, caplog, recwarn, chromaticities):
+    light = np.full((10, 10, 3), 0.25, np.float16)
+    light[0, 0], light[0, 1] = np.inf, -np.inf
+    path = write(exr, tmp_path / "a.exr", {"RGB": light}, **chromaticities)
+    pixels = srkit.read_image(path, exposure=0).pixels
+    assert pixels[0, :2].tolist() == [[65535] * 3, [0] * 3]
+    assert "NaN" not in caplog.text
+    np.testing.assert_allclose(light_of(pixels[1:]), 0.25, atol=1e-3)
+    assert not recwarn.list
+
+
+def test_alpha_next_to_nothing_makes_no_warning(exr, tmp_path, recwarn):
+    light = np.full((4, 4, 4), 0.25, np.float32)
+    light[0, :, 3], light[1, :, 3] = 1e-40, np.inf
+    light[0, :, :3] = 1
+    pixels = srkit.read_image(write(exr, tmp_path / "a.exr", {"RGBA": light}), exposure=0).pixels
+    assert pixels[0, 0].tolist() == [65535, 65535, 65535, 0]
+    assert pixels[2, 0, :3].tolist() == [65535] * 3  # 0.25 / 0.25
+    assert not recwarn.list
 
 
 def test_the_picture_is_what_its_display_window_shows(exr, tmp_path, caplog):

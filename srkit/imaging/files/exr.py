@@ -169,7 +169,9 @@ def _plane(channel: Any) -> NDArray[np.float32]:
 def _unassociate(light: NDArray[np.float32]) -> None:
     """Divide colour by the alpha that it was multiplied with, in place; glow without any stays."""
     alpha = light[..., -1:]
-    np.divide(light[..., :-1], alpha, out=light[..., :-1], where=alpha > 0)
+    # What no float holds becomes infinite, and is clipped as all that is brighter than white.
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.divide(light[..., :-1], alpha, out=light[..., :-1], where=alpha > 0)
 
 
 def _matrix(stated: tuple[float, ...] | None) -> NDArray[np.float64]:
