@@ -1,13 +1,16 @@
 """OpenEXR as renderers write it: its picture, among what else is in a file."""
 
 import io
+import json
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import srkit
+from srkit.cli import main
 from srkit.errors import (
     CorruptFileError,
     ImageError,
@@ -214,6 +217,22 @@ def test_a_file_cut_off_is_damaged(exr, tmp_path, share):
     (tmp_path / "a.exr").write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(CorruptFileError, match=r"a\.exr: the EXR file is truncated or damaged"):
         srkit.read_image(tmp_path / "a.exr")
+
+
+def test_of_a_damaged_file_nothing_is_printed_where_programs_read(exr, tmp_path, capsys):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    whole = write(exr, folder / "a.exr", {"RGB": LIGHT}).read_bytes()
+    (folder / "b.exr").write_bytes(whole[:-100])
+    command = ["upscale", str(folder), "-m", "nearest", "--scale=2", "--json"]
+    assert main([*command, "-o", str(tmp_path)]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [len(told[kind]) for kind in ("written", "failed")] == [1, 1]
+    stdout = sys.stdout
+    with ThreadPoolExecutor(4) as pool:
+        tried = [pool.submit(srkit.read_image, folder / "b.exr") for _ in range(12)]
+    assert all(isinstance(one.exception(), CorruptFileError) for one in tried)
+    assert sys.stdout is stdout
 
 
 def test_exr_is_not_written(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from contextlib import redirect_stdout
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -28,6 +31,8 @@ _NAMED = 8  # of the channels that are left out
 # Names of layers that hold the picture itself, where no channel is without a layer.
 _PICTURES = ("combined", "beauty", "rgba", "rgb", "composite", "image")
 _MODES: dict[int, Mode] = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+# One thread at a time, or one would put back the output that another has turned.
+_turning = threading.Lock()
 _LIGHT = (("R", "G", "B"), ("r", "g", "b"), ("Y",))
 
 
@@ -73,7 +78,10 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     header = headers[chosen.part]
     _tell_the_rest(headers, chosen)
     file.seek(0)
-    with OpenEXR.File(file, separate_channels=True, num_threads=1) as opened:
+    # OpenEXR prints what it cannot decode, among what commands write for programs.
+    with _turning, redirect_stdout(sys.stderr):
+        decoded = OpenEXR.File(file, separate_channels=True, num_threads=1)
+    with decoded as opened:
         if len(opened.parts) < len(headers):  # it leaves out what it cannot decode
             raise CorruptFileError("the EXR file is truncated or damaged: its pixels are not whole")
         planes = dict(opened.parts[chosen.part].channels)
