@@ -3,6 +3,7 @@
 import io
 import struct
 import sys
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -184,6 +185,36 @@ def test_packed_boxes_are_read(caplog):
         assert srkit.read_image(file(hostile)).metadata.xmp is None
         assert "a packed part of JPEG XL is damaged or too long" in caplog.text
         caplog.clear()
+
+
+def boxed(*parts):
+    """A file of boxes."""
+    made = (struct.pack(">I4s", 8 + len(content), name) + content for name, content in parts)
+    return b"".join([jxl_boxes.SIGNATURE, jxl_boxes._TYPE, *made])
+
+
+def test_of_two_pictures_the_one_is_decoded_whose_size_was_judged():
+    small, large = (codecs.jpegxl_encode(PHOTO[:n, :n], lossless=True) for n in (8, 80))
+    packed = (b"brob", b"jxlc" + codecs.brotli_encode(small))
+    with pytest.raises(ImageTooLargeError, match="80x80"):
+        srkit.read_image(boxed(packed, (b"jxlc", large)), max_pixels=64)
+    read = srkit.read_image(boxed((b"jxlc", small), (b"jxlc", large)), max_pixels=64)
+    np.testing.assert_array_equal(read.pixels, PHOTO[:8, :8])
+
+
+def test_packed_parts_that_nobody_asked_for_are_not_unpacked(caplog):
+    stream = codecs.jpegxl_encode(PHOTO, lossless=True)
+    bomb = codecs.brotli_encode(bytes((1 << 24) - 1))
+    hostile = [(b"brob", b"x%03d" % n + bomb) for n in range(200)]
+    tracemalloc.start()
+    try:
+        read = srkit.read_image(boxed(*hostile, (b"jxlc", stream)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(read.pixels, PHOTO)
+    assert peak < 1 << 24
+    assert "parts of JPEG XL that srkit does not know were left out: x000, x001" in caplog.text
 
 
 def test_a_codestream_in_parts_is_put_together():
