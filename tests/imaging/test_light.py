@@ -1,5 +1,6 @@
 """Linear light: exposed, brought to sRGB's curve, and what is clipped is told."""
 
+import io
 import json
 
 import numpy as np
@@ -190,6 +191,34 @@ def test_a_file_cut_off_is_damaged(tmp_path, width, share):
     (tmp_path / "a.hdr").write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(CorruptFileError, match=r"a\.hdr: "):
         srkit.read_image(tmp_path / "a.hdr")
+
+
+@pytest.mark.parametrize("width", [4, 40])
+def test_of_a_long_file_no_more_is_read_than_its_picture_can_take(tmp_path, width):
+    class Counted(io.BytesIO):
+        most = 0
+
+        def read(self, size=-1):
+            data = super().read(size)
+            self.most = max(self.most, len(data))
+            return data
+
+    whole = radiance(np.full((4, width, 3), 0.5))
+    with pytest.raises(CorruptFileError):
+        srkit.read_image(file := Counted(whole + bytes(1 << 20)))
+    assert file.most <= 1 << 16
+
+
+def test_lines_that_are_packed_as_badly_as_can_be_are_read():
+    levels = RNG.integers(1, 256, (4, 4, 40)).astype(np.uint8)  # of each line four channels
+    levels[:, 3] = 128
+    single = [b"".join(bytes([1, level]) for level in line.ravel().tolist()) for line in levels]
+    head = b"#?RADIANCE\n\n-Y 4 +X 40\n"
+    packed = head + b"".join(bytes([2, 2, 0, 40]) + line for line in single)
+    plain = head + levels.swapaxes(1, 2).tobytes()
+    expected = srkit.read_image(plain, exposure=0).pixels
+    np.testing.assert_array_equal(srkit.read_image(packed, exposure=0).pixels, expected)
+    assert len(np.unique(expected)) > 50
 
 
 @pytest.mark.parametrize(
