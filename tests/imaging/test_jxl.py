@@ -293,6 +293,13 @@ def test_light_is_light():
     assert (srkit.read_image(deep).pixels == 48192).all()
 
 
+def test_floats_of_the_curve_of_srgb_are_no_light_whatever_the_exposure():
+    levels = RNG.random((20, 30, 3)).astype(np.float32)
+    light = jxl_boxes.parse(codecs.jpegxl_encode(levels, lossless=True)).codestream
+    read = srkit.read_image(jxl_coloring.recoloured(light), exposure=1)
+    np.testing.assert_array_equal(read.pixels, levels)
+
+
 def test_where_loss_was_allowed_a_profile_is_not_for_what_is_decoded(caplog):
     stream = jxl_boxes.parse(written(srkit.Image(PHOTO.astype("uint16") * 257), quality=95))
     tagged = jxl_coloring.recoloured(stream.codestream, profile=P3)
