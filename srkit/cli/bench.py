@@ -9,7 +9,7 @@ from pathlib import Path
 from srkit.atomic import check_place
 from srkit.cli.console import TRIO, Commands, examples, local, model, positive, write, written
 from srkit.errors import OptionError
-from srkit.evaluation.bench import bench, check_plot, written_as
+from srkit.evaluation.bench import Benchmark, bench, check_plot, written_as
 from srkit.evaluation.measures import DEFAULT, MEASURES
 from srkit.metrics import PROTOCOLS
 
@@ -113,19 +113,25 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         progress=sys.stderr.isatty(),
     )
-    if args.output is not None:
-        found.save(args.output)
-    if args.plot is not None:
-        found.plot(args.plot)
-    if args.format == "csv":
-        write(found.to_csv().rstrip("\n"))
-    elif args.format == "json":
-        write(found.to_json())
-    elif args.format == "markdown":
-        write(found.to_markdown(by_image=args.by_image))
-    else:
-        write(found.to_text(by_image=args.by_image))
+    try:
+        if args.output is not None:
+            found.save(args.output)
+        if args.plot is not None:
+            found.plot(args.plot)
+    finally:  # what took hours is shown, though a file cannot be written
+        write(_shown(found, args))
     return 0
+
+
+def _shown(found: Benchmark, args: argparse.Namespace) -> str:
+    """The results in the form that is asked for."""
+    if args.format == "csv":
+        return found.to_csv().rstrip("\n")
+    if args.format == "json":
+        return found.to_json()
+    if args.format == "markdown":
+        return found.to_markdown(by_image=args.by_image)
+    return found.to_text(by_image=args.by_image)
 
 
 def _check_places(output: Path | None, plot: Path | None) -> None:

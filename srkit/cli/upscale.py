@@ -182,9 +182,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--exposure",
         type=stops_or_auto,
         metavar="EV",
-        help="of EXR, Radiance and camera RAW, and of float TIFF if given: stops such as 1.5, "
-        "which brightens, and -1, or auto, which brings the 99.9th percentile to white (default: "
-        "auto)",
+        help="of EXR, Radiance and camera RAW, and of float TIFF and Zarr if given: stops such as "
+        "1.5, which brightens, and -1, or auto, which brings the 99.9th percentile to white "
+        "(default: auto)",
     )
     group.add_argument(
         "--json",

@@ -101,7 +101,9 @@ def steps(low: float, high: float) -> Iterator[float]:
     """
     most = (high - low) / 4
     power = math.floor(math.log10(most))
-    step = max(size for digit in (1, 2, 5) if (size := float(f"{digit}e{power}")) <= most)
+    # Near a power of ten its logarithm may be rounded up.
+    sizes = (float(size) for size in (f"5e{power - 1}", *(f"{n}e{power}" for n in (1, 2, 5))))
+    step = max(size for size in sizes if size <= most)
     for number in range(math.ceil(round(low / step, 9)), math.floor(round(high / step, 9)) + 1):
         yield round(number * step, 12)
 

@@ -98,7 +98,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType({one.name: one for one in _AL
 
 
 def asked_for(names: Iterable[str]) -> tuple[Measure, ...]:
-    """Metrics by names, each once; ``MS-SSIM`` and ``ms-ssim`` are names of ``ms_ssim``.
+    """Metrics by names or one name, each once; ``MS-SSIM`` and ``ms-ssim`` name ``ms_ssim``.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def asked_for(names: Iterable[str]) -> tuple[Measure, ...]:
     ['MS-SSIM', 'NIQE']
     """
     found: dict[str, Measure] = {}
-    for name in names:
+    for name in [names] if isinstance(names, str) else names:
         key = str(name).lower().replace("-", "_")
         if key not in MEASURES:
             near = difflib.get_close_matches(key, MEASURES, 1)

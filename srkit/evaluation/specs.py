@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def split(text: str | Path) -> tuple[str | Path, dict[str, Value]]:
     >>> split("nets/mine.pth")
     ('nets/mine.pth', {})
     """
-    if isinstance(text, Path) or Path(text).exists():
+    # Unlike pathlib's, this takes names that are too long for a file.
+    if isinstance(text, Path) or os.path.exists(text):  # noqa: PTH110
         return text, {}
     model, *rest = _OPTIONS.split(text, maxsplit=1)
     options: dict[str, Value] = {}

@@ -18,7 +18,7 @@ Exposure: TypeAlias = float | Literal["auto"]
 
 _BRIGHTEST = 99.9  # percentile of pixels, by their brightest channel, that becomes white
 _MOST_STOPS = 64  # either way: more than float16 and Radiance tell apart
-_MOST = np.float32(2.0**60)  # of light: exposed, it is still a number
+MOST = np.float32(2.0**60)  # of light: exposed, it is still a number
 _STRIP = 1 << 20  # values that are worked on at a time
 _HALF_A_LEVEL = 0.5 / 65535
 
@@ -110,7 +110,7 @@ def _as_floats(pixels: NDArray[Any]) -> NDArray[np.float32]:
     """Floats of which 1 is white, without NaN."""
     if pixels.dtype == np.uint16:
         return pixels.astype(np.float32) / np.float32(65535)
-    return np.nan_to_num(pixels.astype(np.float32), nan=0).clip(-_MOST, _MOST)
+    return np.nan_to_num(pixels.astype(np.float32), nan=0).clip(-MOST, MOST)
 
 
 def _peaks(pixels: NDArray[Any], *, alpha: bool) -> NDArray[np.float32]:

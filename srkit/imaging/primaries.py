@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.imaging.light import MOST
 from srkit.imaging.profiles import Primaries, columns
 
 _SRGB: Primaries = ((0.3127, 0.3290), (0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
@@ -49,5 +50,7 @@ def in_srgb(light: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.floa
     """Light ``(H, W, 3)`` by such a matrix; values below 0 are of colours that sRGB lacks."""
     if np.abs(matrix - np.eye(3)).max() < _SAME:
         return light.astype(np.float32, copy=False)
-    brought: NDArray[np.float32] = light.astype(np.float32) @ matrix.T.astype(np.float32)
+    # Of infinite light, as the sun has in halves, sums would be no numbers.
+    finite = np.clip(light.astype(np.float32), -MOST, MOST)
+    brought: NDArray[np.float32] = finite @ matrix.T.astype(np.float32)
     return brought

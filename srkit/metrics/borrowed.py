@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -64,10 +63,12 @@ def natural_photos() -> tuple[Floats, Floats]:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             mean, covariance = file["mu_pris_param"], file["cov_pris_param"]
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of any kind, where a file is damaged
         raise WeightsError(f"{path} holds no parameters of NIQE: {error}") from error
     if mean.shape != (1, _FEATURES) or covariance.shape != (_FEATURES, _FEATURES):
         raise WeightsError(f"{path} has parameters of shape {mean.shape}, not of NIQE")
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise WeightsError(f"{path} holds no parameters of NIQE: some are no numbers")
     return mean[0].astype(np.float64), covariance.astype(np.float64)
 
 
@@ -89,7 +90,7 @@ def opinions() -> Opinions:
         return Opinions(
             lowest, highest, rows[:, 1:], rows[:, 0], float(header["gamma"]), float(header["rho"])
         )
-    except (OSError, KeyError, ValueError, IndexError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # of any kind, where a file is damaged
         raise WeightsError(f"{vectors.parent} holds no model of BRISQUE: {error}") from error
 
 
@@ -117,7 +118,8 @@ def _limits(data: bytes) -> tuple[Floats, Floats]:
     if not isinstance(read, dict):
         raise ValueError("the limits of features are no dict")
     lowest, highest = (np.array(read[key], np.float64) for key in ("min_", "max_"))
-    if lowest.shape != (_FEATURES,) or highest.shape != (_FEATURES,) or (lowest >= highest).any():
+    whole = lowest.shape == highest.shape == (_FEATURES,)
+    if not (whole and (lowest < highest).all()):
         raise ValueError(f"the limits are not those of {_FEATURES} features")
     return lowest, highest
 

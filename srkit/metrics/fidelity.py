@@ -54,10 +54,11 @@ def psnr(
     Raises
     ------
     ImageError
-        If shapes or depths differ or are not as above, or values are not finite or,
-        for floats without `data_range`, beyond [0, 1].
+        If shapes or depths differ or are not as above, or values are not finite or beyond
+        [0, 1], of floats with `data_range` beyond 1e30.
     OptionError
-        If `channel` is unknown, `crop` leaves nothing or `data_range` is not positive.
+        If `channel` is unknown, `crop` leaves nothing or `data_range` is not positive or beyond
+        1e30.
 
     Examples
     --------

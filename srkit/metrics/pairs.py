@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from numbers import Real
 from typing import Any, Literal, NamedTuple
@@ -17,6 +16,7 @@ Channel = Literal["y", "rgb"]
 
 # Thousandths of BT.601's studio-range luma: Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255.
 _LUMA = np.array([65481, 128553, 24966])
+_MOST = 1e30  # of values: the squares of their squares are numbers, still
 
 
 class Pair(NamedTuple):
@@ -143,8 +143,12 @@ def _read(image: ArrayLike, what: str, data_range: float | None) -> tuple[NDArra
     if floating and not np.isfinite(array).all():
         raise ImageError(f"{what} has values that are not finite")
     if data_range is not None:
-        if not (isinstance(data_range, Real) and 0 < data_range < math.inf):
-            raise OptionError(f"data_range is a positive number, not {data_range!r}")
+        if not (isinstance(data_range, Real) and 1 / _MOST <= data_range <= _MOST):
+            raise OptionError(
+                f"data_range is a positive number, of 1e-30 to 1e30, not {data_range!r}"
+            )
+        if floating and (largest := np.abs(array).max()) > _MOST:
+            raise ImageError(f"{what} has values up to {largest:g}, beyond 1e30")
         return array, float(data_range)
     if floating and (array.min() < 0 or array.max() > 1):
         raise ImageError(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,6 +14,7 @@ import srkit
 from srkit import MissingDependencyError, OptionError
 from srkit.cli import main
 from srkit.evaluation import measures
+from srkit.evaluation.charts import steps
 from srkit.imaging.resize import imresize
 from srkit.metrics import PROTOCOLS, ms_ssim, psnr, rounded_luma, ssim
 
@@ -54,6 +56,11 @@ def test_the_metrics_that_are_asked_for_are_shown_in_their_order(folder, capsys,
     expected = ms_ssim(rounded_luma(PHOTO), rounded_luma(big), crop=2)
     found = srkit.evaluate("nearest", folder, scale=2, metrics=["ms_ssim"]).rows[0]
     assert found.more == {"ms_ssim": pytest.approx(expected)}
+
+
+def test_one_metric_is_one_name(folder):
+    found = srkit.evaluate("nearest", folder, scale=2, metrics="ms-ssim")
+    assert found.metrics == ("ms_ssim",)
 
 
 def test_metrics_of_json_and_csv(folder, capsys):
@@ -239,6 +246,17 @@ def test_a_failure_leaves_the_file_as_it_was(folder, tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["Two", "out.csv"]
 
 
+def test_what_was_measured_is_shown_though_a_file_cannot_be_written(folder, tmp_path, capsys):
+    for path in folder.iterdir():
+        PILImage.new("L", (64, 64)).save(path)
+    options = ["-m", "nearest", "--scale=2", "--data", folder, "-o", tmp_path / "out.csv"]
+    assert command(*options, "--plot", tmp_path / "plot.svg") == 2  # of nothing finite
+    told = capsys.readouterr()
+    assert "no model has a finite PSNR on Two" in told.err
+    assert told.out.splitlines()[1].split()[:4] == ["Two", "nearest", "x2", "inf"]
+    assert (tmp_path / "out.csv").exists()
+
+
 # --- the plot ---------------------------------------------------------------------------------
 
 
@@ -280,3 +298,9 @@ def test_nothing_is_drawn_of_what_has_no_figure(folder, tmp_path):
     with pytest.raises(OptionError, match="no model has a finite PSNR on Two"):
         found.plot(tmp_path / "plot.svg")
     assert not (tmp_path / "plot.svg").exists()
+
+
+@pytest.mark.parametrize("high", [4e-5, 4e-4, 4e-3, 0.04, 0.4, 4, 40, 8, 20])
+def test_an_axis_has_round_values_however_near_its_length_is_to_a_power_of_ten(high):
+    for end in (high, math.nextafter(high, 0), math.nextafter(high, 99)):
+        assert 4 <= len(list(steps(0, end))) <= 11

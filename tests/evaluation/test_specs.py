@@ -20,6 +20,8 @@ from srkit.evaluation.specs import split
         ("C:\\nets\\a.pth:device=cpu", "C:\\nets\\a.pth", {"device": "cpu"}),
         ("runs/mine.pth:color=float", "runs/mine.pth", {"color": "float"}),
         ("model:wrong", "model:wrong", {}),
+        ("a" * 300, "a" * 300, {}),  # no name of a file
+        ("a\0b", "a\0b", {}),
     ],
 )
 def test_a_line_is_a_model_and_its_options(text, model, options):

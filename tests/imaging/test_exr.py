@@ -1,13 +1,16 @@
 """OpenEXR as renderers write it: its picture, among what else is in a file."""
 
 import io
+import json
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import srkit
+from srkit.cli import main
 from srkit.errors import (
     CorruptFileError,
     ImageError,
@@ -19,6 +22,7 @@ from srkit.imaging.light import light_of
 
 RNG = np.random.default_rng(0)
 LIGHT = RNG.random((24, 32, 3)).astype(np.float32) * 4
+AP0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)  # SMPTE ST 2065-1
 
 
 @pytest.fixture
@@ -80,15 +84,36 @@ def test_colour_is_freed_of_alpha_which_it_was_multiplied_with(exr, tmp_path):
 
 
 def test_aces_becomes_srgb(exr, tmp_path):
-    # AP0 of SMPTE ST 2065-1, and its matrix to sRGB by the Bradford adaptation, as published.
-    ap0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)
+    # The matrix of AP0 to sRGB by the Bradford adaptation, as published.
     matrix = [[2.5217, -1.1341, -0.3876], [-0.2765, 1.3727, -0.0962], [-0.0154, -0.1530, 1.1684]]
     light = np.full((4, 6, 3), 0.5, np.float32)
     light[0] = [0.3, 0.25, 0.2]
-    path = write(exr, tmp_path / "a.exr", {"RGB": light}, chromaticities=ap0)
+    path = write(exr, tmp_path / "a.exr", {"RGB": light}, chromaticities=AP0)
     found = seen(path, 0)
     np.testing.assert_allclose(found[1:], 0.5, atol=1e-3)
     np.testing.assert_allclose(found[0, 0], np.array(matrix) @ [0.3, 0.25, 0.2], atol=2e-3)
+
+
+@pytest.mark.parametrize("chromaticities", [{}, {"chromaticities": AP0}])
+def test_a_sun_beyond_all_numbers_is_white(exr, tmp_path, caplog, recwarn, chromaticities):
+    light = np.full((10, 10, 3), 0.25, np.float16)
+    light[0, 0], light[0, 1] = np.inf, -np.inf
+    path = write(exr, tmp_path / "a.exr", {"RGB": light}, **chromaticities)
+    pixels = srkit.read_image(path, exposure=0).pixels
+    assert pixels[0, :2].tolist() == [[65535] * 3, [0] * 3]
+    assert "NaN" not in caplog.text
+    np.testing.assert_allclose(light_of(pixels[1:]), 0.25, atol=1e-3)
+    assert not recwarn.list
+
+
+def test_alpha_next_to_nothing_makes_no_warning(exr, tmp_path, recwarn):
+    light = np.full((4, 4, 4), 0.25, np.float32)
+    light[0, :, 3], light[1, :, 3] = 1e-40, np.inf
+    light[0, :, :3] = 1
+    pixels = srkit.read_image(write(exr, tmp_path / "a.exr", {"RGBA": light}), exposure=0).pixels
+    assert pixels[0, 0].tolist() == [65535, 65535, 65535, 0]
+    assert pixels[2, 0, :3].tolist() == [65535] * 3  # 0.25 / 0.25
+    assert not recwarn.list
 
 
 def test_the_picture_is_what_its_display_window_shows(exr, tmp_path, caplog):
@@ -128,6 +153,10 @@ def test_what_is_no_picture_is_refused(exr, tmp_path):
     write(exr, tmp_path / "z.exr", {"Z": LIGHT[..., 0].copy()})
     with pytest.raises(ImageError, match="no channels R, G, B or Y, but Z: save the picture"):
         srkit.read_image(tmp_path / "z.exr")
+    chroma = {name: LIGHT[..., 0].copy() for name in ("Y", "RY", "BY")}
+    write(exr, tmp_path / "yc.exr", chroma)
+    with pytest.raises(ImageError, match="luminance and chroma: save it as RGB"):
+        srkit.read_image(tmp_path / "yc.exr")
     numbers = {name: LIGHT[..., 0].astype(np.uint32) for name in "RGB"}
     write(exr, tmp_path / "n.exr", numbers)
     with pytest.raises(ImageError, match="channel R is of whole numbers"):
@@ -141,6 +170,10 @@ def test_size_is_judged_before_decoding(exr, tmp_path):
     assert srkit.read_image(path, max_pixels=768).size == (32, 24)
     many = {f"L{n}.R": LIGHT[..., 0].copy() for n in range(14)} | {"RGB": LIGHT}
     path = write(exr, tmp_path / "many.exr", many)
+    with pytest.raises(ImageTooLargeError, match="its layers hold 13056 values"):
+        srkit.read_image(path, max_pixels=768)
+    # As many are decoded where little of them is shown.
+    path = write(exr, tmp_path / "many.exr", many, displayWindow=window(0, 0, 0, 0))
     with pytest.raises(ImageTooLargeError, match="its layers hold 13056 values"):
         srkit.read_image(path, max_pixels=768)
 
@@ -184,6 +217,22 @@ def test_a_file_cut_off_is_damaged(exr, tmp_path, share):
     (tmp_path / "a.exr").write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(CorruptFileError, match=r"a\.exr: the EXR file is truncated or damaged"):
         srkit.read_image(tmp_path / "a.exr")
+
+
+def test_of_a_damaged_file_nothing_is_printed_where_programs_read(exr, tmp_path, capsys):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    whole = write(exr, folder / "a.exr", {"RGB": LIGHT}).read_bytes()
+    (folder / "b.exr").write_bytes(whole[:-100])
+    command = ["upscale", str(folder), "-m", "nearest", "--scale=2", "--json"]
+    assert main([*command, "-o", str(tmp_path)]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [len(told[kind]) for kind in ("written", "failed")] == [1, 1]
+    stdout = sys.stdout
+    with ThreadPoolExecutor(4) as pool:
+        tried = [pool.submit(srkit.read_image, folder / "b.exr") for _ in range(12)]
+    assert all(isinstance(one.exception(), CorruptFileError) for one in tried)
+    assert sys.stdout is stdout
 
 
 def test_exr_is_not_written(tmp_path):

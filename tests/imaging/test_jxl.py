@@ -3,6 +3,7 @@
 import io
 import struct
 import sys
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -186,6 +187,36 @@ def test_packed_boxes_are_read(caplog):
         caplog.clear()
 
 
+def boxed(*parts):
+    """A file of boxes."""
+    made = (struct.pack(">I4s", 8 + len(content), name) + content for name, content in parts)
+    return b"".join([jxl_boxes.SIGNATURE, jxl_boxes._TYPE, *made])
+
+
+def test_of_two_pictures_the_one_is_decoded_whose_size_was_judged():
+    small, large = (codecs.jpegxl_encode(PHOTO[:n, :n], lossless=True) for n in (8, 80))
+    packed = (b"brob", b"jxlc" + codecs.brotli_encode(small))
+    with pytest.raises(ImageTooLargeError, match="80x80"):
+        srkit.read_image(boxed(packed, (b"jxlc", large)), max_pixels=64)
+    read = srkit.read_image(boxed((b"jxlc", small), (b"jxlc", large)), max_pixels=64)
+    np.testing.assert_array_equal(read.pixels, PHOTO[:8, :8])
+
+
+def test_packed_parts_that_nobody_asked_for_are_not_unpacked(caplog):
+    stream = codecs.jpegxl_encode(PHOTO, lossless=True)
+    bomb = codecs.brotli_encode(bytes((1 << 24) - 1))
+    hostile = [(b"brob", b"x%03d" % n + bomb) for n in range(200)]
+    tracemalloc.start()
+    try:
+        read = srkit.read_image(boxed(*hostile, (b"jxlc", stream)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(read.pixels, PHOTO)
+    assert peak < 1 << 24
+    assert "parts of JPEG XL that srkit does not know were left out: x000, x001" in caplog.text
+
+
 def test_a_codestream_in_parts_is_put_together():
     stream = codecs.jpegxl_encode(PHOTO, lossless=True)
     parts = [(0, stream[:10]), (1, stream[10:3000]), (2 | 1 << 31, stream[3000:])]
@@ -260,6 +291,13 @@ def test_light_is_light():
     # Whole numbers end at white, so that nothing has to be found for them.
     deep = codecs.jpegxl_encode(np.full((8, 8), 32768, np.uint16), lossless=True)
     assert (srkit.read_image(deep).pixels == 48192).all()
+
+
+def test_floats_of_the_curve_of_srgb_are_no_light_whatever_the_exposure():
+    levels = RNG.random((20, 30, 3)).astype(np.float32)
+    light = jxl_boxes.parse(codecs.jpegxl_encode(levels, lossless=True)).codestream
+    read = srkit.read_image(jxl_coloring.recoloured(light), exposure=1)
+    np.testing.assert_array_equal(read.pixels, levels)
 
 
 def test_where_loss_was_allowed_a_profile_is_not_for_what_is_decoded(caplog):

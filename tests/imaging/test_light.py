@@ -1,5 +1,6 @@
 """Linear light: exposed, brought to sRGB's curve, and what is clipped is told."""
 
+import io
 import json
 
 import numpy as np
@@ -10,10 +11,13 @@ import srkit
 from srkit.cli import main
 from srkit.errors import CorruptFileError, ImageError, ImageTooLargeError, OptionError, SrkitError
 from srkit.imaging.light import expose, light_of
+from srkit.imaging.metadata import Metadata
 from srkit.imaging.primaries import matrix_of
+from srkit.imaging.profiles import gamma, profile
 
 RNG = np.random.default_rng(0)
 GREYS = np.full((8, 12, 3), 0.25, np.float32)
+P3 = (0.3127, 0.3290), (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)
 
 
 def radiance(pixels, *, size=None, **variables):
@@ -113,7 +117,7 @@ def test_primaries_of_p3_are_those_of_its_standard():
         [0.2126390, 0.7151687, 0.0721923],
         [0.0193308, 0.1191948, 0.9505322],
     ]
-    found = matrix_of(((0.3127, 0.3290), (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)))
+    found = matrix_of(P3)
     np.testing.assert_allclose(found, np.linalg.solve(rgb, p3), atol=2e-4)
     assert matrix_of(((0.3, 0.3), (0.1, 0.1), (0.1, 0.1), (0.1, 0.1))) is None
     assert matrix_of(((0.3, 0.0), (0.6, 0.3), (0.3, 0.6), (0.1, 0.1))) is None
@@ -192,6 +196,34 @@ def test_a_file_cut_off_is_damaged(tmp_path, width, share):
         srkit.read_image(tmp_path / "a.hdr")
 
 
+@pytest.mark.parametrize("width", [4, 40])
+def test_of_a_long_file_no_more_is_read_than_its_picture_can_take(tmp_path, width):
+    class Counted(io.BytesIO):
+        most = 0
+
+        def read(self, size=-1):
+            data = super().read(size)
+            self.most = max(self.most, len(data))
+            return data
+
+    whole = radiance(np.full((4, width, 3), 0.5))
+    with pytest.raises(CorruptFileError):
+        srkit.read_image(file := Counted(whole + bytes(1 << 20)))
+    assert file.most <= 1 << 16
+
+
+def test_lines_that_are_packed_as_badly_as_can_be_are_read():
+    levels = RNG.integers(1, 256, (4, 4, 40)).astype(np.uint8)  # of each line four channels
+    levels[:, 3] = 128
+    single = [b"".join(bytes([1, level]) for level in line.ravel().tolist()) for line in levels]
+    head = b"#?RADIANCE\n\n-Y 4 +X 40\n"
+    packed = head + b"".join(bytes([2, 2, 0, 40]) + line for line in single)
+    plain = head + levels.swapaxes(1, 2).tobytes()
+    expected = srkit.read_image(plain, exposure=0).pixels
+    np.testing.assert_array_equal(srkit.read_image(packed, exposure=0).pixels, expected)
+    assert len(np.unique(expected)) > 50
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -223,6 +255,26 @@ def test_float_tiff_is_light_where_an_exposure_is_given(tmp_path):
     levels = np.full((4, 6, 3), 1000, np.uint16)
     tifffile.imwrite(tmp_path / "b.tif", levels, photometric="rgb")
     np.testing.assert_array_equal(srkit.read_image(tmp_path / "b.tif", exposure=5).pixels, levels)
+
+
+def test_float_zarr_is_light_where_an_exposure_is_given(tmp_path, caplog):
+    zarr = pytest.importorskip("zarr")
+    array = zarr.create_array(tmp_path / "a.zarr", shape=(4, 6, 3), dtype="float32")
+    array[:] = 4.0
+    assert srkit.read_image(tmp_path / "a.zarr").dtype == np.float32
+    exposed = srkit.read_image(tmp_path / "a.zarr", exposure="auto")
+    assert (exposed.pixels == 65535).all()
+    assert "a.zarr: light was exposed by -2.00 EV" in caplog.text
+
+
+def test_a_profile_of_light_is_left_out_and_told(tmp_path, caplog):
+    icc = profile("P3", P3, gamma(1.0), grey=False)
+    path = tmp_path / "a.tif"
+    srkit.Image(np.full((4, 6, 3), 0.5, np.float32), Metadata("RGB", icc=icc)).save(path)
+    assert srkit.read_image(path).metadata.icc == icc
+    assert caplog.text == ""
+    assert srkit.read_image(path, exposure=0).metadata.icc is None
+    assert "the colour profile was left out: light is taken as that of sRGB's" in caplog.text
 
 
 def test_the_command_exposes_and_tells(tmp_path, capsys):

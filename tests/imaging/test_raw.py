@@ -96,6 +96,13 @@ def test_size_is_judged_before_decoding(tmp_path):
     with pytest.raises(ImageTooLargeError, match="60x40 = 2400 pixels"):
         srkit.read_image(path, max_pixels=2399)
     assert srkit.read_image(path, max_pixels=2400).size == (60, 40)
+    for ratio, size in (((4, 1, 1, 1), (240, 40)), ((1, 3, 1, 1), (60, 120))):
+        # By DefaultScale pixels are no squares, and LibRaw makes more of them.
+        path = dng.write(tmp_path / "b.dng", halves(), tags=((50718, 5, 2, ratio, True),))
+        number = size[0] * size[1]
+        with pytest.raises(ImageTooLargeError, match=f"{size[0]}x{size[1]} = {number} pixels"):
+            srkit.read_image(path, max_pixels=number - 1)
+        assert srkit.read_image(path, max_pixels=number).size == size
 
 
 @pytest.mark.usefixtures("_rawpy")

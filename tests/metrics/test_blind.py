@@ -174,6 +174,14 @@ def test_parameters_that_are_none_are_refused(packages):
     path = write_niqe(packages, mu_pris_param=np.zeros((1, 35)), cov_pris_param=np.eye(36))
     with pytest.raises(WeightsError, match=r"shape \(1, 35\)"):
         niqe(PHOTO)
+    np.savez(path, mu_pris_param=np.zeros((1, 36)), cov_pris_param=np.full((36, 36), np.nan))
+    with pytest.raises(WeightsError, match="some are no numbers"):
+        niqe(PHOTO)
+    whole = path.read_bytes()
+    at = whole.index(b"PK\1\2") + 10
+    path.write_bytes(whole[:at] + b"\x63" + whole[at + 1 :])  # a packing that there is not
+    with pytest.raises(WeightsError, match="holds no parameters"):
+        niqe(PHOTO)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(WeightsError, match="holds no parameters"):
         niqe(PHOTO)
@@ -226,6 +234,9 @@ class _Harm:
         {"model": ""},
         {"limits": {"min_": [0.0] * 36}},
         {"limits": {"min_": [0.0] * 36, "max_": [0.0] * 36}},
+        {"limits": {"min_": [float("nan")] * 36, "max_": [1.0] * 36}},
+        {"limits": {"min_": [{}] * 36, "max_": [1.0] * 36}},
+        {"limits": b"\x80\x04K\x01}b."},  # attributes of a number
         {"limits": [1, 2]},
         {"limits": b""},
         {"limits": b"\x80\x04"},

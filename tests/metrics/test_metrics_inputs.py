@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 
 from srkit.errors import ImageError, OptionError
-from srkit.metrics import psnr, ssim
+from srkit.metrics import ms_ssim, psnr, ssim
 
 PHOTO = data.astronaut()[:40, 160:210]
 NOISY = np.clip(PHOTO + np.random.default_rng(0).integers(-25, 26, PHOTO.shape), 0, 255)
@@ -46,6 +46,17 @@ def test_images_that_cannot_be_compared_are_refused(metric, reference, test, mes
         metric(reference, test)
 
 
+@pytest.mark.parametrize("metric", [psnr, ssim, ms_ssim])
+@pytest.mark.parametrize("channel", ["y", "rgb"])
+def test_values_of_any_size_have_a_figure_or_are_refused(metric, channel, recwarn):
+    black = np.zeros((176, 176, 3))
+    with pytest.raises(ImageError, match="the test image has values up to 1e\\+31, beyond 1e30"):
+        metric(black, black + 1e31, data_range=1)
+    for white, other in ((1e-30, 1e30), (1e30, 1e30), (1e30, -1e30)):
+        assert np.isfinite(metric(black, black + other, channel=channel, data_range=white))
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("metric", [psnr, ssim])
 @pytest.mark.parametrize(
     "options",
@@ -57,6 +68,9 @@ def test_images_that_cannot_be_compared_are_refused(metric, reference, test, mes
         {"data_range": 0},
         {"data_range": math.nan},
         {"data_range": "255"},
+        {"data_range": 1e-200},  # whose squares are no numbers
+        {"data_range": 1e200},
+        {"data_range": 10**400},
     ],
     ids=str,
 )

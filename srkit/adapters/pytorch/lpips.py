@@ -108,14 +108,14 @@ class Dists:
         )
 
     def distance(self, reference: ArrayLike, test: ArrayLike, *, crop: int = 0) -> float:
-        """One less the weighted sum of similarities of means and of structure: eq. 7 to 9."""
+        """What similarities of means and of structure lack of one, weighted: eq. 7 to 9."""
         pair = as_tensors(reference, test, crop=crop, smallest=16, name="DISTS")
         with torch.inference_mode():
             a, b = ([x, *self._features(x)] for x in pair)
             similar = [_means(*both) for both in zip(a, b, strict=True)]
             similar += [_structures(*both) for both in zip(a, b, strict=True)]
             weighed = zip(self._weights, similar, strict=True)
-            return float(1 - sum(float((weight * one).sum()) for weight, one in weighed))
+            return float(sum(float((weight * (1 - one)).sum()) for weight, one in weighed))
 
     def _features(self, x: Tensor) -> Iterator[Tensor]:
         normal = (x - _colours(MEAN)) / _colours(DEVIATION)
@@ -148,12 +148,11 @@ def _means(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _structures(a: Tensor, b: Tensor) -> Tensor:
-    mean_a, mean_b = (x.mean(dim=(2, 3), keepdim=True) for x in (a, b))
-    variances = [
-        (x - mean).square().mean(dim=(2, 3), keepdim=True) for x, mean in ((a, mean_a), (b, mean_b))
-    ]
-    covariance = (a * b).mean(dim=(2, 3), keepdim=True) - mean_a * mean_b
-    return (2 * covariance + _SMALL) / (variances[0] + variances[1] + _SMALL)
+    a, b = (x - x.mean(dim=(2, 3), keepdim=True) for x in (a, b))
+    covariance, variance_a, variance_b = (
+        product.mean(dim=(2, 3), keepdim=True) for product in (a * b, a * a, b * b)
+    )
+    return (2 * covariance + _SMALL) / (variance_a + variance_b + _SMALL)
 
 
 def _colours(values: Sequence[float]) -> Tensor:

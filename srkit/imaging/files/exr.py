@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from contextlib import redirect_stdout
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -28,6 +31,8 @@ _NAMED = 8  # of the channels that are left out
 # Names of layers that hold the picture itself, where no channel is without a layer.
 _PICTURES = ("combined", "beauty", "rgba", "rgb", "composite", "image")
 _MODES: dict[int, Mode] = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+# One thread at a time, or one would put back the output that another has turned.
+_turning = threading.Lock()
 _LIGHT = (("R", "G", "B"), ("r", "g", "b"), ("Y",))
 
 
@@ -73,7 +78,10 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     header = headers[chosen.part]
     _tell_the_rest(headers, chosen)
     file.seek(0)
-    with OpenEXR.File(file, separate_channels=True, num_threads=1) as opened:
+    # OpenEXR prints what it cannot decode, among what commands write for programs.
+    with _turning, redirect_stdout(sys.stderr):
+        decoded = OpenEXR.File(file, separate_channels=True, num_threads=1)
+    with decoded as opened:
         if len(opened.parts) < len(headers):  # it leaves out what it cannot decode
             raise CorruptFileError("the EXR file is truncated or damaged: its pixels are not whole")
         planes = dict(opened.parts[chosen.part].channels)
@@ -100,6 +108,8 @@ def _check_sizes(headers: list[dict[str, Any]], max_pixels: int) -> None:
             if min(height, width) < 1:
                 raise ImageError(f"the image is empty: its {window} is {width}x{height}")
             check_size(width, height, max_pixels)
+        # What is decoded is the data window, whatever is shown of it.
+        height, width = _size(header["dataWindow"])
         tile = header.get("tiles")
         if tile is not None and tile.xSize * tile.ySize > max(LARGEST_TILE, 4 * height * width):
             raise CorruptFileError("the EXR file's tiles are far larger than its picture")
@@ -125,6 +135,8 @@ def _choose(parts: list[list[str]]) -> _Chosen:
             for colour in _LIGHT:
                 wanted = tuple(prefix + letter for letter in colour)
                 if set(wanted) <= set(names):
+                    if colour == ("Y",) and f"{prefix}RY" in names:
+                        raise ImageError("it holds luminance and chroma: save it as RGB")
                     alpha = next((n for n in (f"{prefix}A", f"{prefix}a") if n in names), None)
                     return _Chosen(number, wanted, alpha)
     every = [name for names in parts for name in names]
@@ -165,7 +177,9 @@ def _plane(channel: Any) -> NDArray[np.float32]:
 def _unassociate(light: NDArray[np.float32]) -> None:
     """Divide colour by the alpha that it was multiplied with, in place; glow without any stays."""
     alpha = light[..., -1:]
-    np.divide(light[..., :-1], alpha, out=light[..., :-1], where=alpha > 0)
+    # What no float holds becomes infinite, and is clipped as all that is brighter than white.
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.divide(light[..., :-1], alpha, out=light[..., :-1], where=alpha > 0)
 
 
 def _matrix(stated: tuple[float, ...] | None) -> NDArray[np.float64]:

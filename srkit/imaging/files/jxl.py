@@ -63,7 +63,8 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     codec = _codec()
     if boxes.is_jpeg and (decoded := _jpeg(codec, data, max_pixels)):
         return decoded
-    pixels = _pictured(codec.jpegxl_decode(data), header)
+    # Of the bytes whose header was read, not of the file, in which libjxl may find others.
+    pixels = _pictured(codec.jpegxl_decode(boxes.codestream), header)
     mode = _MODES[pixels.shape[2] if pixels.ndim == 3 else 1]
     if header.premultiplied and mode in ("LA", "RGBA"):
         top = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)

@@ -16,6 +16,7 @@ _TYPE = b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
 _MOST_UNPACKED = 1 << 24  # bytes of a packed box
 # Of a file itself, or of how its JPEG was packed.
 _KNOWN = (b"JXL ", b"ftyp", b"jxll", b"jxli", b"jxlc", b"jxlp", b"jbrd", b"Exif", b"xml ")
+_PACKED = (b"Exif", b"xml ")  # those of them that may be packed
 _NAMED = 8  # of the others
 
 
@@ -55,12 +56,12 @@ def parse(data: bytes) -> Boxes:
     found: dict[bytes, bytes] = {}
     parts: list[bytes] = []
     for name, content in _walk(data):
-        if name == b"brob":
-            name, content = content[:4], _unpacked(content[4:])
         if name in (b"jxlc", b"jxlp"):
             parts.append(content if name == b"jxlc" else content[4:])
-        else:
+        elif name != b"brob":
             found.setdefault(name, content)
+        elif content[:4] not in found:
+            found[content[:4]] = _unpacked(content)
     if not parts:
         raise CorruptFileError("the JPEG XL file has no picture: it is truncated or damaged")
     if odd := [name for name in found if name not in _KNOWN]:
@@ -110,12 +111,14 @@ def _box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I4sQ", 1, name, 8 + size) + content
 
 
-def _unpacked(data: bytes) -> bytes:
-    """What Brotli packed; nothing, and a word, where that is damaged or would fill the memory."""
+def _unpacked(content: bytes) -> bytes:
+    """What Brotli packed; nothing where it is not asked for, and a word where it is damaged."""
+    if content[:4] not in _PACKED:
+        return b""
     import imagecodecs  # slow to import, and needed for few files
 
     try:
-        return bytes(imagecodecs.brotli_decode(data, out=bytearray(_MOST_UNPACKED)))
+        return bytes(imagecodecs.brotli_decode(content[4:], out=bytearray(_MOST_UNPACKED)))
     except Exception:  # noqa: BLE001  # of any kind
         tell("a packed part of JPEG XL is damaged or too long, and was left out")
         return b""

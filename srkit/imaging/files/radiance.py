@@ -60,7 +60,7 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     if kind not in (_RGBE, _XYZE):
         raise ImageError(f"Radiance pictures of the format {kind[:40]!r} are not known")
     file.seek(header.size)
-    light = _decoded(file.read(), header)
+    light = _decoded(file.read(_most_bytes(header) + 1), header)
     matrix = XYZ if kind == _XYZE else _stated(header.variables.get("PRIMARIES"))
     if matrix is not None:
         light = in_srgb(light, matrix)
@@ -82,6 +82,13 @@ def _header(data: bytes) -> _Header:
     named = (line.partition("=") for line in text.decode("latin-1").split("\n")[1:])
     variables = {name.strip(): value.strip() for name, equals, value in named if equals}
     return _Header(variables, int(lines), int(length), table[signs], size.end())
+
+
+def _most_bytes(header: _Header) -> int:
+    """Of pixels: whoever packs them worst takes two bytes for one, and each line four more."""
+    if header.length not in _PACKED:
+        return 4 * header.length * header.lines
+    return (4 + 8 * header.length) * header.lines
 
 
 def _decoded(data: bytes, header: _Header) -> NDArray[np.float32]:

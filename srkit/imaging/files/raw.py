@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,7 +62,7 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     try:
         with rawpy.RawPy() as raw:
             raw.open_buffer(file)
-            check_size(raw.sizes.raw_width, raw.sizes.raw_height, max_pixels)
+            check_size(*_sides(raw.sizes), max_pixels)
             block, packet = _described(file, raw)
             raw.unpack()
             light = raw.postprocess(
@@ -77,6 +78,15 @@ def read(file: BinaryIO, max_pixels: int) -> Decoded:
     mode: Mode = "L" if light.shape[2] == 1 else "RGB"
     pixels = light[..., 0] if mode == "L" else light
     return Decoded(pixels, Metadata(mode, "RAW", exif=block, xmp=packet), light=True)
+
+
+def _sides(sizes: Any) -> tuple[int, int]:
+    """Width and height as developed: LibRaw makes pixels square, and so the picture larger."""
+    aspect = sizes.pixel_aspect
+    return (
+        math.ceil(sizes.raw_width * max(1.0, aspect)),
+        math.ceil(sizes.raw_height * max(1.0, 1 / aspect)),
+    )
 
 
 def _described(file: BinaryIO, raw: Any) -> tuple[bytes | None, bytes | None]:

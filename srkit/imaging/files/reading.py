@@ -19,6 +19,7 @@ from srkit.imaging.image import Image
 from srkit.imaging.light import Exposure, check_exposure, expose
 
 MAX_PIXELS = 2**28  # 268 million: a picture of 16384 x 16384, 805 MB of 8-bit RGB
+_UNTOLD = ("TIFF", "ZARR")  # whose floats may be light, which their files do not tell
 
 
 def read_image(
@@ -40,6 +41,11 @@ def read_image(
         Refuse files of more pixels (width times height), which may be
         decompression bombs, before decoding them. 2**28 by default. Streams that go on beyond
         what so many pixels can take are refused, too.
+    exposure
+        Of light, which raw files, OpenEXR, Radiance and some JPEG XL hold, and float TIFF and Zarr
+        where it is given: stops (EV), of which 1 doubles the light and 0 leaves it as it is; or
+        ``"auto"``, the default, which brings the 99.9th percentile of pixels to white. Other
+        pictures stay as they are.
 
     Returns
     -------
@@ -98,7 +104,8 @@ def read_image(
             return _decoded(file, label, max_pixels, exposure)
     refuse_pipes(place, ImageError)
     if form := formats.of_folder(place):
-        return _upright(form.read(place, max_pixels))
+        with notes.about(place):
+            return _upright(_exposed(form.read(place, max_pixels), exposure))
     if (reason := folders.why_not(place)) == folders.PIPE:
         raise ImageError(f"{place}: {reason}")
     with place.open("rb") as file, notes.about(place):
@@ -124,13 +131,16 @@ def _decoded(file: BinaryIO, label: str, max_pixels: int, exposure: Exposure | N
 
 def _exposed(decoded: Decoded, exposure: Exposure | None) -> Decoded:
     """Levels of sRGB where pixels are light, or are said to be."""
-    is_light = decoded.light or (exposure is not None and decoded.pixels.dtype == np.float32)
-    if not is_light or decoded.metadata.mode == "CMYK":
+    metadata = decoded.metadata
+    said = exposure is not None and metadata.format in _UNTOLD and decoded.pixels.dtype.kind == "f"
+    if not (decoded.light or said) or metadata.mode == "CMYK":
         return decoded
-    has_alpha = decoded.metadata.mode in ("LA", "RGBA")
+    has_alpha = metadata.mode in ("LA", "RGBA")
     levels = expose(decoded.pixels, "auto" if exposure is None else exposure, alpha=has_alpha)
-    # A profile of light, if there is one, is not that of levels.
-    metadata = replace(decoded.metadata, icc=None, color=None)
+    if metadata.icc or metadata.color:
+        # It is that of light, not of levels.
+        notes.tell("the colour profile was left out: light is taken as that of sRGB's primaries")
+        metadata = replace(metadata, icc=None, color=None)
     return replace(decoded, pixels=levels, metadata=metadata, light=False)
 
 
