@@ -264,3 +264,22 @@ def test_a_file_that_is_not_there_is_told_before_anything_is_served(tmp_path, ca
 
     assert main(["serve", "-m", str(tmp_path / "none.pth")]) == 1
     assert "none.pth" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["65536", "99999999", "-1", "abc"])
+def test_what_is_no_port_is_a_usage_error(port, capsys):
+    from srkit.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", f"--port={port}"])
+    assert ended.value.code == 2
+    assert port in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", [65536, 99999999, -1])
+def test_what_is_no_port_is_refused_from_python(port):
+    with (
+        pytest.raises(srkit.OptionError, match=f"from 0 to 65535, not {port}"),
+        srkit.web.serving(port=port),
+    ):
+        pass
