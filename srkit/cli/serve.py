@@ -7,7 +7,7 @@ import threading
 
 from srkit.cli.console import Commands, examples, model, positive, write
 from srkit.models import loading
-from srkit.web import serving, until_told
+from srkit.web import MOST_PORT, serving, until_told
 from srkit.web.kinds import comes_along
 
 
@@ -41,8 +41,16 @@ def add(commands: Commands) -> None:
         help="address to listen at; 0.0.0.0 lets everybody in the network upload photos "
         "(default: %(default)s)",
     )
-    parser.add_argument("--port", type=positive, default=7860, help="default: %(default)s")
+    parser.add_argument("--port", type=port, default=7860, help="default: %(default)s")
     parser.set_defaults(run=run)
+
+
+def port(text: str) -> int:
+    """Where to listen, for argparse."""
+    number = positive(text)
+    if number > MOST_PORT:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MOST_PORT}, not {text!r}")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:

@@ -21,8 +21,11 @@ _PAGE_SIDE = 16_383  # WebP's limit
 _SIDES = (640, 512, 400, 320, 256, 192, 128, 96, 64, 48, 32, 16, 8)
 _QUALITY = 85
 _ZOOMS = (1, 2, 4)
-_STEPS = 5  # places to zoom at, across and down; at 4 they still overlap
-_STRIP_SIDE, _COLUMNS = 160, 6  # of the pictures that are seen without styles
+# Places to zoom at: at the highest they still overlap.
+_ROWS = ("top", "upper half", "middle", "lower half", "bottom")
+_COLUMNS = ("far left", "left", "centre", "right", "far right")
+_MAP = 84  # pixels of a screen that their map is high
+_STRIP_SIDE, _STRIP_COLUMNS = 160, 6  # of the pictures that are seen without styles
 _LONGEST = 80  # characters of a name that are shown
 _NARROWEST, _WIDEST = 480, 1100  # pixels of a screen that the slider takes
 
@@ -139,8 +142,9 @@ def _fragment(view: View, pictures: Sequence[bytes], side: int, unstyled: str = 
             "</div>",
             '<div class="stage"><div class="frame" tabindex="0">',
             '<div class="right picture"></div>',
-            '<div class="cut"><div class="left picture"></div></div>',
-            '<span class="hint drag">drag the yellow corner</span></div>',
+            '<div class="cut"><div class="grip"></div>',
+            '<div class="half"><div class="left picture"></div></div></div>',
+            '<span class="hint drag">drag the yellow line</span></div>',
             *(_tag(view.panels[k], k, which) for which in ("left", "right") for k in count),
             '<span class="hint swipe">swipe the picture to the right and left</span></div>',
             '<div class="panes">',
@@ -155,7 +159,7 @@ def _fragment(view: View, pictures: Sequence[bytes], side: int, unstyled: str = 
 def _unstyled(panels: Sequence[Panel], side: int) -> str:
     """All pictures on one strip: Jupyter shows no styles of notebooks that it does not trust."""
     small = [_within(panel, side) for panel in panels]
-    columns = min(len(small), _COLUMNS)
+    columns = min(len(small), _STRIP_COLUMNS)
     width, height = small[0].size
     strip = PILImage.new("RGB", (width * columns, height * math.ceil(len(small) / columns)), "#fff")
     for k, picture in enumerate(small):
@@ -182,11 +186,14 @@ def _rules(name: str, pictures: Sequence[bytes], size: tuple[int, int]) -> str:
         # Not higher than a screen.
         f".{name} .stage{{max-width:min({widest}px, calc(85vh * {ratio:.6f}))}}",
         f".{name} .pane{{aspect-ratio:{width}/{height}}}",
+        f".{name} .map{{--wide:{_MAP * min(1.5, max(0.8, ratio)):.0f}px;"
+        f"--high:{_MAP * min(1.0, max(0.7, 1.5 / ratio)):.0f}px}}",
     ]
     for k, picture in enumerate(pictures):
         chosen = [f".{name}:has(.l{k}:checked) .left", f".{name}:has(.r{k}:checked) .right"]
         data = base64.b64encode(picture).decode()
-        where = ",".join([f".{name} .p{k}", *chosen])
+        small = [f".{name} .map"] if k == 0 else []
+        where = ",".join([f".{name} .p{k}", *chosen, *small])
         rules.append(f'{where}{{background-image:url("data:image/webp;base64,{data}")}}')
         tags = [f".{name}:has(.{c}{k}:checked) .{c}tag{k}" for c in "lr"]
         rules.append(f"{','.join(tags)}{{display:block}}")
@@ -219,9 +226,9 @@ def _map(what: str) -> str:
     """Radio buttons for where to zoom at: where it begins, and places in a square."""
     buttons = "".join(
         f'<input type="radio" name="where" class="x{x} y{y}" '
-        f'aria-label="column {x + 1}, row {y + 1}">'
-        for y in range(_STEPS)
-        for x in range(_STEPS)
+        f'title="{row}, {column}" aria-label="{row}, {column}">'
+        for y, row in enumerate(_ROWS)
+        for x, column in enumerate(_COLUMNS)
     )
     first = f'<label><input type="radio" name="where" class="here" checked>{escape(what)}</label>'
     return (

@@ -39,7 +39,7 @@ class Job:
     photo
         The file that is worked on.
     state, progress, result, error
-        How far it is, and what came of it.
+        How far it is, and what came of it: of a job that did not end well, what was finished.
     """
 
     asked: Told
@@ -155,7 +155,10 @@ class Desk:
 
     def _do(self, job: Job) -> None:
         def tell(told: Told) -> None:
-            job.progress = told
+            if "finished" in told:
+                job.result = told["finished"]
+            else:
+                job.progress = told
 
         state: State = "failed"
         try:
@@ -175,7 +178,7 @@ class Desk:
             log.exception("a job failed")
             job.error = failed(error)
         if state != "done":
-            _delete(job.folder)
+            _delete(job.folder, but=files_of(job.result))
         job.ended = time.time()
         job.state = state
 
@@ -190,12 +193,26 @@ def told_of(job: Job, desk: Desk) -> dict[str, Any]:
         told |= {"seconds": round(time.time() - job.begun, 1), **job.progress}
     if state == "failed":
         told["error"] = job.error
-    if state == "done":
+    if job.ended and job.result:
         told["result"] = job.result
     return told
 
 
-def _delete(folder: Path) -> None:
-    """Half of a result is none."""
+def files_of(result: Told) -> set[str]:
+    """Names of the files of a result.
+
+    Examples
+    --------
+    >>> one = {"file": "a.tif", "shown": "a.png"}
+    >>> sorted(files_of({"before": "before.png", "results": [one]})), files_of({})
+    (['a.png', 'a.tif', 'before.png'], set())
+    """
+    names = {result[key] for key in ("before", "page") if key in result}
+    return names | {one[key] for one in result.get("results", ()) for key in ("file", "shown")}
+
+
+def _delete(folder: Path, *, but: set[str]) -> None:
+    """Half of a file is none."""
     for path in folder.glob("*"):
-        path.unlink(missing_ok=True)
+        if path.name not in but:
+            path.unlink(missing_ok=True)

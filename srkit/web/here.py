@@ -52,10 +52,10 @@ class Here:
         end = time.monotonic() + seconds
 
         def tell_on(told: Told) -> None:
+            tell(told)
             if cancelled.is_set():
                 raise CancelledError
             if time.monotonic() > end:
                 raise SrkitError(too_long(seconds))
-            tell(told)
 
         return made(**job, tell=tell_on, own=self._models)

@@ -225,15 +225,15 @@ def comes_along(name: str) -> bool:
     return any(card.name == name for card in _cards(_NONE))
 
 
-def instead_of(name: str, scale: int) -> str:
-    """A model that is on this machine, to be taken where another cannot be had.
+def instead_of(names: Sequence[str], scale: int) -> str:
+    """A model that is on this machine, to be taken where others cannot be had.
 
     Examples
     --------
-    >>> instead_of("photo", 4)
+    >>> instead_of(["photo"], 4)
     'bicubic'
     """
-    here = name != "photo" and "photo" in offered(scale)
+    here = "photo" not in names and "photo" in offered(scale)
     return "photo" if here and not absent(loading.card("photo").weights.values()) else "bicubic"
 
 

@@ -33,6 +33,11 @@ MOST_SHOWN = 16_000_000
 # Where sliders begin: what files need not be told apart by.
 _USUAL = {"denoise": "auto", "perception": 1.0}
 Told = dict[str, Any]
+# What models took last in this process: pixels and seconds, by name and scale. A tile of one
+# moment says little on a machine with other work.
+_TOOK: dict[tuple[str, int], tuple[int, float]] = {}
+# Of a picture of up to so many times as many pixels, or as few, that is a forecast.
+_LIKE = 8
 
 
 def made(
@@ -62,7 +67,8 @@ def made(
         Whether nothing else is upscaled.
     tell
         Called with ``doing``, the name of a model; ``done``, a share of the whole; ``left``, about
-        how many seconds, or None.
+        how many seconds, or None. And with ``finished`` whenever a model is: what is returned, but
+        for ``page``, since what is finished is kept when the job is given up.
     own
         Models that were handed over, by their names. All others are loaded.
 
@@ -71,7 +77,12 @@ def made(
     dict
         ``before``, ``page``: names of files. ``results``: of each model its name, ``settings``
         that were chosen, ``file``, which has them in its name, ``shown`` (what a browser shows),
-        ``size``, ``seconds`` and what was ``decided``.
+        ``size``, ``seconds`` and what was ``decided``. ``missing``: why some are not there.
+
+    Raises
+    ------
+    WeightsError
+        If no model can be loaded. Where some can, the job goes on with those.
     """
     tell({"doing": "reading the photo", "done": 0.0, "left": None})
     image = read_image(photo, max_pixels=max_pixels)
@@ -81,32 +92,32 @@ def made(
     stem = Path(photo).stem + ("_part" if only else "")
     before = Path(folder, f"{stem}_before.png")
     save_image(Image(flat(image)), before)
-    upscalers = {}
-    for name, options in models:
-        upscalers[name] = own[name] if name in own else _loaded(name, scale, options, tell)
-    pixels = image.pixels.shape[0] * image.pixels.shape[1]
+    upscalers, missing = _all_loaded(models, scale, own, tell)
+    height, width = image.pixels.shape[:2]
+    told: Told = {
+        "before": before.name,
+        "look": look.box,
+        "size": [width, height],
+        "missing": missing,
+        "results": [],
+    }
+    pixels = height * width
     clock = Clock(_expected(upscalers, pixels, tell), tell)
-    results, told = {}, []
-    for name, options in models:
-        upscaler, settings = upscalers[name], _settings(options)
+    results = {}
+    for name, upscaler in upscalers.items():
+        settings = _settings(dict(models)[name])
         begun = time.perf_counter()
         results[name] = upscaler.upscale(image, progress=clock.of(name))
         seconds = time.perf_counter() - begun
+        _TOOK[name, scale] = pixels, seconds
         called = "_".join([stem, name, *map("".join, settings.items())])
-        file = Path(folder, f"{called}_x{scale}")
-        written = _written(results[name], file)
-        told.append({"model": name, "settings": settings, "seconds": seconds, **written})
+        written = _written(results[name], Path(folder, f"{called}_x{scale}"))
+        told["results"].append({"model": name, "settings": settings, "seconds": seconds, **written})
+        tell({"finished": told})
     tell({"doing": "writing the page", "done": 1.0, "left": None})
     page = Path(folder, f"{stem}_comparison.html")
     Comparison(image, scale, results, crop=look.box).to_html(page)
-    return {
-        "before": before.name,
-        "page": page.name,
-        "page_bytes": page.stat().st_size,
-        "look": look.box,
-        "size": [image.pixels.shape[1], image.pixels.shape[0]],
-        "results": told,
-    }
+    return told | {"page": page.name, "page_bytes": page.stat().st_size}
 
 
 def _cut(image: Image, part: Part) -> Image:
@@ -151,6 +162,25 @@ def _settings(options: Mapping[str, Any]) -> dict[str, str]:
     return {name: f"{value:g}" for name, value in chosen.items()}
 
 
+def _all_loaded(
+    models: Sequence[tuple[str, dict[str, Any]]],
+    scale: int,
+    own: Mapping[str, Upscaler],
+    tell: Tell,
+) -> tuple[dict[str, Upscaler], list[str]]:
+    """Models, and why others are missing; an error where all are."""
+    upscalers, missing = {}, []
+    for name, options in models:
+        try:
+            upscalers[name] = own[name] if name in own else _loaded(name, scale, options, tell)
+        except WeightsError as error:
+            missing.append(str(error))
+    if not upscalers:
+        here = instead_of([name for name, _ in models], scale)
+        raise WeightsError(f"{'; '.join(missing)}; tick {here}, which is here")
+    return upscalers, missing
+
+
 def _loaded(name: str, scale: int, options: dict[str, Any], tell: Tell) -> Upscaler:
     """A model; one that is not on this machine is downloaded, or a short word says that it was not.
 
@@ -170,15 +200,17 @@ def _loaded(name: str, scale: int, options: dict[str, Any], tell: Tell) -> Upsca
         return load(name, scale=scale, **options)
     except WeightsError as error:
         log.warning("%s", error)
-        raise WeightsError(
-            f"{name} could not be downloaded; tick {instead_of(name, scale)}, which is here"
-        ) from error
+        raise WeightsError(f"{name} could not be downloaded") from error
 
 
 def _expected(upscalers: Mapping[str, Upscaler], pixels: int, tell: Tell) -> dict[str, float]:
-    """Seconds that models are going to take, each timed on a tile."""
+    """Seconds that models are going to take, by what they took last, or timed on a tile."""
     expected = {}
     for name, upscaler in upscalers.items():
+        before, took = _TOOK.get((name, upscaler.scale), (0, 0.0))
+        if before / _LIKE <= pixels <= before * _LIKE:
+            expected[name] = max(1e-3, took * pixels / before)
+            continue
         tell({"doing": f"timing {name}", "done": 0.0, "left": None})
         expected[name] = max(1e-3, pixels * seconds_per_pixel(upscaler))
     return expected

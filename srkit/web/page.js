@@ -1,6 +1,9 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
-const state = { menu: null, photo: null, part: null, what: "", job: null, url: null, sent: 0, only: false };
+const state = {
+  ready: null, menu: null, photo: null, part: null, what: "", job: null, asking: false, url: null, sent: 0,
+  only: false, unsaved: false,
+};
 
 // --- small tools -----------------------------------------------------------------------------
 
@@ -11,7 +14,7 @@ function made(tag, properties = {}, ...children) {
 }
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 const bytes = (n) => (n < 1e6 ? `${Math.max(1, Math.round(n / 1e3))} kB` : `${(n / 1e6).toFixed(1)} MB`);
-const sides = ([width, height]) => `${width} × ${height}`;
+const sides = ([width, height]) => `${width}\u00a0×\u00a0${height}`;
 function time(seconds) {
   if (seconds < 1) return "less than a second";
   if (seconds < 20) return `${Math.round(seconds)} s`;
@@ -120,21 +123,33 @@ function drawFacts() {
   if (!photo) return void ($("becomes").textContent = "");
   const size = $("only").checked ? state.part.slice(2) : [photo.width, photo.height];
   const becomes = size.map((side) => side * scale());
-  $("becomes").textContent = `${sides(size)} becomes ${sides(becomes)} pixels`;
-  if (large) {
-    const most = limits.pixels / 1e6;
-    $("becomes").textContent += `. Of a photo this large a part of at most ${most} megapixels is upscaled.`;
-  }
+  const most = `a part of at most ${limits.pixels / 1e6} megapixels`;
+  const over = size[0] * size[1] > limits.pixels;
+  let text = `${sides(size)} becomes ${sides(becomes)} pixels`;
+  if (over) text = `${sides(size)} pixels are too many: make the frame smaller, to ${most}`;
+  else if (large) text += `. Of a photo this large ${most} is upscaled.`;
+  $("becomes").textContent = text;
+  for (const id of ["becomes", "part"]) $(id).classList.toggle("bad", over);
+  $("what").textContent = over ? "too large" : `zoom: ${state.what}`;
   $("facts").textContent = `${photo.name}, ${sides([photo.width, photo.height])} pixels`;
+  drawStart();
+}
+function drawStart() {
+  const looking = !$("looking").hidden;
+  $("start").disabled = looking || state.asking || $("part").classList.contains("bad");
 }
 
 async function begin() {
-  state.menu = await ask("api/menu");
+  try {
+    state.menu = await ask("api/menu");
+  } finally {
+    $("controls").hidden = false;
+  }
   const { kinds, scales, limits } = state.menu;
   $("kinds").replaceChildren(...kinds.map((one, k) => chip("kind", k, one.name, k === 0)));
   $("scales").replaceChildren(...scales.map((s) => chip("scale", s, `×${s}`, s === state.menu.scale)));
   const finger = window.matchMedia("(pointer: coarse)").matches;
-  $("limits").textContent = `${finger ? "" : "or drop it here, or paste it: "}at most ${limits.bytes / 1e6} MB`;
+  $("limits").textContent = `${finger ? "" : "or drop it here, or paste it: "}at most ${limits.bytes / 1e6} MB and ${limits.read / 1e6} megapixels`;
   $("foot").textContent =
     `At most ${limits.pixels / 1e6} megapixels are upscaled at once. ` +
     `Photos and results are deleted after ${limits.minutes} minutes, or when srkit serve ends.`;
@@ -145,7 +160,7 @@ async function begin() {
 
 async function start(event) {
   event.preventDefault();
-  if (state.job) return;
+  if (state.job || state.asking) return;
   complain("");
   if (!state.photo) return complain("Choose a photo first.");
   if (!ticked().length) return complain("Tick a model.");
@@ -154,21 +169,31 @@ async function start(event) {
     denoise: $("denoise-dial").hidden ? null : $("denoise-auto").checked ? "auto" : Number($("denoise").value),
     perception: $("perception-dial").hidden ? null : Number($("perception").value),
   };
-  $("start").disabled = true;
+  state.asking = true;
+  drawStart();
   try {
     const job = await post("api/jobs", asked);
-    state.job = { id: job.id, models: asked.models, done: 0 };
+    state.job = { id: job.id, asked, models: asked.models, number: 0, done: 0 };
     showJob(job);
     $("start").hidden = true;
     $("job").hidden = false;
-    $("cancel").disabled = false;
-    $("cancel").focus({ preventScroll: true });
+    wake(state.job);
     $("job").scrollIntoView({ block: "nearest" });
-    await follow(state.job);
+    follow(state.job).catch((error) => complain(error.message));
   } catch (error) {
     complain(error.message);
   }
-  $("start").disabled = $("controls").classList.contains("busy");
+  state.asking = false;
+  drawStart();
+}
+function wake(job) {
+  // Who taps twice on Upscale would cancel: on a phone one button is where the other was.
+  $("cancel").disabled = true;
+  setTimeout(() => {
+    if (state.job !== job) return;
+    $("cancel").disabled = false;
+    if (document.activeElement === document.body) $("cancel").focus({ preventScroll: true });
+  }, 1000);
 }
 
 async function follow(job) {
@@ -180,11 +205,13 @@ async function follow(job) {
       const told = await ask(`api/jobs/${job.id}`);
       missed = 0;
       if (state.job !== job) return;
-      showJob(told);
-      if (["waiting", "running"].includes(told.state)) continue;
+      const goes = ["waiting", "running"].includes(told.state);
+      if (goes && !job.ending) showJob(told);
+      if (goes) continue;
       endJob();
-      if (told.state === "failed") complain(told.error);
-      if (told.state === "done") showResult(told.id, told.result);
+      const lacks = lacking(told, job);
+      complain([told.error || "", ...lacks].filter(Boolean).join("; "));
+      if (told.result) showResult(told.id, told.result, job.asked, lacks);
     } catch (error) {
       // A phone that was locked, or a network that was away, comes back.
       if ((missed += 1) < 8) continue;
@@ -194,9 +221,22 @@ async function follow(job) {
   }
 }
 
+function lacking(told, job) {
+  // Of a result, what is not there, and why.
+  if (!told.result) return [];
+  const { missing, results } = told.result;
+  const of = (name) => missing.some((why) => why.startsWith(`${name} `)) || results.some((one) => one.model === name);
+  const rest = told.state === "done" ? [] : job.models.filter((name) => !of(name));
+  return [...missing, ...rest.map((name) => `${name} was not finished`)];
+}
+
 function showJob(told) {
-  const models = state.job ? state.job.models : [];
+  const job = state.job;
+  const models = job.models;
   const number = models.indexOf(told.doing) + 1;
+  if (number || told.done === 1) job.number = number || models.length + 1;
+  if (job.doing !== told.doing) [job.doing, job.begun] = [told.doing, told.seconds];
+  const takes = told.seconds - job.begun;
   let text = told.doing || "Starting";
   let share = told.done || 0;
   if (told.state === "waiting") {
@@ -205,54 +245,78 @@ function showJob(told) {
     let left;
     [share, left] = sinceTold(told);
     if (models.length > 1) text += ` (${number} of ${models.length})`;
-    text += ` · ${Math.floor(share * 100)} %`;
-    const about = left === null || left < 1 ? "" : "about ";
-    text += left === null ? " · longer than expected" : ` · ${about}${time(left)} left`;
-  } else if (told.seconds >= 3) text += ` · ${time(told.seconds)}`;
+    text += ` · ${Math.floor(share * 100)} % · ${left}`;
+  } else if (takes >= 3) text += ` · ${time(takes)}`;
   $("told").textContent = text;
   $("fill").style.width = `${share * 100}%`;
   $("track").setAttribute("aria-valuenow", Math.floor(share * 100));
 }
 function sinceTold(told) {
-  // The share that is done by now, and the seconds left: models tell it in long steps.
+  // The share that is done by now, and the time left: models tell it in long steps.
   const job = state.job;
   const now = performance.now() / 1000;
   const key = [told.doing, told.done, told.left].join();
-  if (job.told !== key) [job.told, job.at] = [key, now];
+  if (job.told !== key) {
+    // What is told first of a model is foreseen, and not seen yet.
+    job.seen = job.of === told.doing;
+    [job.told, job.at, job.of] = [key, now, told.doing];
+  }
   const since = now - job.at;
-  if (told.left === null) return [job.done, null];
+  if (told.left === null) return [job.done, "longer than expected"];
   // It slows down where it takes longer than was told, and never stands.
   const guess = told.done + (1 - told.done) * (1 - Math.exp((-1.4 * since) / Math.max(told.left, 1)));
   job.done = Math.max(job.done, Math.min(guess, 0.99));
-  return [job.done, since > told.left + 2 ? null : Math.max(0, told.left - since)];
+  const left = told.left - since;
+  if (left < -2) return [job.done, "longer than expected"];
+  if (!job.seen) return [job.done, `${roughly(left, told.left)} left`];
+  return [job.done, left < 1 ? "nearly done" : `about ${time(left)} left`];
+}
+function roughly(left, foreseen) {
+  // A machine with other work takes a multiple of what was foreseen: no more is said than is known.
+  if (foreseen < 12) return "a few seconds";
+  if (left < 20) return "less than half a minute";
+  if (left < 45) return "about half a minute";
+  return left < 90 ? "about a minute" : `about ${time(left)}`;
 }
 function endJob() {
   state.job = null;
   $("start").hidden = false;
-  $("start").disabled = false;
   $("job").hidden = true;
+  drawStart();
 }
-async function cancel() {
-  const job = state.job;
-  if (!job) return;
-  endJob();
-  $("start").focus({ preventScroll: true });
-  try {
-    await post(`api/jobs/${job.id}/cancel`, {});
-    complain("");
-  } catch (error) {
-    complain(error.message);
+function cancel() {
+  // What is finished is kept: the end is waited for, which is soon.
+  if (state.job.number < 2) {
+    giveUp();
+    $("start").focus({ preventScroll: true });
+  } else {
+    state.job.ending = true;
+    $("cancel").disabled = true;
+    $("told").textContent = "Cancelling";
+    tellCancel(state.job);
   }
+}
+function giveUp() {
+  const job = state.job;
+  endJob();
+  complain("");
+  tellCancel(job);
+}
+function tellCancel(job) {
+  post(`api/jobs/${job.id}/cancel`, {}).catch((error) => complain(error.message));
 }
 
 // --- what is listened to ---------------------------------------------------------------------
 
 function listen() {
   for (const id of ["file", "other"]) {
-    $(id).addEventListener("change", (event) => {
-      take(event.target.files[0]);
-      event.target.value = "";
-    });
+    const given = () => {
+      take($(id).files[0]);
+      $(id).value = "";
+    };
+    $(id).addEventListener("change", given);
+    // It may have been chosen before this was here to listen.
+    given();
   }
   const picture = $("picture");
   for (const name of ["dragenter", "dragover"]) {
@@ -268,6 +332,7 @@ function listen() {
     event.preventDefault();
     picture.classList.remove("over");
     take(event.dataTransfer.files[0]);
+    if (event.dataTransfer.files.length > 1) complain("One photo at a time: the first was taken.");
   });
   document.addEventListener("paste", (event) => take(event.clipboardData.files[0]));
   $("kinds").addEventListener("change", () => drawModels());
@@ -285,6 +350,9 @@ function listen() {
   $("only").addEventListener("change", drawFacts);
   $("controls").addEventListener("submit", start);
   $("cancel").addEventListener("click", cancel);
+  window.addEventListener("beforeunload", (event) => {
+    if (state.job || state.unsaved) event.preventDefault();
+  });
   // Who leaves the page waits for nothing.
   window.addEventListener("pagehide", (event) => {
     if (state.job && !event.persisted) navigator.sendBeacon(`api/jobs/${state.job.id}/cancel`);
@@ -293,5 +361,6 @@ function listen() {
   listenToResult();
 }
 
+state.ready = begin();
+state.ready.catch((error) => complain(error.message));
 listen();
-begin().catch((error) => complain(error.message));

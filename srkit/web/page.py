@@ -18,6 +18,7 @@ import uvicorn
 
 from srkit.errors import OptionError
 from srkit.upscaling.upscaler import Upscaler
+from srkit.web import MOST_PORT
 from srkit.web.desk import Desk
 from srkit.web.door import Door, Quota
 from srkit.web.kinds import SCALES, named, offered
@@ -134,6 +135,8 @@ def _of_this_machine(elsewhere: str) -> str:
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= MOST_PORT:  # others are taken modulo 65536
+        raise OptionError(f"port is a number from 0 to {MOST_PORT}, not {port}")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -148,9 +151,9 @@ def _listening(host: str, port: int) -> socket.socket:
         except BaseException:
             listening.close()
             raise
-    except (OSError, OverflowError) as error:
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            other = port + 1 if port < 65535 else 7861
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            other = port + 1 if port < MOST_PORT else 7861
             raise OptionError(
                 f"the page cannot be served at {host}:{port}: another program has this port; "
                 f"choose another one (--port {other})"

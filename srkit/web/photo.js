@@ -2,20 +2,20 @@
 // The photo, shown at once, and the part of it to zoom. page.js has the small tools.
 
 async function take(file) {
-  if (!file || !state.menu) return;
+  if (!file) return;
+  if (state.job && !confirm(`Stop upscaling ${state.photo.name}, and take ${file.name}?`)) return;
   complain("");
-  const { bytes: most } = state.menu.limits;
-  if (file.size > most) {
-    return complain(`The file has ${bytes(file.size)}; at most ${bytes(most)} are taken.`);
-  }
   const number = (state.sent += 1);
   const url = URL.createObjectURL(file);
   // The first is shown at once. Before another one what is there stays until it is taken.
   if (!state.photo) showFile(url);
   $("looking").textContent = `${file.name}: looking at it …`;
   $("looking").hidden = false;
-  $("start").disabled = true;
+  drawStart();
   try {
+    await state.ready;
+    const { bytes: most } = state.menu.limits;
+    if (file.size > most) throw new Error(`The file has ${bytes(file.size)}; at most ${bytes(most)} are taken.`);
     const told = await ask(`api/upload?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
     if (number === state.sent) changePhoto(told, url);
   } catch (error) {
@@ -26,18 +26,24 @@ async function take(file) {
   } finally {
     if (number === state.sent) {
       $("looking").hidden = true;
-      $("start").disabled = false;
+      drawStart();
     }
   }
 }
 function changePhoto(told, url) {
-  if (state.job) cancel();
+  if (state.job) giveUp();
   const known = state.url === url;
   state.photo = told;
   if (!known) showFile(url);
   else if ($("photo").classList.contains("unknown")) showPreview();
   forgetResult();
-  choosePart(told.part, told.what);
+  choosePart(allowed(told.part), told.what);
+}
+function allowed([left, top, wide, high]) {
+  // A part that is not more than is upscaled at once, with the same middle.
+  const factor = Math.min(1, Math.sqrt(state.menu.limits.pixels / (wide * high)));
+  const [across, down] = [Math.floor(wide * factor), Math.floor(high * factor)];
+  return [left + (wide - across) / 2, top + (high - down) / 2, across, down];
 }
 function showFile(url) {
   if (state.url) URL.revokeObjectURL(state.url);
@@ -68,14 +74,15 @@ function fit(element, width, height, tallest) {
 }
 function forgetPhoto() {
   state.photo = state.part = null;
-  $("chooser").hidden = true;
+  $("chooser").hidden = $("this").hidden = true;
   $("drop").hidden = false;
   $("facts").textContent = "";
   $("becomes").textContent = "";
 }
 function showChooser() {
-  $("result").hidden = true;
-  $("chooser").hidden = false;
+  $("result").hidden = $("again").hidden = true;
+  $("chooser").hidden = $("this").hidden = false;
+  $("to-result").hidden = !view.versions.length;
 }
 
 function choosePart(part, what) {
@@ -94,7 +101,7 @@ function choosePart(part, what) {
   frame.style.width = share(wide, width);
   frame.style.height = share(high, height);
   frame.classList.toggle("most", wide * high > 0.9 * width * height);
-  $("what").textContent = `zoom: ${what}`;
+  frame.classList.toggle("large", high > height / 2);
   // A label that would leave the photo stands on its other side.
   const [aside, below] = [left / width > 0.7, top / height < 0.1];
   $("what").style.left = aside ? "auto" : "-2px";
@@ -108,9 +115,13 @@ function corners([left, top, wide, high], x, y) {
   // Of a frame the corner across from one, and that one.
   return [[left + (1 - x) * wide, top + (1 - y) * high], [left + x * wide, top + y * high]];
 }
-function between(one, other) {
+function between(one, other, least) {
   const [left, top] = one.map((value, k) => Math.min(value, other[k]));
-  return [left, top, ...one.map((value, k) => Math.max(8, Math.abs(value - other[k])))];
+  return [left, top, ...one.map((value, k) => Math.max(least, Math.abs(value - other[k])))];
+}
+function isMiddle([x, y]) {
+  const [left, top, wide, high] = state.part;
+  return Math.abs(x - left - wide / 2) < wide / 4 && Math.abs(y - top - high / 2) < high / 4;
 }
 function dragPart() {
   const canvas = $("canvas");
@@ -127,21 +138,26 @@ function dragPart() {
     if (!state.photo || event.button || from) return;
     canvas.setPointerCapture(event.pointerId);
     from = { at: at(event), part: state.part, what: state.what, id: event.pointerId };
+    from.shown = canvas.getBoundingClientRect().width / state.photo.width;
+    // What a finger draws it can take hold of, too.
+    from.least = event.pointerType === "touch" ? Math.max(8, 44 / from.shown) : 8;
     const { x, y } = event.target.dataset;
-    // A frame around nearly all leaves no room beside it: there a new one begins within.
-    from.moves = !x && $("part").contains(event.target) && !$("part").classList.contains("most");
-    [from.fixed, from.loose] = x ? corners(state.part, Number(x), Number(y)) : [from.at, from.at];
+    // A frame around nearly all leaves no room beside it: there a new one begins within. Of a small
+    // one, which its corners cover, the middle moves it.
+    const within = isMiddle(from.at) || (!x && $("part").contains(event.target));
+    from.moves = within && !$("part").classList.contains("most");
+    const pulls = x && !from.moves;
+    [from.fixed, from.loose] = pulls ? corners(state.part, Number(x), Number(y)) : [from.at, from.at];
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!from || event.pointerId !== from.id) return;
     const [x, y] = at(event);
     const [across, down] = [x - from.at[0], y - from.at[1]];
-    const shown = canvas.getBoundingClientRect().width / state.photo.width;
-    if (Math.hypot(across, down) * shown < 5 && !from.begun) return;
+    if (Math.hypot(across, down) * from.shown < 5 && !from.begun) return;
     from.begun = true;
     const [left, top, wide, high] = from.part;
     if (from.moves) choosePart([left + across, top + down, wide, high], "part");
-    else choosePart(between(from.fixed, [from.loose[0] + across, from.loose[1] + down]), "part");
+    else choosePart(between(from.fixed, [from.loose[0] + across, from.loose[1] + down], from.least), "part");
   });
   canvas.addEventListener("pointerup", (event) => {
     if (!from || event.pointerId !== from.id) return;

@@ -1,57 +1,82 @@
 "use strict";
 // What came of a job: before and after, and the downloads. page.js has the small tools.
 
-const view = { size: [1, 1], x: 0.5, y: 0.5, zoom: 1, divider: 0.5, part: null, versions: [] };
+const view = { size: [1, 1], x: 0.5, y: 0.5, zoom: 1, divider: 0.5, part: null, versions: [], of: "" };
 const MOST_ZOOM = 24;
 
-function showResult(id, result) {
+function showResult(id, result, asked, lacks) {
   const at = (name) => `api/jobs/${id}/files/${encodeURIComponent(name)}`;
   view.size = result.size;
   view.part = result.look;
-  view.versions = [{ name: "before", url: `${at(result.before)}?shown` }];
-  for (const one of result.results) view.versions.push({ name: one.model, url: `${at(one.shown)}?shown` });
+  keepVersions(at, result, asked);
   fit($("stage"), ...view.size, 66);
-  for (const [name, chosen] of [["left", 0], ["right", 1]]) {
+  const first = view.versions.findIndex((one) => one.at === at);
+  for (const [name, chosen] of [["left", 0], ["right", first]]) {
     const chips = view.versions.map((one, k) => chip(name, k, one.name, k === chosen));
     $(`${name}s`).replaceChildren(...chips);
     choose(name, chosen);
   }
   $("sides").hidden = view.versions.length < 3;
   backToResult();
-  $("to-result").hidden = false;
+  $("to-part").hidden = isWhole(view.part);
   view.divider = 0.5;
   zoomToPart();
-  listFiles(at, result);
-  $("picture").scrollIntoView({ block: "start" });
+  listFiles(at, result, lacks);
+  state.unsaved = true;
+  $("stage").scrollIntoView({ block: "nearest" });
   $("stage").focus({ preventScroll: true });
 }
+function keepVersions(at, result, asked) {
+  // Of the same pixels earlier results stay, to be compared: with other settings, or of other models.
+  const of = JSON.stringify([asked.photo, asked.scale, asked.only && asked.part]);
+  const before = { name: "before", url: `${at(result.before)}?shown` };
+  const made = result.results.map((one) => {
+    const name = `${one.model}${listed(one.settings)}`;
+    return { name, url: `${at(one.shown)}?shown`, at, one };
+  });
+  const names = new Set(made.map((one) => one.name));
+  const kept = view.of === of ? view.versions.slice(1).filter((one) => !names.has(one.name)) : [];
+  view.of = of;
+  view.versions = [before, ...kept, ...made];
+}
+const listed = (values) => Object.entries(values).map(([name, value]) => `, ${name} ${value}`).join("");
+const isWhole = ([, , wide, high]) => wide === view.size[0] && high === view.size[1];
+
 function backToResult() {
-  $("chooser").hidden = true;
-  $("result").hidden = false;
+  $("chooser").hidden = $("to-result").hidden = true;
+  $("result").hidden = $("again").hidden = false;
 }
 function forgetResult() {
+  view.versions = [];
+  state.unsaved = false;
   showChooser();
-  $("to-result").hidden = $("downloads").hidden = true;
+  $("downloads").hidden = true;
 }
 function choose(side, k) {
-  $(side).src = view.versions[k].url;
-  $(side).alt = $(`${side}-tag`).textContent = view.versions[k].name;
+  const { name, url } = view.versions[k];
+  $(side).src = url;
+  // "photo" is a model, too.
+  $(side).alt = $(`${side}-tag`).textContent = k && view.versions.length === 2 ? `after: ${name}` : name;
 }
 
-function listFiles(at, result) {
-  const item = (title, facts, name) => {
+function listFiles(at, result, lacks) {
+  const item = (title, facts, name, at) => {
     const link = made("a", { href: at(name), download: name, className: "button", textContent: "Download" });
     link.setAttribute("aria-label", `Download ${name}`);
+    link.addEventListener("click", () => (state.unsaved = false));
     const text = made("div", {}, made("b", { textContent: title }), made("small", { textContent: name }));
     text.append(made("small", { textContent: facts }));
     return made("li", {}, text, link);
   };
-  const items = result.results.map((one) => {
-    const listed = (values) => Object.entries(values).map(([name, value]) => `, ${name} ${value}`).join("");
+  const items = view.versions.slice(1).map(({ name, one, at }) => {
     const facts = `${sides(one.size)} pixels, ${bytes(one.bytes)}; took ${time(one.seconds)}${listed(one.decided)}`;
-    return item(`${one.model}${listed(one.settings)}`, facts, one.file);
+    return item(name, facts, one.file, at);
   });
-  items.push(item("comparison", `a page with a slider to keep or send, ${bytes(result.page_bytes)}`, result.page));
+  for (const text of lacks) items.push(made("li", { className: "bad", textContent: text }));
+  if (result.page) {
+    const facts = `a page with a slider to keep or send, ${bytes(result.page_bytes)}`;
+    items.push(item("comparison", facts, result.page, at));
+  }
   $("files").replaceChildren(...items);
   $("downloads").hidden = false;
 }
@@ -66,6 +91,9 @@ function draw() {
   const share = 100 * view.divider;
   $("cut").style.clipPath = `inset(0 ${100 - share}% 0 0)`;
   $("divider").style.left = `${share}%`;
+  // A tag over a picture of which nothing is seen is none.
+  $("left-tag").hidden = share < 2;
+  $("right-tag").hidden = share > 98;
   const stage = $("stage");
   stage.classList.toggle("zoomed", zoom > 1);
   stage.setAttribute("aria-valuenow", Math.round(share));
@@ -76,11 +104,13 @@ function zoomTo(zoom, x = view.x, y = view.y) {
   [view.x, view.y] = [x, y];
   draw();
 }
+function zoomOfPart() {
+  return Math.min(view.size[0] / view.part[2], view.size[1] / view.part[3]);
+}
 function zoomToPart() {
   const [left, top, wide, high] = view.part;
   const [width, height] = view.size;
-  const zoom = Math.min(width / wide, height / high);
-  zoomTo(zoom, (left + wide / 2) / width, (top + high / 2) / height);
+  zoomTo(zoomOfPart(), (left + wide / 2) / width, (top + high / 2) / height);
 }
 function zoomAround(factor, px, py) {
   // What is at these shares of the stage stays there.
@@ -91,14 +121,22 @@ function zoomAround(factor, px, py) {
   zoomTo(zoom, x, y);
 }
 
+function pan(across, down, box, scrolls) {
+  // The picture goes with the pointer, and at its end the page with the finger.
+  const wanted = view.y - down / box.high / view.zoom;
+  zoomTo(view.zoom, view.x - across / box.wide / view.zoom, wanted);
+  if (scrolls) window.scrollBy(0, (wanted - view.y) * view.zoom * box.high);
+}
+
 function fingers() {
   const stage = $("stage");
   const down = new Map();
   let mode = "";
   let from = null;
   const at = (event) => {
-    const box = stage.getBoundingClientRect();
-    return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height, wide: box.width };
+    const { left, top, width: wide, height: high } = stage.getBoundingClientRect();
+    const [px, py] = [event.clientX, event.clientY];
+    return { x: (px - left) / wide, y: (py - top) / high, wide, high, px, py };
   };
   const two = () => {
     const [a, b] = [...down.values()];
@@ -131,7 +169,7 @@ function fingers() {
     }
     if (mode === "divide") divide(point.x);
     else if (mode === "move") {
-      zoomTo(view.zoom, view.x - (point.x - before.x) / view.zoom, view.y - (point.y - before.y) / view.zoom);
+      pan(point.px - before.px, point.py - before.py, point, event.pointerType === "touch");
     } else if (mode === "pinch" && was) {
       const is = two();
       zoomTo(view.zoom, view.x - (is.x - was.x) / view.zoom, view.y - (is.y - was.y) / view.zoom);
@@ -152,7 +190,11 @@ function fingers() {
     const point = at(event);
     zoomAround(Math.exp(-event.deltaY / 200), point.x, point.y);
   }, { passive: false });
-  stage.addEventListener("dblclick", () => (view.zoom > 1 ? zoomTo(1) : zoomToPart()));
+  stage.addEventListener("dblclick", (event) => {
+    if (view.zoom > 1) return zoomTo(1);
+    const point = at(event);
+    zoomAround(Math.max(2, zoomOfPart()), point.x, point.y);
+  });
 }
 function divide(share) {
   view.divider = clamp(share, 0, 1);

@@ -28,7 +28,7 @@ from srkit.evaluation.comparison import flat
 from srkit.evaluation.gaze import Part, first_look, part_asked_for
 from srkit.imaging.files.reading import read_image
 from srkit.imaging.image import Image
-from srkit.web.desk import Desk, FullError, Job, told_of
+from srkit.web.desk import Desk, FullError, Job, files_of, told_of
 from srkit.web.door import Quota
 from srkit.web.kinds import Own, menu, offered, options_of, scales
 
@@ -285,10 +285,8 @@ class Site:
 
     def _file(self, request: Request) -> Response:
         job, name = self._found(request), request.path_params["name"]
-        known = [job.result.get("before"), job.result.get("page")]
-        known += [one[key] for one in job.result.get("results", ()) for key in ("file", "shown")]
         path = job.folder / name
-        if name not in known or not path.is_file():
+        if name not in files_of(job.result) or not path.is_file():
             raise RefusedError("The file is not here any more: upscale the photo again.", 404)
         inline = "shown" in request.query_params and path.suffix == ".png"
         return FileResponse(
@@ -333,7 +331,7 @@ def _name(text: str) -> str:
     ('my photo.JPG', 'photo')
     """
     stem, dot, suffix = re.split(r"[/\\]", text)[-1].rpartition(".")
-    kept = re.sub(r"[^\w ()+,.-]", "_", stem if dot else suffix).strip(" .")[:80]
+    kept = re.sub(r"[^\w ()+,.’–—…-]", "_", stem if dot else suffix).strip(" .")[:80]
     return (kept or "photo") + (dot + re.sub(r"\W", "", suffix)[:8] if dot else "")
 
 

@@ -88,7 +88,7 @@ class Worker:
         cancelled
             Set by whoever calls `give_up`, before.
         tell
-            Called with how far it is.
+            Called with how far it is, and with what is finished.
 
         Raises
         ------
@@ -167,7 +167,7 @@ def _answer(child: subprocess.Popen[bytes], job: Told, tell: Callable[[Told], No
             if not line.endswith(b"\n"):
                 break
             told: Told = json.loads(line)
-            if "doing" not in told:
+            if told.keys() & {"results", "error"}:
                 return told
             tell(told)
     except OSError as error:

@@ -64,7 +64,7 @@ def choose(window, name):
 
 def boundary(pixels, left, right):
     """Where, as a share of the width, the left colour ends and the right one begins."""
-    row = pixels[len(pixels) // 2]
+    row = pixels[len(pixels) // 4]  # in the middle is the divider's knob
     lefts = np.flatnonzero(np.abs(row - left).max(axis=1) <= 12)
     rights = np.flatnonzero(np.abs(row - right).max(axis=1) <= 12)
     assert lefts.max() < rights.min()
@@ -77,15 +77,34 @@ def test_the_divider_is_dragged(browser, page):
     before = boundary(seen(browser, ".frame", "desktop"), RED, GREEN)
     assert before == pytest.approx(0.5, abs=0.01)
     cut = browser.find_element("css selector", ".cut")
-    size, wide = cut.size, browser.find_element("css selector", ".frame").size["width"]
-    corner = (size["width"] // 2 - 8, size["height"] // 2 - 8)
-    for move in (120, -300):
+    wide = browser.find_element("css selector", ".frame").size["width"]
+    # By its lower end, and anywhere on the line: from some way before it to as much beyond.
+    for move, aside, above in (
+        (120, -8, 8),
+        (-300, -8, 8),
+        (90, -16, 300),
+        (-50, -2, 30),
+        (60, -28, 9),
+    ):
         now = boundary(seen(browser, ".frame", "before"), RED, GREEN)
-        corner = (cut.size["width"] // 2 - 8, cut.size["height"] // 2 - 8)
+        corner = (cut.size["width"] // 2 + aside, cut.size["height"] // 2 - above)
         drag = ActionChains(browser).move_to_element_with_offset(cut, *corner)
         drag.click_and_hold().move_by_offset(move, 0).release().perform()
         after = boundary(seen(browser, ".frame", f"dragged{move}"), RED, GREEN)
         assert after - now == pytest.approx(move / wide, abs=0.01)
+
+
+def test_places_to_zoom_at_lie_over_the_picture_and_have_names(browser, page):
+    browser.get(page)
+    small = seen(browser, ".map", "map")
+    assert near(colour_at(small, 0.1, 0.1), (0, 0, 0))  # the input
+    names = [b.get_attribute("title") for b in browser.find_elements("css selector", ".map input")]
+    assert len(set(names)) == 25
+    assert (names[0], names[12], names[-1]) == (
+        "top, far left",
+        "middle, centre",
+        "bottom, far right",
+    )
 
 
 def test_any_two_are_compared_and_names_are_text(browser, page):

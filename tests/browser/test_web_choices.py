@@ -145,3 +145,85 @@ def test_on_a_phone_a_swipe_over_the_result_scrolls_and_leaves_the_divider(
     swipe(phone, phone.find_element(By.ID, "stage"), (0.2, 0.9), (0.24, 0.1))
     assert phone.execute_script("return scrollY") > 40
     assert value(phone) == "50"
+
+
+def test_on_a_phone_a_swipe_over_a_zoomed_result_scrolls_when_it_is_at_its_end(
+    phone, address, tmp_path
+):
+    opened(phone, address)
+    choose(phone, tmp_path)
+    tick(phone, "bilinear")
+    upscale(phone)
+    stage = phone.find_element(By.ID, "stage")
+    assert not value(phone, "aria-valuetext").endswith("zoom 1.0")
+    phone.execute_script("scrollTo(0, 0)")
+    moved = "return document.getElementById('right').style.transform"
+    before = phone.execute_script(moved)
+    swipe(phone, stage, (0.2, 0.9), (0.2, 0.6))
+    assert phone.execute_script(moved) != before
+    swipe(phone, stage, (0.2, 0.9), (0.2, 0.1))
+    at_end = phone.execute_script(moved)
+    phone.execute_script("scrollTo(0, 0)")
+    swipe(phone, stage, (0.2, 0.8), (0.2, 0.2))
+    assert phone.execute_script(moved) == at_end
+    assert phone.execute_script("return scrollY") > 100
+    assert value(phone) == "50"
+
+
+def test_on_a_phone_a_swipe_over_a_large_frame_scrolls(phone, address, tmp_path):
+    opened(phone, address)
+    choose(phone, tmp_path)
+    canvas = phone.find_element(By.ID, "canvas")
+    drag(phone, canvas, (0.02, 0.02), (0.6, 0.75), "touch")
+    before = frame(phone)
+    phone.execute_script("scrollTo(0, 0)")
+    swipe(phone, canvas, (0.3, 0.5), (0.32, 0.05))
+    assert phone.execute_script("return scrollY") > 40
+    assert frame(phone) == before
+    # Sideways it is moved.
+    drag(phone, canvas, (0.3, 0.5), (0.5, 0.5), "touch")
+    assert frame(phone)[0] > before[0] + 0.1
+
+
+def test_on_a_phone_a_frame_is_never_too_small_for_a_finger(phone, address, tmp_path):
+    opened(phone, address)
+    choose(phone, tmp_path)
+    canvas = phone.find_element(By.ID, "canvas")
+    height = canvas.size["height"]
+    drag(phone, canvas, (0.05, 0.1), (0.45, 0.11), "touch")
+    left, top, right, bottom = frame(phone)
+    assert (bottom - top) * height >= 43
+    # Its middle, which its corners cover, moves it.
+    middle = (left + right) / 2, (top + bottom) / 2
+    drag(phone, canvas, middle, (middle[0] + 0.2, middle[1] + 0.3), "touch")
+    assert frame(phone) == pytest.approx(
+        [left + 0.2, top + 0.3, right + 0.2, bottom + 0.3], abs=0.03
+    )
+
+
+def test_a_frame_that_is_too_large_is_told_before_the_click(browser, address, tmp_path):
+    opened(browser, address)
+    choose(browser, tmp_path, np.zeros((1500, 1500, 3), np.uint8), "large.png")
+    start, becomes = (browser.find_element(By.ID, name) for name in ("start", "becomes"))
+    canvas = browser.find_element(By.ID, "canvas")
+    assert start.is_enabled()
+    drag(browser, canvas, (0.01, 0.01), (0.99, 0.99))
+    assert not start.is_enabled()
+    assert "too many: make the frame smaller, to a part of at most 2 megapixels" in becomes.text
+    assert browser.find_element(By.ID, "what").text == "too large"
+    shot(browser, "web-too-large")
+    drag(browser, canvas, (0.3, 0.3), (0.6, 0.6))
+    assert start.is_enabled()
+    assert browser.find_element(By.ID, "what").text == "zoom: part"
+
+
+def test_another_photo_is_chosen_beside_a_result(browser, address, tmp_path):
+    opened(browser, address)
+    choose(browser, tmp_path)
+    tick(browser, "bilinear")
+    upscale(browser)
+    label = browser.find_element("xpath", "//label[input[@id='other']]")
+    assert (label.text, label.is_displayed()) == ("Other photo", True)
+    assert browser.find_element(By.ID, "again").text == "Back to the photo"
+    choose_other(browser, tmp_path)
+    assert browser.find_element(By.ID, "chooser").is_displayed()

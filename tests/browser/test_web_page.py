@@ -124,6 +124,8 @@ def test_a_job_that_is_cancelled_leaves_the_page_ready(browser, address, tmp_pat
     until(browser, lambda w: "left" in w.find_element(By.ID, "told").text)
     shot(browser, "web-working")
     assert "%" in browser.find_element(By.ID, "told").text
+    # In its first second it is deaf.
+    until(browser, lambda w: w.find_element(By.ID, "cancel").is_enabled())
     browser.find_element(By.ID, "cancel").click()
     assert browser.find_element(By.ID, "start").is_displayed()
     assert not browser.find_element(By.ID, "job").is_displayed()

@@ -1,5 +1,6 @@
 """How far a job is, and what is told of a model that is to be downloaded."""
 
+import time
 import urllib.error
 
 import pytest
@@ -58,16 +59,24 @@ def test_an_even_pace_is_told_as_it_is():
     assert shares[-1] == 1
 
 
-def test_what_cannot_be_downloaded_is_told_in_short(tmp_path, monkeypatch):
-    pytest.importorskip("torch")
-
-    def offline(*arguments, **more):
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    def refused(*arguments, **more):
         raise urllib.error.URLError("no address associated with hostname")
 
     monkeypatch.setenv("SRKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("urllib.request.urlopen", offline)
+    monkeypatch.setattr("urllib.request.urlopen", refused)
+
+
+@pytest.fixture
+def photo(tmp_path):
     photo = tmp_path / "photo.png"
     photo.write_bytes(encoded(PHOTO))
+    return photo
+
+
+def test_what_cannot_be_downloaded_is_told_in_short(offline, photo, tmp_path):
+    pytest.importorskip("torch")
     told = []
     models = [("realesrgan-general", {})]
     with pytest.raises(srkit.WeightsError) as error:
@@ -76,3 +85,40 @@ def test_what_cannot_be_downloaded_is_told_in_short(tmp_path, monkeypatch):
     assert str(error.value) == expected
     assert told[-1]["doing"] == "downloading realesrgan-general, 10 MB"  # of 4.9 MB two
     assert not list((tmp_path / "cache").rglob("*.p*"))
+
+
+def test_the_others_go_on_without_what_cannot_be_downloaded(offline, photo, tmp_path):
+    pytest.importorskip("torch")
+    models = [("realesrgan-general", {}), ("bilinear", {})]
+    told = []
+    result = made(str(photo), models, 4, str(tmp_path), (0, 0, 9, 9), False, 10**6, told.append)
+    assert [one["model"] for one in result["results"]] == ["bilinear"]
+    assert result["missing"] == ["realesrgan-general could not be downloaded"]
+    assert (tmp_path / result["page"]).is_file()
+    # What is finished is told before the page is written.
+    finished = [one["finished"] for one in told if "finished" in one]
+    assert [one["model"] for one in finished[0]["results"]] == ["bilinear"]
+
+
+def test_a_model_that_took_long_is_expected_to_take_long_again(photo, tmp_path):
+    waits = [0.0]
+
+    def slow(tiles):
+        time.sleep(waits[0])
+        return tiles
+
+    model = srkit.wrap(slow, scale=1, radius=0)
+
+    def first_told():
+        told = []
+        asked = [("slow", {})], 1, str(tmp_path), (0, 0, 9, 9), False, 10**6
+        made(str(photo), *asked, told.append, {"slow": model})
+        return next(one["left"] for one in told if one.get("doing") == "slow"), told
+
+    _, told = first_told()
+    assert any(one.get("doing") == "timing slow" for one in told)
+    waits[0] = 3.0
+    assert first_told()[0] < 2
+    left, told = first_told()
+    assert 3 <= left < 30
+    assert not any(one.get("doing") == "timing slow" for one in told)

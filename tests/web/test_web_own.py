@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 from checkout import ROOT
 from PIL import Image as PILImage
 from ports import free_port
-from serving import API, PHOTO, WEB, encoded, finish, run, run_to_files, start, upload
+from serving import API, PHOTO, WEB, encoded, finish, look, run, run_to_files, start, upload
 
 import srkit
 import srkit.web
@@ -103,6 +104,27 @@ def test_who_cancels_gets_no_result_and_the_next_job_runs(address, held):
     held.go_on.set()
     assert finish(address, started) == ("cancelled", None)
     assert run(address, photo, ["held"], 2)[0] == "done"
+
+
+def test_who_cancels_keeps_what_is_finished(address, held):
+    held.begun.clear()
+    held.go_on.clear()
+    started = start(address, upload(address, encoded(PHOTO)), ["bicubic", "held"], 2)
+    job = f"{address}{API}/jobs/{started.json()['id']}"
+    # The first is finished when the second is worked on, and no more only timed.
+    while look(address, started).get("doing") != "held":
+        time.sleep(0.05)
+    WEB.post(f"{job}/cancel").raise_for_status()
+    held.go_on.set()
+    state, result = finish(address, started)
+    assert state == "cancelled"
+    assert [one["file"] for one in result["results"]] == ["photo_bicubic_x2.png"]
+    assert "page" not in result
+    made = np.asarray(
+        PILImage.open(io.BytesIO(WEB.get(f"{job}/files/photo_bicubic_x2.png").content))
+    )
+    assert np.array_equal(made, srkit.upscale(PHOTO, "bicubic", scale=2))
+    assert WEB.get(f"{job}/files/{result['before']}").status_code == 200
 
 
 def test_a_job_that_takes_too_long_is_ended_and_says_so(monkeypatch):
@@ -242,3 +264,22 @@ def test_a_file_that_is_not_there_is_told_before_anything_is_served(tmp_path, ca
 
     assert main(["serve", "-m", str(tmp_path / "none.pth")]) == 1
     assert "none.pth" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["65536", "99999999", "-1", "abc"])
+def test_what_is_no_port_is_a_usage_error(port, capsys):
+    from srkit.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", f"--port={port}"])
+    assert ended.value.code == 2
+    assert port in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", [65536, 99999999, -1])
+def test_what_is_no_port_is_refused_from_python(port):
+    with (
+        pytest.raises(srkit.OptionError, match=f"from 0 to 65535, not {port}"),
+        srkit.web.serving(port=port),
+    ):
+        pass
