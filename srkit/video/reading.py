@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -244,10 +245,12 @@ class Source:
         for start in (begin, begin - far) if begin > 0 else ():
             frames = self._decoded_from(start)
             early = list[Frame]()
-            for frame in frames:
-                early.append(frame)
-                if not frame.broken or frame.pts >= begin:
-                    break
+            # Some containers lead behind the last key frame, and some of one stream nowhere.
+            with suppress(CorruptFileError, av.error.FFmpegError):
+                for frame in frames:
+                    early.append(frame)
+                    if not frame.broken or frame.pts >= begin:
+                        break
             if early and not early[-1].broken and early[-1].pts <= begin:
                 yield early[-1]
                 yield from frames

@@ -163,6 +163,17 @@ def test_frames_of_a_part_are_those_of_the_whole_wherever_key_frames_are(tmp_pat
     assert times_of(tmp_path / "b.mkv") == pytest.approx([n / 25 for n in range(25)])
 
 
+@pytest.mark.parametrize("suffix", [".ts", ".h264"])
+def test_a_part_near_the_end_is_found_where_containers_do_not_lead_to_it(tmp_path, suffix):
+    """MPEG-TS leads behind the last key frame, and a bare stream cannot be searched."""
+    source = write_clip(tmp_path / f"in{suffix}", moving(60), options={"g": "20", "crf": "5"})
+    whole, part = tmp_path / "a.mkv", tmp_path / "b.mkv"
+    srkit.upscale_video(source, whole, "nearest", scale=2, codec="ffv1")
+    assert cut(source, part, codec="ffv1", start=2, end="2.2").frames == 5
+    wanted = pixels_of(whole)[50:55]
+    assert all(np.array_equal(a, b) for a, b in zip(wanted, pixels_of(part), strict=True))
+
+
 def test_a_frame_that_stands_when_the_part_begins_is_its_first(tmp_path):
     """As slides do, which last for seconds."""
     source = write_clip(tmp_path / "in.mkv", moving(3), times=[0, 12800, 38400])
