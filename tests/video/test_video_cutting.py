@@ -183,6 +183,20 @@ def test_a_frame_that_stands_when_the_part_begins_is_its_first(tmp_path):
     assert report.duration == pytest.approx(1.04)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_video_that_begins_late_is_cut_by_the_times_that_players_show(tmp_path, suffix):
+    """As beside sound that was recorded first: two seconds of video, from the fifth on."""
+    source = tmp_path / f"in{suffix}"
+    late = write_clip(tmp_path / "late.mkv", moving(50), times=range(64000, 89600, 512), audio=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", late, "-c", "copy", source], check=True)
+    counted = []
+    report = cut(source, tmp_path / "out.mp4", start=6.01, progress=lambda *of: counted.append(of))
+    assert (report.frames, counted[-1][0]) == (25, 25)
+    assert counted[-1][1] == pytest.approx(25, abs=2)
+    with pytest.raises(OptionError, match="start 0:00:08 is past the end of .*, which lasts 0:00:07"):
+        cut(source, tmp_path / "none.mp4", start=8)
+
+
 def test_an_interrupted_part_goes_on(tmp_path, clip, monkeypatch):
     from srkit.video import upscaling
 
