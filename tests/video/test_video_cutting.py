@@ -193,7 +193,7 @@ def test_a_video_that_begins_late_is_cut_by_the_times_that_players_show(tmp_path
     report = cut(source, tmp_path / "out.mp4", start=6.01, progress=lambda *of: counted.append(of))
     assert (report.frames, counted[-1][0]) == (25, 25)
     assert counted[-1][1] == pytest.approx(25, abs=2)
-    with pytest.raises(OptionError, match="start 0:00:08 is past the end of .*, which lasts 0:00:07"):
+    with pytest.raises(OptionError, match=r"which lasts 0:00:07\.0"):
         cut(source, tmp_path / "none.mp4", start=8)
 
 
