@@ -112,6 +112,9 @@ def test_an_independent_reader_sees_the_times_of_a_gif(tmp_path):
         (".gif", None, ".png", 1), (".gif", 4, ".png", 5), (".png", 5, ".gif", 4),
         (".png", 1, ".gif", None), (".webp", 3, ".png", 3), (".png", 3, ".webp", 3),
         (".gif", 0, ".webp", 0),
+        # As often as they can tell.
+        (".png", 100_000, ".gif", 65_534), (".png", 100_000, ".webp", 65_535),
+        (".png", 100_000, ".png", 100_000),
     ],
 )  # fmt: skip
 def test_an_animation_is_shown_as_often_as_its_source(tmp_path, given, loop, made, wanted):
