@@ -167,6 +167,11 @@ def write_animation(
     -------
     int
         How many frames were left out, because GIF shows no more than fifty a second.
+
+    Raises
+    ------
+    VideoError
+        If GIF cannot tell how long a frame is shown.
     """
     if kind == "GIF":
         kept, left_out = _in_hundredths(list(frames), exact=exact)
@@ -187,7 +192,13 @@ def write_animation(
             del options["loop"]
     elif kind == "WEBP":
         options |= {"quality": _QUALITY, "method": 4}
-    first.save(file, kind, save_all=True, append_images=rest, **options)
+    try:
+        first.save(file, kind, save_all=True, append_images=rest, **options)
+    except OverflowError as error:
+        raise VideoError(
+            "a GIF shows a picture for at most 655 seconds, and one is to be shown for longer; "
+            "write .webp, .apng or a video"
+        ) from error
     return left_out
 
 

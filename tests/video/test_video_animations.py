@@ -168,6 +168,15 @@ def test_a_fast_video_becomes_a_gif_of_the_same_length(tmp_path, caplog):
     assert "frames are left out: browsers show at most fifty a second" in caplog.text
 
 
+def test_a_slide_that_stands_for_longer_than_a_gif_can_tell_is_refused(tmp_path):
+    source = write_clip(tmp_path / "in.mkv", moving(2), times=[0, 700 * 12800])
+    with pytest.raises(VideoError, match="a GIF shows a picture for at most 655 seconds"):
+        upscale(source, tmp_path / "out.gif")
+    assert not (tmp_path / "out.gif").exists()
+    upscale(source, tmp_path / "out.webp")
+    assert read(tmp_path / "out.webp")[1][0] == 700_000
+
+
 def test_a_part_of_an_animation(tmp_path):
     source = animation(tmp_path / "in.gif")
     report = upscale(source, tmp_path / "out.gif", start=0.16, end=0.5)
