@@ -136,6 +136,30 @@ def test_sound_that_lies_behind_all_texts_in_the_file_is_not_lost(tmp_path):
     assert within.are_over(text, [text.stream_index])
 
 
+def test_a_file_with_a_cover_is_read_no_further_than_its_part(tmp_path, monkeypatch):
+    from srkit.video import joining
+
+    plain, cover = write_clip(tmp_path / "a.mp4", moving(75), audio=True), tmp_path / "cover.png"
+    srkit.Image(next(moving(1))).save(cover)
+    command = ["ffmpeg", "-v", "error", "-i", plain, "-i", cover, "-map", "0", "-map", "1"]
+    command += ["-c", "copy", "-disposition:v:1", "attached_pic", tmp_path / "in.mp4"]
+    subprocess.run(command, check=True)
+    ends = []
+
+    def demuxed(origin, streams, most):
+        for packet in whole(origin, streams, most):
+            if most is None:  # no rehearsal
+                ends.append((packet.pts or 0) * packet.time_base)
+            yield packet
+
+    whole = joining._demuxed
+    monkeypatch.setattr(joining, "_demuxed", demuxed)
+    cut(tmp_path / "in.mp4", tmp_path / "out.mp4", end=1)
+    streams = probe(tmp_path / "out.mp4")["streams"]
+    assert [s["disposition"]["attached_pic"] for s in streams] == [0, 0, 1]
+    assert max(ends) < 1.1
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_subtitles_and_chapters_are_cut_and_begin_in_the_part(tmp_path, suffix):
     source, target = flashing(tmp_path / f"in{suffix}"), tmp_path / f"out{suffix}"
