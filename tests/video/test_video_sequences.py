@@ -152,8 +152,10 @@ def test_pictures_are_replaced_only_on_demand(tmp_path, clip):
     assert left_behind(tmp_path / "out") == ["0040.png"]
     assert upscale(clip, tmp_path / "out" / "%04d.png", overwrite=True).frames == 30
     source = numbered(tmp_path / "in", 3)
-    with pytest.raises(OptionError, match="its source"):
-        upscale(source, source, overwrite=True, fps=24)
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    for same in (source, tmp_path / "out" / ".." / "in" / "%04d.png", tmp_path / "link/%04d.png"):
+        with pytest.raises(OptionError, match="its source"):
+            upscale(source, same, overwrite=True, fps=24)
 
 
 def test_a_folder_is_told_how_its_pictures_are_named(tmp_path):
