@@ -171,6 +171,8 @@ class Source:
         matrix = picture.side_data.get("DISPLAYMATRIX")
         if picture.interlaced_frame:
             log.warning("%s is interlaced; its frames are upscaled as they are", self.path)
+        if any(component.is_alpha for component in picture.format.components):
+            log.warning("%s has an alpha channel, which is left out: videos are opaque", self.path)
         return VideoFacts(
             picture.width, picture.height, picture.format.name, colour,
             stream.time_base or 1 / USUAL_RATE, rate, self._count(rate),
