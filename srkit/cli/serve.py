@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import threading
 
 from srkit.cli.console import Commands, examples, model, positive, write
 from srkit.models import loading
-from srkit.web import MOST_PORT, serving, until_told
+from srkit.web import MOST_PORT, serving, until_told, wait
 from srkit.web.kinds import comes_along
 
 
@@ -62,5 +61,5 @@ def run(args: argparse.Namespace) -> int:
     page = serving(*own, first=first, host=args.host, port=args.port)
     with until_told(), page as address:
         write(f"{address}   (Ctrl-C ends it)")
-        threading.Event().wait()
+        wait()
     return 0

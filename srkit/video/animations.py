@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +32,7 @@ _SHORTEST = 2
 # Bytes that Pillow holds of a pixel while it writes, and the share of free memory for them.
 _BYTES, _SHARE = 8, 2
 _QUALITY = 90  # of WebP
+_MOST_PLAYS = 65_535  # of GIF and WebP; APNG counts further
 
 
 @dataclass(frozen=True)
@@ -165,23 +167,38 @@ def write_animation(
     -------
     int
         How many frames were left out, because GIF shows no more than fifty a second.
+
+    Raises
+    ------
+    VideoError
+        If GIF cannot tell how long a frame is shown.
     """
     if kind == "GIF":
         kept, left_out = _in_hundredths(list(frames), exact=exact)
     else:
         kept, left_out = [(image, float(length)) for image, _, length in frames], 0
     durations = [length for _, length in kept]
-    draw = _indexed if kind == "GIF" else Image.to_pil
+    # Of GIF's frames all have a transparent colour, or none: what lies below one shows through.
+    clear = kind == "GIF" and any(image.metadata.mode in ("LA", "RGBA") for image, _ in kept)
+    draw = partial(_indexed, clear=clear) if kind == "GIF" else Image.to_pil
     first, *rest = (draw(image) for image, _ in kept)
+    if kind != "PNG":
+        plays = min(plays, _MOST_PLAYS)
     options: dict[str, Any] = {"duration": durations, "loop": plays}
     if kind == "GIF":
-        options |= {"disposal": 2 if "transparency" in first.info else 1, "optimize": False}
+        options |= {"disposal": 2 if clear else 1, "optimize": False}
         options["loop"] = plays - 1 if plays else 0
         if plays == 1:
             del options["loop"]
     elif kind == "WEBP":
         options |= {"quality": _QUALITY, "method": 4}
-    first.save(file, kind, save_all=True, append_images=rest, **options)
+    try:
+        first.save(file, kind, save_all=True, append_images=rest, **options)
+    except OverflowError as error:
+        raise VideoError(
+            "a GIF shows a picture for at most 655 seconds, and one is to be shown for longer; "
+            "write .webp, .apng or a video"
+        ) from error
     return left_out
 
 
@@ -201,22 +218,20 @@ def _in_hundredths(
     return timed, len(frames) - len(kept)
 
 
-def _indexed(image: Image) -> PILImage.Image:
-    """A picture of 256 colours of its own, one of them transparent where any pixel is."""
-    picture = image.to_pil()
-    alpha = np.asarray(picture.getchannel("A")) if picture.mode in ("RGBA", "LA") else None
-    clear = None if alpha is None else alpha < 128
-    picture = picture.convert("RGB")
-    most = 256 if clear is None else 255
+def _indexed(image: Image, *, clear: bool) -> PILImage.Image:
+    """A picture of 256 colours of its own; with `clear` the last of them is transparent."""
+    whole = image.to_pil()
+    picture = whole.convert("RGB")
+    most = 255 if clear else 256
     if picture.getcolors(most) is not None:
         indexed = _exactly(np.asarray(picture))
     else:
         palette = picture.quantize(most, PILImage.Quantize.MEDIANCUT)
         indexed = picture.quantize(palette=palette, dither=PILImage.Dither.FLOYDSTEINBERG)
-    if clear is None:
+    if not clear:
         return indexed
     indices = np.array(indexed)
-    indices[clear] = 255
+    indices[np.asarray(whole.convert("RGBA"))[..., 3] < 128] = 255
     result = PILImage.fromarray(indices, "P")
     result.putpalette(((indexed.getpalette() or []) + [0] * 768)[:768])
     result.info["transparency"] = 255

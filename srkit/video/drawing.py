@@ -17,7 +17,7 @@ from srkit.atomic import replacing
 from srkit.errors import OptionError
 from srkit.imaging.files import formats
 from srkit.imaging.image import Image
-from srkit.imaging.pil import as_uint8
+from srkit.imaging.pil import Mode, as_uint8
 from srkit.video.animations import (
     KINDS,
     TITLES,
@@ -30,10 +30,13 @@ from srkit.video.packets import Coded
 from srkit.video.pictures import AnySource, Opaque, Pictures
 from srkit.video.reading import VideoFacts
 from srkit.video.sequences import is_sequence, numbered
-from srkit.video.sizes import Size, is_turned, result_size
+from srkit.video.sizes import Size, drawn_size, is_turned
 from srkit.video.work import Work
 
 log = logging.getLogger(__name__)
+
+# What pictures become that are put on white.
+_OPAQUE: dict[Mode, Mode] = {"LA": "L", "RGBA": "RGB"}
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,18 @@ class Drawing:
         form = None if self.kind else formats.written_as(Path(f"a{self.suffix}"))
         dtypes = ("uint8",) if form is None else form.dtypes
         white = f"what is transparent is put on white: {self.title} is opaque"
-        opaque = Opaque(white) if form and "RGBA" not in form.modes else None
+        opaque, of_print = Opaque(white), Opaque()
         told = list[str]()
 
         def drawn(made: Any) -> Image:
             image = made if isinstance(made, Image) else Image(made)
-            if opaque is not None and image.pixels.ndim == 3 and image.metadata.mode != "CMYK":
-                image = Image(opaque(image))
+            mode = image.metadata.mode
+            if form is None and mode == "CMYK":
+                image = Image(of_print(image))
+            elif form is not None and mode not in form.modes and mode in _OPAQUE:
+                pixels = opaque(image)
+                metadata = replace(image.metadata, mode=_OPAQUE[mode])
+                image = Image(pixels[..., 0] if mode == "LA" else pixels, metadata)
             if image.dtype.name in dtypes:
                 return image
             if image.dtype == np.uint16 and not told:
@@ -164,10 +172,7 @@ def drawing_for(
     if refused:
         raise OptionError(f"{target} has no {' and no '.join(refused)}: that is for videos")
     facts = upright(source.facts)
-    width, height, aspect = result_size(facts, scale, size)
-    if aspect not in (None, 1):
-        # Pictures have square pixels.
-        width = max(1, round(width * aspect)) if size.width is None else width
+    width, height = drawn_size(facts, scale, size)
     kind = "" if is_sequence(target) else KINDS[target.suffix.lower()]
     animation = source.animation if isinstance(source, Pictures) else None
     if kind:

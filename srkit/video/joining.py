@@ -209,8 +209,9 @@ def _theirs(
     within: PacketsWithin | None,
 ) -> Iterator[tuple[float, av.Packet[Any]]]:
     streams = [origin.streams[n] for n in places if origin.streams[n].type != "attachment"]
-    # Texts come now and then, so nobody waits for them where there is more.
-    lasting = [s.index for s in streams if s.type != "subtitle"] or [s.index for s in streams]
+    # Texts come now and then, and a cover once, so nobody waits for them where there is more.
+    lasting = [s.index for s in streams if s.type != "subtitle" and not _is_picture(s)]
+    lasting = lasting or [s.index for s in streams]
     last = float("-inf")
     for packet in _demuxed(origin, streams, most):
         place = places[packet.stream_index]

@@ -21,7 +21,7 @@ def check_paths(source: Path, target: Path, *, overwrite: bool) -> None:
     if not folder.is_dir():
         raise FileNotFoundError(2, os.strerror(2), str(folder))
     same = target.exists() and source.exists() and source.samefile(target)
-    if same or source.absolute() == target.absolute():
+    if same or source.resolve() == target.resolve():
         raise OptionError(f"the result would replace its source, {source}; name another file")
     if numbered:
         check_target(target, overwrite=overwrite)

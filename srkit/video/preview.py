@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +32,10 @@ from srkit.video.drawing import Drawing, are_drawn, turned
 from srkit.video.encoding import Encoding, container_of, encode
 from srkit.video.guard import typed_errors
 from srkit.video.paths import check_source
+from srkit.video.pictures import AnySource
 from srkit.video.planning import Plan, Wish, images_of, plan
 from srkit.video.reading import Frame
-from srkit.video.upscaling import decided_for_clip, upscaled
+from srkit.video.upscaling import decided_for_clip, spare_frames, upscaled
 
 # Frames that are made, the first of which takes longer than others; unless it takes so long,
 # in seconds, that it alone has to tell.
@@ -101,10 +101,10 @@ def preview_video(
         with wish.opened(source_path) as source:
             planned = plan(source, target, model, scale, wish, options)
             drawn = cartoons.offer(source, planned.upscaler)
-            middle = source.cut.start + Fraction(source.facts.frames) / source.facts.rate / 2
-        cut = Cut(middle, wish.cut.end)
-        with replace(wish, cut=cut).opened(source_path) as source:
-            before, after, each = _made(replace(planned, source=source), memory)
+            middle = _middle(source)
+            begin, shown = _beginning(source, middle, planned.upscaler)
+        with replace(wish, cut=Cut(begin, wish.cut.end)).opened(source_path) as source:
+            before, after, each = _made(replace(planned, source=source), shown, memory)
     seconds = each * planned.source.facts.frames
     facts = planned.source.facts
     told = (
@@ -127,21 +127,43 @@ def _check_page(path: Path, *, overwrite: bool) -> None:
         raise OptionError(f"{path} exists; {again} to replace it")
 
 
-def _made(planned: Plan, memory: int | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
-    """The first frame of a source before and after, and the seconds that each frame takes."""
+def _middle(source: AnySource) -> Fraction:
+    """The time in the middle of a part."""
+    start, end = source.cut.start, source.cut.end
+    middle = start + Fraction(source.facts.frames) / source.facts.rate / 2
+    return middle if end is None else min(middle, (start + end) / 2)
+
+
+def _beginning(source: AnySource, at: Fraction, upscaler: Upscaler) -> tuple[Fraction, int]:
+    """Where to read from for the frame that is shown at a time, and the time of that frame.
+
+    That is before it by as many frames as decide on it. Where none is found, as in a file that
+    is truncated, it is the first of the part.
+    """
+    facts, start = source.facts, source.cut.start
+    frame = source.frame_at(at)
+    if frame is None:
+        return start, round((source.clock + start) / facts.time_base)
+    earlier = spare_frames(upscaler, facts.frames) * facts.gap
+    return max(start, (frame.pts - earlier) * facts.time_base - source.clock), frame.pts
+
+
+def _made(
+    planned: Plan, shown: int, memory: int | None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
+    """The frame that is shown at a time before and after, and the seconds that each frame takes."""
     source, encoding = planned.source, planned.encoding
     to_image = images_of(source, encoding)
     upscaler = decided_for_clip(planned.upscaler, source, to_image)
-    kept = list[Frame]()
-
-    def frames() -> Iterator[Frame]:
-        for frame in source.frames():
-            kept.append(frame)
-            yield frame
-
     begun = time.perf_counter()
+    earlier, later = list[Frame](), source.frames()
+    for frame in later:
+        earlier.append(frame)
+        if frame.pts + frame.duration > shown:
+            break
     made, times = list[tuple[Any, Frame]](), list[float]()
-    for result in islice(upscaled(source, frames(), upscaler, encoding, 0, memory), _FRAMES):
+    results = upscaled(source, chain(earlier, later), upscaler, encoding, len(earlier) - 1, memory)
+    for result in islice(results, _FRAMES):
         times.append(time.perf_counter() - begun)
         begun = time.perf_counter()
         made.append(result)
@@ -150,9 +172,15 @@ def _made(planned: Plan, memory: int | None) -> tuple[NDArray[np.uint8], NDArray
     if not made:
         raise VideoError(f"{source.path} holds no frames")
     matrix = source.facts.display_matrix if isinstance(encoding, Encoding) else None
-    before = turned(as_uint8(np.asarray(flat(to_image(kept[0].picture)))), matrix)
-    each = min(times) + _encoding_seconds(encoding, made)
-    return before, turned(_seen(made[0][0], encoding), matrix), each
+    before = turned(as_uint8(np.asarray(flat(to_image(earlier[-1].picture)))), matrix)
+    seen = [_seen(picture, encoding) for picture, _ in made]
+    # A frame that repeats the last one is not made again, and tells nothing.
+    each = min(
+        seconds
+        for n, seconds in enumerate(times)
+        if n == 0 or not np.array_equal(seen[n], seen[n - 1])
+    )
+    return before, turned(seen[0], matrix), each + _encoding_seconds(encoding, made)
 
 
 def _seen(made: Any, encoding: Encoding | Drawing) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -123,7 +124,7 @@ class Source:
         try:
             self.stream = self._stream_of(self.container)
             self.clock = common_start(self.container, self.container.streams)
-            check_cut(path, self.cut, self._duration())
+            check_cut(path, self.cut, self._span()[1])
             self.facts = self._facts()
         except BaseException:
             self.container.close()
@@ -170,6 +171,8 @@ class Source:
         matrix = picture.side_data.get("DISPLAYMATRIX")
         if picture.interlaced_frame:
             log.warning("%s is interlaced; its frames are upscaled as they are", self.path)
+        if any(component.is_alpha for component in picture.format.components):
+            log.warning("%s has an alpha channel, which is left out: videos are opaque", self.path)
         return VideoFacts(
             picture.width, picture.height, picture.format.name, colour,
             stream.time_base or 1 / USUAL_RATE, rate, self._count(rate),
@@ -178,17 +181,21 @@ class Source:
         )  # fmt: skip
 
     def _count(self, rate: Fraction) -> int:
-        duration = self._duration()
-        if not self.cut:
-            return self.stream.frames or max(1, round(duration * rate))
-        end = duration if self.cut.end is None else min(self.cut.end, duration or self.cut.end)
-        return max(1, round((end - self.cut.start) * rate))
+        if not self.cut and self.stream.frames:
+            return self.stream.frames
+        begin, end = self._span()
+        if self.cut.end is not None:
+            end = min(self.cut.end, end or self.cut.end)
+        return max(1, round((end - max(begin, self.cut.start)) * rate))
 
-    def _duration(self) -> Fraction:
-        """Of the video in seconds; 0 where nothing tells."""
-        if self.stream.duration and self.stream.time_base:
-            return self.stream.duration * self.stream.time_base
-        return Fraction(self.container.duration or 0, av.time_base)
+    def _span(self) -> tuple[Fraction, Fraction]:
+        """When the video begins and ends, in seconds; it ends at 0 where nothing tells."""
+        begin, unit = Fraction(0), self.stream.time_base
+        if unit and self.stream.start_time is not None:
+            begin = self.stream.start_time * unit - self.clock
+        if unit and self.stream.duration:
+            return begin, begin + self.stream.duration * unit
+        return begin, Fraction(self.container.duration or 0, av.time_base)
 
     def frames(self, start: int | None = None) -> Iterator[Frame]:
         """Every frame of the part in the order of their times, or from a key frame on.
@@ -244,10 +251,12 @@ class Source:
         for start in (begin, begin - far) if begin > 0 else ():
             frames = self._decoded_from(start)
             early = list[Frame]()
-            for frame in frames:
-                early.append(frame)
-                if not frame.broken or frame.pts >= begin:
-                    break
+            # Some containers lead behind the last key frame, and some of one stream nowhere.
+            with suppress(CorruptFileError, av.error.FFmpegError):
+                for frame in frames:
+                    early.append(frame)
+                    if not frame.broken or frame.pts >= begin:
+                        break
             if early and not early[-1].broken and early[-1].pts <= begin:
                 yield early[-1]
                 yield from frames

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -105,6 +105,20 @@ def result_size(facts: VideoFacts, scale: int, size: Size) -> tuple[int, int, Fr
         width, height, aspect.numerator, aspect.denominator, alone,
     )  # fmt: skip
     return width, height, aspect
+
+
+def drawn_size(facts: VideoFacts, scale: int, size: Size) -> tuple[int, int]:
+    """Width and height of pictures, whose pixels are square, so that they look as the video."""
+    wide = facts.width * (facts.aspect or Fraction(1))
+    if not size:
+        return max(1, round(wide * scale)), facts.height * scale
+    if size.width is None or size.height is None:
+        return _kept_shape(replace(facts, width=max(1, round(wide))), size)
+    width, height = size.width, size.height
+    if abs(wide * height / facts.height - width) > 1:
+        alone = advise("width or height alone keeps", "--width or --height alone keeps")
+        log.warning("%dx%d is of another shape than the video; %s it", width, height, alone)
+    return width, height
 
 
 def _kept_shape(facts: VideoFacts, size: Size) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -61,7 +62,7 @@ def serve(*models: Upscaler, host: str = "127.0.0.1", port: int = 7860) -> None:
     with until_told(), serving(*models, host=host, port=port) as address:
         if not webbrowser.open(address):
             log.warning("open %s in a browser", address)
-        threading.Event().wait()
+        wait()
 
 
 @contextmanager
@@ -82,6 +83,12 @@ def until_told() -> Iterator[None]:
             yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def wait() -> None:
+    """Wait for a signal. On Windows Ctrl-C wakes who sleeps, and nobody who waits for an event."""
+    while True:
+        time.sleep(3600)
 
 
 def serving(

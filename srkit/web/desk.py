@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -118,6 +120,14 @@ class Desk:
             elif self._running is job:
                 self._worker.give_up()
 
+    def spare(self) -> None:
+        """Have the sweep spare the files of jobs that are not over: they are as if new."""
+        with self._changed:
+            for job in [*self._waiting, *filter(None, [self._running])]:
+                for path in (job.photo, *job.folder.glob("*")):
+                    with suppress(FileNotFoundError):  # one that was not written to its end
+                        os.utime(path)
+
     def forget(self, before: float) -> None:
         """Forget jobs that ended before a time."""
         with self._changed:
@@ -162,8 +172,6 @@ class Desk:
 
         state: State = "failed"
         try:
-            # While it waited, the sweep could have come near.
-            job.photo.touch()
             job.folder.mkdir(parents=True)
             worker = self._here if self._here.owns(job.asked) else self._worker
             job.result = worker.made(

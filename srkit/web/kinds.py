@@ -26,6 +26,8 @@ SCALES = (2, 4)
 _LEFT_OUT = ("nearest", "vsr", "vsr-small")
 # What beside denoise, of which cards state where it begins, has a slider.
 _PERCEPTION = ("srgan",)
+# Bytes of a name of what was handed over, which is a part of results' names.
+_MOST_NAMED = 80
 Own = Mapping[str, Upscaler]
 _NONE: Own = MappingProxyType({})
 
@@ -131,12 +133,23 @@ def named(models: Iterable[Upscaler]) -> dict[str, Upscaler]:
     found: dict[str, Upscaler] = {}
     for model in given:
         same = [one for one in given if one is not model and one.card.name == model.card.name]
-        told = re.sub(r"[^\w ()+,.-]", "_", _told_apart(model, same))
-        name = told.strip(" .")[:80] or "model"
+        name = as_file_name(_told_apart(model, same), _MOST_NAMED) or "model"
         if name in found:
             raise OptionError(f"two models are called {name}; srkit.wrap(..., name=) says another")
         found[name] = model
     return found
+
+
+def as_file_name(text: str, most: int) -> str:
+    """A text as a part of a file's name, of at most so many bytes, of which systems take 255.
+
+    Examples
+    --------
+    >>> as_file_name(" her face?", 80), as_file_name("写真", 4)
+    ('her face_', '写')
+    """
+    kept = re.sub(r"[^\w ()+,.’–—…-]", "_", text).strip(" .")
+    return kept.encode()[:most].decode(errors="ignore")
 
 
 def _told_apart(model: Upscaler, others: Sequence[Upscaler]) -> str:

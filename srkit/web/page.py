@@ -187,7 +187,8 @@ def _running(door: Door, listening: socket.socket) -> Iterator[None]:
 
 def _sweep(folder: Path, kept: int, end: threading.Event, site: Site, desk: Desk) -> None:
     """Delete what is older than `kept` seconds, until the end."""
-    while not end.wait(min(60, kept)):
+    while not end.wait(min(60, kept / 2)):
+        desk.spare()
         for path in folder.rglob("*"):
             # It may be deleted at this moment; and a folder, while it is not empty, stays.
             with contextlib.suppress(OSError):

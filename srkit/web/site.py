@@ -30,13 +30,14 @@ from srkit.imaging.files.reading import read_image
 from srkit.imaging.image import Image
 from srkit.web.desk import Desk, FullError, Job, files_of, told_of
 from srkit.web.door import Quota
-from srkit.web.kinds import Own, menu, offered, options_of, scales
+from srkit.web.kinds import Own, as_file_name, menu, offered, options_of, scales
 
 log = logging.getLogger(__name__)
 
 UPLOADS = "/api/upload"
 _PREVIEW_SIDE = 1600
-_ID = "[A-Za-z0-9_-]{16,32}"
+# Bytes of a photo's name: those of results have a model's and settings behind it.
+_MOST_NAMED = 120
 
 
 @dataclass(frozen=True)
@@ -331,7 +332,7 @@ def _name(text: str) -> str:
     ('my photo.JPG', 'photo')
     """
     stem, dot, suffix = re.split(r"[/\\]", text)[-1].rpartition(".")
-    kept = re.sub(r"[^\w ()+,.’–—…-]", "_", stem if dot else suffix).strip(" .")[:80]
+    kept = as_file_name((stem if dot else suffix)[:80], _MOST_NAMED)
     return (kept or "photo") + (dot + re.sub(r"\W", "", suffix)[:8] if dot else "")
 
 

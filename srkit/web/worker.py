@@ -128,6 +128,8 @@ class Worker:
         """Kill the process, so that the job of another thread ends at once."""
         if (child := self._child) is not None:
             child.kill()
+            # Else the next job could be given to a process that is about to be gone.
+            child.wait()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._child is not None and self._child.poll() is not None:

@@ -112,6 +112,9 @@ def test_an_independent_reader_sees_the_times_of_a_gif(tmp_path):
         (".gif", None, ".png", 1), (".gif", 4, ".png", 5), (".png", 5, ".gif", 4),
         (".png", 1, ".gif", None), (".webp", 3, ".png", 3), (".png", 3, ".webp", 3),
         (".gif", 0, ".webp", 0),
+        # As often as they can tell.
+        (".png", 100_000, ".gif", 65_534), (".png", 100_000, ".webp", 65_535),
+        (".png", 100_000, ".png", 100_000),
     ],
 )  # fmt: skip
 def test_an_animation_is_shown_as_often_as_its_source(tmp_path, given, loop, made, wanted):
@@ -163,6 +166,15 @@ def test_a_fast_video_becomes_a_gif_of_the_same_length(tmp_path, caplog):
     assert min(durations) >= 20
     assert sum(durations) == pytest.approx(500, abs=20)
     assert "frames are left out: browsers show at most fifty a second" in caplog.text
+
+
+def test_a_slide_that_stands_for_longer_than_a_gif_can_tell_is_refused(tmp_path):
+    source = write_clip(tmp_path / "in.mkv", moving(2), times=[0, 700 * 12800])
+    with pytest.raises(VideoError, match="a GIF shows a picture for at most 655 seconds"):
+        upscale(source, tmp_path / "out.gif")
+    assert not (tmp_path / "out.gif").exists()
+    upscale(source, tmp_path / "out.webp")
+    assert read(tmp_path / "out.webp")[1][0] == 700_000
 
 
 def test_a_part_of_an_animation(tmp_path):

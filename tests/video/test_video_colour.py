@@ -11,6 +11,7 @@ from clips import (
     HEIGHT,
     WIDTH,
     frames_of,
+    moving,
     plain,
     planes_of,
     probe,
@@ -100,7 +101,14 @@ def test_full_range_stays_full(tmp_path):
     upscale(source, tmp_path / "out.mkv", codec="ffv1")
     made = [frame for frame, _ in frames_of(tmp_path / "out.mkv")]
     assert {frame.color_range for frame in made} == {2}
-    assert [abs(planes_of(f)[0][0, 0] - b) <= 1 for f, b in zip(made, before, strict=True)]
+    assert all(abs(planes_of(f)[0][0, 0] - b) <= 1 for f, b in zip(made, before, strict=True))
+
+
+@pytest.mark.parametrize("form", ["bgra", "bgr0"])
+def test_an_alpha_channel_that_is_left_out_is_told(tmp_path, caplog, form):
+    source = write_clip(tmp_path / "in.mkv", moving(2), codec="ffv1", pix_fmt=form)
+    upscale(source, tmp_path / "%d.png")
+    assert ("in.mkv has an alpha channel, which is left out" in caplog.text) == (form == "bgra")
 
 
 def test_ten_bits_in_are_ten_bits_out(tmp_path):

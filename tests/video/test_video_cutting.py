@@ -136,6 +136,30 @@ def test_sound_that_lies_behind_all_texts_in_the_file_is_not_lost(tmp_path):
     assert within.are_over(text, [text.stream_index])
 
 
+def test_a_file_with_a_cover_is_read_no_further_than_its_part(tmp_path, monkeypatch):
+    from srkit.video import joining
+
+    plain, cover = write_clip(tmp_path / "a.mp4", moving(75), audio=True), tmp_path / "cover.png"
+    srkit.Image(next(moving(1))).save(cover)
+    command = ["ffmpeg", "-v", "error", "-i", plain, "-i", cover, "-map", "0", "-map", "1"]
+    command += ["-c", "copy", "-disposition:v:1", "attached_pic", tmp_path / "in.mp4"]
+    subprocess.run(command, check=True)
+    ends = []
+
+    def demuxed(origin, streams, most):
+        for packet in whole(origin, streams, most):
+            if most is None:  # no rehearsal
+                ends.append((packet.pts or 0) * packet.time_base)
+            yield packet
+
+    whole = joining._demuxed
+    monkeypatch.setattr(joining, "_demuxed", demuxed)
+    cut(tmp_path / "in.mp4", tmp_path / "out.mp4", end=1)
+    streams = probe(tmp_path / "out.mp4")["streams"]
+    assert [s["disposition"]["attached_pic"] for s in streams] == [0, 0, 1]
+    assert max(ends) < 1.1
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_subtitles_and_chapters_are_cut_and_begin_in_the_part(tmp_path, suffix):
     source, target = flashing(tmp_path / f"in{suffix}"), tmp_path / f"out{suffix}"
@@ -163,6 +187,17 @@ def test_frames_of_a_part_are_those_of_the_whole_wherever_key_frames_are(tmp_pat
     assert times_of(tmp_path / "b.mkv") == pytest.approx([n / 25 for n in range(25)])
 
 
+@pytest.mark.parametrize("suffix", [".ts", ".h264"])
+def test_a_part_near_the_end_is_found_where_containers_do_not_lead_to_it(tmp_path, suffix):
+    """MPEG-TS leads behind the last key frame, and a bare stream cannot be searched."""
+    source = write_clip(tmp_path / f"in{suffix}", moving(60), options={"g": "20", "crf": "5"})
+    whole, part = tmp_path / "a.mkv", tmp_path / "b.mkv"
+    srkit.upscale_video(source, whole, "nearest", scale=2, codec="ffv1")
+    assert cut(source, part, codec="ffv1", start=2, end="2.2").frames == 5
+    wanted = pixels_of(whole)[50:55]
+    assert all(np.array_equal(a, b) for a, b in zip(wanted, pixels_of(part), strict=True))
+
+
 def test_a_frame_that_stands_when_the_part_begins_is_its_first(tmp_path):
     """As slides do, which last for seconds."""
     source = write_clip(tmp_path / "in.mkv", moving(3), times=[0, 12800, 38400])
@@ -170,6 +205,20 @@ def test_a_frame_that_stands_when_the_part_begins_is_its_first(tmp_path):
     assert times_of(tmp_path / "out.mkv") == [0, 1]
     # The last frame of the source does not say how long it stands.
     assert report.duration == pytest.approx(1.04)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_video_that_begins_late_is_cut_by_the_times_that_players_show(tmp_path, suffix):
+    """As beside sound that was recorded first: two seconds of video, from the fifth on."""
+    source = tmp_path / f"in{suffix}"
+    late = write_clip(tmp_path / "late.mkv", moving(50), times=range(64000, 89600, 512), audio=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", late, "-c", "copy", source], check=True)
+    counted = []
+    report = cut(source, tmp_path / "out.mp4", start=6.01, progress=lambda *of: counted.append(of))
+    assert (report.frames, counted[-1][0]) == (25, 25)
+    assert counted[-1][1] == pytest.approx(25, abs=2)
+    with pytest.raises(OptionError, match=r"which lasts 0:00:07\.0"):
+        cut(source, tmp_path / "none.mp4", start=8)
 
 
 def test_an_interrupted_part_goes_on(tmp_path, clip, monkeypatch):

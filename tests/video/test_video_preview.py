@@ -4,6 +4,7 @@ import base64
 import io
 import logging
 import re
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import ImageDraw
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 
-from clips import left_behind, moving, write_clip
+from clips import left_behind, moving, pixels_of, plain, write_clip
 from skimage import data
 
 import srkit
@@ -73,6 +74,51 @@ def test_a_page_shows_a_frame_before_and_after_and_nothing_else_is_written(tmp_p
     smooth = srkit.imresize(given, size=(96, 128))
     assert np.array_equal(before, smooth)
     assert "9 frames" in (tmp_path / "page.html").read_text()
+
+
+def test_a_model_of_several_frames_sees_those_before_the_one_that_is_shown(tmp_path):
+    from dummies import MeanOfThree
+
+    exact = {"codec": "ffv1", "pix_fmt": "bgr0"}
+    source = write_clip(tmp_path / "in.mkv", moving(11), **exact)
+    srkit.upscale_video(source, tmp_path / "whole.mkv", MeanOfThree(), **exact)
+    page = tmp_path / "page.html"
+    found = preview_video(source, page, MeanOfThree(), dst=tmp_path / "out.mkv", **exact)
+    assert found.time == pytest.approx(5.5 / 25)
+    assert np.array_equal(pictures_in(page)[1], pixels_of(tmp_path / "whole.mkv")[5])
+
+
+class Slow(srkit.Upscaler):
+    """Takes a while for each picture."""
+
+    card = srkit.ModelCard("slow", "", "mine:Slow", "numpy", (2,), 2, radius=0)
+    scale = 2
+
+    def run(self, tiles):
+        time.sleep(0.2)
+        return tiles.repeat(2, 1).repeat(2, 2)
+
+
+def test_frames_that_repeat_make_no_model_look_fast(tmp_path):
+    source = write_clip(
+        tmp_path / "in.mkv", plain((9, 9, 9), (99, 9, 9), each=10), codec="ffv1", pix_fmt="bgr0"
+    )
+    assert preview_video(source, tmp_path / "page.html", Slow()).seconds >= 20 * 0.2
+
+
+def test_a_part_of_one_frame_that_is_hardly_shown_has_a_preview_as_it_has_a_result(tmp_path, clip):
+    part = {"start": 0.1, "end": 0.12}
+    assert srkit.upscale_video(clip, tmp_path / "out.mp4", "nearest", **part).frames == 1
+    assert preview_video(clip, tmp_path / "page.html", "nearest", **part).frames == 1
+
+
+def test_of_a_truncated_video_the_first_frame_is_shown(tmp_path):
+    source = write_clip(tmp_path / "in.mkv", moving(60), options={"g": "10", "crf": "5"})
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 4])
+    preview_video(source, tmp_path / "page.html", "nearest", scale=2)
+    (given, *_) = moving(1)
+    after = pictures_in(tmp_path / "page.html")[1]
+    assert np.abs(after[::2, ::2].astype(int) - given).mean() < 6
 
 
 @pytest.mark.parametrize("name", ["in.gif", "in.mp4"])

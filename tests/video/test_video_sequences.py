@@ -1,7 +1,11 @@
 """Numbered pictures: frames of a video, there and back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image as PILImage
+from PIL import ImageCms
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 
@@ -56,6 +60,51 @@ def test_what_a_format_of_pictures_has_not_is_told(tmp_path, caplog):
     assert caplog.text.count("16 bits become 8: JPG has no more") == 1
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 2), (8, 8, 3), (8, 8, 4)])
+def test_what_is_opaque_keeps_its_profile(tmp_path, shape):
+    (tmp_path / "in").mkdir()
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for n in (1, 2):
+        image = srkit.Image(np.full(shape, 200, np.uint8))
+        image = replace(image, metadata=replace(image.metadata, icc=profile, dpi=(300, 300)))
+        image.save(tmp_path / "in" / f"{n}.tif")
+    upscale(tmp_path / "in" / "%d.tif", tmp_path / "%d.jpg", fps=24)
+    made = srkit.read_image(tmp_path / "2.jpg").metadata
+    assert made.mode == ("L" if shape[2:] in ((), (2,)) else "RGB")
+    assert (made.icc, made.dpi) == (profile, (300, 300))
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.apng", "out.webp"])
+def test_animations_are_made_of_pictures_for_print(tmp_path, name):
+    (tmp_path / "in").mkdir()
+    for n, rgb in enumerate(((200, 30, 40), (30, 60, 200)), 1):
+        picture = PILImage.new("RGB", (16, 16), rgb).convert("CMYK")
+        picture.save(tmp_path / "in" / f"{n}.tif")
+    upscale(tmp_path / "in" / "%d.tif", tmp_path / name, fps=10)
+    with PILImage.open(tmp_path / name) as made:
+        made.seek(1)
+        blue = np.asarray(made.convert("RGB"))[16, 16].astype(int)
+    assert np.abs(blue - (30, 60, 200)).max() < 4
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.apng", "out.webp"])
+def test_nothing_shows_through_where_pictures_of_a_sequence_are_clear(tmp_path, name):
+    (tmp_path / "in").mkdir()
+    clear = PILImage.new("RGBA", (24, 24))
+    clear.paste((0, 200, 0, 255), (0, 12, 24, 24))
+    pictures = [PILImage.new("RGB", (24, 24), "red"), clear, PILImage.new("L", (24, 24), 99)]
+    for n, picture in enumerate(pictures, 1):
+        picture.save(tmp_path / "in" / f"{n}.png")
+    upscale(tmp_path / "in" / "%d.png", tmp_path / name, fps=10)
+    with PILImage.open(tmp_path / name) as made:
+        tops = []
+        for n in range(made.n_frames):
+            made.seek(n)
+            tops.append(np.asarray(made.convert("RGBA"))[2, 2])
+    assert [top[3] for top in tops] == [255, 0, 255]
+    assert np.abs(tops[2][:3].astype(int) - 99).max() < 4
+
+
 def test_times_that_numbers_cannot_tell_are_told(tmp_path, clip, caplog):
     upscale(clip, tmp_path / "a%d.png")
     assert caplog.text == ""
@@ -103,8 +152,10 @@ def test_pictures_are_replaced_only_on_demand(tmp_path, clip):
     assert left_behind(tmp_path / "out") == ["0040.png"]
     assert upscale(clip, tmp_path / "out" / "%04d.png", overwrite=True).frames == 30
     source = numbered(tmp_path / "in", 3)
-    with pytest.raises(OptionError, match="its source"):
-        upscale(source, source, overwrite=True, fps=24)
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    for same in (source, tmp_path / "out" / ".." / "in" / "%04d.png", tmp_path / "link/%04d.png"):
+        with pytest.raises(OptionError, match="its source"):
+            upscale(source, same, overwrite=True, fps=24)
 
 
 def test_a_folder_is_told_how_its_pictures_are_named(tmp_path):

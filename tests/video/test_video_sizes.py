@@ -54,6 +54,32 @@ def test_pixels_that_are_not_square_become_so(tmp_path, caplog):
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize(
+    ("side", "wanted"),
+    [
+        ({}, (192, 108)),
+        ({"height": 54}, (96, 54)),
+        ({"width": 96}, (96, 54)),
+        ({"width": 192, "height": 108}, (192, 108)),
+    ],
+)
+def test_pictures_of_pixels_that_are_not_square_look_as_the_video(tmp_path, caplog, side, wanted):
+    source = write_clip(tmp_path / "in.mp4", moving(2, 72, 54), sample_aspect_ratio=Fraction(4, 3))
+    report = srkit.upscale_video(source, tmp_path / "%d.png", "nearest", scale=2, **side)
+    assert (report.width, report.height) == wanted
+    assert srkit.read_image(tmp_path / "1.png").size == wanted
+    assert caplog.text == ""
+
+
+def test_pictures_of_another_shape_are_told_to_be_so(tmp_path, caplog):
+    """Of pictures nothing says how wide their pixels are to be shown."""
+    source = write_clip(tmp_path / "in.mp4", moving(2, 64, 48))
+    report = srkit.upscale_video(source, tmp_path / "a.gif", "nearest", width=192, height=108)
+    assert (report.width, report.height) == (192, 108)
+    told = "192x108 is of another shape than the video; width or height alone keeps it"
+    assert [record.getMessage() for record in caplog.records] == [told]
+
+
 def test_width_is_across_the_screen_of_a_turned_video(tmp_path):
     source = write_clip(
         tmp_path / "in.mp4", moving(2, 96, 54), prepare=lambda _, s: s.set_display_rotation(90)

@@ -1,5 +1,6 @@
 """How far a job is, and what is told of a model that is to be downloaded."""
 
+import threading
 import time
 import urllib.error
 
@@ -9,6 +10,7 @@ from serving import PHOTO, encoded
 import srkit
 from srkit.web.clock import Clock
 from srkit.web.making import made
+from srkit.web.worker import Worker
 
 
 class Race:
@@ -57,6 +59,21 @@ def test_an_even_pace_is_told_as_it_is():
     shares = [one["done"] for one in race.told]
     assert shares == sorted(shares)
     assert shares[-1] == 1
+
+
+def test_after_a_job_that_was_given_up_the_next_one_has_a_process(tmp_path):
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(encoded(PHOTO))
+    job = {"photo": str(photo), "models": [("bilinear", {})], "scale": 2, "part": (0, 0, 9, 9)}
+    job |= {"folder": str(tmp_path), "only": False, "max_pixels": 10**6}
+    worker = Worker()
+    try:
+        for _ in range(2):
+            told = worker.made(job, seconds=200, cancelled=threading.Event())
+            assert told["results"][0]["size"] == [128, 96]
+            worker.give_up()
+    finally:
+        worker.end()
 
 
 @pytest.fixture

@@ -87,6 +87,19 @@ def test_a_name_that_is_no_file_name_is_made_one(address):
     assert np.array_equal(made, 255 - PHOTO)
 
 
+def test_names_that_are_long_in_bytes_are_shortened():
+    """Of file names systems take 255 bytes, of which one of these characters takes three."""
+    model = srkit.wrap(threes, scale=3, name="模" * 90)
+    part = {"part": [0, 0, 20, 10], "only": True}
+    with srkit.web.serving(model, port=0) as url:
+        url = url.rstrip("/")
+        photo = upload(url, encoded(PHOTO), "写" * 90 + ".png")
+        made, page = run_to_files(url, photo, ["模" * 26], 3, **part).items()
+    assert made[0] == f"{'写' * 40}_part_{'模' * 26}_x3.png"
+    assert PILImage.open(io.BytesIO(made[1])).size == (60, 30)
+    assert page[1].startswith(b"<!DOCTYPE html>")
+
+
 @pytest.mark.parametrize("scale", [1, 2, 5])
 def test_a_model_is_offered_for_its_own_scale_alone(address, scale):
     state, told = run(address, upload(address, encoded(PHOTO)), ["threes"], scale)

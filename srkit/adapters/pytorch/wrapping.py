@@ -126,6 +126,8 @@ def _tried(net: nn.Module, card: ModelCard, colour: str | None) -> tuple[ModelCa
             )
         if made.ndim == 4:
             made = made.permute(0, 2, 3, 1)
+        if made.dtype == torch.bfloat16:  # which numpy has not
+            made = made.float()
         array = made.detach().cpu().numpy()
         checked = check_result(array, shape, scale, card.name, shown=_planar)
         if chosen != card.colour:
@@ -163,6 +165,8 @@ def _takes(net: nn.Module, card: ModelCard, side: int) -> bool:
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 of a module that is not ours
+        return False
+    if not isinstance(made, Tensor):
         return False
     return tuple(made.shape) == (1, channels, *(side * card.default_scale,) * 2)
 

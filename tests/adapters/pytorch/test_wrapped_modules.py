@@ -317,6 +317,35 @@ def test_a_module_that_is_no_such_model_is_refused_by_name(net, scale, kind, mes
         wrapped(net, scale)
 
 
+class Choosy(Net):
+    """Makes something else of what is small."""
+
+    def forward(self, x):
+        return [x] if x.shape[-1] < 8 else super().forward(x)
+
+
+def test_a_module_that_makes_no_tensor_of_a_small_tile_is_given_larger_ones():
+    model = srkit.wrap(Choosy(), 2)
+    assert model.upscale(PHOTO[:5, :5]).shape == (10, 10, 3)
+
+
+def test_a_module_may_make_bfloat16():
+    """As under autocast; numpy has no such numbers."""
+    model = srkit.wrap(nn.Sequential(nn.Upsample(scale_factor=2), Cast(torch.bfloat16)), 2)
+    made = model.upscale(PHOTO)
+    assert made.dtype == np.float32
+    assert np.abs(made - PHOTO.repeat(2, 0).repeat(2, 1)).max() <= 2**-8
+
+
+class Cast(nn.Module):
+    def __init__(self, dtype):
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, x):
+        return x.to(self.dtype)
+
+
 def test_devices_and_colours_that_cannot_be_had_are_refused():
     with pytest.raises(OptionError, match="device 'gpu' cannot be used"):
         srkit.wrap(Net(), 2, device="gpu")
