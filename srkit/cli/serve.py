@@ -6,7 +6,8 @@ import argparse
 
 from srkit.cli.console import Commands, examples, model, positive, write
 from srkit.models import loading
-from srkit.web import MOST_PORT, serving, until_told, wait
+from srkit.web import serving, until_told, wait
+from srkit.web.door import MOST_PORT
 from srkit.web.kinds import comes_along
 
 

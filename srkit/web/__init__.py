@@ -23,8 +23,6 @@ __all__ = ["serve", "serving"]
 
 log = logging.getLogger(__name__)
 
-MOST_PORT = 65_535
-
 
 def serve(*models: Upscaler, host: str = "127.0.0.1", port: int = 7860) -> None:
     """Open the page in a browser and serve it, until Ctrl-C or SIGTERM.

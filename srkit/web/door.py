@@ -21,6 +21,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# The highest port that there is.
+MOST_PORT = 65_535
 # What a file takes on the disk at least, so that many small ones count, too.
 _BLOCK = 65_536
 # Bytes of a request that is no upload.

@@ -18,9 +18,8 @@ import uvicorn
 
 from srkit.errors import OptionError
 from srkit.upscaling.upscaler import Upscaler
-from srkit.web import MOST_PORT
 from srkit.web.desk import Desk
-from srkit.web.door import Door, Quota
+from srkit.web.door import MOST_PORT, Door, Quota
 from srkit.web.kinds import SCALES, named, offered
 from srkit.web.site import UPLOADS, Bounds, Site
 
