@@ -10,19 +10,16 @@ from typing import cast
 
 from srkit.atomic import replacing
 from srkit.errors import OptionError
-from srkit.evaluation import costs
 from srkit.evaluation.benchmark import known_metrics, known_protocol, labelled, measured
-from srkit.evaluation.intervals import Interval
-from srkit.evaluation.measures import MEASURES
+from srkit.evaluation.footer import footer
 from srkit.evaluation.plot import plot
+from srkit.evaluation.report import Table, images, intervals, means
 from srkit.evaluation.results import Scores, as_csv, by_dataset
 from srkit.evaluation.scores import Model, ready_together
 from srkit.evaluation.specs import split
 from srkit.models.loading import card, list_models
-from srkit.tables import Rows, markdown_table, text_table
+from srkit.tables import latex_table, markdown_table, text_table
 from srkit.upscaling.upscaler import Upscaler
-
-Table = Callable[[Rows, str], str]
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,13 +90,13 @@ class Benchmark:
         >>> from srkit.metrics import STANDARD
         >>> row = Score("a", 30.0, 0.875)
         >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
-        >>> found.to_csv().splitlines()[1]
-        'old,Set1,4,standard,a,30.0,0.875,,,,,'
+        >>> found.to_csv().splitlines()[1].rstrip(",")
+        'old,Set1,4,standard,a,30.0,0.875'
         """
         return as_csv(self.results)
 
     def to_json(self) -> str:
-        """A list of `Scores.as_dict`, with intervals.
+        """A list of `Scores.as_dict`; from the second model on with its differences to the first.
 
         Examples
         --------
@@ -110,10 +107,29 @@ class Benchmark:
         >>> json.loads(found.to_json())[0]["mean"]["psnr"]
         30.0
         """
-        return json.dumps([result.as_dict() for result in self.results], indent=2)
+        plain = []
+        for first, *others in by_dataset(self.results):
+            plain.append(first.as_dict())
+            plain += [{**one.as_dict(), "differences": one.differences(first)} for one in others]
+        return json.dumps(plain, indent=2)
+
+    def to_latex(self) -> str:
+        r"""The table of means as a tabular of LaTeX, what belongs in its caption as comments.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> found.to_latex().splitlines()[4]
+        'Set1 & old & x4 & 30.000 & 0.8750 & - & 0.000 & - & - & - \\\\'
+        """
+        notes = [f"% {line}" for line in footer(self.results)]
+        return "\n".join([means(self.results, latex_table), *notes])
 
     def save(self, path: str | Path) -> None:
-        """Write a file as its suffix says: .csv, .json or .md. It appears whole or not at all.
+        """Write a file as its suffix says (.csv, .json, .md, .tex). It appears whole or not at all.
 
         Raises
         ------
@@ -160,34 +176,13 @@ class Benchmark:
             file.write(drawing.encode())
 
     def _told(self, table: Table, by_image: bool) -> str:
-        parts = [_means(self.results, table)]
+        parts = [means(self.results, table)]
         if any(len(result.rows) > 1 for result in self.results):
-            parts.append(_intervals(self.results, table))
+            parts.append(intervals(self.results, table))
         if by_image:
-            parts.append(_images(self.results, table))
-        protocols = dict.fromkeys(result.protocol for result in self.results)
-        parts += [f"{one.name}: {one.description}" for one in protocols]
-        return "\n\n".join([*parts, *self._missing()])
-
-    def _missing(self) -> list[str]:
-        damaged = dict.fromkeys(
-            f"{one.dataset} without {', '.join(one.left_out)}: damaged"
-            for one in self.results
-            if one.left_out
-        )
-        reasons: dict[str, list[str]] = {}
-        for result in self.results:
-            if result.missing:
-                lacking = [
-                    MEASURES[name].heading
-                    for name in result.metrics
-                    if result.mean.figure(name) is None
-                ]
-                reasons.setdefault(result.missing, []).extend(lacking)
-        return [*damaged] + [
-            f"without {', '.join(dict.fromkeys(lacking))}: {reason}"
-            for reason, lacking in reasons.items()
-        ]
+            parts.append(images(self.results, table))
+        gap = "\n" if table is text_table else "\n\n"
+        return "\n\n".join([*parts, gap.join(footer(self.results))])
 
     def __repr__(self) -> str:
         return self.to_text()
@@ -197,6 +192,7 @@ _FORMS: dict[str, Callable[[Benchmark], str]] = {
     ".csv": Benchmark.to_csv,
     ".json": Benchmark.to_json,
     ".md": lambda found: found.to_markdown(by_image=True),
+    ".tex": Benchmark.to_latex,
 }
 
 
@@ -327,55 +323,3 @@ def _apart(labels: Sequence[str], models: Sequence[Model]) -> list[str]:
         label if count == 1 else f"{label} ({count})"
         for label, count in zip(told, counts, strict=True)
     ]
-
-
-def _means(results: Sequence[Scores], table: Table) -> str:
-    metrics = results[0].metrics
-    body = [
-        [
-            result.dataset,
-            result.model,
-            f"x{result.scale}",
-            *result.mean.cells(metrics),
-            *result.costs.cells(),
-        ]
-        for result in results
-    ]
-    headings = [MEASURES[name].heading for name in metrics]
-    align = "lll" + "r" * (len(metrics) + len(costs.HEADINGS))
-    return table([["data", "model", "scale", *headings, *costs.HEADINGS], *body], align)
-
-
-def _intervals(results: Sequence[Scores], table: Table) -> str:
-    """Means with their intervals, and differences to the first model on the same images."""
-    metrics = results[0].metrics
-    rows: list[list[str]] = []
-    for first, *others in by_dataset(results):
-        for result in (first, *others):
-            cells = [_cell(metric, result.interval(metric)) for metric in metrics]
-            rows.append([result.dataset, result.model, *cells])
-        for result in others:
-            cells = [_cell(metric, result.difference(first, metric), "+") for metric in metrics]
-            rows.append([result.dataset, f"{result.model} - {first.model}", *cells])
-    headings = [MEASURES[metric].heading for metric in metrics]
-    told = "mean ± 95 % interval (Student's t over the images), differences image by image"
-    gap = "\n" if table is text_table else "\n\n"
-    return told + gap + table([["data", "model", *headings], *rows], "ll" + "r" * len(metrics))
-
-
-def _cell(metric: str, found: Interval | None, sign: str = "") -> str:
-    if found is None:
-        return "-"
-    digits = MEASURES[metric].digits
-    return f"{found.mean:{sign}.{digits}f} ± {found.half:.{digits}f}"
-
-
-def _images(results: Sequence[Scores], table: Table) -> str:
-    metrics = results[0].metrics
-    rows = [
-        [result.dataset, result.model, row.name, *row.cells(metrics)]
-        for result in results
-        for row in result.rows
-    ]
-    headings = [MEASURES[metric].heading for metric in metrics]
-    return table([["data", "model", "image", *headings], *rows], "lll" + "r" * len(metrics))

@@ -8,18 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from srkit.errors import CorruptFileError, ImageError, OptionError
-from srkit.evaluation.costs import Stopwatch
-from srkit.evaluation.dataset import Pair, open_dataset
+from srkit.errors import CorruptFileError, OptionError, SrkitError
+from srkit.evaluation.dataset import open_dataset
 from srkit.evaluation.measures import DEFAULT, asked_for, try_out
+from srkit.evaluation.provenance import provenance_of
 from srkit.evaluation.results import Scores
-from srkit.evaluation.scores import Model, Score, ready, score
+from srkit.evaluation.scores import Model, Score, ready
 from srkit.evaluation.specs import split
-from srkit.imaging.files.reading import read_image
-from srkit.metrics import PROTOCOLS, Protocol, mod_crop
+from srkit.evaluation.trial import Trial, UnfitError
+from srkit.metrics import PROTOCOLS, Protocol
 from srkit.progress import Meter
 from srkit.upscaling.upscaler import Upscaler
 
@@ -49,7 +46,8 @@ def evaluate(
     dataset
         A folder of images, or of pairs in ``HR`` and ``LR``, or a list of paths; see
         `srkit.evaluation.dataset.open_dataset`. Grey images are scored as grey. A damaged file
-        in a folder is left out, and told; one of a list is an error.
+        in a folder, one with alpha or CMYK colour, or one that is too small, is left out, and
+        told; one of a list is an error.
     scale
         Factor of both sides; the model's own if left out.
     protocol
@@ -74,7 +72,7 @@ def evaluate(
     MissingDependencyError
         If a metric that is asked for is not installed.
     ImageError, CorruptFileError, OSError
-        If a file cannot be read, has alpha or CMYK colour, or is too small.
+        If a file cannot be read, or none of a folder can be measured.
     SrkitError
         As `srkit.load` raises them.
 
@@ -141,70 +139,36 @@ def measured(
     found = open_dataset(dataset, scale)
     if any(pair.lr for pair in found.pairs):
         protocol = protocol.with_given_lr()
-    watch = Stopwatch()
-    # What happens once, at the first call, is no part of a model's time.
-    upscaler.upscale(np.zeros((8, 8), np.uint8))
+    trial = Trial(upscaler, protocol, metrics)
     rows: list[Score] = []
-    damaged: dict[str, CorruptFileError] = {}
+    left_out: dict[str, SrkitError] = {}
     with Meter(progress, len(found.pairs), f"{label} x{scale} on {found.name}", "image") as advance:
         for pair in found.pairs:
             try:
-                rows.append(_score(pair, upscaler, protocol, metrics, watch))
-            except CorruptFileError as error:
+                rows.append(trial.score(pair))
+            except (CorruptFileError, UnfitError) as error:
+                reason = error.reason if isinstance(error, UnfitError) else error
                 if found.listed:  # who names files means each of them
-                    raise
-                logger.warning("left out: %s", error)
-                damaged[pair.hr.name] = error
+                    raise reason from error
+                logger.warning("left out: %s", reason)
+                left_out[pair.hr.name] = reason
             advance(1)
     if not rows:
-        raise next(iter(damaged.values()))
-    costs = watch.costs(upscaler)
+        raise next(iter(left_out.values()))
     return Scores(
-        label, found.name, scale, protocol, tuple(rows), costs, metrics, left_out=tuple(damaged)
+        label,
+        found.name,
+        scale,
+        protocol,
+        tuple(rows),
+        trial.costs(),
+        metrics,
+        left_out=tuple(left_out),
+        reasons=tuple(map(_reason, left_out.values())),
+        provenance=provenance_of(upscaler),
     )
 
 
-def _score(
-    pair: Pair,
-    upscaler: Upscaler,
-    protocol: Protocol,
-    metrics: tuple[str, ...],
-    watch: Stopwatch,
-) -> Score:
-    scale = upscaler.scale
-    original, path = _pixels(pair.hr), pair.hr
-    try:
-        reference = mod_crop(original, scale)
-        if pair.lr is None:
-            lr = protocol.low_resolution(reference, scale)
-        else:
-            path = pair.lr
-            lr = _fitting(_pixels(pair.lr), reference, scale)
-        with watch.measure(reference.shape[0] * reference.shape[1]):
-            upscaled = upscaler.upscale(lr)
-        return score(
-            pair.hr.stem, reference, upscaled, scale=scale, protocol=protocol, metrics=metrics
-        )
-    except (ImageError, OptionError) as error:
-        raise type(error)(f"{path}: {error}") from error
-
-
-def _pixels(path: Path) -> NDArray[Any]:
-    image = read_image(path)
-    if image.metadata.mode not in ("L", "RGB"):
-        raise ImageError(
-            f"{path} is {image.metadata.mode}; benchmarks take grey and RGB images, "
-            "so convert it or leave it out"
-        )
-    return image.pixels
-
-
-def _fitting(lr: NDArray[Any], reference: NDArray[Any], scale: int) -> NDArray[Any]:
-    """An LR image that has the size it must have for its original."""
-    wanted = tuple(n // scale for n in reference.shape[:2])
-    if lr.shape[:2] != wanted or lr.ndim != reference.ndim or lr.dtype != reference.dtype:
-        raise ImageError(
-            f"this LR image is {lr.dtype} of shape {lr.shape}, where the original, "
-            f"{reference.dtype} of shape {reference.shape}, wants {wanted} at x{scale}"
-        )
-    return lr
+def _reason(error: SrkitError) -> str:
+    """Why a picture is no part of the figures, without its place."""
+    return "damaged" if isinstance(error, CorruptFileError) else str(error).partition(": ")[2]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from html import escape
 from typing import Any
 
@@ -14,12 +15,16 @@ from srkit.errors import OptionError
 from srkit.evaluation.costs import Costs
 from srkit.evaluation.intervals import Interval, interval
 from srkit.evaluation.measures import DEFAULT, MEASURES
+from srkit.evaluation.provenance import Provenance
 from srkit.evaluation.scores import Score, mean
 from srkit.metrics import Protocol
 from srkit.tables import html_table, markdown_table, text_table
 
-_FIRST = ("model", "dataset", "scale", "protocol", "image", *DEFAULT)
+# Columns of CSV.
+_FIRST = ("model", "dataset", "scale", "protocol")
 _COSTS = ("seconds", "peak", "parameters", "multiply_adds")
+_ENDS = ("low", "high", "gain", "gain_low", "gain_high")
+_MADE_WITH = tuple(one.name for one in fields(Provenance))
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,7 +48,12 @@ class Scores:
     metrics
         Names of the metrics that tables show.
     left_out
-        Names of damaged files of the folder, which are no part of the figures.
+        Names of files of the folder that are no part of the figures.
+    reasons
+        Why each of those is not: it is damaged, of a wrong kind, or too small.
+    provenance
+        What it was measured with: versions, device, precision, weights. None of figures that were
+        put together by hand.
 
     Examples
     --------
@@ -68,10 +78,12 @@ class Scores:
     costs: Costs = field(default_factory=Costs)
     metrics: tuple[str, ...] = DEFAULT
     left_out: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    provenance: Provenance | None = None
 
     @property
     def mean(self) -> Score:
-        """The mean of the images' figures.
+        """The mean of the images' figures; of each metric, of those that have a finite one.
 
         Examples
         --------
@@ -101,7 +113,7 @@ class Scores:
         Returns
         -------
         Interval or None
-            None of fewer than two images, or where one has no figure or an infinite one.
+            None of fewer than two images that have a finite figure.
 
         Examples
         --------
@@ -155,6 +167,24 @@ class Scores:
         ]
         return interval([None if a is None or b is None else a - b for a, b in figures])
 
+    def differences(self, other: Scores) -> dict[str, Any]:
+        """Mean and ends of `difference` by metric, as plain numbers; None where there is none.
+
+        Examples
+        --------
+        >>> from srkit.metrics import STANDARD
+        >>> def scores(*decibels):
+        ...     rows = tuple(Score(str(n), one, 0.5) for n, one in enumerate(decibels))
+        ...     return Scores("mine", "Set2", 4, STANDARD, rows, metrics=("psnr",))
+        >>> scores(31.0, 26.0).differences(scores(30.0, 25.0))
+        {'to': 'mine', 'psnr': {'mean': 1.0, 'low': 1.0, 'high': 1.0}}
+        """
+        found: dict[str, Any] = {"to": other.model}
+        for name in self.metrics:
+            one = self.difference(other, name)
+            found[name] = one and {"mean": one.mean, "low": one.low, "high": one.high}
+        return found
+
     def to_markdown(self) -> str:
         """A Markdown table of images and mean.
 
@@ -177,13 +207,15 @@ class Scores:
         --------
         >>> from srkit.metrics import STANDARD
         >>> rows = (Score("baby", 31.5, 0.875),)
-        >>> Scores("mine", "Set1", 4, STANDARD, rows).to_csv().splitlines()[1]
-        'mine,Set1,4,standard,baby,31.5,0.875,,,,,'
+        >>> Scores("mine", "Set1", 4, STANDARD, rows).to_csv().splitlines()[1].rstrip(",")
+        'mine,Set1,4,standard,baby,31.5,0.875'
         """
         return as_csv([self])
 
     def to_json(self) -> str:
         """The result of `as_dict` as JSON; null where a figure is missing or infinite.
+
+        Which of the two, ``"without"`` tells: why, by metric and image.
 
         Examples
         --------
@@ -212,6 +244,8 @@ class Scores:
             "description": self.protocol.description,
             "images": [row.as_dict() for row in self.rows],
             "left_out": list(self.left_out),
+            "reasons": list(self.reasons),
+            "without": self._without(),
             "mean": self.mean.as_dict(),
             "intervals": {
                 name: None if found is None else [found.low, found.high]
@@ -219,7 +253,19 @@ class Scores:
                 for found in [self.interval(name)]
             },
             "costs": asdict(self.costs),
+            "provenance": asdict(self.provenance) if self.provenance else None,
         }
+
+    def _without(self) -> dict[str, dict[str, str]]:
+        """By metric, the images that are no part of its mean, and why."""
+        found: dict[str, dict[str, str]] = {}
+        for name in self.metrics:
+            for row in self.rows:
+                if row.figure(name) is None:
+                    found.setdefault(name, {})[row.name] = row.missing or "not measured"
+                elif not math.isfinite(row.figure(name) or 0):
+                    found.setdefault(name, {})[row.name] = "infinite: equal to the original"
+        return found
 
     def __iter__(self) -> Iterator[Score]:
         return iter(self.rows)
@@ -249,31 +295,55 @@ class Scores:
 def as_csv(results: Iterable[Scores]) -> str:
     """Several results as one CSV table, means included, unrounded.
 
-    Costs stand in the row of the mean: seconds a megapixel of results, bytes,
-    parameters, multiplications for 1280x720.
+    What is of all images stands in the row of the mean: costs (seconds a megapixel of results,
+    bytes, parameters, multiplications for 1280x720), the ends of each metric's 95 % interval,
+    its mean difference to the dataset's first model with the ends of that one's, files that were
+    left out, and what the model ran with.
 
     Examples
     --------
     >>> from srkit.metrics import STANDARD
     >>> scores = Scores("bicubic", "Set5", 4, STANDARD, (Score("baby", 31.5, 0.875),), Costs(0.5))
-    >>> print(as_csv([scores]), end="")
-    model,dataset,scale,protocol,image,psnr,ssim,st_lpips,seconds,peak,parameters,multiply_adds
-    bicubic,Set5,4,standard,baby,31.5,0.875,,,,,
-    bicubic,Set5,4,standard,mean,31.5,0.875,,0.5,,,
+    >>> image, mean = csv.DictReader(io.StringIO(as_csv([scores])))
+    >>> image["psnr"], image["seconds"], mean["psnr"], mean["seconds"]
+    ('31.5', '', '31.5', '0.5')
     """
     text, results = io.StringIO(), list(results)
-    writer = csv.writer(text, lineterminator="\n")
-    more = list(dict.fromkeys(n for one in results for n in one.metrics if n not in DEFAULT))
-    writer.writerow([*_FIRST, *more, *_COSTS])
-    for result in results:
-        key = (result.model, result.dataset, result.scale, result.protocol.name)
-        costs = asdict(result.costs).values()
-        rows = [(row, [None] * len(costs)) for row in result.rows]
-        for row, spent in (*rows, (result.mean, costs)):
-            # A missing figure is an empty cell.
-            figures = [row.figure(metric) for metric in (*DEFAULT, *more)]
-            writer.writerow([*key, row.name, *figures, *spent])
+    shown = list(dict.fromkeys((*DEFAULT, *(name for one in results for name in one.metrics))))
+    lines: list[dict[str, Any]] = []
+    for first, *others in by_dataset(results):
+        for result in (first, *others):
+            key = dict(zip(_FIRST, _key(result), strict=True))
+            lines += [key | _figures(row, shown) for row in result.rows]
+            lines.append(key | _figures(result.mean, shown) | _of_all(result, first, shown))
+    ends = [f"{name}_{end}" for name in shown for end in _ENDS]
+    columns = [*_FIRST, "image", *shown, *_COSTS, *ends, "left_out", *_MADE_WITH]
+    # A missing figure is an empty cell.
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
     return text.getvalue()
+
+
+def _key(result: Scores) -> tuple[str, str, int, str]:
+    return result.model, result.dataset, result.scale, result.protocol.name
+
+
+def _figures(row: Score, metrics: Iterable[str]) -> dict[str, Any]:
+    return {"image": row.name, **{name: row.figure(name) for name in metrics}}
+
+
+def _of_all(result: Scores, first: Scores, metrics: Iterable[str]) -> dict[str, Any]:
+    """What a line of a mean has beyond that of an image."""
+    cells: dict[str, Any] = asdict(result.costs)
+    for name in metrics:
+        if name in result.metrics and (found := result.interval(name)):
+            cells |= {f"{name}_low": found.low, f"{name}_high": found.high}
+        if result is not first and (gain := result.difference(first, name)):
+            ends = (gain.mean, gain.low, gain.high)
+            cells |= dict(zip((f"{name}_{end}" for end in _ENDS[2:]), ends, strict=True))
+    made_with = asdict(result.provenance) if result.provenance else {}
+    return {**cells, "left_out": " ".join(result.left_out), **made_with}
 
 
 def by_dataset(results: Iterable[Scores]) -> list[list[Scores]]:
