@@ -26,6 +26,8 @@ from srkit.metrics import (
 )
 
 DEFAULT = ("psnr", "ssim", "st_lpips")
+# Those that know no original.
+BLIND = ("niqe", "brisque")
 
 
 class Case(NamedTuple):
@@ -132,7 +134,7 @@ _ALL = (
         "NIQE",
         3,
         True,
-        "of the result alone, on MATLAB's grey, by its authors' parameters (Mittal et al., 2013)",
+        "of the enlarged LR image alone, on MATLAB's grey, by its authors' parameters",
         lambda c: niqe(c.test, crop=c.crop),
     ),
     Measure(
@@ -140,7 +142,7 @@ _ALL = (
         "BRISQUE",
         2,
         True,
-        "of the result alone, by the model of the package brisque, which is not its authors'",
+        "of the enlarged LR image alone, by the model of the package brisque, not its authors'",
         lambda c: brisque(c.test, crop=c.crop),
     ),
 )

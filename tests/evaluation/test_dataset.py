@@ -61,3 +61,20 @@ def test_an_lr_image_of_a_wrong_size_or_kind_is_an_error(tmp_path):
     saved(tmp_path / "LR" / "face.png", HR[:24, :24, 0])
     with pytest.raises(ImageError, match="wants"):
         evaluate("nearest", tmp_path, scale=4)
+
+
+def test_a_folder_of_selfexsr_has_originals_and_others_beside_them(tmp_path, caplog):
+    saved(tmp_path / "img_001_SRF_4_HR.png", HR)
+    saved(tmp_path / "img_001_SRF_4_LR.png", STANDARD.low_resolution(HR, 4))
+    saved(tmp_path / "img_001_SRF_4_A+.png", HR)
+    saved(tmp_path / "other_SRF_4_LR.png", HR)  # nothing stands beside it
+    found = open_dataset(tmp_path, 4).pairs
+    assert [pair.hr.name for pair in found] == ["img_001_SRF_4_HR.png", "other_SRF_4_LR.png"]
+    assert "2 files such as img_001_SRF_4_A+.png are no originals" in caplog.text
+
+
+def test_the_folders_of_basicsr_are_pairs(tmp_path):
+    saved(tmp_path / "GTmod12" / "face.png", HR)
+    saved(tmp_path / "LRbicx4" / "face.png", STANDARD.low_resolution(HR, 4))
+    [pair] = open_dataset(tmp_path, 4).pairs
+    assert pair.lr == tmp_path / "LRbicx4/face.png"
