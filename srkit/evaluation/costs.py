@@ -88,8 +88,9 @@ class Stopwatch:
         return Costs(
             self.seconds / max(self.megapixels, 1e-9),
             self.peak,
-            upscaler.parameters,
-            None if per_pixel is None else per_pixel * FRAME / upscaler.scale**2,
+            # A module that interpolates has none of either.
+            upscaler.parameters or None,
+            per_pixel * FRAME / upscaler.scale**2 if per_pixel else None,
         )
 
 

@@ -195,6 +195,7 @@ def test_a_module_of_your_own_goes_where_models_go(folder):
     module = torch.nn.Upsample(scale_factor=2, mode="nearest")
     found = srkit.evaluate(module, folder, scale=2)
     assert found.model == "Upsample"
+    assert found.costs.cells()[2:] == ["-", "-"]
     assert found.mean.psnr == pytest.approx(srkit.evaluate("nearest", folder, scale=2).mean.psnr)
 
 
