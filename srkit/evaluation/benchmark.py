@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from srkit.errors import CorruptFileError, OptionError, SrkitError
+from srkit.errors import CorruptFileError, OptionError
 from srkit.evaluation.dataset import open_dataset
 from srkit.evaluation.measures import DEFAULT, asked_for, try_out
 from srkit.evaluation.provenance import provenance_of
@@ -141,20 +141,21 @@ def measured(
         protocol = protocol.with_given_lr()
     trial = Trial(upscaler, protocol, metrics)
     rows: list[Score] = []
-    left_out: dict[str, SrkitError] = {}
+    left_out: dict[str, tuple[Exception, str]] = {}
     with Meter(progress, len(found.pairs), f"{label} x{scale} on {found.name}", "image") as advance:
         for pair in found.pairs:
             try:
                 rows.append(trial.score(pair))
             except (CorruptFileError, UnfitError) as error:
-                reason = error.reason if isinstance(error, UnfitError) else error
+                unfit = error if isinstance(error, UnfitError) else None
+                told = unfit.error if unfit else error
                 if found.listed:  # who names files means each of them
-                    raise reason from error
-                logger.warning("left out: %s", reason)
-                left_out[pair.hr.name] = reason
+                    raise told from error
+                logger.warning("left out: %s", told)
+                left_out[pair.hr.name] = told, unfit.reason if unfit else "damaged"
             advance(1)
     if not rows:
-        raise next(iter(left_out.values()))
+        raise next(iter(left_out.values()))[0]
     return Scores(
         label,
         found.name,
@@ -164,11 +165,6 @@ def measured(
         trial.costs(),
         metrics,
         left_out=tuple(left_out),
-        reasons=tuple(map(_reason, left_out.values())),
+        reasons=tuple(reason for _, reason in left_out.values()),
         provenance=provenance_of(upscaler),
     )
-
-
-def _reason(error: SrkitError) -> str:
-    """Why a picture is no part of the figures, without its place."""
-    return "damaged" if isinstance(error, CorruptFileError) else str(error).partition(": ")[2]

@@ -47,7 +47,8 @@ def _made_with(results: Sequence[Scores]) -> str:
 def _left_out(results: Sequence[Scores]) -> Iterator[str]:
     for result in results:
         files: dict[str, list[str]] = {}
-        for name, reason in zip(result.left_out, result.reasons, strict=True):
+        reasons = result.reasons or ("damaged",) * len(result.left_out)
+        for name, reason in zip(result.left_out, reasons, strict=True):
             files.setdefault(reason, []).append(name)
         for reason, names in files.items():
             yield f"{result.dataset} without {_listed(names)}: {reason}"

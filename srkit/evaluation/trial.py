@@ -20,11 +20,19 @@ FIRST = 96
 
 
 class UnfitError(Exception):
-    """A picture that no benchmark takes, whatever the model; `reason` says why."""
+    """A picture that no benchmark takes, whatever the model.
 
-    def __init__(self, reason: SrkitError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
+    Attributes
+    ----------
+    error
+        For who named the picture.
+    reason
+        Why, without its path.
+    """
+
+    def __init__(self, error: SrkitError, reason: str) -> None:
+        super().__init__(str(error))
+        self.error, self.reason = error, reason
 
 
 class Trial:
@@ -67,7 +75,7 @@ class Trial:
                 metrics=self._metrics,
             )
         except (ImageError, OptionError) as error:
-            raise UnfitError(type(error)(f"{pair.hr}: {error}")) from error
+            raise _unfit(pair.hr, error) from error
 
     def costs(self) -> Costs:
         """What the model took; the largest picture is run once more, to see its memory."""
@@ -77,17 +85,14 @@ class Trial:
 
     def _images(self, pair: Pair) -> tuple[NDArray[Any], NDArray[Any]]:
         """What the result is compared with, and what the model is given."""
-        scale = self._upscaler.scale
+        scale, pixels = self._upscaler.scale, _pixels(pair.hr)
         try:
-            reference = self._protocol.original(_pixels(pair.hr), scale)
+            reference = self._protocol.original(pixels, scale)
         except (ImageError, OptionError) as error:
-            raise UnfitError(type(error)(f"{pair.hr}: {error}")) from error
+            raise _unfit(pair.hr, error) from error
         if pair.lr is None:
             return reference, self._protocol.low_resolution(reference, scale)
-        try:
-            return reference, _fitting(_pixels(pair.lr), reference, scale)
-        except (ImageError, OptionError) as error:
-            raise type(error)(f"{pair.lr}: {error}") from error
+        return reference, _fitting(pair.lr, reference, scale)
 
     def _upscaled(self, lr: NDArray[Any], reference: NDArray[Any]) -> NDArray[Any]:
         self._prepare(lr)
@@ -110,22 +115,28 @@ class Trial:
             self._kinds.add(kind)
 
 
+def _unfit(path: Path, error: SrkitError) -> UnfitError:
+    return UnfitError(type(error)(f"{path}: {error}"), str(error))
+
+
 def _pixels(path: Path) -> NDArray[Any]:
     image = read_image(path)
     if image.metadata.mode not in ("L", "RGB"):
-        raise ImageError(
-            f"this is {image.metadata.mode}; benchmarks take grey and RGB images, "
+        reason = (
+            f"is {image.metadata.mode}; benchmarks take grey and RGB images, "
             "so convert it or leave it out"
         )
+        raise UnfitError(ImageError(f"{path} {reason}"), f"it {reason}")
     return image.pixels
 
 
-def _fitting(lr: NDArray[Any], reference: NDArray[Any], scale: int) -> NDArray[Any]:
+def _fitting(path: Path, reference: NDArray[Any], scale: int) -> NDArray[Any]:
     """An LR image that has the size it must have for its original."""
+    lr = _pixels(path)
     wanted = tuple(n // scale for n in reference.shape[:2])
     if lr.shape[:2] != wanted or lr.ndim != reference.ndim or lr.dtype != reference.dtype:
         raise ImageError(
-            f"this LR image is {lr.dtype} of shape {lr.shape}, where the original, "
+            f"{path}: this LR image is {lr.dtype} of shape {lr.shape}, where the original, "
             f"{reference.dtype} of shape {reference.shape}, wants {wanted} at x{scale}"
         )
     return lr

@@ -57,11 +57,11 @@ def test_pictures_of_a_wrong_kind_or_size_are_left_out_and_told(folder, capsys):
     PILImage.fromarray(PHOTO[:3, :3]).save(folder / "dot.png")
     assert command("-m", "nearest", "--scale=2", "--data", folder, "--metric", "psnr") == 0
     said = capsys.readouterr()
-    assert "Two without alpha.png: this is RGBA; benchmarks take grey and RGB" in said.out
+    assert "Two without alpha.png: it is RGBA; benchmarks take grey and RGB" in said.out
     assert "Two without dot.png: crop=2 leaves nothing" in said.out
     found = srkit.evaluate("nearest", folder, scale=2, metrics=["psnr"])
     assert (found.rows, found.left_out) == (usual.rows, ("alpha.png", "dot.png"))
-    with pytest.raises(srkit.ImageError, match=r"alpha\.png: this is RGBA"):
+    with pytest.raises(srkit.ImageError, match=r"alpha\.png is RGBA"):
         srkit.evaluate("nearest", [folder / "a.png", folder / "alpha.png"], scale=2)
 
 
@@ -100,7 +100,11 @@ def test_what_figures_were_made_with_stands_beside_them(folder, tmp_path, capsys
     assert command(*models, *networks, "--json") == 0
     read = json.loads(capsys.readouterr().out)
     assert read[0]["provenance"]["weights"] == ""
-    rows = [r for r in csv.DictReader((tmp_path / "t.csv").open()) if r["image"] == "mean"]
+    rows = [
+        r
+        for r in csv.DictReader(io.StringIO((tmp_path / "t.csv").read_text()))
+        if r["image"] == "mean"
+    ]
     assert rows[0]["srkit"] == srkit.__version__
     if networks:
         digest = srkit.card("espcn").weights[4].sha256[:12]
