@@ -173,7 +173,7 @@ class Benchmark:
 
     def _missing(self) -> list[str]:
         damaged = dict.fromkeys(
-            f"{one.dataset} without {', '.join(one.left_out)}: damaged"
+            f"{one.dataset} without {', '.join(one.left_out)}: damaged, or not grey or RGB"
             for one in self.results
             if one.left_out
         )

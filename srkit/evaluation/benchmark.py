@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srkit.errors import CorruptFileError, ImageError, OptionError
+from srkit.errors import CorruptFileError, ImageError, OptionError, SrkitError
 from srkit.evaluation.costs import Stopwatch
 from srkit.evaluation.dataset import Dataset, Pair, open_dataset
 from srkit.evaluation.labels import label_of
@@ -48,8 +48,8 @@ def evaluate(
         `srkit.wrap` takes it.
     dataset
         A folder of images, or of pairs in ``HR`` and ``LR``, or a list of paths; see
-        `srkit.evaluation.dataset.open_dataset`. Grey images are scored as grey. A damaged file
-        in a folder is left out, and told; one of a list is an error.
+        `srkit.evaluation.dataset.open_dataset`. Grey images are scored as grey. A file of a folder
+        that is damaged, or neither grey nor RGB, is left out, and told; one of a list is an error.
     scale
         Factor of both sides; the model's own if left out.
     protocol
@@ -74,7 +74,8 @@ def evaluate(
     MissingDependencyError
         If a metric that is asked for is not installed.
     ImageError, CorruptFileError, OSError
-        If a file cannot be read, has alpha or CMYK colour, or is too small.
+        If a file of a list cannot be read, or has alpha or CMYK colour; if none of a folder can
+        be measured; or one is too small.
     SrkitError
         As `srkit.load` raises them.
 
@@ -134,41 +135,45 @@ def measured(
     # What happens once, at the first call, is no part of a model's time.
     upscaler.upscale(np.zeros((8, 8), np.uint8))
     rows: list[Score] = []
-    damaged: dict[str, CorruptFileError] = {}
+    left_out: dict[str, SrkitError] = {}
     with Meter(progress, len(found.pairs), f"{label} x{scale} on {found.name}", "image") as advance:
         for pair in found.pairs:
             try:
-                rows.append(_score(pair, upscaler, protocol, metrics, watch))
-            except CorruptFileError as error:
+                original = _pixels(pair.hr)
+                small = None if pair.lr is None else _pixels(pair.lr)
+            except (CorruptFileError, ImageError) as error:
                 if found.listed:  # who names files means each of them
                     raise
                 logger.warning("left out: %s", error)
-                damaged[pair.hr.name] = error
+                left_out[pair.hr.name] = error
+            else:
+                rows.append(_score(pair, original, small, upscaler, protocol, metrics, watch))
             advance(1)
     if not rows:
-        raise next(iter(damaged.values()))
+        raise next(iter(left_out.values()))
     costs = watch.costs(upscaler)
     return Scores(
-        label, found.name, scale, protocol, tuple(rows), costs, metrics, left_out=tuple(damaged)
+        label, found.name, scale, protocol, tuple(rows), costs, metrics, left_out=tuple(left_out)
     )
 
 
 def _score(
     pair: Pair,
+    original: NDArray[Any],
+    small: NDArray[Any] | None,
     upscaler: Upscaler,
     protocol: Protocol,
     metrics: tuple[str, ...],
     watch: Stopwatch,
 ) -> Score:
-    scale = upscaler.scale
-    original, path = _pixels(pair.hr), pair.hr
+    scale, path = upscaler.scale, pair.hr
     try:
         reference = mod_crop(original, scale)
-        if pair.lr is None:
+        if small is None:
             lr = protocol.low_resolution(reference, scale)
         else:
-            path = pair.lr
-            lr = _fitting(_pixels(pair.lr), reference, scale)
+            path = pair.lr or path
+            lr = _fitting(small, reference, scale)
         with watch.measure(reference.shape[0] * reference.shape[1]):
             upscaled = upscaler.upscale(lr)
         return score(

@@ -43,7 +43,8 @@ class Scores:
     metrics
         Names of the metrics that tables show.
     left_out
-        Names of damaged files of the folder, which are no part of the figures.
+        Names of files of the folder that are damaged, or no pictures to measure, and no part of
+        the figures.
 
     Examples
     --------
