@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from srkit.atomic import replacing
 from srkit.errors import OptionError
@@ -17,7 +17,14 @@ from srkit.evaluation.intervals import Interval
 from srkit.evaluation.labels import Models, apart, listed
 from srkit.evaluation.measures import MEASURES
 from srkit.evaluation.plot import plot
-from srkit.evaluation.results import Scores, as_csv, by_dataset
+from srkit.evaluation.results import (
+    Scores,
+    as_csv,
+    as_rows,
+    by_dataset,
+    form_of,
+    write_text,
+)
 from srkit.evaluation.scores import Model, ready, ready_together
 from srkit.models.loading import card, list_models
 from srkit.models.specs import split
@@ -57,6 +64,27 @@ class Benchmark:
     """
 
     results: tuple[Scores, ...]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each image, model and dataset: ``pandas.DataFrame(found)`` is made of them.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,), metrics=("psnr",)),))
+        >>> found.rows[0]["psnr"], [line["image"] for line in found]
+        (30.0, ['a'])
+        """
+        return as_rows(self.results)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.results))
 
     def to_text(self, *, by_image: bool = False) -> str:
         """The tables for a terminal; `by_image` adds a line for each image.
@@ -133,9 +161,7 @@ class Benchmark:
         >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
         >>> found.save(Path(tempfile.mkdtemp()) / "table.md")
         """
-        text = written_as(path)(self)
-        with replacing(path) as file:
-            file.write((text.rstrip("\n") + "\n").encode())
+        write_text(path, written_as(path)(self))
 
     def plot(self, path: str | Path) -> None:
         """Draw the first metric against seconds as SVG, a panel for each dataset.
@@ -210,11 +236,7 @@ def written_as(path: str | Path) -> Callable[[Benchmark], str]:
     OptionError
         If there is none.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in _FORMS:
-        forms = ", ".join(_FORMS)
-        raise OptionError(f"results are written as {forms}, by the suffix; not to {path}")
-    return _FORMS[suffix]
+    return form_of(path, _FORMS)
 
 
 def check_plot(path: str | Path) -> None:

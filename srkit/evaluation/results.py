@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+from srkit.atomic import replacing
 from srkit.errors import OptionError
 from srkit.evaluation.costs import Costs
 from srkit.evaluation.intervals import Interval, interval
@@ -17,6 +19,8 @@ from srkit.evaluation.measures import DEFAULT, MEASURES
 from srkit.evaluation.scores import Score, mean
 from srkit.metrics import Protocol
 from srkit.tables import html_table, markdown_table, text_table
+
+R = TypeVar("R")
 
 _FIRST = ("model", "dataset", "scale", "protocol", "image", *DEFAULT)
 _COSTS = ("seconds", "peak", "parameters", "multiply_adds")
@@ -222,8 +226,39 @@ class Scores:
             "costs": asdict(self.costs),
         }
 
+    def save(self, path: str | Path) -> None:
+        """Write a file as its suffix says: .csv, .json or .md. It appears whole or not at all.
+
+        Raises
+        ------
+        OptionError
+            If the suffix is another.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from srkit.metrics import STANDARD
+        >>> path = Path(tempfile.mkdtemp()) / "table.md"
+        >>> Scores("mine", "Set1", 4, STANDARD, (Score("baby", 31.5, 0.875),)).save(path)
+        >>> path.read_text().splitlines()[0]
+        '| image | PSNR | SSIM | ST-LPIPS |'
+        """
+        write_text(path, form_of(path, _FORMS)(self))
+
     def __iter__(self) -> Iterator[Score]:
         return iter(self.rows)
+
+    def __getitem__(self, image: int | str) -> Score:
+        """The figures of an image, by its place or its name."""
+        if not isinstance(image, str):
+            return self.rows[image]
+        for row in self.rows:
+            if row.name == image:
+                return row
+        names = ", ".join(row.name for row in self.rows)
+        raise KeyError(f"no image is named {image!r}; there are {names}")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -245,6 +280,60 @@ class Scores:
 
     def __repr__(self) -> str:
         return f"{self._title()}\n{text_table(self._cells(), self._align())}"
+
+
+_FORMS: dict[str, Callable[[Scores], str]] = {
+    ".csv": Scores.to_csv,
+    ".json": Scores.to_json,
+    ".md": Scores.to_markdown,
+}
+
+
+def form_of(path: str | Path, forms: Mapping[str, Callable[[R], str]]) -> Callable[[R], str]:
+    """What makes the text of a file, by its suffix.
+
+    Raises
+    ------
+    OptionError
+        If none does.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in forms:
+        raise OptionError(
+            f"results are written as {', '.join(forms)}, by the suffix; not to {path}"
+        )
+    return forms[suffix]
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text that ends with one line feed; the file appears whole or not at all."""
+    with replacing(path) as file:
+        file.write((text.rstrip("\n") + "\n").encode())
+
+
+def as_rows(results: Iterable[Scores]) -> list[dict[str, Any]]:
+    """A plain dict for each image and model, as tables of other programs take them.
+
+    Examples
+    --------
+    >>> from srkit.metrics import STANDARD
+    >>> rows = (Score("baby", 31.5, 0.875),)
+    >>> as_rows([Scores("bicubic", "Set5", 4, STANDARD, rows, metrics=("psnr", "ssim"))])
+    [{'model': 'bicubic', 'dataset': 'Set5', 'scale': 4, 'protocol': 'standard', 'image': 'baby', \
+'psnr': 31.5, 'ssim': 0.875}]
+    """
+    return [
+        {
+            "model": result.model,
+            "dataset": result.dataset,
+            "scale": result.scale,
+            "protocol": result.protocol.name,
+            "image": row.name,
+            **{metric: row.figure(metric) for metric in result.metrics},
+        }
+        for result in results
+        for row in result.rows
+    ]
 
 
 def as_csv(results: Iterable[Scores]) -> str:
