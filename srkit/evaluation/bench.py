@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from srkit.atomic import replacing
 from srkit.errors import OptionError
-from srkit.evaluation.benchmark import known_metrics, known_protocol, labelled, measured
+from srkit.evaluation.benchmark import known_metrics, known_protocol, measured
+from srkit.evaluation.dataset import open_dataset
 from srkit.evaluation.footer import footer
+from srkit.evaluation.labels import Models, apart, listed
 from srkit.evaluation.plot import plot
 from srkit.evaluation.report import Table, images, intervals, means
-from srkit.evaluation.results import Scores, as_csv, by_dataset
-from srkit.evaluation.scores import Model, ready_together
-from srkit.evaluation.specs import split
+from srkit.evaluation.results import Scores, form_of, write_text
+from srkit.evaluation.rows import as_csv, as_rows, by_dataset
+from srkit.evaluation.scores import Model, ready, ready_together
 from srkit.models.loading import card, list_models
+from srkit.models.specs import split
 from srkit.tables import latex_table, markdown_table, text_table
 from srkit.upscaling.upscaler import Upscaler
 
@@ -53,6 +56,27 @@ class Benchmark:
 
     results: tuple[Scores, ...]
 
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each image, model and dataset: ``pandas.DataFrame(found)`` is made of them.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,), metrics=("psnr",)),))
+        >>> found.rows[0]["psnr"], [line["image"] for line in found]
+        (30.0, ['a'])
+        """
+        return as_rows(self.results)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.results))
+
     def to_text(self, *, by_image: bool = False) -> str:
         """The tables for a terminal; `by_image` adds a line for each image.
 
@@ -82,7 +106,7 @@ class Benchmark:
         return self._told(markdown_table, by_image)
 
     def to_csv(self) -> str:
-        """A line for each image and each mean; see `srkit.evaluation.results.as_csv`.
+        """A line for each image and each mean; see `srkit.evaluation.rows.as_csv`.
 
         Examples
         --------
@@ -147,9 +171,7 @@ class Benchmark:
         >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
         >>> found.save(Path(tempfile.mkdtemp()) / "table.md")
         """
-        text = written_as(path)(self)
-        with replacing(path) as file:
-            file.write((text.rstrip("\n") + "\n").encode())
+        write_text(path, written_as(path)(self))
 
     def plot(self, path: str | Path) -> None:
         """Draw the first metric against seconds as SVG, a panel for each dataset.
@@ -204,11 +226,7 @@ def written_as(path: str | Path) -> Callable[[Benchmark], str]:
     OptionError
         If there is none.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in _FORMS:
-        listed = ", ".join(_FORMS)
-        raise OptionError(f"results are written as {listed}, by the suffix; not to {path}")
-    return _FORMS[suffix]
+    return form_of(path, _FORMS)
 
 
 def check_plot(path: str | Path) -> None:
@@ -223,7 +241,7 @@ def check_plot(path: str | Path) -> None:
 
 
 def bench(
-    models: Model | Sequence[Model],
+    models: Model | Models,
     datasets: str | Path | Sequence[str | Path],
     *,
     scale: int | None = None,
@@ -238,7 +256,8 @@ def bench(
     ----------
     models
         One or several, each as `evaluate` takes it: names, files, loaded models, functions and
-        torch modules of your own. Differences are taken to the first.
+        torch modules of your own; or a dict of what tables call them, and each. Differences are
+        taken to the first.
     datasets
         One or several folders, as `evaluate` takes them.
     scale
@@ -273,53 +292,38 @@ def bench(
     ['bicubic', 'fours']
     >>> found.save(folder / "table.md")
     """
-    asked = list(models) if isinstance(models, list | tuple) else [cast(Model, models)]
+    several = isinstance(models, list | tuple | Mapping)
+    asked, labels = listed(cast(Models, models if several else [models]))
     folders = [datasets] if isinstance(datasets, str | Path) else list(datasets)
     if not asked or not folders:
         raise OptionError("give at least one model and one folder")
     chosen, names = known_protocol(protocol), known_metrics(metrics)
-    ready = _loaded(asked, scale, {} if device is None else {"device": device})
+    loaded = _loaded(asked, scale, device or "auto")
+    found = [open_dataset(folder, loaded[0].scale) for folder in folders]
+    named = list(zip(labels or apart(asked, loaded), loaded, strict=True))
     return Benchmark(
         tuple(
-            measured(label, one, folder, protocol=chosen, metrics=names, progress=progress)
-            for folder in folders
-            for label, one in ready
+            measured(label, one, dataset, protocol=chosen, metrics=names, progress=progress)
+            for dataset in found
+            for label, one in named
         )
     )
 
 
-def _loaded(
-    models: Sequence[Model], scale: int | None, options: dict[str, str]
-) -> list[tuple[str, Upscaler]]:
-    """All models, each with what tables call it, before the first is measured."""
+def _loaded(models: Sequence[Model], scale: int | None, device: str) -> list[Upscaler]:
+    """All models, before the first is measured."""
     if scale is None:
-        names = [split(model)[0] if isinstance(model, str | Path) else model for model in models]
-        scale = ready_together(names)[0].scale
-    found = [labelled(one, scale, **({} if _on_cpu(one) else options)) for one in models]
-    labels = _apart([label for label, _ in found], models)
-    return [(label, upscaler) for label, (_, upscaler) in zip(labels, found, strict=True)]
+        scale = ready_together(models)[0].scale
+    return [ready(one, scale, **({"device": device} if _anywhere(one) else {})) for one in models]
 
 
-def _on_cpu(model: Model) -> bool:
-    """Whether it is interpolation: on the CPU alone, wherever networks are asked to run."""
-    name = split(model)[0] if isinstance(model, str) else model
-    return isinstance(name, str) and name in list_models() and card(name).framework == "numpy"
+def _anywhere(model: Model) -> bool:
+    """Whether a network is loaded here, on a device that is not its own.
 
-
-def _apart(labels: Sequence[str], models: Sequence[Model]) -> list[str]:
-    """Names of which no two are alike: files of one name by their paths, others by numbers.
-
-    Examples
-    --------
-    >>> _apart(["best", "best", "mine", "mine"], ["a/best.pth", "b/best.pth", min, max])
-    ['a/best.pth', 'b/best.pth', 'mine', 'mine (2)']
+    Interpolation is on the CPU alone, wherever networks are asked to run.
     """
-    told = [
-        str(model) if labels.count(label) > 1 and isinstance(model, str | Path) else label
-        for label, model in zip(labels, models, strict=True)
-    ]
-    counts = [told[: number + 1].count(label) for number, label in enumerate(told)]
-    return [
-        label if count == 1 else f"{label} ({count})"
-        for label, count in zip(told, counts, strict=True)
-    ]
+    if not isinstance(model, str | Path):
+        return False
+    name, own = split(model)
+    here = isinstance(name, str) and name in list_models() and card(name).framework == "numpy"
+    return "device" not in own and not here

@@ -6,15 +6,14 @@ import difflib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from srkit.errors import CorruptFileError, OptionError
-from srkit.evaluation.dataset import open_dataset
+from srkit.evaluation.dataset import Dataset, open_dataset
+from srkit.evaluation.labels import label_of
 from srkit.evaluation.measures import DEFAULT, asked_for, try_out
 from srkit.evaluation.provenance import provenance_of
 from srkit.evaluation.results import Scores
 from srkit.evaluation.scores import Model, Score, ready
-from srkit.evaluation.specs import split
 from srkit.evaluation.trial import Trial, UnfitError
 from srkit.metrics import PROTOCOLS, Protocol
 from srkit.progress import Meter
@@ -92,8 +91,9 @@ def evaluate(
         raise OptionError("evaluate measures one model; srkit.bench(models, folders) takes several")
     chosen = known_protocol(protocol)
     names = known_metrics(metrics)
-    label, upscaler = labelled(model, scale)
-    return measured(label, upscaler, dataset, protocol=chosen, metrics=names, progress=progress)
+    upscaler = ready(model, scale)
+    found, label = open_dataset(dataset, upscaler.scale), label_of(model, upscaler)
+    return measured(label, upscaler, found, protocol=chosen, metrics=names, progress=progress)
 
 
 def known_protocol(name: str) -> Protocol:
@@ -114,21 +114,10 @@ def known_metrics(names: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(one.name for one in measures)
 
 
-def labelled(model: Model, scale: int | None, **options: Any) -> tuple[str, Upscaler]:
-    """A loaded model, and what tables call it: its name, with options if any were given."""
-    if not isinstance(model, str | Path):
-        upscaler = ready(model, scale)
-        return upscaler.card.name, upscaler
-    name, own = split(model)
-    upscaler = ready(name, scale, **options | own)
-    told = ",".join(f"{key}={value}" for key, value in own.items())
-    return f"{upscaler.card.name}:{told}" if told else upscaler.card.name, upscaler
-
-
 def measured(
     label: str,
     upscaler: Upscaler,
-    dataset: str | Path | Sequence[str | Path],
+    found: Dataset,
     *,
     protocol: Protocol,
     metrics: tuple[str, ...],
@@ -136,7 +125,6 @@ def measured(
 ) -> Scores:
     """What `evaluate` does when all is known and loaded."""
     scale = upscaler.scale
-    found = open_dataset(dataset, scale)
     if any(pair.lr for pair in found.pairs):
         protocol = protocol.with_given_lr()
     trial = Trial(upscaler, protocol, metrics)

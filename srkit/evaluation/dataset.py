@@ -63,10 +63,10 @@ def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Data
     OptionError
         If there are no images, or an HR image has no LR one.
     FileNotFoundError
-        If there is no such folder.
+        If there is no such folder, or no file that is listed.
     """
     if not isinstance(dataset, str | Path):
-        pairs = tuple(Pair(_path(path, n)) for n, path in enumerate(dataset, 1))
+        pairs = tuple(Pair(_path(path, n)) for n, path in enumerate(dataset))
         if not pairs:
             raise OptionError("the dataset is an empty list; give paths of images or a folder")
         return Dataset("images", pairs, listed=True)
@@ -84,9 +84,11 @@ def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Data
 
 def _path(given: object, number: int) -> Path:
     if isinstance(given, str | Path):
-        return Path(given)
+        if not (path := Path(given)).exists():
+            raise FileNotFoundError(f"dataset[{number}]: there is no file {path}")
+        return path
     raise OptionError(
-        f"item {number} of the dataset is a {type(given).__name__}; give paths, or save "
+        f"dataset[{number}] is a {type(given).__name__}; give paths, or save "
         'pictures to a folder first: srkit.Image(pixels).save("originals/one.png")'
     )
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from srkit.evaluation import costs
 from srkit.evaluation.intervals import Interval
 from srkit.evaluation.measures import MEASURES
-from srkit.evaluation.results import Scores, by_dataset
+from srkit.evaluation.results import Scores
+from srkit.evaluation.rows import by_dataset
 from srkit.tables import Rows, text_table
 
 Table = Callable[[Rows, str], str]

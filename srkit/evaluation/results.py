@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+from srkit.atomic import replacing
 from srkit.errors import OptionError
 from srkit.evaluation.costs import Costs
 from srkit.evaluation.intervals import Interval, interval
 from srkit.evaluation.measures import DEFAULT, MEASURES
 from srkit.evaluation.provenance import Provenance
+from srkit.evaluation.rows import as_csv
 from srkit.evaluation.scores import Score, mean
 from srkit.metrics import Protocol
 from srkit.tables import html_table, markdown_table, text_table
 
-# Columns of CSV.
-_FIRST = ("model", "dataset", "scale", "protocol")
-_COSTS = ("seconds", "peak", "parameters", "multiply_adds")
-_ENDS = ("low", "high", "gain", "gain_low", "gain_high")
-_MADE_WITH = tuple(one.name for one in fields(Provenance))
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, repr=False)
@@ -267,8 +264,39 @@ class Scores:
                     found.setdefault(name, {})[row.name] = "infinite: equal to the original"
         return found
 
+    def save(self, path: str | Path) -> None:
+        """Write a file as its suffix says: .csv, .json or .md. It appears whole or not at all.
+
+        Raises
+        ------
+        OptionError
+            If the suffix is another.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from srkit.metrics import STANDARD
+        >>> path = Path(tempfile.mkdtemp()) / "table.md"
+        >>> Scores("mine", "Set1", 4, STANDARD, (Score("baby", 31.5, 0.875),)).save(path)
+        >>> path.read_text().splitlines()[0]
+        '| image | PSNR | SSIM | ST-LPIPS |'
+        """
+        write_text(path, form_of(path, _FORMS)(self))
+
     def __iter__(self) -> Iterator[Score]:
         return iter(self.rows)
+
+    def __getitem__(self, image: int | str) -> Score:
+        """The figures of an image, by its place or its name."""
+        if not isinstance(image, str):
+            return self.rows[image]
+        for row in self.rows:
+            if row.name == image:
+                return row
+        names = ", ".join(row.name for row in self.rows)
+        raise KeyError(f"no image is named {image!r}; there are {names}")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -292,75 +320,30 @@ class Scores:
         return f"{self._title()}\n{text_table(self._cells(), self._align())}"
 
 
-def as_csv(results: Iterable[Scores]) -> str:
-    """Several results as one CSV table, means included, unrounded.
+_FORMS: dict[str, Callable[[Scores], str]] = {
+    ".csv": Scores.to_csv,
+    ".json": Scores.to_json,
+    ".md": Scores.to_markdown,
+}
 
-    What is of all images stands in the row of the mean: costs (seconds a megapixel of results,
-    bytes, parameters, multiplications for 1280x720), the ends of each metric's 95 % interval,
-    its mean difference to the dataset's first model with the ends of that one's, files that were
-    left out, and what the model ran with.
 
-    Examples
-    --------
-    >>> from srkit.metrics import STANDARD
-    >>> scores = Scores("bicubic", "Set5", 4, STANDARD, (Score("baby", 31.5, 0.875),), Costs(0.5))
-    >>> image, mean = csv.DictReader(io.StringIO(as_csv([scores])))
-    >>> image["psnr"], image["seconds"], mean["psnr"], mean["seconds"]
-    ('31.5', '', '31.5', '0.5')
+def form_of(path: str | Path, forms: Mapping[str, Callable[[R], str]]) -> Callable[[R], str]:
+    """What makes the text of a file, by its suffix.
+
+    Raises
+    ------
+    OptionError
+        If none does.
     """
-    text, results = io.StringIO(), list(results)
-    shown = list(dict.fromkeys((*DEFAULT, *(name for one in results for name in one.metrics))))
-    lines: list[dict[str, Any]] = []
-    for first, *others in by_dataset(results):
-        for result in (first, *others):
-            key = dict(zip(_FIRST, _key(result), strict=True))
-            lines += [key | _figures(row, shown) for row in result.rows]
-            lines.append(key | _figures(result.mean, shown) | _of_all(result, first, shown))
-    ends = [f"{name}_{end}" for name in shown for end in _ENDS]
-    columns = [*_FIRST, "image", *shown, *_COSTS, *ends, "left_out", *_MADE_WITH]
-    # A missing figure is an empty cell.
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+    suffix = Path(path).suffix.lower()
+    if suffix not in forms:
+        raise OptionError(
+            f"results are written as {', '.join(forms)}, by the suffix; not to {path}"
+        )
+    return forms[suffix]
 
 
-def _key(result: Scores) -> tuple[str, str, int, str]:
-    return result.model, result.dataset, result.scale, result.protocol.name
-
-
-def _figures(row: Score, metrics: Iterable[str]) -> dict[str, Any]:
-    return {"image": row.name, **{name: row.figure(name) for name in metrics}}
-
-
-def _of_all(result: Scores, first: Scores, metrics: Iterable[str]) -> dict[str, Any]:
-    """What a line of a mean has beyond that of an image."""
-    cells: dict[str, Any] = asdict(result.costs)
-    for name in metrics:
-        if name in result.metrics and (found := result.interval(name)):
-            cells |= {f"{name}_low": found.low, f"{name}_high": found.high}
-        if result is not first and (gain := result.difference(first, name)):
-            ends = (gain.mean, gain.low, gain.high)
-            cells |= dict(zip((f"{name}_{end}" for end in _ENDS[2:]), ends, strict=True))
-    made_with = asdict(result.provenance) if result.provenance else {}
-    return {**cells, "left_out": " ".join(result.left_out), **made_with}
-
-
-def by_dataset(results: Iterable[Scores]) -> list[list[Scores]]:
-    """Results that follow each other on one dataset, each model once.
-
-    Examples
-    --------
-    >>> from srkit.metrics import STANDARD
-    >>> def of(model, dataset):
-    ...     return Scores(model, dataset, 4, STANDARD, (Score("a", 30.0, 0.5),))
-    >>> [len(one) for one in by_dataset([of("a", "Set5"), of("b", "Set5"), of("a", "Set14")])]
-    [2, 1]
-    """
-    groups: list[list[Scores]] = []
-    for result in results:
-        last = groups[-1] if groups else []
-        if not last or last[0].dataset != result.dataset or result.model in [r.model for r in last]:
-            groups.append([])
-        groups[-1].append(result)
-    return groups
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text that ends with one line feed; the file appears whole or not at all."""
+    with replacing(path) as file:
+        file.write((text.rstrip("\n") + "\n").encode())

@@ -266,7 +266,7 @@ def test_scores_go_through_their_images_and_show_in_notebooks(folder):
     ("model", "dataset", "match"),
     [
         (["bicubic", "nearest"], ["a.png"], r"srkit\.bench"),
-        ("bicubic", [np.zeros((8, 8), np.uint8)], "item 1 of the dataset is a ndarray; give paths"),
+        ("bicubic", [np.zeros((8, 8), np.uint8)], r"dataset\[0\] is a ndarray; give paths"),
     ],
 )
 def test_what_belongs_elsewhere_is_told_the_way(model, dataset, match):

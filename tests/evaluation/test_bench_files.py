@@ -232,6 +232,31 @@ def test_results_are_written_as_the_suffix_says(folder, tmp_path, capsys):
     assert "| Two | bicubic | b |" in text
 
 
+def test_scores_are_written_and_indexed(folder, tmp_path):
+    found = srkit.evaluate("nearest", folder, scale=2, metrics=["psnr"])
+    assert found[0] is found["a"] is found.rows[0]
+    assert found[-1].name == "b"
+    with pytest.raises(KeyError, match="no image is named 'c'; there are a, b"):
+        found["c"]
+    for name, text in (("a.csv", found.to_csv()), ("a.md", found.to_markdown())):
+        found.save(tmp_path / name)
+        assert (tmp_path / name).read_text() == text.rstrip("\n") + "\n"
+    found.save(tmp_path / "a.json")
+    assert json.loads((tmp_path / "a.json").read_text()) == json.loads(found.to_json())
+    with pytest.raises(OptionError, match=r"written as \.csv, \.json, \.md, by the suffix"):
+        found.save(tmp_path / "a.txt")
+
+
+def test_results_are_rows_as_data_frames_take_them(folder):
+    found = srkit.bench(["nearest", "bicubic"], folder, scale=2, metrics=["psnr", "ssim"])
+    keys = ["model", "dataset", "scale", "protocol", "image", "psnr", "ssim"]
+    assert [list(row) for row in found] == [keys] * 4
+    assert len(found) == 4
+    cells = [(row["model"], row["image"]) for row in found.rows]
+    assert cells == [("nearest", "a"), ("nearest", "b"), ("bicubic", "a"), ("bicubic", "b")]
+    assert found.rows[3]["psnr"] == found.results[1]["b"].psnr
+
+
 def test_a_line_for_each_image(folder, capsys):
     options = ["-m", "nearest", "--scale=2", "--data", folder]
     assert command(*options, "--by-image") == 0
@@ -269,8 +294,8 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(folder, tmp_path
 def test_a_failure_leaves_the_file_as_it_was(folder, tmp_path):
     path = tmp_path / "out.csv"
     path.write_text("before")
-    (folder / "c.png").write_bytes(b"no picture")
-    assert command("-m", "nearest", "--scale=2", "--data", folder, "-o", path) == 1
+    PILImage.new("L", (2, 2)).save(folder / "c.png")  # too small to be measured
+    assert command("-m", "nearest", "--scale=2", "--data", folder, "-o", path) == 2
     assert path.read_text() == "before"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["Two", "out.csv"]
 
