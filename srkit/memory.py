@@ -87,13 +87,34 @@ def free_memory(root: Path = Path("/")) -> int:
     root
         Folder that holds ``proc`` and ``sys``.
     """
-    left = [n for n in (_machine(root), _group(root)) if n is not None]
+    available, group = _machine(root, "MemAvailable"), _group(root)
+    left = [] if available is None else [available]
+    if group:
+        left.append(group[0] - group[1])
     if left:
         return max(0, min(left))
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (OSError, ValueError, AttributeError):
         return UNKNOWN
+
+
+def whole_memory(root: Path = Path("/")) -> int | None:
+    """Bytes of main memory that a process can ever have; None where that is not known.
+
+    On Linux what there is, with swap, or the limit of the process's control group, whichever is
+    less. What takes more than this cannot be made, however much is freed.
+
+    Parameters
+    ----------
+    root
+        As of `free_memory`.
+    """
+    there = _machine(root, "MemTotal")
+    found = [] if there is None else [there + (_machine(root, "SwapTotal") or 0)]
+    if group := _group(root):
+        found.append(group[0])
+    return min(found, default=None)
 
 
 def keep_freed(limit: int) -> bool:
@@ -235,19 +256,19 @@ def kept(
     return lambda function: Kept(function, size, most, count)
 
 
-def _machine(root: Path) -> int | None:
+def _machine(root: Path, what: str) -> int | None:
     try:
         lines = (root / "proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     for line in lines:
-        if line.startswith("MemAvailable:"):
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1024
     return None
 
 
-def _group(root: Path) -> int | None:
-    """What the limit of a control group leaves; version 2 first, then version 1."""
+def _group(root: Path) -> tuple[int, int] | None:
+    """The limit of a control group and what is used of it; version 2 first, then version 1."""
     for folder, limit, used in (
         ("sys/fs/cgroup", "memory.max", "memory.current"),
         ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
@@ -255,7 +276,7 @@ def _group(root: Path) -> int | None:
         try:
             bound = (root / folder / limit).read_text(encoding="ascii").strip()
             if bound != "max":
-                return int(bound) - int((root / folder / used).read_text(encoding="ascii"))
+                return int(bound), int((root / folder / used).read_text(encoding="ascii"))
         except (OSError, ValueError):
             continue
     return None

@@ -1,4 +1,4 @@
-"""Plain tables for terminals, for Markdown and for notebooks."""
+"""Plain tables for terminals, Markdown, LaTeX and notebooks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from html import escape
 
 Rows = Sequence[Sequence[str]]
+
+_LATEX = {
+    **{character: rf"\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
 
 
 def text_table(rows: Rows, align: str) -> str:
@@ -51,6 +58,30 @@ def markdown_table(rows: Rows, align: str) -> str:
     )
     rule = "|" + "|".join("---:" if side == "r" else "---" for side in align) + "|"
     return "\n".join([heading, rule, *body])
+
+
+def latex_table(rows: Rows, align: str) -> str:
+    r"""The same cells as a tabular of LaTeX, without any package.
+
+    Examples
+    --------
+    >>> print(latex_table([["image", "PSNR"], ["a_b", "31.8"]], "lr"))
+    \begin{tabular}{lr}
+    \hline
+    image & PSNR \\
+    \hline
+    a\_b & 31.8 \\
+    \hline
+    \end{tabular}
+    """
+    heading, *body = (" & ".join(map(_latex, row)) + r" \\" for row in rows)
+    lines = [rf"\begin{{tabular}}{{{align}}}", r"\hline", heading, r"\hline", *body, r"\hline"]
+    return "\n".join([*lines, r"\end{tabular}"])
+
+
+def _latex(cell: str) -> str:
+    """A text whose every character means itself."""
+    return "".join(_LATEX.get(character, character) for character in cell)
 
 
 def html_table(rows: Rows) -> str:

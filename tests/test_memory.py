@@ -13,7 +13,7 @@ import pytest
 
 import srkit
 from srkit.imaging import observation, resize
-from srkit.memory import Kept, free_memory
+from srkit.memory import Kept, free_memory, whole_memory
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -41,6 +41,14 @@ V2, V1 = "sys/fs/cgroup/memory.", "sys/fs/cgroup/memory/memory."
 )
 def test_the_tighter_limit_counts(tmp_path: Path, group: dict[str, str], expected: int) -> None:
     assert free_memory(write(tmp_path, MEMINFO | group)) == expected
+
+
+def test_what_a_process_can_ever_have(tmp_path: Path) -> None:
+    assert whole_memory(tmp_path) is None
+    swap = {"proc/meminfo": MEMINFO["proc/meminfo"] + "SwapTotal: 1000000 kB\n"}
+    assert whole_memory(write(tmp_path, swap)) == 17_000_000 * 1024
+    group = {f"{V2}max": "2000000000\n", f"{V2}current": "1999999999\n"}
+    assert whole_memory(write(tmp_path, group)) == 2_000_000_000
 
 
 def test_without_linux_files_there_is_an_answer_all_the_same(tmp_path: Path) -> None:

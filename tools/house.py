@@ -88,7 +88,7 @@ def room(module: str) -> str:
     parts = module.split(".")[1:]
     if parts[:1] == ["adapters"] and len(parts) > 1 and parts[1] not in ("classical", "conversion"):
         return f"adapters/{parts[1]}"
-    return parts[0] if parts else FACE
+    return FACE if parts in ([], ["__main__"]) else parts[0]
 
 
 def floor(name: str) -> int:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 
@@ -45,6 +47,10 @@ are licensed CC BY-SA 4.0; the photos they were trained on are credited in
 [CREDITS.md](../srkit/pretrained/CREDITS.md). PSNR on held-out photos is of RGB, or of luma for
 models that see luma alone, and depends on how their LR was made: compare it within a curve.
 Each entry ends with the commit of the srkit that trained.
+
+*Started from* is the end of an earlier run, a file that does not ship, and *steps* are those of the
+last run. `EVERYDAY` is a mixture of blur, noise, shrinking and JPEG, of the recipe `photo`
+([degradations](training.md#degradations)).
 """
 # Billions of multiplications of networks whose weights are others': these may not be here.
 THEIRS = {
@@ -53,6 +59,21 @@ THEIRS = {
     "realesrgan-anime": {4: 328.7},
     "realesrgan-general": {4: 69.6},
 }
+# Figures that were measured after the headers were written, by `srkit bench`; see docs/results.md.
+MEASURED = {
+    ("photo", 2): (
+        "of poor photos, [poor-2026](results.md#poor-photos): 28.071 dB, 0.7645, ST-LPIPS 0.2317 "
+        "(bicubic 27.474 dB, 0.7426, 0.3466); of clean ones, which it is not for, standard "
+        "protocol, luma: Set5 32.794 dB, 0.9205; Set14 30.217 dB, 0.8684"
+    ),
+    ("photo", 4): (
+        "of poor photos, [poor-2026](results.md#poor-photos): 25.477 dB, 0.6829, ST-LPIPS 0.4195 "
+        "(bicubic 25.259 dB, 0.6494, 0.5232); of clean ones, which it is not for, standard "
+        "protocol, luma: Set5 27.818 dB, 0.8310; Set14 25.677 dB, 0.7169"
+    ),
+}
+# Characters of a recipe beyond which its table has names alone.
+READABLE = 260
 # Rows of a learning curve that are shown.
 POINTS = 12
 
@@ -73,8 +94,9 @@ def model_cards(curves: Path) -> str:
         parts.append(f"## {card.name}\n\n{card.summary} {card.paper}.\n")
         for scale, file in sorted(card.weights.items()):
             curve = curves / f"{card.name}_x{scale}.csv"
-            drawn = _curve(curve) + "\n" if curve.exists() else ""
-            parts.append(_entry(f"{card.name} x{scale}", file, drawn))
+            rows = _read(curve) if curve.exists() else []
+            scores = MEASURED.get((card.name, scale), "")
+            parts.append(_entry(f"{card.name} x{scale}", file, rows, scores))
             parts += [
                 _entry(f"{card.name} x{scale}, denoise=0", sibling) for sibling in file.companions
             ]
@@ -107,13 +129,25 @@ def _cost(card: ModelCard) -> str:
     return ", ".join(f"{known[scale]:.1f}" for scale in card.scales)
 
 
-def _entry(title: str, file: WeightsFile, curve: str = "") -> str:
+def _entry(
+    title: str, file: WeightsFile, curve: Sequence[Mapping[str, str]] = (), scores: str = ""
+) -> str:
     """What the header of a file says, its learning curve, and last the commit."""
     path = weights_path(file)
     with safe_open(path, framework="pt") as stored:
         header = stored.metadata()
-    facts = _facts(header, f"{path.stat().st_size / 1e6:.1f} MB")
-    return f"### {title}\n\n{facts}\n{curve}Made at commit `{header['commit']}`.\n"
+    if scores:
+        header["scores"] = scores
+    parts = [f"### {title}", _facts(header, f"{path.stat().st_size / 1e6:.1f} MB")]
+    recipe = header.get("recipe", "")
+    if recipe.startswith("{") and len(_told(json.loads(recipe), whole=True)) > READABLE:
+        parts.append(_details(recipe))
+    if scores:
+        parts.append("Its runs, and what each of them reached: [the queue](training.md#the-queue).")
+    if curve:
+        parts.append(_curve(curve))
+        parts += _apart(header["steps"], curve)
+    return "\n\n".join([*parts, f"Made at commit `{header['commit']}`.\n"])
 
 
 def _facts(header: Mapping[str, str], size: str) -> str:
@@ -122,38 +156,79 @@ def _facts(header: Mapping[str, str], size: str) -> str:
     rows += [[key.replace("_", " "), _plain(header[key])] for key in keys]
     if recipe := header.get("recipe"):
         rows.append(["recipe", _recipe(recipe)])
-    return markdown_table(rows, "ll") + "\n"
+    return markdown_table(rows, "ll")
 
 
 def _plain(text: str) -> str:
     """A value as a reader takes it; dicts of figures as a list."""
     if not text.startswith("{"):
-        return text
+        return text.replace("docs/training.md, The queue", "[the queue](training.md#the-queue)")
     return ", ".join(f"{name} {value}" for name, value in json.loads(text).items())
 
 
 def _recipe(text: str) -> str:
-    """What a recipe sets, but for what only matters while it runs."""
+    """What a recipe sets, in a cell of a table."""
     if not text.startswith("{"):
         return text
-    recipe = json.loads(text)
+    if len(told := _told(json.loads(text), whole=True)) > READABLE:
+        told = _told(json.loads(text), whole=False)
+    return told
+
+
+def _told(recipe: Mapping[str, Any], *, whole: bool) -> str:
+    """What a recipe sets, but for what only matters while it runs; or names and weights alone."""
     shown = ("name", "batch", "crop", "rate", "schedule", "expand", "ema", "losses", "adversary")
-    told = [f"{key} {json.dumps(recipe[key])}" for key in shown if recipe.get(key)]
-    if recipe.get("degradations"):
-        told.append("degradations " + json.dumps(recipe["degradations"]))
-    return "; ".join(told).replace('"', "")
+    told = {key: json.dumps(recipe[key]) for key in shown if recipe.get(key)}
+    if degradations := recipe.get("degradations"):
+        told["degradations"] = json.dumps(degradations)
+    if not whole:
+        told["losses"] = ", ".join(f"{one['kind']} {one['weight']:g}" for one in recipe["losses"])
+        if degradations:
+            told["degradations"] = f"of {', '.join(dict.fromkeys(_kinds(degradations)))}"
+    return "; ".join(f"{key} {value}" for key, value in told.items()).replace('"', "")
 
 
-def _curve(path: Path) -> str:
+def _kinds(degradations: object) -> Iterator[str]:
+    """What is done to pictures, in that order, wherever it stands in lists of lists."""
+    if isinstance(degradations, list):
+        for one in degradations:
+            yield from _kinds(one)
+    elif isinstance(degradations, dict):
+        within = [value for value in degradations.values() if isinstance(value, list)]
+        inner = [kind for one in within for kind in _kinds(one)]
+        yield from inner or [str(degradations["kind"]).replace("_", " ")]
+
+
+def _details(recipe: str) -> str:
+    """A whole recipe, which is seen by who opens it."""
+    lines = textwrap.wrap(json.dumps(json.loads(recipe)), 100, break_on_hyphens=False)
+    text = "\n".join(["```json", *lines, "```"])
+    return f"<details markdown><summary>the whole recipe</summary>\n\n{text}\n\n</details>"
+
+
+def _read(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def _curve(rows: Sequence[Mapping[str, str]]) -> str:
     last = len(rows) - 1
     count = min(POINTS, len(rows))
     picked = [rows[round(n * last / max(1, count - 1))] for n in range(count)]
     columns = [name for name in ("step", "psnr", "st_lpips") if name in rows[0]]
     table = [[_HEADINGS[name] for name in columns]]
     table += [[row[name] for name in columns] for row in picked]
-    return markdown_table(table, "r" * len(columns)) + "\n"
+    return markdown_table(table, "r" * len(columns))
+
+
+def _apart(steps: str, rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Why a curve ends elsewhere than the steps that are told, if it does."""
+    last = rows[-1]["step"]
+    if last == steps:
+        return []
+    if any(row["step"] == steps for row in rows):
+        return [f"Of {last} steps those at {steps} were best on these photos; they ship."]
+    return [f"The curve is of all runs, {last} steps; the last of them had {steps}."]
 
 
 _HEADINGS = {"step": "step", "psnr": "PSNR, held out", "st_lpips": "ST-LPIPS, held out"}

@@ -10,7 +10,7 @@ from srkit.atomic import check_place
 from srkit.cli.console import TRIO, Commands, examples, local, model, positive, write, written
 from srkit.errors import OptionError
 from srkit.evaluation.bench import Benchmark, bench, check_plot, written_as
-from srkit.evaluation.measures import DEFAULT, MEASURES
+from srkit.evaluation.measures import BLIND, DEFAULT, MEASURES, asked_for
 from srkit.metrics import PROTOCOLS
 
 
@@ -91,7 +91,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=written,
         metavar="FILE",
-        help="write the results to a file as well: .csv, .json or .md",
+        help="write the results to a file as well: .csv, .json, .md or .tex",
     )
     parser.add_argument(
         "--plot",
@@ -104,6 +104,12 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure all models on all folders, and write the figures to stdout."""
     _check_places(args.output, args.plot)
+    if args.metrics and {one.name for one in asked_for(args.metrics)} <= {*BLIND}:
+        write(
+            "srkit: note: pictures without LR beside them are shrunk first, and what is judged is "
+            "enlarged from that; srkit.metrics.niqe(pixels) judges pictures as they are",
+            sys.stderr,
+        )
     found = bench(
         args.models or list(TRIO),
         args.data,

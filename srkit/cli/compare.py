@@ -23,6 +23,7 @@ from srkit.cli.console import (
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation.comparison import PAGES, Comparison, compare, flat
 from srkit.evaluation.gaze import part_asked_for
+from srkit.evaluation.labels import apart
 from srkit.evaluation.scores import ready_together
 from srkit.imaging.files.reading import read_image
 from srkit.metrics import STANDARD, mod_crop
@@ -45,6 +46,7 @@ def add(commands: Commands) -> None:
         ),
         **examples(
             "srkit compare photo.png -m bicubic -m srresnet --downscale -o page.html",
+            "srkit compare photo.png -m srgan:perception=0.5 -m srgan -o sheet.png",
             "srkit compare photo.png --crop 420,180,160,120 -o sheet.png",
             "srkit compare --sample --json",
         ),
@@ -62,7 +64,8 @@ def add(commands: Commands) -> None:
         action="append",
         dest="models",
         metavar="MODEL",
-        help=f"name or weights file; once for each (default: {', '.join(SHOWN)})",
+        help="name or weights file, or either with options behind it: srgan:perception=0.5; "
+        f"once for each (default: {', '.join(SHOWN)})",
     )
     parser.add_argument(
         "-o",
@@ -120,11 +123,12 @@ def run(args: argparse.Namespace) -> int:
     if args.sample and args.reference:
         raise OptionError("--sample knows its original; leave --reference out")
     _check_output(args)
-    models = ready_together(args.models or list(SHOWN), args.scale)
+    asked = args.models or list(SHOWN)
+    models = ready_together(asked, args.scale)
     image, reference, crop = _images(args, models[0].scale)
     result = compare(
         image,
-        models,
+        dict(zip(apart(asked, models), models, strict=True)),
         scale=models[0].scale,
         reference=reference,
         progress=sys.stderr.isatty(),

@@ -182,7 +182,7 @@ def stops_or_auto(text: str) -> float | str:
         check_exposure(exposure)
     except (ValueError, OptionError) as error:
         raise argparse.ArgumentTypeError(
-            f"expected stops (EV) such as 1.5 or -1, or auto, not {text!r}"
+            f"expected stops (EV) such as 1.5 or -1, or auto, not {text!r}; from -64 to 64"
         ) from error
     return exposure
 

@@ -262,10 +262,19 @@ def _imported(extras: tuple[Extra, ...], problems: list[str]) -> tuple[Extra, ..
     failed = {package: cause for package, cause in causes.items() if cause}
     for package, cause in failed.items():
         told = f"{package} cannot be imported ({cause})"
-        problems.append(told + (_of_spandrel() if package == "spandrel" else ""))
+        more = {"spandrel": _of_spandrel, "torchvision": _of_torchvision}.get(package, str)()
+        problems.append(told + more)
     return tuple(
         replace(extra, broken=tuple(package for package in extra.packages if package in failed))
         for extra in extras
+    )
+
+
+def _of_torchvision() -> str:
+    """What helps a torchvision that cannot be imported, where pip says that all is there."""
+    return (
+        "; it must be made for the torch that is installed: pip install --force-reinstall "
+        "--no-deps torchvision, from the --extra-index-url that torch came from, if any"
     )
 
 

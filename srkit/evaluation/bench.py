@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from srkit.atomic import replacing
 from srkit.errors import OptionError
-from srkit.evaluation import costs
-from srkit.evaluation.benchmark import known_metrics, known_protocol, labelled, measured
-from srkit.evaluation.intervals import Interval
-from srkit.evaluation.measures import MEASURES
+from srkit.evaluation.benchmark import known_metrics, known_protocol, measured
+from srkit.evaluation.dataset import open_dataset
+from srkit.evaluation.footer import footer
+from srkit.evaluation.labels import Models, apart, listed
 from srkit.evaluation.plot import plot
-from srkit.evaluation.results import Scores, as_csv, by_dataset
-from srkit.evaluation.scores import Model, ready_together
-from srkit.evaluation.specs import split
+from srkit.evaluation.report import Table, images, intervals, means
+from srkit.evaluation.results import Scores, form_of, write_text
+from srkit.evaluation.rows import as_csv, as_rows, by_dataset
+from srkit.evaluation.scores import Model, ready, ready_together
 from srkit.models.loading import card, list_models
-from srkit.tables import Rows, markdown_table, text_table
+from srkit.models.specs import split
+from srkit.tables import latex_table, markdown_table, text_table
 from srkit.upscaling.upscaler import Upscaler
-
-Table = Callable[[Rows, str], str]
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,6 +56,27 @@ class Benchmark:
 
     results: tuple[Scores, ...]
 
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each image, model and dataset: ``pandas.DataFrame(found)`` is made of them.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,), metrics=("psnr",)),))
+        >>> found.rows[0]["psnr"], [line["image"] for line in found]
+        (30.0, ['a'])
+        """
+        return as_rows(self.results)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.results))
+
     def to_text(self, *, by_image: bool = False) -> str:
         """The tables for a terminal; `by_image` adds a line for each image.
 
@@ -85,7 +106,7 @@ class Benchmark:
         return self._told(markdown_table, by_image)
 
     def to_csv(self) -> str:
-        """A line for each image and each mean; see `srkit.evaluation.results.as_csv`.
+        """A line for each image and each mean; see `srkit.evaluation.rows.as_csv`.
 
         Examples
         --------
@@ -93,13 +114,13 @@ class Benchmark:
         >>> from srkit.metrics import STANDARD
         >>> row = Score("a", 30.0, 0.875)
         >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
-        >>> found.to_csv().splitlines()[1]
-        'old,Set1,4,standard,a,30.0,0.875,,,,,'
+        >>> found.to_csv().splitlines()[1].rstrip(",")
+        'old,Set1,4,standard,a,30.0,0.875'
         """
         return as_csv(self.results)
 
     def to_json(self) -> str:
-        """A list of `Scores.as_dict`, with intervals.
+        """A list of `Scores.as_dict`; from the second model on with its differences to the first.
 
         Examples
         --------
@@ -110,10 +131,29 @@ class Benchmark:
         >>> json.loads(found.to_json())[0]["mean"]["psnr"]
         30.0
         """
-        return json.dumps([result.as_dict() for result in self.results], indent=2)
+        plain = []
+        for first, *others in by_dataset(self.results):
+            plain.append(first.as_dict())
+            plain += [{**one.as_dict(), "differences": one.differences(first)} for one in others]
+        return json.dumps(plain, indent=2)
+
+    def to_latex(self) -> str:
+        r"""The table of means as a tabular of LaTeX, what belongs in its caption as comments.
+
+        Examples
+        --------
+        >>> from srkit.evaluation.scores import Score
+        >>> from srkit.metrics import STANDARD
+        >>> row = Score("a", 30.0, 0.875)
+        >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
+        >>> found.to_latex().splitlines()[4]
+        'Set1 & old & x4 & 30.000 & 0.8750 & - & 0.000 & - & - & - \\\\'
+        """
+        notes = [f"% {line}" for line in footer(self.results)]
+        return "\n".join([means(self.results, latex_table), *notes])
 
     def save(self, path: str | Path) -> None:
-        """Write a file as its suffix says: .csv, .json or .md. It appears whole or not at all.
+        """Write a file as its suffix says (.csv, .json, .md, .tex). It appears whole or not at all.
 
         Raises
         ------
@@ -131,9 +171,7 @@ class Benchmark:
         >>> found = Benchmark((Scores("old", "Set1", 4, STANDARD, (row,)),))
         >>> found.save(Path(tempfile.mkdtemp()) / "table.md")
         """
-        text = written_as(path)(self)
-        with replacing(path) as file:
-            file.write((text.rstrip("\n") + "\n").encode())
+        write_text(path, written_as(path)(self))
 
     def plot(self, path: str | Path) -> None:
         """Draw the first metric against seconds as SVG, a panel for each dataset.
@@ -160,34 +198,13 @@ class Benchmark:
             file.write(drawing.encode())
 
     def _told(self, table: Table, by_image: bool) -> str:
-        parts = [_means(self.results, table)]
+        parts = [means(self.results, table)]
         if any(len(result.rows) > 1 for result in self.results):
-            parts.append(_intervals(self.results, table))
+            parts.append(intervals(self.results, table))
         if by_image:
-            parts.append(_images(self.results, table))
-        protocols = dict.fromkeys(result.protocol for result in self.results)
-        parts += [f"{one.name}: {one.description}" for one in protocols]
-        return "\n\n".join([*parts, *self._missing()])
-
-    def _missing(self) -> list[str]:
-        damaged = dict.fromkeys(
-            f"{one.dataset} without {', '.join(one.left_out)}: damaged"
-            for one in self.results
-            if one.left_out
-        )
-        reasons: dict[str, list[str]] = {}
-        for result in self.results:
-            if result.missing:
-                lacking = [
-                    MEASURES[name].heading
-                    for name in result.metrics
-                    if result.mean.figure(name) is None
-                ]
-                reasons.setdefault(result.missing, []).extend(lacking)
-        return [*damaged] + [
-            f"without {', '.join(dict.fromkeys(lacking))}: {reason}"
-            for reason, lacking in reasons.items()
-        ]
+            parts.append(images(self.results, table))
+        gap = "\n" if table is text_table else "\n\n"
+        return "\n\n".join([*parts, gap.join(footer(self.results))])
 
     def __repr__(self) -> str:
         return self.to_text()
@@ -197,6 +214,7 @@ _FORMS: dict[str, Callable[[Benchmark], str]] = {
     ".csv": Benchmark.to_csv,
     ".json": Benchmark.to_json,
     ".md": lambda found: found.to_markdown(by_image=True),
+    ".tex": Benchmark.to_latex,
 }
 
 
@@ -208,11 +226,7 @@ def written_as(path: str | Path) -> Callable[[Benchmark], str]:
     OptionError
         If there is none.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in _FORMS:
-        listed = ", ".join(_FORMS)
-        raise OptionError(f"results are written as {listed}, by the suffix; not to {path}")
-    return _FORMS[suffix]
+    return form_of(path, _FORMS)
 
 
 def check_plot(path: str | Path) -> None:
@@ -227,7 +241,7 @@ def check_plot(path: str | Path) -> None:
 
 
 def bench(
-    models: Model | Sequence[Model],
+    models: Model | Models,
     datasets: str | Path | Sequence[str | Path],
     *,
     scale: int | None = None,
@@ -242,7 +256,8 @@ def bench(
     ----------
     models
         One or several, each as `evaluate` takes it: names, files, loaded models, functions and
-        torch modules of your own. Differences are taken to the first.
+        torch modules of your own; or a dict of what tables call them, and each. Differences are
+        taken to the first.
     datasets
         One or several folders, as `evaluate` takes them.
     scale
@@ -277,105 +292,38 @@ def bench(
     ['bicubic', 'fours']
     >>> found.save(folder / "table.md")
     """
-    asked = list(models) if isinstance(models, list | tuple) else [cast(Model, models)]
+    several = isinstance(models, list | tuple | Mapping)
+    asked, labels = listed(cast(Models, models if several else [models]))
     folders = [datasets] if isinstance(datasets, str | Path) else list(datasets)
     if not asked or not folders:
         raise OptionError("give at least one model and one folder")
     chosen, names = known_protocol(protocol), known_metrics(metrics)
-    ready = _loaded(asked, scale, {} if device is None else {"device": device})
+    loaded = _loaded(asked, scale, device or "auto")
+    found = [open_dataset(folder, loaded[0].scale) for folder in folders]
+    named = list(zip(labels or apart(asked, loaded), loaded, strict=True))
     return Benchmark(
         tuple(
-            measured(label, one, folder, protocol=chosen, metrics=names, progress=progress)
-            for folder in folders
-            for label, one in ready
+            measured(label, one, dataset, protocol=chosen, metrics=names, progress=progress)
+            for dataset in found
+            for label, one in named
         )
     )
 
 
-def _loaded(
-    models: Sequence[Model], scale: int | None, options: dict[str, str]
-) -> list[tuple[str, Upscaler]]:
-    """All models, each with what tables call it, before the first is measured."""
+def _loaded(models: Sequence[Model], scale: int | None, device: str) -> list[Upscaler]:
+    """All models, before the first is measured."""
     if scale is None:
-        names = [split(model)[0] if isinstance(model, str | Path) else model for model in models]
-        scale = ready_together(names)[0].scale
-    found = [labelled(one, scale, **({} if _on_cpu(one) else options)) for one in models]
-    labels = _apart([label for label, _ in found], models)
-    return [(label, upscaler) for label, (_, upscaler) in zip(labels, found, strict=True)]
+        scale = ready_together(models)[0].scale
+    return [ready(one, scale, **({"device": device} if _anywhere(one) else {})) for one in models]
 
 
-def _on_cpu(model: Model) -> bool:
-    """Whether it is interpolation: on the CPU alone, wherever networks are asked to run."""
-    name = split(model)[0] if isinstance(model, str) else model
-    return isinstance(name, str) and name in list_models() and card(name).framework == "numpy"
+def _anywhere(model: Model) -> bool:
+    """Whether a network is loaded here, on a device that is not its own.
 
-
-def _apart(labels: Sequence[str], models: Sequence[Model]) -> list[str]:
-    """Names of which no two are alike: files of one name by their paths, others by numbers.
-
-    Examples
-    --------
-    >>> _apart(["best", "best", "mine", "mine"], ["a/best.pth", "b/best.pth", min, max])
-    ['a/best.pth', 'b/best.pth', 'mine', 'mine (2)']
+    Interpolation is on the CPU alone, wherever networks are asked to run.
     """
-    told = [
-        str(model) if labels.count(label) > 1 and isinstance(model, str | Path) else label
-        for label, model in zip(labels, models, strict=True)
-    ]
-    counts = [told[: number + 1].count(label) for number, label in enumerate(told)]
-    return [
-        label if count == 1 else f"{label} ({count})"
-        for label, count in zip(told, counts, strict=True)
-    ]
-
-
-def _means(results: Sequence[Scores], table: Table) -> str:
-    metrics = results[0].metrics
-    body = [
-        [
-            result.dataset,
-            result.model,
-            f"x{result.scale}",
-            *result.mean.cells(metrics),
-            *result.costs.cells(),
-        ]
-        for result in results
-    ]
-    headings = [MEASURES[name].heading for name in metrics]
-    align = "lll" + "r" * (len(metrics) + len(costs.HEADINGS))
-    return table([["data", "model", "scale", *headings, *costs.HEADINGS], *body], align)
-
-
-def _intervals(results: Sequence[Scores], table: Table) -> str:
-    """Means with their intervals, and differences to the first model on the same images."""
-    metrics = results[0].metrics
-    rows: list[list[str]] = []
-    for first, *others in by_dataset(results):
-        for result in (first, *others):
-            cells = [_cell(metric, result.interval(metric)) for metric in metrics]
-            rows.append([result.dataset, result.model, *cells])
-        for result in others:
-            cells = [_cell(metric, result.difference(first, metric), "+") for metric in metrics]
-            rows.append([result.dataset, f"{result.model} - {first.model}", *cells])
-    headings = [MEASURES[metric].heading for metric in metrics]
-    told = "mean ± 95 % interval (Student's t over the images), differences image by image"
-    gap = "\n" if table is text_table else "\n\n"
-    return told + gap + table([["data", "model", *headings], *rows], "ll" + "r" * len(metrics))
-
-
-def _cell(metric: str, found: Interval | None, sign: str = "") -> str:
-    if found is None:
-        return "-"
-    digits = MEASURES[metric].digits
-    return f"{found.mean:{sign}.{digits}f} ± {found.half:.{digits}f}"
-
-
-def _images(results: Sequence[Scores], table: Table) -> str:
-    metrics = results[0].metrics
-    rows = [
-        [result.dataset, result.model, row.name, *row.cells(metrics)]
-        for result in results
-        for row in result.rows
-    ]
-    headings = [MEASURES[metric].heading for metric in metrics]
-    return table([["data", "model", "image", *headings], *rows], "lll" + "r" * len(metrics))
+    if not isinstance(model, str | Path):
+        return False
+    name, own = split(model)
+    here = isinstance(name, str) and name in list_models() and card(name).framework == "numpy"
+    return "device" not in own and not here

@@ -6,20 +6,16 @@ import difflib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from srkit.errors import CorruptFileError, ImageError, OptionError
-from srkit.evaluation.costs import Stopwatch
-from srkit.evaluation.dataset import Pair, open_dataset
+from srkit.errors import CorruptFileError, OptionError
+from srkit.evaluation.dataset import Dataset, open_dataset
+from srkit.evaluation.labels import label_of
 from srkit.evaluation.measures import DEFAULT, asked_for, try_out
+from srkit.evaluation.provenance import provenance_of
 from srkit.evaluation.results import Scores
-from srkit.evaluation.scores import Model, Score, ready, score
-from srkit.evaluation.specs import split
-from srkit.imaging.files.reading import read_image
-from srkit.metrics import PROTOCOLS, Protocol, mod_crop
+from srkit.evaluation.scores import Model, Score, ready
+from srkit.evaluation.trial import Trial, UnfitError
+from srkit.metrics import PROTOCOLS, Protocol
 from srkit.progress import Meter
 from srkit.upscaling.upscaler import Upscaler
 
@@ -49,7 +45,8 @@ def evaluate(
     dataset
         A folder of images, or of pairs in ``HR`` and ``LR``, or a list of paths; see
         `srkit.evaluation.dataset.open_dataset`. Grey images are scored as grey. A damaged file
-        in a folder is left out, and told; one of a list is an error.
+        in a folder, one with alpha or CMYK colour, or one that is too small, is left out, and
+        told; one of a list is an error.
     scale
         Factor of both sides; the model's own if left out.
     protocol
@@ -74,7 +71,7 @@ def evaluate(
     MissingDependencyError
         If a metric that is asked for is not installed.
     ImageError, CorruptFileError, OSError
-        If a file cannot be read, has alpha or CMYK colour, or is too small.
+        If a file cannot be read, or none of a folder can be measured.
     SrkitError
         As `srkit.load` raises them.
 
@@ -94,8 +91,9 @@ def evaluate(
         raise OptionError("evaluate measures one model; srkit.bench(models, folders) takes several")
     chosen = known_protocol(protocol)
     names = known_metrics(metrics)
-    label, upscaler = labelled(model, scale)
-    return measured(label, upscaler, dataset, protocol=chosen, metrics=names, progress=progress)
+    upscaler = ready(model, scale)
+    found, label = open_dataset(dataset, upscaler.scale), label_of(model, upscaler)
+    return measured(label, upscaler, found, protocol=chosen, metrics=names, progress=progress)
 
 
 def known_protocol(name: str) -> Protocol:
@@ -116,21 +114,10 @@ def known_metrics(names: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(one.name for one in measures)
 
 
-def labelled(model: Model, scale: int | None, **options: Any) -> tuple[str, Upscaler]:
-    """A loaded model, and what tables call it: its name, with options if any were given."""
-    if not isinstance(model, str | Path):
-        upscaler = ready(model, scale)
-        return upscaler.card.name, upscaler
-    name, own = split(model)
-    upscaler = ready(name, scale, **options | own)
-    told = ",".join(f"{key}={value}" for key, value in own.items())
-    return f"{upscaler.card.name}:{told}" if told else upscaler.card.name, upscaler
-
-
 def measured(
     label: str,
     upscaler: Upscaler,
-    dataset: str | Path | Sequence[str | Path],
+    found: Dataset,
     *,
     protocol: Protocol,
     metrics: tuple[str, ...],
@@ -138,73 +125,34 @@ def measured(
 ) -> Scores:
     """What `evaluate` does when all is known and loaded."""
     scale = upscaler.scale
-    found = open_dataset(dataset, scale)
     if any(pair.lr for pair in found.pairs):
         protocol = protocol.with_given_lr()
-    watch = Stopwatch()
-    # What happens once, at the first call, is no part of a model's time.
-    upscaler.upscale(np.zeros((8, 8), np.uint8))
+    trial = Trial(upscaler, protocol, metrics)
     rows: list[Score] = []
-    damaged: dict[str, CorruptFileError] = {}
+    left_out: dict[str, tuple[Exception, str]] = {}
     with Meter(progress, len(found.pairs), f"{label} x{scale} on {found.name}", "image") as advance:
         for pair in found.pairs:
             try:
-                rows.append(_score(pair, upscaler, protocol, metrics, watch))
-            except CorruptFileError as error:
+                rows.append(trial.score(pair))
+            except (CorruptFileError, UnfitError) as error:
+                unfit = error if isinstance(error, UnfitError) else None
+                told = unfit.error if unfit else error
                 if found.listed:  # who names files means each of them
-                    raise
-                logger.warning("left out: %s", error)
-                damaged[pair.hr.name] = error
+                    raise told from error
+                logger.warning("left out: %s", told)
+                left_out[pair.hr.name] = told, unfit.reason if unfit else "damaged"
             advance(1)
     if not rows:
-        raise next(iter(damaged.values()))
-    costs = watch.costs(upscaler)
+        raise next(iter(left_out.values()))[0]
     return Scores(
-        label, found.name, scale, protocol, tuple(rows), costs, metrics, left_out=tuple(damaged)
+        label,
+        found.name,
+        scale,
+        protocol,
+        tuple(rows),
+        trial.costs(),
+        metrics,
+        left_out=tuple(left_out),
+        reasons=tuple(reason for _, reason in left_out.values()),
+        provenance=provenance_of(upscaler),
     )
-
-
-def _score(
-    pair: Pair,
-    upscaler: Upscaler,
-    protocol: Protocol,
-    metrics: tuple[str, ...],
-    watch: Stopwatch,
-) -> Score:
-    scale = upscaler.scale
-    original, path = _pixels(pair.hr), pair.hr
-    try:
-        reference = mod_crop(original, scale)
-        if pair.lr is None:
-            lr = protocol.low_resolution(reference, scale)
-        else:
-            path = pair.lr
-            lr = _fitting(_pixels(pair.lr), reference, scale)
-        with watch.measure(reference.shape[0] * reference.shape[1]):
-            upscaled = upscaler.upscale(lr)
-        return score(
-            pair.hr.stem, reference, upscaled, scale=scale, protocol=protocol, metrics=metrics
-        )
-    except (ImageError, OptionError) as error:
-        raise type(error)(f"{path}: {error}") from error
-
-
-def _pixels(path: Path) -> NDArray[Any]:
-    image = read_image(path)
-    if image.metadata.mode not in ("L", "RGB"):
-        raise ImageError(
-            f"{path} is {image.metadata.mode}; benchmarks take grey and RGB images, "
-            "so convert it or leave it out"
-        )
-    return image.pixels
-
-
-def _fitting(lr: NDArray[Any], reference: NDArray[Any], scale: int) -> NDArray[Any]:
-    """An LR image that has the size it must have for its original."""
-    wanted = tuple(n // scale for n in reference.shape[:2])
-    if lr.shape[:2] != wanted or lr.ndim != reference.ndim or lr.dtype != reference.dtype:
-        raise ImageError(
-            f"this LR image is {lr.dtype} of shape {lr.shape}, where the original, "
-            f"{reference.dtype} of shape {reference.shape}, wants {wanted} at x{scale}"
-        )
-    return lr

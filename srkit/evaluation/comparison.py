@@ -17,6 +17,7 @@ from srkit.atomic import replacing
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation import viewer
 from srkit.evaluation.gaze import Part, first_look, part_asked_for
+from srkit.evaluation.labels import Models, apart, listed
 from srkit.evaluation.matching import common_sides
 from srkit.evaluation.scores import HEADINGS, Score, ready_together, score
 from srkit.evaluation.sheet import Layout, Panel, draw, lay_out
@@ -245,7 +246,7 @@ class Comparison:
 
 def compare(
     image: Any,
-    models: Sequence[str | Path | Upscaler],
+    models: Models,
     *,
     scale: int | None = None,
     reference: Any | None = None,
@@ -259,7 +260,8 @@ def compare(
     image
         The low-resolution image, of any kind that `Upscaler.upscale` takes but a batch.
     models
-        Names or weights files, as `srkit.load` takes them, or loaded models.
+        Names or weights files, as `srkit.load` takes them, also with options behind them, such as
+        ``"srgan:perception=0.5"``, or loaded models; or a dict of what to call each, and it.
     scale
         Factor of both sides; by default that of the models: a loaded model or a weights file
         has one, a name its card's default, and of several that differ the first counts that all
@@ -279,7 +281,8 @@ def compare(
     Returns
     -------
     Comparison
-        Two models of one name are told apart by ``(2)`` behind the second.
+        Settings of one model are told apart by their options, files of one name by their paths;
+        what is still alike by ``(2)`` behind the second.
 
     Raises
     ------
@@ -305,15 +308,15 @@ def compare(
     small = flat(image)
     if crop is not None:
         part_asked_for(crop, (small.shape[1], small.shape[0]))
-    upscalers = ready_together(models, scale)
+    asked, labels = listed(models)
+    upscalers = ready_together(asked, scale)
     scale = upscalers[0].scale
     original = None if reference is None else flat(reference)
     if original is not None:
         high, wide = common_sides(original, small, scale)
     results: dict[str, Any] = {}
     scores: dict[str, Score] = {}
-    for upscaler in upscalers:
-        name = _unused(upscaler.card.name, results)
+    for name, upscaler in zip(labels or apart(asked, upscalers), upscalers, strict=True):
         results[name] = upscaler.upscale(image, progress=progress)
         if original is not None:
             both = original[:high, :wide], flat(results[name])[:high, :wide]
@@ -362,14 +365,6 @@ def _as_uint8(plane: NDArray[Any], top: float) -> NDArray[np.uint8]:
 
 def _read(image: Any) -> Any:
     return read_image(image) if is_encoded(image) else image
-
-
-def _unused(name: str, taken: Mapping[str, Any]) -> str:
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name} ({number})"
-    return free
 
 
 def _best(scores: Sequence[Score]) -> tuple[float, float, float | None]:

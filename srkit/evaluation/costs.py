@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from srkit.upscaling.upscaler import Upscaler
@@ -26,8 +28,8 @@ class Costs:
     seconds
         For each megapixel of results.
     peak
-        Most bytes of main memory in use beyond those before, images included; None
-        where the system does not tell.
+        Most bytes of main memory in use beyond those before, on the largest image, its result
+        included; None where the system does not tell.
     parameters
         Of the network; None for models without one.
     multiply_adds
@@ -56,36 +58,47 @@ class Costs:
 
 @dataclass
 class Stopwatch:
-    """Adds up time and memory of a model's calls."""
+    """Adds up the time of a model's calls, and holds the memory of one."""
 
     seconds: float = 0.0
     megapixels: float = 0.0
-    peaks: list[int] = field(default_factory=list)
+    peak: int | None = None
 
     @contextmanager
     def measure(self, pixels: int) -> Iterator[None]:
-        """Measure one call whose result has so many pixels."""
-        before = _begin()
+        """Time one call whose result has so many pixels."""
         begun = time.perf_counter()
         yield
         self.seconds += time.perf_counter() - begun
         self.megapixels += pixels / 1e6
-        if before is not None:
-            self.peaks.append(max(0, _kilobytes("VmHWM") * 1024 - before))
+
+    def weigh(self, call: Callable[[], object]) -> None:
+        """Make a call again, only to see how much memory it takes.
+
+        It is not timed, as the memory that earlier calls left is given back before, by which
+        models have the same figure whatever ran before them.
+        """
+        if (before := _begin()) is not None:
+            call()
+            self.peak = max(0, _kilobytes("VmHWM") * 1024 - before)
 
     def costs(self, upscaler: Upscaler) -> Costs:
         """The model's costs by what was measured."""
         per_pixel = upscaler.multiply_adds
         return Costs(
             self.seconds / max(self.megapixels, 1e-9),
-            max(self.peaks) if self.peaks else None,
-            upscaler.parameters,
-            None if per_pixel is None else per_pixel * FRAME / upscaler.scale**2,
+            self.peak,
+            # A module that interpolates has none of either.
+            upscaler.parameters or None,
+            per_pixel * FRAME / upscaler.scale**2 if per_pixel else None,
         )
 
 
 def _begin() -> int | None:
     """Bytes in use now, from which the system's record of the peak starts anew."""
+    gc.collect()
+    with suppress(OSError, AttributeError, TypeError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         _RESET.write_text("5", encoding="ascii")
         return _kilobytes("VmRSS") * 1024

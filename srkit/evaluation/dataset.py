@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from srkit.errors import OptionError
 from srkit.imaging.files.formats import READ_SUFFIXES
+
+logger = logging.getLogger(__name__)
+
+# Folders of originals: everybody's, and BasicSR's.
+_ORIGINALS = ("HR", "GTmod12")
+# As SelfExSR's sets have them (Set14, Urban100): img_001_SRF_4_HR.png, and LR and others' results.
+_HR_BESIDE_LR = re.compile(r"(.+_SRF_\d)_(?!HR$).+")
 
 
 @dataclass(frozen=True)
@@ -44,18 +53,20 @@ def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Data
     dataset
         A list of paths; or a folder of HR images, of which subfolders are not read;
         or a folder with a subfolder ``HR`` and one of LR images: ``LR/x4``,
-        ``LR_bicubic/x4``, ``LRx4``, ``x4`` or ``LR`` for x4, with a small or a large x.
-        A pair has one name, to which LR may add ``x4`` or ``_x4``.
+        ``LR_bicubic/x4``, ``LRx4``, ``x4`` or ``LR`` for x4, with a small or a large x, or
+        BasicSR's ``GTmod12`` and ``LRbicx4``. A pair has one name, to which LR may add ``x4`` or
+        ``_x4``. Of files such as ``img_001_SRF_4_HR.png`` and ``img_001_SRF_4_LR.png`` in one
+        folder the former are the originals, and the others are left out, and told.
 
     Raises
     ------
     OptionError
         If there are no images, or an HR image has no LR one.
     FileNotFoundError
-        If there is no such folder.
+        If there is no such folder, or no file that is listed.
     """
     if not isinstance(dataset, str | Path):
-        pairs = tuple(Pair(_path(path, n)) for n, path in enumerate(dataset, 1))
+        pairs = tuple(Pair(_path(path, n)) for n, path in enumerate(dataset))
         if not pairs:
             raise OptionError("the dataset is an empty list; give paths of images or a folder")
         return Dataset("images", pairs, listed=True)
@@ -65,23 +76,28 @@ def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Data
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     name = folder.resolve().name
-    originals = _subfolder(folder, ("HR",))
+    originals = _subfolder(folder, _ORIGINALS)
     if originals is None:
-        return Dataset(name, tuple(Pair(path) for path in _images(folder)))
+        return Dataset(name, tuple(Pair(path) for path in _originals(folder)))
     return Dataset(name, tuple(_paired(folder, originals, scale)))
 
 
 def _path(given: object, number: int) -> Path:
     if isinstance(given, str | Path):
-        return Path(given)
+        if not (path := Path(given)).exists():
+            raise FileNotFoundError(f"dataset[{number}]: there is no file {path}")
+        return path
     raise OptionError(
-        f"item {number} of the dataset is a {type(given).__name__}; give paths, or save "
+        f"dataset[{number}] is a {type(given).__name__}; give paths, or save "
         'pictures to a folder first: srkit.Image(pixels).save("originals/one.png")'
     )
 
 
 def _paired(folder: Path, originals: Path, scale: int) -> list[Pair]:
-    wanted = (f"LR/x{scale}", f"LR_bicubic/x{scale}", f"LRx{scale}", f"x{scale}", "LR")
+    wanted = (
+        *(f"LR/x{scale}", f"LR_bicubic/x{scale}", f"LRx{scale}", f"LRbicx{scale}", f"x{scale}"),
+        "LR",
+    )
     small = _subfolder(folder, wanted)
     if small is None or not any(path.is_file() for path in small.iterdir()):
         raise OptionError(f"{folder} holds HR, but no LR for x{scale}: {', '.join(wanted)}")
@@ -112,6 +128,23 @@ def _subfolder(folder: Path, names: Sequence[str]) -> Path | None:
         if places:
             return places[0]
     return None
+
+
+def _originals(folder: Path) -> list[Path]:
+    """The images of a folder but for those that stand beside an original of their name."""
+    found = _images(folder)
+    names = {path.stem for path in found}
+    beside = [
+        path
+        for path in found
+        if (match := _HR_BESIDE_LR.fullmatch(path.stem)) and f"{match[1]}_HR" in names
+    ]
+    if beside:
+        logger.warning(
+            "%s: %d files such as %s are no originals, and stand beside *_HR; LR is made of those",
+            *(folder, len(beside), beside[0].name),
+        )
+    return [path for path in found if path not in beside]
 
 
 def _images(folder: Path) -> list[Path]:

@@ -46,7 +46,9 @@ class Interval:
 
 
 def interval(figures: Sequence[float | None]) -> Interval | None:
-    """Student's t-interval of a mean; None of fewer than two figures, or where one is missing.
+    """Student's t-interval of a mean; None of fewer than two finite figures.
+
+    What is missing or infinite is left out.
 
     The images are taken as drawn at random from all of their kind. Few of them, as Set5 has,
     say little about others: the interval is then wide.
@@ -58,7 +60,7 @@ def interval(figures: Sequence[float | None]) -> Interval | None:
     (2.0, 2.4841)
     """
     known = [one for one in figures if one is not None and math.isfinite(one)]
-    if len(known) < 2 or len(known) < len(figures):
+    if len(known) < 2:
         return None
     # Here, since it takes time that other uses need not spend.
     from scipy.special import stdtrit

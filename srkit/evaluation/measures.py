@@ -26,6 +26,8 @@ from srkit.metrics import (
 )
 
 DEFAULT = ("psnr", "ssim", "st_lpips")
+# Those that know no original.
+BLIND = ("niqe", "brisque")
 
 
 class Case(NamedTuple):
@@ -51,6 +53,8 @@ class Measure:
         After the point, in tables.
     lower
         Whether lower is better.
+    what
+        What a reader of the figure must know, in a line.
     take
         Its figure.
     """
@@ -59,7 +63,13 @@ class Measure:
     heading: str
     digits: int
     lower: bool
+    what: str
     take: Callable[[Case], float]
+
+    @property
+    def told(self) -> str:
+        """What belongs in the caption of a table."""
+        return f"{self.what}, {'lower' if self.lower else 'higher'} is better"
 
     def cell(self, value: float | None) -> str:
         """A figure as tables show it; ``-`` for one that is missing."""
@@ -85,14 +95,56 @@ def _ms_ssim(case: Case) -> float:
 
 # Names are looked up when they are called, so that tests can put others in their place.
 _ALL = (
-    Measure("psnr", "PSNR", 3, False, _psnr),
-    Measure("ssim", "SSIM", 4, False, _ssim),
-    Measure("ms_ssim", "MS-SSIM", 4, False, _ms_ssim),
-    Measure("st_lpips", "ST-LPIPS", 4, True, lambda c: st_lpips(c.reference, c.test, crop=c.crop)),
-    Measure("lpips", "LPIPS", 4, True, lambda c: lpips(c.reference, c.test, crop=c.crop)),
-    Measure("dists", "DISTS", 4, True, lambda c: dists(c.reference, c.test, crop=c.crop)),
-    Measure("niqe", "NIQE", 3, True, lambda c: niqe(c.test, crop=c.crop)),
-    Measure("brisque", "BRISQUE", 2, True, lambda c: brisque(c.test, crop=c.crop)),
+    Measure("psnr", "PSNR", 3, False, "in dB", _psnr),
+    Measure("ssim", "SSIM", 4, False, "at most 1", _ssim),
+    Measure(
+        "ms_ssim",
+        "MS-SSIM",
+        4,
+        False,
+        "SSIM at five sizes, of what PSNR is taken of (Wang et al., 2003)",
+        _ms_ssim,
+    ),
+    Measure(
+        "st_lpips",
+        "ST-LPIPS",
+        4,
+        True,
+        "distance of a blur-pooled AlexNet's features, on RGB (Ghildyal and Liu, 2022)",
+        lambda c: st_lpips(c.reference, c.test, crop=c.crop),
+    ),
+    Measure(
+        "lpips",
+        "LPIPS",
+        4,
+        True,
+        "version 0.1, distance of AlexNet's features, on RGB at full size (Zhang et al., 2018)",
+        lambda c: lpips(c.reference, c.test, crop=c.crop),
+    ),
+    Measure(
+        "dists",
+        "DISTS",
+        4,
+        True,
+        "distance of VGG-16's features, on RGB at full size (Ding et al., 2022)",
+        lambda c: dists(c.reference, c.test, crop=c.crop),
+    ),
+    Measure(
+        "niqe",
+        "NIQE",
+        3,
+        True,
+        "of the enlarged LR image alone, on MATLAB's grey, by its authors' parameters",
+        lambda c: niqe(c.test, crop=c.crop),
+    ),
+    Measure(
+        "brisque",
+        "BRISQUE",
+        2,
+        True,
+        "of the enlarged LR image alone, by the model of the package brisque, not its authors'",
+        lambda c: brisque(c.test, crop=c.crop),
+    ),
 )
 MEASURES: Mapping[str, Measure] = MappingProxyType({one.name: one for one in _ALL})
 
@@ -111,11 +163,14 @@ def asked_for(names: Iterable[str]) -> tuple[Measure, ...]:
     ['MS-SSIM', 'NIQE']
     """
     found: dict[str, Measure] = {}
-    for name in [names] if isinstance(names, str) else names:
-        key = str(name).lower().replace("-", "_")
+    given = [names] if isinstance(names, str) else names
+    # Who writes psnr,ssim means two.
+    for name in (part for one in given for part in str(one).split(",")):
+        key = name.strip().lower().replace("-", "_")
         if key not in MEASURES:
             near = difflib.get_close_matches(key, MEASURES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(MEASURES)}"
+            told = ", ".join(one.replace("_", "-") for one in near or MEASURES)
+            hint = f"did you mean {told}?" if near else f"there are {told}"
             raise OptionError(f"no metric is named {name!r}; {hint}")
         found[key] = MEASURES[key]
     if not found:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from srkit.errors import OptionError
 from srkit.evaluation.charts import Kind, Panel, Point, drawn, legend, picture
 from srkit.evaluation.measures import MEASURES
-from srkit.evaluation.results import Scores, by_dataset
+from srkit.evaluation.results import Scores
+from srkit.evaluation.rows import by_dataset
 
 WIDTH, TOP, HEIGHT, GAP = 720, 92, 400, 74
 _NETWORK = Kind("fidelity", "network")

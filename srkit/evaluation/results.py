@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+from srkit.atomic import replacing
 from srkit.errors import OptionError
 from srkit.evaluation.costs import Costs
 from srkit.evaluation.intervals import Interval, interval
 from srkit.evaluation.measures import DEFAULT, MEASURES
+from srkit.evaluation.provenance import Provenance
+from srkit.evaluation.rows import as_csv
 from srkit.evaluation.scores import Score, mean
 from srkit.metrics import Protocol
 from srkit.tables import html_table, markdown_table, text_table
 
-_FIRST = ("model", "dataset", "scale", "protocol", "image", *DEFAULT)
-_COSTS = ("seconds", "peak", "parameters", "multiply_adds")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,7 +45,12 @@ class Scores:
     metrics
         Names of the metrics that tables show.
     left_out
-        Names of damaged files of the folder, which are no part of the figures.
+        Names of files of the folder that are no part of the figures.
+    reasons
+        Why each of those is not: it is damaged, of a wrong kind, or too small.
+    provenance
+        What it was measured with: versions, device, precision, weights. None of figures that were
+        put together by hand.
 
     Examples
     --------
@@ -68,10 +75,12 @@ class Scores:
     costs: Costs = field(default_factory=Costs)
     metrics: tuple[str, ...] = DEFAULT
     left_out: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    provenance: Provenance | None = None
 
     @property
     def mean(self) -> Score:
-        """The mean of the images' figures.
+        """The mean of the images' figures; of each metric, of those that have a finite one.
 
         Examples
         --------
@@ -101,7 +110,7 @@ class Scores:
         Returns
         -------
         Interval or None
-            None of fewer than two images, or where one has no figure or an infinite one.
+            None of fewer than two images that have a finite figure.
 
         Examples
         --------
@@ -155,6 +164,24 @@ class Scores:
         ]
         return interval([None if a is None or b is None else a - b for a, b in figures])
 
+    def differences(self, other: Scores) -> dict[str, Any]:
+        """Mean and ends of `difference` by metric, as plain numbers; None where there is none.
+
+        Examples
+        --------
+        >>> from srkit.metrics import STANDARD
+        >>> def scores(*decibels):
+        ...     rows = tuple(Score(str(n), one, 0.5) for n, one in enumerate(decibels))
+        ...     return Scores("mine", "Set2", 4, STANDARD, rows, metrics=("psnr",))
+        >>> scores(31.0, 26.0).differences(scores(30.0, 25.0))
+        {'to': 'mine', 'psnr': {'mean': 1.0, 'low': 1.0, 'high': 1.0}}
+        """
+        found: dict[str, Any] = {"to": other.model}
+        for name in self.metrics:
+            one = self.difference(other, name)
+            found[name] = one and {"mean": one.mean, "low": one.low, "high": one.high}
+        return found
+
     def to_markdown(self) -> str:
         """A Markdown table of images and mean.
 
@@ -177,13 +204,15 @@ class Scores:
         --------
         >>> from srkit.metrics import STANDARD
         >>> rows = (Score("baby", 31.5, 0.875),)
-        >>> Scores("mine", "Set1", 4, STANDARD, rows).to_csv().splitlines()[1]
-        'mine,Set1,4,standard,baby,31.5,0.875,,,,,'
+        >>> Scores("mine", "Set1", 4, STANDARD, rows).to_csv().splitlines()[1].rstrip(",")
+        'mine,Set1,4,standard,baby,31.5,0.875'
         """
         return as_csv([self])
 
     def to_json(self) -> str:
         """The result of `as_dict` as JSON; null where a figure is missing or infinite.
+
+        Which of the two, ``"without"`` tells: why, by metric and image.
 
         Examples
         --------
@@ -212,6 +241,8 @@ class Scores:
             "description": self.protocol.description,
             "images": [row.as_dict() for row in self.rows],
             "left_out": list(self.left_out),
+            "reasons": list(self.reasons),
+            "without": self._without(),
             "mean": self.mean.as_dict(),
             "intervals": {
                 name: None if found is None else [found.low, found.high]
@@ -219,10 +250,53 @@ class Scores:
                 for found in [self.interval(name)]
             },
             "costs": asdict(self.costs),
+            "provenance": asdict(self.provenance) if self.provenance else None,
         }
+
+    def _without(self) -> dict[str, dict[str, str]]:
+        """By metric, the images that are no part of its mean, and why."""
+        found: dict[str, dict[str, str]] = {}
+        for name in self.metrics:
+            for row in self.rows:
+                if row.figure(name) is None:
+                    found.setdefault(name, {})[row.name] = row.missing or "not measured"
+                elif not math.isfinite(row.figure(name) or 0):
+                    found.setdefault(name, {})[row.name] = "infinite: equal to the original"
+        return found
+
+    def save(self, path: str | Path) -> None:
+        """Write a file as its suffix says: .csv, .json or .md. It appears whole or not at all.
+
+        Raises
+        ------
+        OptionError
+            If the suffix is another.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from srkit.metrics import STANDARD
+        >>> path = Path(tempfile.mkdtemp()) / "table.md"
+        >>> Scores("mine", "Set1", 4, STANDARD, (Score("baby", 31.5, 0.875),)).save(path)
+        >>> path.read_text().splitlines()[0]
+        '| image | PSNR | SSIM | ST-LPIPS |'
+        """
+        write_text(path, form_of(path, _FORMS)(self))
 
     def __iter__(self) -> Iterator[Score]:
         return iter(self.rows)
+
+    def __getitem__(self, image: int | str) -> Score:
+        """The figures of an image, by its place or its name."""
+        if not isinstance(image, str):
+            return self.rows[image]
+        for row in self.rows:
+            if row.name == image:
+                return row
+        names = ", ".join(row.name for row in self.rows)
+        raise KeyError(f"no image is named {image!r}; there are {names}")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -246,51 +320,30 @@ class Scores:
         return f"{self._title()}\n{text_table(self._cells(), self._align())}"
 
 
-def as_csv(results: Iterable[Scores]) -> str:
-    """Several results as one CSV table, means included, unrounded.
+_FORMS: dict[str, Callable[[Scores], str]] = {
+    ".csv": Scores.to_csv,
+    ".json": Scores.to_json,
+    ".md": Scores.to_markdown,
+}
 
-    Costs stand in the row of the mean: seconds a megapixel of results, bytes,
-    parameters, multiplications for 1280x720.
 
-    Examples
-    --------
-    >>> from srkit.metrics import STANDARD
-    >>> scores = Scores("bicubic", "Set5", 4, STANDARD, (Score("baby", 31.5, 0.875),), Costs(0.5))
-    >>> print(as_csv([scores]), end="")
-    model,dataset,scale,protocol,image,psnr,ssim,st_lpips,seconds,peak,parameters,multiply_adds
-    bicubic,Set5,4,standard,baby,31.5,0.875,,,,,
-    bicubic,Set5,4,standard,mean,31.5,0.875,,0.5,,,
+def form_of(path: str | Path, forms: Mapping[str, Callable[[R], str]]) -> Callable[[R], str]:
+    """What makes the text of a file, by its suffix.
+
+    Raises
+    ------
+    OptionError
+        If none does.
     """
-    text, results = io.StringIO(), list(results)
-    writer = csv.writer(text, lineterminator="\n")
-    more = list(dict.fromkeys(n for one in results for n in one.metrics if n not in DEFAULT))
-    writer.writerow([*_FIRST, *more, *_COSTS])
-    for result in results:
-        key = (result.model, result.dataset, result.scale, result.protocol.name)
-        costs = asdict(result.costs).values()
-        rows = [(row, [None] * len(costs)) for row in result.rows]
-        for row, spent in (*rows, (result.mean, costs)):
-            # A missing figure is an empty cell.
-            figures = [row.figure(metric) for metric in (*DEFAULT, *more)]
-            writer.writerow([*key, row.name, *figures, *spent])
-    return text.getvalue()
+    suffix = Path(path).suffix.lower()
+    if suffix not in forms:
+        raise OptionError(
+            f"results are written as {', '.join(forms)}, by the suffix; not to {path}"
+        )
+    return forms[suffix]
 
 
-def by_dataset(results: Iterable[Scores]) -> list[list[Scores]]:
-    """Results that follow each other on one dataset, each model once.
-
-    Examples
-    --------
-    >>> from srkit.metrics import STANDARD
-    >>> def of(model, dataset):
-    ...     return Scores(model, dataset, 4, STANDARD, (Score("a", 30.0, 0.5),))
-    >>> [len(one) for one in by_dataset([of("a", "Set5"), of("b", "Set5"), of("a", "Set14")])]
-    [2, 1]
-    """
-    groups: list[list[Scores]] = []
-    for result in results:
-        last = groups[-1] if groups else []
-        if not last or last[0].dataset != result.dataset or result.model in [r.model for r in last]:
-            groups.append([])
-        groups[-1].append(result)
-    return groups
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text that ends with one line feed; the file appears whole or not at all."""
+    with replacing(path) as file:
+        file.write((text.rstrip("\n") + "\n").encode())

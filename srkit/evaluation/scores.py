@@ -136,7 +136,9 @@ def score(
 
 
 def mean(scores: Sequence[Score]) -> Score:
-    """The mean of each figure, where all have it.
+    """The mean of each figure over the images that have it, and where it is finite.
+
+    A PSNR is infinite where all images equal their originals.
 
     Examples
     --------
@@ -147,7 +149,8 @@ def mean(scores: Sequence[Score]) -> Score:
     figures: dict[str, float | None] = {}
     for name in names:
         known = [value for one in scores if (value := one.figure(name)) is not None]
-        figures[name] = float(np.mean(known)) if len(known) == len(scores) else None
+        finite = [value for value in known if math.isfinite(value)]
+        figures[name] = float(np.mean(finite or known)) if known else None
     return _made("mean", figures, dict.fromkeys(one.missing for one in scores if one.missing))
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.advice import advise
 from srkit.errors import OptionError
 from srkit.imaging.notes import tell
 
@@ -21,6 +22,7 @@ _MOST_STOPS = 64  # either way: more than float16 and Radiance tell apart
 MOST = np.float32(2.0**60)  # of light: exposed, it is still a number
 _STRIP = 1 << 20  # values that are worked on at a time
 _HALF_A_LEVEL = 0.5 / 65535
+_DARK = 0.5  # what light is multiplied by
 
 
 def check_exposure(exposure: object) -> None:
@@ -153,7 +155,15 @@ def _tell(peaks: NDArray[np.float32], factor: float, negative: float, *, found: 
     if negative:
         said.append(f"{_percent(negative)} had colours beyond sRGB's, which were clipped")
     if said:
-        tell(", ".join(said))
+        # A lamp or a window that is a hundredth of a picture makes all else nearly black.
+        dark = found and factor < _DARK
+        tell(", ".join(said) + (f"; if that is too dark, {_brighter()}" if dark else ""))
+
+
+def _brighter() -> str:
+    return advise(
+        "exposure=0 leaves the numbers as they are", "--exposure 0 leaves the numbers as they are"
+    )
 
 
 def _percent(share: float) -> str:

@@ -6,8 +6,10 @@ converts them piece by piece, so that memory stays bounded.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -110,6 +112,44 @@ def read_planes(image: Any) -> Planes:  # the kinds are checked here
     raise ImageError(_wrong_kind(image))
 
 
+def check_kind(image: Any) -> None:
+    """Refuse what `read_planes` would, as far as that is told without a look at pixels.
+
+    Raises
+    ------
+    ImageError
+        If it is of a kind, shape or dtype that is no image.
+    OSError
+        If a file is not there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_kind(np.zeros((4, 6), np.uint8))
+    >>> check_kind(7)
+    Traceback (most recent call last):
+    srkit.errors.ImageError: expected a numpy array, a torch.Tensor, a PIL.Image, a srkit.Image, \
+or a file: its path, its bytes, or opened, not builtins.int
+    """
+    if isinstance(image, np.ndarray):
+        _check_array(image)
+    elif isinstance(image, str | os.PathLike):
+        place = os.fspath(image)
+        if isinstance(place, str) and "://" not in place and "\0" not in place:
+            Path(place).stat()
+    elif not (
+        is_encoded(image) or isinstance(image, Image | PILImage.Image) or tensors.is_tensor(image)
+    ):
+        raise ImageError(_wrong_kind(image))
+
+
+def _check_array(array: NDArray[Any]) -> None:
+    if isinstance(array, np.ma.MaskedArray):
+        raise ImageError("a masked array cannot be upscaled; call image.filled(...) first")
+    top_of(array.dtype.newbyteorder("="))
+    check_shape(array.shape)
+
+
 def _from_image(image: Image) -> Planes:
     pixels = image.pixels if image.pixels.ndim == 3 else image.pixels[..., None]
 
@@ -143,13 +183,11 @@ def _from_pil(image: PILImage.Image) -> Planes:
 
 
 def _from_array(array: NDArray[Any]) -> Planes:
-    if isinstance(array, np.ma.MaskedArray):
-        raise ImageError("a masked array cannot be upscaled; call image.filled(...) first")
+    _check_array(array)
     # A plain array of the machine's byte order; copied only if the order differs.
     array = np.asarray(array)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     top = top_of(array.dtype)
-    check_shape(array.shape)
     ndim = array.ndim
     batch = array[None] if ndim < 4 else array
     batch = batch[..., None] if ndim == 2 else batch

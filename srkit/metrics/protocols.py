@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.errors import OptionError
 from srkit.imaging.resize import imresize
 from srkit.metrics.fidelity import Window
 from srkit.metrics.pairs import Channel, mod_crop, rounded_luma
 
-_MADE = "LR by MATLAB's antialiased bicubic"
+_MADE = "LR by MATLAB's antialiased bicubic rounded to the original's depth"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class Protocol:
         Pixels that are cropped on each side beyond as many as the scale.
     rounded
         Whether luma of 8-bit images is rounded.
+    luma_alone
+        Whether models are given nothing but the rounded luma, as a grey image in floats, as
+        MATLAB's scripts have it: LR is not rounded then.
 
     Examples
     --------
@@ -49,6 +53,7 @@ class Protocol:
     description: str
     beyond: int = 0
     rounded: bool = True
+    luma_alone: bool = False
 
     def crop(self, scale: int) -> int:
         """Pixels that metrics leave out on each side: as many as the scale, and `beyond`.
@@ -87,14 +92,50 @@ class Protocol:
         rounds = self.rounded and self.channel == "y" and image.dtype == np.uint8
         return rounded_luma(image) if rounds else image
 
+    def original(self, hr: NDArray[Any], scale: int) -> NDArray[Any]:
+        """What the upscaled image is compared with: `hr` by `mod_crop`, or its luma alone.
+
+        Raises
+        ------
+        ImageError, OptionError
+            As `mod_crop`, and `rounded_luma` where it takes that.
+
+        Examples
+        --------
+        >>> LUMA_ALONE.original(np.zeros((25, 18, 3), np.uint8), 4).shape
+        (24, 16)
+        """
+        cropped = mod_crop(hr, scale)
+        return rounded_luma(cropped) if self.luma_alone else cropped
+
+    def compared(self, upscaled: NDArray[Any]) -> NDArray[Any]:
+        """What is compared with the original: the image, in the original's depth.
+
+        Examples
+        --------
+        >>> LUMA_ALONE.compared(np.array([[0.5]])).tolist()
+        [[128]]
+        """
+        return np.rint(upscaled * 255).astype(np.uint8) if self.luma_alone else upscaled
+
     def with_given_lr(self) -> Protocol:
         """The same for datasets that hold LR images of their own.
+
+        Raises
+        ------
+        OptionError
+            If LR is luma alone, not rounded, which files do not hold.
 
         Examples
         --------
         >>> STANDARD.with_given_lr().description.split(", ")[1]
         'LR as the dataset has it'
         """
+        if self.luma_alone:
+            raise OptionError(
+                f"the protocol {self.name} makes LR itself, in floats; give a folder of originals "
+                "alone, without LR"
+            )
         told = self.description.replace(_MADE, "LR as the dataset has it")
         return replace(self, description=told)
 
@@ -126,7 +167,9 @@ class Protocol:
         >>> STANDARD.low_resolution(np.zeros((25, 18, 3), np.uint8), 4).shape
         (6, 4, 3)
         """
-        hr = mod_crop(hr, scale)
+        hr = self.original(hr, scale)
+        if self.luma_alone:
+            hr = hr / 255
         lr = imresize(hr, size=(hr.shape[0] // scale, hr.shape[1] // scale))
         # Bicubic overshoots at edges; a float image ends at black and white all the same.
         unit = np.issubdtype(hr.dtype, np.floating) and hr.min() >= 0 and hr.max() <= 1
@@ -174,6 +217,18 @@ RGB_DIV2K = Protocol(
         "side, mean of per-image figures (EDSR on DIV2K)"
     ),
 )
+LUMA_ALONE = Protocol(
+    name="luma-alone",
+    channel="y",
+    window="gaussian",
+    luma_alone=True,
+    description=(
+        "HR cropped to a multiple of the scale, its BT.601 luma rounded to 8 bits and all colour "
+        "left out, LR of that by MATLAB's antialiased bicubic and not rounded, results rounded to "
+        "8 bits, PSNR and SSIM (11x11 Gaussian), `scale` pixels cropped on each side, mean of "
+        "per-image figures (the bicubic rows of papers)"
+    ),
+)
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
-    {one.name: one for one in (STANDARD, LUMA, RGB, RGB_DIV2K)}
+    {one.name: one for one in (STANDARD, LUMA, RGB, RGB_DIV2K, LUMA_ALONE)}
 )

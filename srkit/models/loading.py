@@ -16,6 +16,7 @@ from srkit.models.inspection import FileReport
 from srkit.models.options import as_loaded, as_text
 from srkit.models.origin import Source, Stamp, digest_of, stamp_of
 from srkit.models.registry import Registry
+from srkit.models.specs import split, together
 from srkit.upscaling.passes import Options, S, T
 from srkit.upscaling.upscaler import Progress, Upscaler
 
@@ -48,7 +49,7 @@ def load(
     model
         A name from `list_models`; or the path of a weights file: a `Path`, or a
         string with a path separator or the suffix of a known format. Nothing that
-        a file holds is ever run.
+        a file holds is ever run. Options may stand behind either: ``"srgan:perception=0.5"``.
     scale
         Factor of both sides; the model's default if left out.
     runtime
@@ -97,6 +98,10 @@ def load(
     >>> load("bicubic", scale=3)
     <srkit.Upscaler bicubic x3, numpy on cpu>
     """
+    if isinstance(model, str) and split(model)[1]:
+        told = {"scale": scale, "runtime": runtime, "dist": dist, "weights": weights}
+        name, given = together(model, told | {"device": device, "precision": precision} | options)
+        return load(name, **given)
     if device != "auto":
         options["device"] = as_text(device)
     if precision != "auto":
@@ -383,5 +388,6 @@ def upscale(
     except TypeError:
         made = load(model, scale=scale, **options)
     else:
-        made = _loaded(model, scale, key, stamp_of(model))
+        file = split(model)[0] if isinstance(model, str) else model
+        made = _loaded(model, scale, key, stamp_of(file))
     return made.upscale(image, **asked)

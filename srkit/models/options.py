@@ -243,7 +243,7 @@ def check_scale(card: ModelCard, scale: int | None) -> int:
         return card.default_scale
     if scale not in card.scales:
         listed = ", ".join(f"x{s}" for s in card.scales)
-        sides = advise("size=(height, width)", "--width and --height")
+        sides = advise("size=(height, width)", "--width and --height of srkit upscale")
         raise OptionError(
             f"{card.name} exists for {listed}, not x{scale}; for any other size give {sides}"
         )

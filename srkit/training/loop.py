@@ -362,6 +362,7 @@ def _differing(
         pass  # of a version with settings that are no more; they differ, then
     names = [k for k in new if old.get(k) != new[k]]
     told = {k: f"{k} was {old.get(k)!r}, is {new[k]!r}" for k in names}
+    told.pop("photos" if "scale" in told else "", None)  # which are told apart by scale, too
     if "photos" in told:
         more = f" ({counts[1]} instead of {counts[0]})" if counts[0] else ""
         told["photos"] = f"the photos are others than before{more}"

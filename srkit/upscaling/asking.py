@@ -9,11 +9,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from srkit.errors import OptionError
+from srkit.upscaling.running import SETTINGS
 
 C = TypeVar("C", bound=Callable[..., Any])
-
-# Options of loading that are likely to be given to a loaded model.
-_OF_LOADING = ("scale", "device", "precision", "runtime", "weights", "border", "denoise")
 
 
 def refusing_unknown(call: C) -> C:
@@ -48,6 +46,6 @@ def _told(name: str, option: str, known: list[str], scale: int) -> str:
         other = "srkit.load(..., scale=...) loads it for another"
         size = ", and size=(height, width) reaches any size" if "size" in known else ""
         return f"{refused}the model is loaded for x{scale}: {other}{size}"
-    if option in _OF_LOADING:
+    if option in SETTINGS:
         return f"{refused}it is given to srkit.load, with the model's name"
     return f"{refused}it has {', '.join(sorted(known))}"

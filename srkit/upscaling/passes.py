@@ -10,9 +10,11 @@ from typing import Any, Protocol, TypedDict, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from srkit.errors import OptionError
 from srkit.imaging.planes import Planes
 from srkit.imaging.projection import back_project
 from srkit.imaging.resize import resample
+from srkit.memory import whole_memory
 from srkit.upscaling.decisions import each_decided, together
 from srkit.upscaling.engine import Job
 from srkit.upscaling.model import Model
@@ -57,11 +59,17 @@ class Request:
         """Upscale planes, each picture by what is decided for it, and rebuild what they were.
 
         One meter counts all pictures of a batch, whatever is decided for each.
+
+        Raises
+        ------
+        OptionError
+            If the result takes more memory than there is, in use or not.
         """
         job = Job.within(
             self.memory, model, planes, ensemble=self.self_ensemble, progress=self.progress
         )
         passes = _passes(self.size, planes.shape, model.scale) if self.size else 1
+        _check_room(planes, self._sides(planes, model.scale), model.scale**passes)
         with job.meter(planes, passes) as advance:
             results = [
                 self._run(replace(job, model=one), part, passes, advance)
@@ -71,7 +79,7 @@ class Request:
 
     def _run(self, job: Job, planes: Planes, passes: int, advance: Callable[[int], None]) -> Any:
         (height, width), scale = planes.shape, job.model.scale
-        size = (self.size[0], self.size[1]) if self.size else (height * scale, width * scale)
+        size = self._sides(planes, scale)
         reached = (height * scale**passes, width * scale**passes) == size
         colour, top, rounded = planes.colour, planes.top, False
         for number in range(passes):
@@ -81,6 +89,11 @@ class Request:
             for picture, observed in zip(colour, planes.colour, strict=True):
                 back_project(picture, observed, planes.top)
         return finish(planes, colour, top, size, rounded=rounded)
+
+    def _sides(self, planes: Planes, scale: int) -> tuple[int, int]:
+        """Height and width of the result."""
+        height, width = planes.shape
+        return (self.size[0], self.size[1]) if self.size else (height * scale, width * scale)
 
 
 def run_pass(
@@ -150,3 +163,24 @@ def _passes(size: tuple[int, int], shape: tuple[int, int], scale: int) -> int:
     """How often the model must run to reach at least `size`; 0 where nothing grows."""
     factor = max(s / n for s, n in zip(size, shape, strict=True))
     return max(0, math.ceil(math.log(factor, scale) - 1e-9)) if scale > 1 else 1
+
+
+def _check_room(planes: Planes, size: tuple[int, int], factor: int) -> None:
+    """Refuse a result that this machine cannot hold, before any work.
+
+    Parameters
+    ----------
+    factor
+        Of both sides, of what the model makes; beside another `size` it is held in float32.
+    """
+    pictures, height, width, channels = planes.colour.shape
+    made = (height * factor, width * factor)
+    kept = channels + (planes.alpha is not None)
+    needed = pictures * math.prod(size) * kept * planes.colour.dtype.itemsize
+    if made != size:
+        needed += pictures * math.prod(made) * channels * np.dtype(np.float32).itemsize
+    if (there := whole_memory()) is not None and needed > there:
+        raise OptionError(
+            f"a result of {size[1]}x{size[0]} pixels takes {needed / 1e9:,.1f} GB to make, and "
+            f"this machine has {there / 1e9:,.1f} GB; ask for a smaller one"
+        )

@@ -13,6 +13,11 @@ _FOR_USERS = (
     *("card", "device", "multiply_adds", "name", "parameters", "precision", "radius", "runtime"),
     *("scale", "upscale", "upscale_file", "upscale_frames"),
 )
+# What `srkit.load` is asked for, by models of srkit's own.
+SETTINGS = (
+    *("border", "color", "denoise", "device", "dist", "halo", "match_histograms", "overlap"),
+    *("perception", "precision", "runtime", "scale", "tile", "tiling", "weights"),
+)
 # Options of `srkit.load` that are shown otherwise, or not worth it.
 _NOT_SHOWN = ("device", "dist", "precision", "runtime", "weights")
 
@@ -23,7 +28,10 @@ class Running:
     ``dir(model)``, which is what notebooks complete, lists what is for users, and what a class or
     an object of somebody's own has besides.
 
-    Adapters override these or set them, so they are no properties, which cannot be set.
+    Adapters override these or set them, so they are no properties, which cannot be set. Once
+    `srkit.load` has given a model out, nobody else sets what it was loaded with: the network
+    would stay as it is, and only what is shown would change. Classes of other packages set what
+    they like but `name` and `scale`.
 
     Examples
     --------
@@ -84,6 +92,21 @@ class Running:
         'numpy'
         """
         return self.card.framework
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if self.origin is not None and name in self._settled:
+            wanted = f"srkit.load(..., {name}={value!r}) loads another"
+            if name == "name":
+                wanted = f"srkit.compare and srkit.bench take {{{value!r}: model}}"
+            raise AttributeError(f"{self.name} is loaded, and its {name} stays: {wanted}")
+        super().__setattr__(name, value)
+
+    @property
+    def _settled(self) -> tuple[str, ...]:
+        """What cannot be set on a loaded model."""
+        if not type(self).__module__.startswith("srkit."):
+            return "name", "scale"
+        return ("name", *SETTINGS, *getattr(self.origin, "options", ()))
 
     def __dir__(self) -> list[str]:
         names = set(_FOR_USERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from srkit.errors import OptionError, SrkitError
 from srkit.imaging.depth import tell_of_depth
-from srkit.imaging.planes import read_planes
+from srkit.imaging.planes import check_kind, read_planes
 from srkit.imaging.tensors import is_tensor
 from srkit.memory import byte_count, give_back
 from srkit.progress import each_of
@@ -130,10 +131,11 @@ class Upscaler(Running, Copied, Model):
         ------
         ImageError
             If the image is empty, of a wrong shape or dtype, not finite, or beyond
-            its range; of a list, the message says which.
+            its range; of a list, the message says which. Kinds, shapes and dtypes of a list, and
+            whether its files are there, are checked before the first is upscaled.
         OptionError
-            If `size` or `memory` make no sense, or not even the smallest tile fits
-            in `memory`.
+            If `size` or `memory` make no sense, not even the smallest tile fits in `memory`,
+            or the result takes more than the machine has.
         MemoryError
             If memory runs out even on the smallest tile.
 
@@ -157,6 +159,9 @@ class Upscaler(Running, Copied, Model):
         request = Request(size, byte_count(memory), self_ensemble, consistent, progress)
         if not isinstance(image, list | tuple):
             return self._one(image, request)
+        for number, one in enumerate(image):
+            with _telling(number):  # before the work on those before it
+                check_kind(one)
         label = f"{self.name} x{self.scale}, {len(image)} images"
         with each_of(len(image), progress, label) as progress_of:
             return [
@@ -192,10 +197,8 @@ class Upscaler(Running, Copied, Model):
 
     def _each(self, image: Any, request: Request, number: int) -> Any:
         """Upscale one image of a list; an error says which."""
-        try:
+        with _telling(number):
             return self._one(image, request)
-        except SrkitError as error:
-            raise type(error)(f"image {number} of the list: {error}") from error
 
     @refusing_unknown
     def upscale_file(
@@ -292,6 +295,15 @@ class Upscaler(Running, Copied, Model):
                 planes = read_planes(frame)
                 model = decided(self, planes.colour[0], planes.top, planes.jpeg_quality)
             yield model.upscale(frame, memory=memory, self_ensemble=self_ensemble)
+
+
+@contextmanager
+def _telling(number: int) -> Iterator[None]:
+    """Say which image of a list an error is of."""
+    try:
+        yield
+    except SrkitError as error:
+        raise type(error)(f"image {number} of the list: {error}") from error
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -134,7 +134,7 @@ def test_options_and_scales_that_a_model_lacks(tmp_path, capsys):
     srkit.Image(np.zeros((9, 8, 3), np.uint8)).save(tmp_path / "a.png")
     for options, advice in {
         ("--halo=4",): "ONNX files have",
-        ("--scale=40",): "for any other size give --width and --height\n",
+        ("--scale=40",): "for any other size give --width and --height of srkit upscale\n",
     }.items():
         assert main(["upscale", str(tmp_path / "a.png"), "-m", "nearest", *options]) == 2
         told = capsys.readouterr().err

@@ -8,7 +8,7 @@ from checkout import ROOT
 import srkit
 from srkit import ModelCard, Registry
 from srkit.cli import main
-from srkit.cli.cite import PAPERS
+from srkit.cli.papers import METRICS, PAPERS
 from srkit.models import loading
 
 yaml = pytest.importorskip("yaml")
@@ -85,6 +85,30 @@ def test_what_has_no_paper_is_told(capsys):
     out, err = cited(capsys, "nearest")
     assert list(entries(out)) == ["srkit"]
     assert err == "srkit: note: the card of nearest names no paper\n"
+
+
+def test_older_papers_and_metrics_are_cited_in_full(capsys):
+    names = ["bicubic", "lanczos", "unet", "neural-enhance", *METRICS, "MS-SSIM"]
+    found = entries(cited(capsys, *names).out)
+    assert len(found) == 1 + 4 + len(METRICS)
+    assert found["keys1981cubic"]["author"] == "Keys, Robert G."
+    assert found["zhang2018unreasonable"]["year"] == "2018"
+    assert all(one.keys() >= {"author", "title", "year"} for one in found.values())
+
+
+def test_every_paper_of_a_card_without_a_number_is_known(capsys):
+    for name in srkit.list_models():
+        paper = srkit.card(name).paper
+        if paper and "arXiv" not in paper:
+            _, entry = entries(cited(capsys, name).out).values()
+            assert "note" not in entry
+            assert entry["year"] in paper
+
+
+def test_a_metric_without_a_paper_is_told(capsys):
+    out, err = cited(capsys, "psnr")
+    assert list(entries(out)) == ["srkit"]
+    assert err == "srkit: note: PSNR has no paper of its own\n"
 
 
 def test_a_plugins_paper_is_cited_as_its_card_says(capsys, monkeypatch):

@@ -120,3 +120,12 @@ with ended_as_by_ctrl_c():
 assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_python_runs_the_command_where_it_is_not_on_the_path():
+    command = [sys.executable, "-m", "srkit"]
+    done = subprocess.run([*command, "models", "nearest", "--names"], stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout.split()) == (0, [b"nearest"])
+    failed = subprocess.run([*command, "upscale", "gone.png"], stderr=subprocess.PIPE)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(b"srkit: 0 written, 1 failed:")

@@ -91,10 +91,14 @@ def test_json_has_no_infinity():
     assert json.loads(result.to_json(), parse_constant=pytest.fail)["mean"]["psnr"] is None
 
 
-def test_the_mean_has_a_figure_only_where_all_images_have_it():
+def test_a_mean_is_of_the_images_that_have_a_finite_figure():
     full, part = Score("a", 20.0, 0.5, 0.25), Score("b", 30.0, 0.75, None, "too small")
     assert mean([full, full]).st_lpips == 0.25
-    assert mean([full, part]) == Score("mean", 25.0, 0.625, None, "too small")
+    assert mean([full, part]) == Score("mean", 25.0, 0.625, 0.25, "too small")
+    assert mean([part, part]) == Score("mean", 30.0, 0.75, None, "too small")
+    equal = Score("white", math.inf, 1.0, 0.0)
+    assert mean([full, equal]).psnr == 20.0
+    assert mean([equal, equal]).psnr == math.inf
 
 
 def test_an_image_too_small_for_the_network_has_no_st_lpips(st_lpips, tmp_path):
@@ -262,7 +266,7 @@ def test_scores_go_through_their_images_and_show_in_notebooks(folder):
     ("model", "dataset", "match"),
     [
         (["bicubic", "nearest"], ["a.png"], r"srkit\.bench"),
-        ("bicubic", [np.zeros((8, 8), np.uint8)], "item 1 of the dataset is a ndarray; give paths"),
+        ("bicubic", [np.zeros((8, 8), np.uint8)], r"dataset\[0\] is a ndarray; give paths"),
     ],
 )
 def test_what_belongs_elsewhere_is_told_the_way(model, dataset, match):

@@ -92,7 +92,12 @@ def test_an_image_that_a_metric_cannot_take_has_none(folder, capsys):
     found = srkit.evaluate("nearest", folder, scale=2, metrics=["ms_ssim"])
     assert found.rows[0].figure("ms_ssim") > 0.5
     assert found.rows[2].figure("ms_ssim") is None
-    assert found.interval("ms_ssim") is None
+    # It is named, and the mean and its interval are of the others.
+    assert "Two: c without MS-SSIM: MS-SSIM needs" in out
+    others = [row.figure("ms_ssim") for row in found.rows[:2]]
+    assert found.mean.figure("ms_ssim") == pytest.approx(np.mean(others))
+    assert found.interval("ms_ssim").images == 2
+    assert list(found.as_dict()["without"]["ms_ssim"]) == ["c"]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +110,36 @@ def test_protocols_are_those_of_their_sources(folder, name, crop, options):
     row = srkit.evaluate("nearest", folder, scale=2, protocol=name).rows[0]
     assert row.psnr == pytest.approx(psnr(PHOTO, big, crop=crop, **options))
     assert row.ssim == pytest.approx(ssim(PHOTO, big, crop=crop, **options))
+
+
+def test_luma_alone_is_the_published_bicubic_row(folder, tmp_path):
+    """Luma is rounded, shrunk and enlarged in floats, and rounded again."""
+    luma = rounded_luma(PHOTO)
+    small = imresize(luma / 255, scale=0.5)
+    big = np.rint(255 * np.clip(imresize(small, scale=2), 0, 1)).astype(np.uint8)
+    row = srkit.evaluate("bicubic", folder, scale=2, protocol="luma-alone").rows[0]
+    assert row.psnr == pytest.approx(psnr(luma, big, crop=2), abs=1e-3)
+    assert row.ssim == pytest.approx(ssim(luma, big, crop=2), abs=1e-5)
+    for part, step in (("HR", 1), ("LR", 2)):
+        (tmp_path / "pairs" / part).mkdir(parents=True)
+        PILImage.fromarray(PHOTO[::step, ::step]).save(tmp_path / "pairs" / part / "a.png")
+    with pytest.raises(OptionError, match="makes LR itself"):
+        srkit.evaluate("bicubic", tmp_path / "pairs", scale=2, protocol="luma-alone")
+
+
+# Published: docs/metrics.md, "Proof".
+@pytest.mark.parametrize(
+    ("name", "scale", "decibels", "similarity"),
+    [
+        *(("Set5", 4, 28.421, 0.8104), ("Set5", 3, 30.392, 0.8682), ("Set5", 2, 33.661, 0.9299)),
+        *(("Set14", 4, 26.000, 0.7019), ("Set14", 2, 30.232, 0.8687)),
+    ],
+)
+def test_luma_alone_reaches_published_figures(data_folder, name, scale, decibels, similarity):
+    options = {"scale": scale, "protocol": "luma-alone", "metrics": ["psnr"]}
+    mean = srkit.evaluate("bicubic", data_folder(f"bench/{name}"), **options).mean
+    assert mean.psnr == pytest.approx(decibels, abs=0.001)
+    assert mean.ssim == pytest.approx(similarity, abs=0.0001)
 
 
 def test_the_protocol_is_named_below_the_table(folder, capsys):
@@ -167,6 +202,7 @@ def test_a_module_of_your_own_goes_where_models_go(folder):
     module = torch.nn.Upsample(scale_factor=2, mode="nearest")
     found = srkit.evaluate(module, folder, scale=2)
     assert found.model == "Upsample"
+    assert found.costs.cells()[2:] == ["-", "-"]
     assert found.mean.psnr == pytest.approx(srkit.evaluate("nearest", folder, scale=2).mean.psnr)
 
 
@@ -201,6 +237,31 @@ def test_results_are_written_as_the_suffix_says(folder, tmp_path, capsys):
     text = (tmp_path / "out.md").read_text()
     assert "| Two | bicubic - nearest |" in text
     assert "| Two | bicubic | b |" in text
+
+
+def test_scores_are_written_and_indexed(folder, tmp_path):
+    found = srkit.evaluate("nearest", folder, scale=2, metrics=["psnr"])
+    assert found[0] is found["a"] is found.rows[0]
+    assert found[-1].name == "b"
+    with pytest.raises(KeyError, match="no image is named 'c'; there are a, b"):
+        found["c"]
+    for name, text in (("a.csv", found.to_csv()), ("a.md", found.to_markdown())):
+        found.save(tmp_path / name)
+        assert (tmp_path / name).read_text() == text.rstrip("\n") + "\n"
+    found.save(tmp_path / "a.json")
+    assert json.loads((tmp_path / "a.json").read_text()) == json.loads(found.to_json())
+    with pytest.raises(OptionError, match=r"written as \.csv, \.json, \.md, by the suffix"):
+        found.save(tmp_path / "a.txt")
+
+
+def test_results_are_rows_as_data_frames_take_them(folder):
+    found = srkit.bench(["nearest", "bicubic"], folder, scale=2, metrics=["psnr", "ssim"])
+    keys = ["model", "dataset", "scale", "protocol", "image", "psnr", "ssim"]
+    assert [list(row) for row in found] == [keys] * 4
+    assert len(found) == 4
+    cells = [(row["model"], row["image"]) for row in found.rows]
+    assert cells == [("nearest", "a"), ("nearest", "b"), ("bicubic", "a"), ("bicubic", "b")]
+    assert found.rows[3]["psnr"] == found.results[1]["b"].psnr
 
 
 def test_a_line_for_each_image(folder, capsys):
@@ -240,8 +301,8 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(folder, tmp_path
 def test_a_failure_leaves_the_file_as_it_was(folder, tmp_path):
     path = tmp_path / "out.csv"
     path.write_text("before")
-    (folder / "c.png").write_bytes(b"no picture")
-    assert command("-m", "nearest", "--scale=2", "--data", folder, "-o", path) == 1
+    PILImage.new("L", (2, 2)).save(folder / "c.png")  # too small to be measured
+    assert command("-m", "nearest", "--scale=2", "--data", folder, "-o", path) == 2
     assert path.read_text() == "before"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["Two", "out.csv"]
 

@@ -64,6 +64,17 @@ def test_auto_brings_the_percentile_to_white(caplog):
     assert "exposed by -2.81 EV, 0.1 % of the pixels were brighter than white" in caplog.text
 
 
+def test_who_has_a_lamp_in_the_picture_is_told_the_way(caplog):
+    light = np.full((40, 50, 3), 0.2, np.float32)
+    light[:4, :5] = 40  # a hundredth of it
+    assert np.median(expose(light, "auto", alpha=False)) < 5000
+    assert "if that is too dark, exposure=0 leaves the numbers as they are" in caplog.text
+    caplog.clear()
+    expose(light, 0, alpha=False)
+    expose(light[10:], "auto", alpha=False)
+    assert "too dark" not in caplog.text
+
+
 def test_what_is_clipped_is_told_by_its_share(caplog):
     light = np.zeros((10, 10, 3), np.float32)
     light[:3, 0, 1], light[0, 1:3, 2] = 1.5, -0.5

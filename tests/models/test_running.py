@@ -1,7 +1,9 @@
 """What runs a model, where and in what precision: asked for in one way, and told in one way."""
 
+import copy
 import inspect
 import os
+import pickle
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -243,6 +245,43 @@ def test_completion_offers_what_somebody_adds():
     model.taken = "here"
     assert {"strength", "told", "taken", "upscale"} < set(dir(model))
     assert not {"run", "rim", "origin", "for_picture"} & set(dir(model))
+
+
+@pytest.mark.parametrize(
+    ("model", "setting", "value"),
+    [
+        *(("bicubic", setting, "x") for setting in ("name", "scale", "device", "precision")),
+        *(("espcn", setting, 3) for setting in ("scale", "runtime", "border")),
+        ("photo", "denoise", 0),
+        ("srgan", "perception", 0.5),
+    ],
+)
+def test_what_a_model_was_loaded_with_cannot_be_set(model, setting, value):
+    if model != "bicubic":
+        pytest.importorskip("torch")
+    loaded = srkit.load(model)
+    before = repr(loaded), loaded(PICTURE).tobytes()
+    for one in (loaded, copy.copy(loaded), pickle.loads(pickle.dumps(loaded))):
+        with pytest.raises(AttributeError, match=f"its {setting} stays: ") as refused:
+            setattr(one, setting, value)
+        if setting != "name":
+            assert f"srkit.load(..., {setting}={value!r})" in str(refused.value)
+    assert (repr(loaded), loaded(PICTURE).tobytes()) == before
+
+
+@pytest.mark.usefixtures("plugins")
+def test_a_class_of_another_package_sets_its_own_settings():
+    model = srkit.load("on-gpu")
+    model.device, model.tile = "cuda:1", 8
+    assert (model.device, model.tile) == ("cuda:1", 8)
+    with pytest.raises(AttributeError, match=r"its scale stays: srkit.load\(..., scale=3\)"):
+        model.scale = 3
+
+
+def test_what_was_made_by_hand_is_set_by_hand():
+    model = Nearest()
+    model.scale, model.name = 3, "mine"
+    assert repr(model).startswith("<srkit.Upscaler mine x3,")
 
 
 @pytest.mark.parametrize(

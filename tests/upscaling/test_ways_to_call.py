@@ -1,6 +1,7 @@
 """`model(image)`, lists of images, and memory as people write it."""
 
 import sys
+from pathlib import Path
 
 import dummies
 import numpy as np
@@ -12,6 +13,7 @@ from srkit import ImageError, OptionError
 from srkit.batch.work import Request
 from srkit.memory import byte_count
 from srkit.progress import Meter
+from srkit.upscaling import passes
 
 
 def doubled(pixels):
@@ -154,6 +156,59 @@ def test_a_list_of_no_images_says_which_one():
     # Numbers in lists are no image, at any depth.
     with pytest.raises(ImageError, match=r"image 0 of the list: .*list; pass numpy.asarray"):
         dummies.Nearest().upscale([[0, 255], [255, 0]])
+
+
+class Counting(dummies.Nearest):
+    """Counts its runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.runs = 0
+
+    def run(self, tiles):
+        self.runs += 1
+        return super().run(tiles)
+
+
+@pytest.mark.parametrize(
+    ("last", "error", "match"),
+    [
+        ("nofile.png", FileNotFoundError, r"nofile\.png"),
+        (Path("no") / "file.png", FileNotFoundError, r"file\.png"),
+        (GREY.astype(np.int32), ImageError, "image 2 of the list: .*int32"),
+        (GREY.astype(">i4"), ImageError, "image 2 of the list: "),
+        (np.zeros((4, 5, 7), np.uint8), ImageError, r"image 2 of the list: .*\(4, 5, 7\)"),
+        (np.ma.masked_array(GREY), ImageError, "image 2 of the list: a masked array"),
+        (7, ImageError, "image 2 of the list: expected a numpy array"),
+    ],
+)
+def test_a_list_is_looked_at_before_its_first_image_is_upscaled(last, error, match):
+    model = Counting()
+    with pytest.raises(error, match=match):
+        model([GREY, COLOUR, last])
+    assert model.runs == 0
+    assert len(model([GREY, COLOUR, GREY.astype(">u2")])) == 3
+
+
+@pytest.mark.parametrize(
+    ("pictures", "options"),
+    [
+        (np.zeros((2, 2, 3), np.uint8), {"size": (1 << 20, 1 << 20)}),  # 3.3 TB
+        (np.zeros((2, 2), np.float64), {"size": (2_000_000, 2)}),
+        (np.zeros((9, 20, 20, 3), np.uint16), {"size": (40, 80)}),
+        (GREY, {}),
+    ],
+)
+def test_a_result_that_no_memory_holds_is_refused_before_any_work(pictures, options, monkeypatch):
+    if options.get("size") != (1 << 20, 1 << 20):
+        monkeypatch.setattr(passes, "whole_memory", lambda: 60)
+        options = {name: (min(4000, height), width) for name, (height, width) in options.items()}
+    model = Counting()
+    with pytest.raises(OptionError, match=r"a result of \d+x\d+ pixels takes .* GB .* GB; ask for"):
+        model(pictures, **options)
+    assert model.runs == 0
+    monkeypatch.setattr(passes, "whole_memory", lambda: None)  # where it is not known
+    assert model(GREY, size=(9, 8)).shape == (9, 8)
 
 
 def test_networks_take_lists_also_where_they_cut_by_themselves():

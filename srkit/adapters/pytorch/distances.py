@@ -72,8 +72,10 @@ def torchvision_layers(name: Stock) -> nn.Sequential:
         import torchvision
     except (ImportError, RuntimeError, OSError) as error:
         raise MissingDependencyError(
-            f"{name} comes with torchvision, which cannot be imported: {extra_line('lpips')}, "
-            "or a torchvision that fits the torch that is installed"
+            f"{name} comes with torchvision, which cannot be imported ({error}): "
+            f"{extra_line('lpips')}; where it is installed, it was made for another torch than "
+            f"{torch.__version__}: pip install --force-reinstall --no-deps torchvision, from the "
+            "--extra-index-url that torch came from, if any"
         ) from error
     models: Any = torchvision.models
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from srkit.errors import OptionError
+from srkit.models.strangers import exists
 
 Value = bool | int | float | str
 
@@ -35,12 +37,11 @@ def split(text: str | Path) -> tuple[str | Path, dict[str, Value]]:
     >>> split("nets/mine.pth")
     ('nets/mine.pth', {})
     """
-    # Unlike pathlib's, this takes names that are too long for a file.
-    if isinstance(text, Path) or os.path.exists(text):  # noqa: PTH110
+    if isinstance(text, Path) or not _OPTIONS.search(text) or exists(text):
         return text, {}
-    model, *rest = _OPTIONS.split(text, maxsplit=1)
+    model, listed = _OPTIONS.split(text, maxsplit=1)
     options: dict[str, Value] = {}
-    for part in rest[0].split(",") if rest else []:
+    for part in listed.split(","):
         name, _, value = part.partition("=")
         if not name.isidentifier() or not value:
             raise OptionError(
@@ -51,6 +52,52 @@ def split(text: str | Path) -> tuple[str | Path, dict[str, Value]]:
             raise OptionError(f"{text}: {name} is given twice")
         options[name] = _value(value)
     return model, options
+
+
+def together(text: str, given: Mapping[str, Any]) -> tuple[str | Path, dict[str, Any]]:
+    """A model's name or file, and options both of its line and of a call.
+
+    Parameters
+    ----------
+    text
+        As of `split`.
+    given
+        Options of the call; None and ``"auto"`` stand for what was not asked for.
+
+    Raises
+    ------
+    OptionError
+        As `split`, or if an option is in both, with two values.
+
+    Examples
+    --------
+    >>> together("srgan:perception=0.5", {"scale": 4, "device": "auto"})
+    ('srgan', {'scale': 4, 'perception': 0.5})
+    """
+    model, own = split(text)
+    asked = {name: value for name, value in given.items() if not _left_out(value)}
+    for name in own.keys() & asked.keys():
+        if own[name] != asked[name]:
+            raise OptionError(f"{text}: beside it stands {name}={asked[name]!r}; give one of them")
+    return model, asked | own
+
+
+def in_a_line(model: str | Path, options: Mapping[str, Any]) -> str:
+    """A model and what was asked of it, as `split` takes them.
+
+    Examples
+    --------
+    >>> in_a_line("srgan", {"perception": 0.5, "device": "auto"})
+    'srgan:perception=0.5'
+    """
+    asked = {name: value for name, value in options.items() if not _left_out(value)}
+    told = ",".join(f"{name}={value}" for name, value in asked.items())
+    return f"{model}:{told}" if told else str(model)
+
+
+def _left_out(value: object) -> bool:
+    """Whether a value stands for what was not asked for."""
+    return value is None or (isinstance(value, str) and value == "auto")
 
 
 def _value(text: str) -> Value:
