@@ -246,7 +246,7 @@ def bench(
     *,
     scale: int | None = None,
     protocol: str = "standard",
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     device: str | None = None,
     progress: bool | Callable[[int, int], None] = False,
 ) -> Benchmark:

@@ -28,7 +28,7 @@ def evaluate(
     *,
     scale: int | None = None,
     protocol: str = "standard",
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     progress: bool | Callable[[int, int], None] = False,
 ) -> Scores:
     """Measure a model on high-resolution images.
@@ -105,11 +105,11 @@ def known_protocol(name: str) -> Protocol:
     return chosen
 
 
-def known_metrics(names: Sequence[str] | None) -> tuple[str, ...]:
+def known_metrics(names: str | Sequence[str] | None) -> tuple[str, ...]:
     """Names of metrics as columns call them. Those that are asked for are tried out."""
     if names is None:
         return DEFAULT
-    measures = asked_for(names)
+    measures = asked_for([names] if isinstance(names, str) else names)
     try_out(measures)
     return tuple(one.name for one in measures)
 

@@ -236,4 +236,9 @@ def ready_together(models: Sequence[Model], scale: int | None = None) -> list[Up
             pairs = zip(models, found, strict=True)
             return [one if one.scale == shared else ready(model, shared) for model, one in pairs]
     told = ", ".join(f"{one.card.name} x{one.scale}" for one in found)
-    raise OptionError(f"these models have no scale in common: {told}; give scale=")
+    advice = "ask for them apart"
+    if set.intersection(*map(set, on_offer)):
+        advice = "give scale="
+    elif common := set.intersection(*(set(one.card.scales) for one in found)):
+        advice = f"load them for one, such as scale={min(common)}"
+    raise OptionError(f"these models have no scale in common: {told}; {advice}")

@@ -42,6 +42,10 @@ def top_of(dtype: np.dtype[Any]) -> float:
     return top
 
 
+# How far filters that resize and sharpen reach beyond black and white, about.
+_OVERSHOOT = 0.1
+
+
 def check_range(pixels: NDArray[Any], top: float) -> None:
     """Refuse floats that are not finite, or beyond [0, `top`]."""
     low, high = float(pixels.min()), float(pixels.max())
@@ -71,6 +75,9 @@ def check_range(pixels: NDArray[Any], top: float) -> None:
     elif low >= -1 - slack and high <= 1 + slack:
         half = advise("(image + 1) / 2", "half of it and a half")
         advice = f"bring [-1, 1] to it with {half}, or clip it"
+    if low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT:
+        how = advise(" with numpy.clip(image, 0, 1)", "")
+        advice = f"clip it{how}: so little beyond is what resizing and sharpening leave"
     raise ImageError(
         f"a float image must be within [0, 1], but this one spans {low:g} to {high:g}; {advice}"
     )

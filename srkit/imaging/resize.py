@@ -173,7 +173,8 @@ def _plan(
     """Output length and factor of each axis."""
     if scale is not None and size is None:
         if not (isinstance(scale, Real) and scale > 0 and math.isfinite(scale)):
-            raise OptionError(f"scale is a positive number, not {scale!r}")
+            hint = "; size= takes (height, width)" if isinstance(scale, tuple | list) else ""
+            raise OptionError(f"scale is a positive number, not {scale!r}{hint}")
         return [(math.ceil(shape[axis] * scale), float(scale)) for axis in (0, 1)]
     if size is not None and scale is None:
         try:

@@ -189,7 +189,7 @@ SRGAN = _trained(
 )
 PHOTO_2025 = _trained(
     "photo-2025",
-    "What photo was in 2025, pixel by pixel: even colours shift.",
+    "The model that was called photo in 2025, unchanged: soft, and even colours shift a little.",
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
         2: "6186a61130a3ec9e9fa60c6cb60732e9e124de9750766969c0d99fe7a672357f",

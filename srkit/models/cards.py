@@ -66,6 +66,10 @@ class Cards:
     def __iter__(self) -> Iterator[ModelCard]:
         return iter(self.cards)
 
+    def __contains__(self, model: object) -> bool:
+        """Whether a card is here, or that of a name."""
+        return any(model in (card, card.name) for card in self.cards)
+
     def __getitem__(self, place: int | str) -> ModelCard:
         """The card at a place, or that of a name."""
         if not isinstance(place, str):

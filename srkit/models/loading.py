@@ -224,6 +224,8 @@ def cards(pattern: str = "*") -> Cards:
     name     scales  framework  licence     good for
     bicubic  x2-x16  numpy      Apache-2.0  a baseline to compare with
     """
+    if not isinstance(pattern, str):
+        raise OptionError(f"a pattern is a text such as 'sr*', not {pattern!r}; see srkit.card")
     found: list[ModelCard] = []
     broken: dict[str, str] = {}
     for name in list_models(pattern):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from pathlib import Path
+
+from srkit.advice import advise
+from srkit.imaging.files.formats import READ_SUFFIXES
 
 
 def near_names(name: str, names: Sequence[str], most: int = 3) -> list[str]:
@@ -34,6 +38,26 @@ def near_names(name: str, names: Sequence[str], most: int = 3) -> list[str]:
     # What is the same but for capitals needs no other beside it.
     found = [asked] if asked in plain else dict.fromkeys([*begun[:1], *near])
     return [plain[one] for one in found][:most]
+
+
+def meant(name: str, names: Sequence[str]) -> str:
+    """What is said of a name that no model has.
+
+    Examples
+    --------
+    >>> meant("SRResNet", ["bicubic", "srresnet"]), meant("x", ["bicubic", "srresnet"])
+    ('did you mean srresnet?', 'there are bicubic, srresnet')
+    >>> meant("out.jpg", ["bicubic", "srresnet"])
+    "srkit.upscale(image).save('out.jpg') writes a picture of that name"
+    """
+    if near := near_names(name, names):
+        return f"did you mean {', '.join(sorted(near))}?"
+    if Path(name).suffix.lower() in READ_SUFFIXES:
+        return advise(
+            f"srkit.upscale(image).save({name!r}) writes a picture of that name",
+            f"-o {name} writes a picture of that name",
+        )
+    return f"there are {', '.join(sorted(names))}"
 
 
 def _plain(name: str) -> str:

@@ -24,6 +24,9 @@ ELSEWHERE = {
 # What is asked of a loaded model, and not of loading it.
 OF_UPSCALE = ("consistent", "memory", "progress", "self_ensemble", "size")
 
+# What `srkit.load` itself is asked for.
+OF_LOAD = ("runtime", "scale", "weights")
+
 # Options that every model takes, whether its adapter knows of them or not.
 OF_ALL = ("device", "precision")
 
@@ -108,7 +111,7 @@ def check_options(known: Sequence[str], options: Mapping[str, Any], name: str) -
 def _meant(option: str, there: Sequence[str]) -> str:
     if option in ELSEWHERE:
         return ELSEWHERE[option]
-    near = difflib.get_close_matches(option, [*there, *OF_UPSCALE], 1)
+    near = difflib.get_close_matches(option, [*there, *OF_LOAD, *OF_UPSCALE], 1)
     if not near:
         return f"it has {', '.join(there)}"
     place = f"upscale has {near[0]!r}: upscale(image, {near[0]}=...)"

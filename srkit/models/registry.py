@@ -27,7 +27,7 @@ from srkit.guard import reading, refuse_pipes
 from srkit.models.constructing import checked, constructed
 from srkit.models.contents import Contents
 from srkit.models.entry_points import FORMATS, MODELS, installed, owner_of, read_card, resolve
-from srkit.models.near import near_names
+from srkit.models.near import meant
 from srkit.models.options import (
     check_options,
     check_scale,
@@ -220,10 +220,7 @@ class Registry:
         return formats
 
     def _unknown(self, name: str) -> str:
-        names = self.names()
-        near = near_names(name, names)
-        hint = f"did you mean {_listed(near)}?" if near else f"there are {_listed(names)}"
-        return f"no model is named {name!r}; {hint}"
+        return f"no model is named {name!r}; {meant(name, self.names())}"
 
     def load(
         self,
@@ -248,6 +245,8 @@ class Registry:
             raise OptionError(
                 f"load takes a model's name or the path of a weights file, not {model!r}"
             )
+        if not str(model).strip():
+            raise OptionError("load takes a model's name or the path of a weights file, not ''")
         if not (scale is None or (isinstance(scale, Integral) and not isinstance(scale, bool))):
             raise OptionError(f"scale is a whole number, not {scale!r}")
         if isinstance(model, Path) or (model not in self.names() and self._is_file(model)):

@@ -240,7 +240,8 @@ def test_results_are_written_as_the_suffix_says(folder, tmp_path, capsys):
 
 
 def test_scores_are_written_and_indexed(folder, tmp_path):
-    found = srkit.evaluate("nearest", folder, scale=2, metrics=["psnr"])
+    found = srkit.evaluate("nearest", folder, scale=2, metrics="psnr")
+    assert found.metrics == ("psnr",)
     assert found[0] is found["a"] is found.rows[0]
     assert found[-1].name == "b"
     with pytest.raises(KeyError, match="no image is named 'c'; there are a, b"):

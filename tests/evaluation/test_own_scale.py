@@ -54,11 +54,18 @@ def test_of_names_the_first_scale_counts_that_all_exist_for():
 def test_models_without_a_scale_in_common_are_refused():
     two, three = srkit.load("bicubic", scale=2), srkit.load("bicubic", scale=3)
     with pytest.raises(
-        OptionError, match=r"no scale in common: bicubic x2, bicubic x3; give scale"
+        OptionError,
+        match=r"no scale in common: bicubic x2, bicubic x3; load them for one, such as scale=2",
     ):
         compare(PHOTO, [two, three])
     with pytest.raises(OptionError, match="loaded for x3, but x2 is wanted"):
         compare(PHOTO, [two, three], scale=2)
+
+
+def test_models_that_have_no_scale_in_common_at_all():
+    pytest.importorskip("torch")
+    with pytest.raises(OptionError, match="unet-repair x1, espcn x2; ask for them apart"):
+        compare(PHOTO, ["unet-repair", "espcn"])
 
 
 def test_a_reference_is_taken_at_that_scale():

@@ -140,7 +140,8 @@ def test_nan_and_infinity_are_refused(bad, dtype):
     ("low", "high", "hint"),
     [
         (0, 255, "divide by 255 "),
-        (0, 1.01, "divide by 255 "),
+        (0, 1.01, r"clip it with numpy\.clip"),
+        (-0.02, 1.002, r"clip it with numpy\.clip"),
         (0, 40000, "divide by 65535 "),
         (-1, 1, r"\(image \+ 1\) / 2"),
         (-50, 300, "rescale"),

@@ -150,3 +150,12 @@ def test_dir_has_the_public_names_and_no_others():
 @pytest.mark.parametrize("name", ["cards", "card", "list_models"])
 def test_they_have_help(name):
     assert "Examples" in getattr(srkit, name).__doc__
+
+
+def test_cards_are_asked_for_by_name():
+    there = srkit.cards("bi*")
+    assert "bicubic" in there
+    assert srkit.card("bicubic") in there
+    assert "photo" not in there
+    with pytest.raises(srkit.OptionError, match=r"a pattern is a text .*, not \['photo'\]"):
+        srkit.cards(["photo"])

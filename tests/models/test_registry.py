@@ -223,6 +223,7 @@ def test_options_are_the_adapters_keywords():
     ("option", "hint"),
     [
         ("windw", "did you mean 'window'"),
+        ("scael", "did you mean 'scale'"),
         ("quality", "it has device, precision, window"),
         ("card", "it has device, precision, window"),
     ],
@@ -231,6 +232,13 @@ def test_an_unknown_option_is_refused_with_the_nearest(option, hint):
     with pytest.raises(OptionError, match=f"model has no option '{option}'; {hint}") as caught:
         registry("MODEL").load("model", **{option: 1})
     assert isinstance(caught.value, TypeError)
+
+
+def test_no_name_and_the_name_of_a_picture():
+    with pytest.raises(OptionError, match="load takes a model's name or the path"):
+        registry("MODEL").load("")
+    with pytest.raises(UnknownModelError, match=r"save\('out\.jpg'\) writes a picture"):
+        registry("MODEL").load("out.jpg")
 
 
 def test_the_scale_is_the_default_or_one_on_offer():
