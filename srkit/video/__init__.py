@@ -2,6 +2,10 @@
 
 Only what reads and writes files needs PyAV, and imports it: `srkit.video.upscaling` and
 what that uses.
+
+>>> import srkit
+>>> srkit.video.upscale_video is srkit.upscale_video
+True
 """
 
 from __future__ import annotations
