@@ -317,7 +317,7 @@ def _join(
 ) -> None:
     """Put the segments together; the result gets its name when all frames are in it."""
     unfinished = work.folder / f"joined{target.suffix}"
-    packets = with_decoding_times(_packets(work, segments), work.delay(segments))
+    packets = with_decoding_times(_packets(work, segments), work.delay(segments), source.facts.gap)
     place = url_of(unfinished)
     join(place, container, source, work.encoding, kept.streams, packets, kept.converted)
     _check_count(unfinished, segments)

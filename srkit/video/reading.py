@@ -20,7 +20,7 @@ from srkit.batch.identity import fingerprint
 from srkit.errors import CorruptFileError, OptionError, VideoError
 from srkit.imaging.image import Image
 from srkit.video.colour import Colour, colour_of
-from srkit.video.cutting import Cut, clock, shown_within
+from srkit.video.cutting import Cut, clock, frames_within, shown_within
 from srkit.video.decoding import decoded, open_input, packets_of
 from srkit.video.siting import siting_of
 from srkit.video.streams import common_start, main_stream
@@ -181,8 +181,14 @@ class Source:
         duration = self._duration()
         if not self.cut:
             return self.stream.frames or max(1, round(duration * rate))
-        end = duration if self.cut.end is None else min(self.cut.end, duration or self.cut.end)
-        return max(1, round((end - self.cut.start) * rate))
+        late = Fraction(0)  # by what the first frame is after the beginning of the file
+        if self.stream.start_time is not None and self.stream.time_base:
+            late = self.stream.start_time * self.stream.time_base - self.clock
+        last = duration + late
+        end = (
+            last if self.cut.end is None else min(self.cut.end, last if duration else self.cut.end)
+        )
+        return frames_within(self.cut.start - late, end - late, rate)
 
     def _duration(self) -> Fraction:
         """Of the video in seconds; 0 where nothing tells."""

@@ -73,7 +73,7 @@ def check_streams(source: AnySource, encoding: Encoding, container: str) -> Kept
         raise VideoError(f"{container} cannot hold {encoding.codec} video; {advice}")
     others = [s for s in source.container.streams if s.index != source.stream.index]
     lasting = [s.index for s in others if s.type in ("audio", "subtitle")]
-    code, taken = timecode(source, encoding, container)
+    code, taken = timecode(source, encoding, container, source.cut)
     kept, left_out = list[int](), [] if taken else [f"time code {code}"]
     converted = list[int]()
     for stream in others:
@@ -125,7 +125,8 @@ class _Stage:
 
     def takes(self, container: str, streams: list[int], converted: Collection[int] = ()) -> bool:
         """Whether a container can be written with these streams, some of them converted."""
-        video = with_decoding_times(self.video, delay([coded.pts for coded in self.video]))
+        wait = delay([coded.pts for coded in self.video])
+        video = with_decoding_times(self.video, wait, self.source.facts.gap)
         try:
             join(
                 io.BytesIO(), container, self.source, self.encoding, streams, video,

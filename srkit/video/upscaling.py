@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -28,6 +29,7 @@ from srkit.upscaling.video import scene_windows, upscale_window
 from srkit.version import __version__
 from srkit.video.cartoons import offer
 from srkit.video.colour import ToRGB
+from srkit.video.cutting import Cut
 from srkit.video.decoding import url_of
 from srkit.video.drawing import Drawing, are_drawn
 from srkit.video.encoding import Encoding, container_of, encode
@@ -158,13 +160,34 @@ def _finish(planned: Plan, work: Work, target: Path) -> None:
     """Make the result of all segments; it appears whole."""
     encoding, kept = planned.encoding, planned.kept
     if isinstance(encoding, Drawing):
-        encoding.finish(work, target)
+        encoding.finish(work, target, advance)
         return
     unfinished = work.folder / f"joined{target.suffix}"
-    packets = with_decoding_times(work.packets(), work.delay)
-    place = url_of(unfinished)
-    join(place, planned.container, planned.source, encoding, kept.streams, packets, kept.converted)
+    source, place = planned.source, url_of(unfinished)
+    packets = with_decoding_times(work.packets(), work.delay, source.facts.gap)
+    join(
+        place, planned.container, source, encoding, kept.streams, packets, kept.converted,
+        cut=_made_part(source, work),
+    )  # fmt: skip
     unfinished.replace(target)
+
+
+def _made_part(source: AnySource, work: Work) -> Cut | None:
+    """The part that the frames are of: it begins and ends with whole ones."""
+    if not source.cut:
+        return None
+    unit, gap = source.facts.time_base, source.facts.gap * source.facts.time_base
+
+    def near(asked: Fraction, pts: int) -> Fraction:
+        # Further away, the video begins after the other streams, or ends before them.
+        made = pts * unit - source.clock
+        return made if abs(made - asked) <= gap else asked
+
+    end = source.cut.end
+    return Cut(
+        near(source.cut.start, work.segments[0].first),
+        None if end is None else near(end, work.segments[-1].end),
+    )
 
 
 def settings_of(

@@ -163,6 +163,39 @@ def test_frames_of_a_part_are_those_of_the_whole_wherever_key_frames_are(tmp_pat
     assert times_of(tmp_path / "b.mkv") == pytest.approx([n / 25 for n in range(25)])
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "frames"),
+    [
+        (0.48, 1.08, 15),
+        (0.5, 1.1, 15),  # a frame that is cut in half belongs to the part that begins there
+        (0.51, 1.1, 14),
+        (0.49, 1.11, 16),
+    ],
+)
+def test_a_part_has_whole_frames_at_a_steady_rate(tmp_path, clip, start, end, frames):
+    target = tmp_path / "out.mp4"
+    report = cut(clip, target, start=start, end=end)
+    assert (report.frames, report.duration) == (frames, pytest.approx(frames / 25))
+    (stream,) = probe(target)["streams"]
+    assert float(stream["duration"]) == pytest.approx(frames / 25)
+    assert stream["avg_frame_rate"] == "25/1"
+    assert times_of(target) == [Fraction(n, 25) for n in range(frames)]
+    found = srkit.video.preview_video(
+        clip, tmp_path / "page.html", "nearest", scale=2, start=start, end=end
+    )
+    assert found.frames == frames
+
+
+def test_sound_begins_with_the_first_whole_frame(tmp_path):
+    """Half of a frame earlier than was asked for, so that what is seen is heard."""
+    source, target = flashing(tmp_path / "in.mkv"), tmp_path / "out.mkv"
+    cut(source, target, start=0.5, end=2.5)
+    assert np.array(flashes_of(target)) == pytest.approx(
+        np.array(flashes_of(source)[1:3]) - 0.48, abs=0.002
+    )
+    assert np.array(beeps_of(target)) + 0.48 == pytest.approx(beeps_of(source)[1:3], abs=0.003)
+
+
 def test_a_frame_that_stands_when_the_part_begins_is_its_first(tmp_path):
     """As slides do, which last for seconds."""
     source = write_clip(tmp_path / "in.mkv", moving(3), times=[0, 12800, 38400])
