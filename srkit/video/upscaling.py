@@ -42,6 +42,7 @@ from srkit.video.paths import check_paths, folder_for
 from srkit.video.pictures import AnySource
 from srkit.video.planning import Plan, Wish, images_of, plan
 from srkit.video.reading import Frame
+from srkit.video.truncation import missing_end
 from srkit.video.work import Work
 
 Progress = bool | Callable[[int, int], None]
@@ -78,6 +79,9 @@ class VideoReport:
         Of the video, in seconds.
     seconds
         That this call took.
+    missing
+        Seconds at the end that the source's header tells of and its file does not hold, as
+        of a download that broke off.
 
     Examples
     --------
@@ -95,6 +99,7 @@ class VideoReport:
     height: int
     duration: float
     seconds: float
+    missing: float = 0.0
 
     @property
     def frames_per_second(self) -> float:
@@ -340,4 +345,5 @@ def _report(path: Path, planned: Plan, work: Work, resumed: int, seconds: float)
         height=planned.encoding.height,
         duration=source.seconds(work.segments[-1].end - work.segments[0].first),
         seconds=seconds,
+        missing=missing_end(source, work.segments[-1].end),
     )
