@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -149,6 +149,7 @@ def write_animation(
     plays: int,
     *,
     exact: bool,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Write an animated file.
 
@@ -160,6 +161,8 @@ def write_animation(
         How often it is shown; 0 for ever.
     exact
         Keep frames that are shorter than browsers show in GIF, since they were so.
+    advance
+        Told of each frame: of GIF, to find 256 colours for it takes longer than all else.
 
     Returns
     -------
@@ -172,7 +175,11 @@ def write_animation(
         kept, left_out = [(image, float(length)) for image, _, length in frames], 0
     durations = [length for _, length in kept]
     draw = _indexed if kind == "GIF" else Image.to_pil
-    first, *rest = (draw(image) for image, _ in kept)
+    drawn = list[PILImage.Image]()
+    for image, _ in kept:
+        drawn.append(draw(image))
+        advance(1)
+    first, *rest = drawn
     options: dict[str, Any] = {"duration": durations, "loop": plays}
     if kind == "GIF":
         options |= {"disposal": 2 if "transparency" in first.info else 1, "optimize": False}

@@ -147,21 +147,29 @@ def upscale_video(
         if not resumed:
             offer(source, upscaler)
         try:
-            label = f"{upscaler.card.name} x{upscaler.scale}"
-            with Meter(progress, source.facts.frames, label, "frame", resumed) as advance:
+            with _meter(progress, planned, resumed) as advance:
                 _upscale(source, upscaler, encoding, work, memory, advance)
+                _finish(planned, work, target, advance)
         except BaseException:
             # Without a finished segment there is nothing to go on with.
             if not work.segments:
                 work.remove()
             raise
-        _finish(planned, work, target)
         report = _report(target, planned, work, resumed, time.monotonic() - begun)
         work.remove()
     return report
 
 
-def _finish(planned: Plan, work: Work, target: Path) -> None:
+def _meter(progress: Progress, planned: Plan, resumed: int) -> Meter:
+    """What counts frames; those of an animation twice, since to write them takes long as well."""
+    upscaler, encoding, frames = planned.upscaler, planned.encoding, planned.source.facts.frames
+    label = f"{upscaler.card.name} x{upscaler.scale}"
+    if isinstance(encoding, Drawing) and encoding.kind:
+        return Meter(progress, 2 * frames, f"{label}, {encoding.title}", "frame", resumed)
+    return Meter(progress, frames, label, "frame", resumed)
+
+
+def _finish(planned: Plan, work: Work, target: Path, advance: Callable[[int], None]) -> None:
     """Make the result of all segments; it appears whole."""
     encoding, kept = planned.encoding, planned.kept
     if isinstance(encoding, Drawing):
