@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,8 @@ from srkit.video.encoding import Encoding, choose, container_of
 from srkit.video.pictures import AnySource, Pictures, open_source
 from srkit.video.rehearsal import Kept, check_streams
 from srkit.video.sizes import Size, factor_for, scale_for
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,13 @@ def plan(
     """
     drawn = are_drawn(target)
     container = "" if drawn else container_of(target.suffix)
-    upscaler = _loaded(model, scale, options, factor_for(source.facts, wish.size))
+    factor = factor_for(source.facts, wish.size)
+    upscaler = _loaded(model, scale, options, factor)
+    if upscaler.scale == 1 and factor is not None and factor > 1:
+        log.warning(
+            "%s does not enlarge: its result is resized %.3g times, as a player does it",
+            upscaler.card.name, factor,
+        )  # fmt: skip
     if drawn:
         given = {"codec": wish.codec, "pix_fmt": wish.pix_fmt}
         drawing = drawing_for(source, upscaler.scale, target, wish.size, given)
