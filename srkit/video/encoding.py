@@ -25,16 +25,9 @@ from srkit.video.packets import Coded
 from srkit.video.reading import VideoFacts
 from srkit.video.siting import is_subsampled, siting_for
 from srkit.video.sizes import Size, result_size
+from srkit.video.suffixes import CONTAINERS
 
 log = logging.getLogger(__name__)
-
-# Containers by the suffix of a file, as FFmpeg names them. AVI is not among them: it has no
-# times of frames.
-CONTAINERS = {
-    ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
-    ".ts": "mpegts", ".nut": "nut",
-}  # fmt: skip
-
 
 USUAL_CODEC = "libx264"
 # Where a container does not take it.

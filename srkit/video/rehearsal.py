@@ -19,11 +19,12 @@ from av.video.frame import VideoFrame
 
 from srkit.advice import advise
 from srkit.errors import SrkitError, VideoError
-from srkit.video.encoding import CODECS, CONTAINERS, Encoding, encode
+from srkit.video.encoding import CODECS, Encoding, encode
 from srkit.video.joining import join, timecode, timecode_of
 from srkit.video.packets import Coded, delay, with_decoding_times
 from srkit.video.pictures import AnySource
 from srkit.video.sound import TITLES, codec_for
+from srkit.video.suffixes import CONTAINERS
 
 log = logging.getLogger(__name__)
 
