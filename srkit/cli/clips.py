@@ -14,8 +14,7 @@ from srkit.batch.work import Request
 from srkit.errors import ImageError, OptionError
 from srkit.imaging import folders
 from srkit.models.loading import card, load
-from srkit.video.paths import pattern_for
-from srkit.video.sequences import is_sequence
+from srkit.video.sequences import is_sequence, pattern_for
 from srkit.video.suffixes import ENDINGS, SEARCHED, VIDEOS
 
 _COMMAND = "srkit upscale-video is for these"

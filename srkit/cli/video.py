@@ -130,6 +130,14 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT",
         help="pixel format, such as yuv444p (default: 4:2:0 where players need it, or the input's)",
     )
+    group.add_argument(
+        "--sound",
+        choices=("copy", "convert", "none"),
+        help="convert makes AAC (Opus in .webm) of what the container cannot hold (default: copy)",
+    )
+    group.add_argument(
+        "--subtitles", choices=("copy", "none"), help="none leaves them out (default: copy)"
+    )
 
 
 def _add_work(parser: argparse.ArgumentParser) -> None:
@@ -166,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
     wanted: dict[str, Any] = {} if args.device is None else {"device": args.device}
     part = {
         name: getattr(args, name)
-        for name in ("start", "end", "width", "height", "fps")
+        for name in ("start", "end", "width", "height", "fps", "sound", "subtitles")
         if getattr(args, name) is not None
     }
     for name in ("scale", "codec", "crf", "pix_fmt", "overwrite", "memory"):

@@ -37,6 +37,8 @@ def upscale_video(
     width: int | None = None,
     height: int | None = None,
     fps: float | str | None = None,
+    sound: str = "copy",
+    subtitles: str = "copy",
     resume: bool = True,
     overwrite: bool = False,
     memory: int | str | None = None,
@@ -86,6 +88,11 @@ def upscale_video(
         With one of them the shape is kept, by the nearest even number for the other.
     fps
         Frames a second of numbered pictures: 25 if left out, or such as ``"30000/1001"``.
+    sound
+        ``"copy"``; ``"convert"``, which makes AAC (Opus in .webm) of what the container cannot
+        hold; or ``"none"``.
+    subtitles
+        ``"copy"`` or ``"none"``.
     resume
         False throws away unfinished work and starts again.
     overwrite
@@ -94,7 +101,7 @@ def upscale_video(
         Bytes for the model to work in, or a text such as ``"500MB"``, as in `Upscaler.upscale`.
     progress
         True for a bar with frames a second and time left, or a function called with frames
-        done and frames in all.
+        done and frames in all. Of an animation all frames count twice: to write them takes long.
     options
         Options of the model, as for `load`.
 
@@ -148,6 +155,8 @@ def upscale_video(
         width=width,
         height=height,
         fps=fps,
+        sound=sound,
+        subtitles=subtitles,
     )
     return upscaling.upscale_video(
         src,
@@ -178,6 +187,8 @@ def preview_video(
     width: int | None = None,
     height: int | None = None,
     fps: float | str | None = None,
+    sound: str = "copy",
+    subtitles: str = "copy",
     overwrite: bool = False,
     memory: int | str | None = None,
     **options: Any,
@@ -190,7 +201,8 @@ def preview_video(
 
     Parameters
     ----------
-    src, model, scale, codec, crf, pix_fmt, start, end, width, height, fps, memory, options
+    src, model, scale, codec, crf, pix_fmt, start, end, width, height, fps, sound, subtitles, \
+    memory, options
         As for `upscale_video`.
     page
         The page, such as ``"page.html"``.
@@ -234,6 +246,8 @@ def preview_video(
         width=width,
         height=height,
         fps=fps,
+        sound=sound,
+        subtitles=subtitles,
     )
     return preview.preview_video(
         src,
