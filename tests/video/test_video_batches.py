@@ -8,6 +8,7 @@ av = pytest.importorskip("av", reason="PyAV is not installed")
 
 from clips import frames_of, left_behind, moving, write_clip
 
+import srkit
 from srkit.cli import main
 
 
@@ -103,3 +104,28 @@ def test_the_command_for_pictures_names_the_one_for_videos(tmp_path, clips, caps
     assert "the folder holds no images, but videos: srkit upscale-video" in told
     assert main(["upscale", "-m", "nearest", str(clips), str(clips / "a.mkv")]) == 1
     assert "a.mkv: it is a video: srkit upscale-video" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        (10, "srkit: 8 frames are kept; the same command goes on after them"),
+        (2, "srkit: too few frames were done to be kept; the same command starts again"),
+    ],
+)
+def test_ctrl_c_says_what_is_kept(tmp_path, monkeypatch, capsys, last, told):
+    def stop(done, total):
+        if done == last:
+            raise KeyboardInterrupt
+
+    def stopped(*places, **options):
+        return srkit.upscale_video(*places, **options | {"progress": stop})
+
+    source = write_clip(tmp_path / "in.mp4", moving(12))
+    monkeypatch.setattr("srkit.video.upscaling.SEGMENT_FRAMES", 4)
+    monkeypatch.setattr("srkit.cli.video.upscale_video", stopped)
+    assert run(source, "-o", tmp_path / "out.mp4") == 130
+    assert capsys.readouterr().err.splitlines() == [told, "srkit: interrupted"]
+    monkeypatch.setattr("srkit.cli.video.upscale_video", srkit.upscale_video)
+    assert run(source, "-o", tmp_path / "out.mp4") == 0
+    assert ("8 frames were done before" in capsys.readouterr().err) == (last == 10)
