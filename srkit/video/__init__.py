@@ -147,17 +147,9 @@ def upscale_video(
     from srkit.video import planning, upscaling
 
     wish = planning.wish_of(
-        codec=codec,
-        crf=crf,
-        pix_fmt=pix_fmt,
-        start=start,
-        end=end,
-        width=width,
-        height=height,
-        fps=fps,
-        sound=sound,
-        subtitles=subtitles,
-    )
+        codec=codec, crf=crf, pix_fmt=pix_fmt, start=start, end=end, width=width, height=height,
+        fps=fps, sound=sound, subtitles=subtitles,
+    )  # fmt: skip
     return upscaling.upscale_video(
         src,
         dst,
@@ -238,17 +230,9 @@ def preview_video(
     from srkit.video import planning, preview
 
     wish = planning.wish_of(
-        codec=codec,
-        crf=crf,
-        pix_fmt=pix_fmt,
-        start=start,
-        end=end,
-        width=width,
-        height=height,
-        fps=fps,
-        sound=sound,
-        subtitles=subtitles,
-    )
+        codec=codec, crf=crf, pix_fmt=pix_fmt, start=start, end=end, width=width, height=height,
+        fps=fps, sound=sound, subtitles=subtitles,
+    )  # fmt: skip
     return preview.preview_video(
         src,
         page,
