@@ -130,7 +130,6 @@ def test_the_command_cuts_and_resizes(tmp_path, clip, capsys):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ([], "give -o FILE"),
         (["--preview", "page.mp4"], "a preview is a page: name it page.html"),
         (["--start", "5", "-o", "a.mp4"], "--start 0:00:05 is past the end"),
         (["--start", "x", "-o", "a.mp4"], "the start is a number of seconds"),
