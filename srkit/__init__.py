@@ -33,7 +33,7 @@ from srkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     # What type checkers and the reference read; it says what _HOMES says, and a test compares.
-    from srkit import metrics
+    from srkit import metrics, video
     from srkit.adapters.conversion import convert
     from srkit.adapters.onnx.exporting import export
     from srkit.evaluation.bench import Benchmark, bench
@@ -108,6 +108,7 @@ __all__ = [
     "train",
     "upscale",
     "upscale_video",
+    "video",
     "wrap",
 ]
 
@@ -142,14 +143,16 @@ _HOMES = {
     "upscale_video": "srkit.video",
     "wrap": "srkit.models.wrapping",
 }
+# Modules that are names of their own.
+_MODULES = ("metrics", "video")
 
 
 if not TYPE_CHECKING:  # for type checkers it would be any name that one mistypes
 
     def __getattr__(name: str) -> Any:
         """A public name that lives elsewhere."""
-        if name == "metrics":
-            return import_module("srkit.metrics")
+        if name in _MODULES:
+            return import_module(f"srkit.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(_HOMES[name]), name)

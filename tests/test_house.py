@@ -104,8 +104,15 @@ def test_type_checkers_see_the_names_that_are_handed_on():
         if isinstance(node, ast.ImportFrom)
         for name in node.names
     }
-    assert told == {**srkit._HOMES, "metrics": "srkit"}
+    assert told == {**srkit._HOMES, **dict.fromkeys(srkit._MODULES, "srkit")}
     assert set(srkit.__all__) <= set(dir(srkit))
+
+
+@pytest.mark.parametrize("path", ["metrics.psnr", "video.preview_video"])
+def test_what_pages_name_is_there_after_import_srkit_alone(path):
+    code = f"import srkit; print(callable(srkit.{path}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "True\n", done.stderr
 
 
 def test_names_are_those_of_their_homes():

@@ -7,7 +7,7 @@ import errno
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ _INSTEAD = ".png"
 _NEAR = 0.75
 # Kind of the failure of a folder that was found, and has nothing to read.
 _NO_IMAGES = FileNotFoundError.__name__
-# Endings of files that are read, and of what is written for them.
+# Endings of files that are read, and of what is written for them; "" stands for all others.
 KEPT = {
     **{suffix: suffix for suffix in formats.SUFFIXES},
     **{
@@ -130,7 +130,12 @@ def is_picture(output: Path) -> bool:
     return form is not None and (form.folder or not (folders.exists(output) and output.is_dir()))
 
 
-def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], list[Failure]]:
+def find(
+    inputs: Sequence[Path],
+    output: Path | None,
+    endings: Mapping[str, str] = KEPT,
+    what: str = "images",
+) -> tuple[list[Source], list[Failure]]:
     """All files to upscale, and inputs in which there are none.
 
     Parameters
@@ -140,6 +145,10 @@ def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], lis
         links lead to. Hidden files and folders are left out.
     output
         Folder of the results. Where it lies in an input folder, it is not searched.
+    endings
+        Of files that are looked for in folders, as `KEPT` has them.
+    what
+        These files, as messages name them.
 
     Returns
     -------
@@ -159,10 +168,10 @@ def find(inputs: Sequence[Path], output: Path | None) -> tuple[list[Source], lis
         elif given.is_dir() and not formats.of_folder(given):
             found = [
                 Source(path, path.parent.relative_to(given), named=False)
-                for path in folders.walk(given, tuple(KEPT), unreadable, output)
+                for path in folders.walk(given, tuple(endings), unreadable, output)
             ]
             if not found:
-                failures.append(Failure(given, "the folder holds no images", _NO_IMAGES))
+                failures.append(Failure(given, f"the folder holds no {what}", _NO_IMAGES))
         else:
             found = [Source(given, Path(), named=True)]
         for source in found:
@@ -176,7 +185,11 @@ def _missing(given: Path) -> str:
 
 
 def assign(
-    sources: Sequence[Source], tag: str, output: Path | None, suffix: str | None
+    sources: Sequence[Source],
+    tag: str,
+    output: Path | None,
+    suffix: str | None,
+    endings: Mapping[str, str] = KEPT,
 ) -> list[Task]:
     """Give each file the name of its result, ``<stem>_<tag><suffix>``.
 
@@ -192,6 +205,8 @@ def assign(
     suffix
         Ending of all results; None for that of the source, or ``.png`` where it
         cannot be written.
+    endings
+        As of `find`.
 
     Returns
     -------
@@ -208,11 +223,11 @@ def assign(
     if output is not None and is_picture(output):
         made = [Task(source.path, output) for source in sources]
     else:
-        made = [_task(source, source.path.stem, tag, output, suffix) for source in sources]
+        made = [_task(s, s.path.stem, tag, output, suffix, endings) for s in sources]
         for number in _clashing(made):
             source, taken = sources[number], {folders.identity(task.target) for task in made}
             for stem in _further_names(source.path):
-                made[number] = _task(source, stem, tag, output, suffix)
+                made[number] = _task(source, stem, tag, output, suffix, endings)
                 if folders.identity(made[number].target) not in taken:
                     break
     if suffix is None and not (output is not None and is_picture(output)):
@@ -227,8 +242,15 @@ def assign(
     return list(tasks.values())
 
 
-def _task(source: Source, stem: str, tag: str, output: Path | None, suffix: str | None) -> Task:
-    ending = suffix or _ending(source.path)
+def _task(
+    source: Source,
+    stem: str,
+    tag: str,
+    output: Path | None,
+    suffix: str | None,
+    endings: Mapping[str, str],
+) -> Task:
+    ending = suffix or _ending(source.path, endings)
     folder = source.path.parent if output is None else output / source.below
     changed = suffix is None and ending == _INSTEAD != source.path.suffix.lower()
     return Task(source.path, folder / f"{stem}_{tag}{ending}", changed)
@@ -289,10 +311,10 @@ def _refuse_collisions(tasks: dict[str, Task]) -> None:
         taken[made] = task
 
 
-def _ending(path: Path) -> str:
-    kept = KEPT.get(path.suffix.lower())
+def _ending(path: Path, endings: Mapping[str, str]) -> str:
+    kept = endings.get(path.suffix.lower())
     if kept is None:  # a folder inside a store, or a file whose name says nothing
         form = formats.of_folder(path)
-        kept = form.suffixes[0] if form else _INSTEAD
+        kept = form.suffixes[0] if form else endings.get("", _INSTEAD)
     # As it is written in the name: .JPG stays .JPG.
     return path.suffix if kept == path.suffix.lower() else kept

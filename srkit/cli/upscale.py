@@ -11,6 +11,7 @@ from typing import NamedTuple
 from srkit.batch.plan import Failure, Task, assign, find, is_picture, misspelt
 from srkit.batch.work import Request, Skipped, attempt
 from srkit.cli import piping
+from srkit.cli.clips import refuse_videos, without_videos
 from srkit.cli.console import (
     DEFAULT_MODEL,
     PIPE,
@@ -231,6 +232,7 @@ def run(args: argparse.Namespace) -> int:
         return cluster.run(args)
     if args.manifest:
         raise OptionError("--manifest is for --dask; --dask local uses this machine")
+    refuse_videos(args.inputs)
     output: Path | None = args.output
     single = output is not None and is_picture(output)
     if output is not None and single:
@@ -238,7 +240,7 @@ def run(args: argparse.Namespace) -> int:
     elif output is not None:
         _check_folder(output, args)
     upscaler = loading.load(args.model, scale=args.scale, **options_of(args))
-    sources, failures = find(args.inputs, output)
+    sources, failures = without_videos(*find(args.inputs, output))
     suffix = f".{args.format}" if args.format else None
     request = request_of(args)
     tag = request.tag(upscaler.card.name, upscaler.scale)

@@ -1,4 +1,4 @@
-"""``srkit upscale-video``: one video, animation or sequence of pictures."""
+"""``srkit upscale-video``: videos, animations and sequences of pictures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from srkit.batch.plan import Failure, Task
+from srkit.cli.clips import Clips, clips_of, make_folders
 from srkit.cli.console import (
     Commands,
     byte_count,
@@ -21,9 +23,11 @@ from srkit.cli.console import (
     write,
     written,
 )
-from srkit.errors import OptionError
+from srkit.cli.pictures import summary
+from srkit.errors import OptionError, SrkitError
 from srkit.upscaling.forecast import in_words
 from srkit.video import preview_video, upscale_video
+from srkit.video.work import kept_frames
 
 if TYPE_CHECKING:
     from srkit.video.upscaling import VideoReport
@@ -33,24 +37,28 @@ def add(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "upscale-video",
-        help="upscale a video file",
+        help="upscale video files and folders of them",
         description=(
-            "Upscale a video. Sound, subtitles, chapters and the times of all frames are kept. "
-            "Work that is interrupted goes on when the same command is given again. Animated GIF, "
-            "PNG and WebP are read and written as well, and numbered pictures: frames/%05d.png."
+            "Upscale videos. clip.mp4 becomes clip_MODEL_x2.mp4. Sound, subtitles, chapters and "
+            "the times of all frames are kept. Work that is interrupted goes on when the same "
+            "command is given again. Animated GIF, PNG and WebP are read and written as well, "
+            "and numbered pictures: frames/%05d.png."
         ),
         **examples(
             "srkit upscale-video in.mp4 -m espcn -o out.mp4",
             "srkit upscale-video in.mp4 --start 1:10 --end 1:25 --height 1080 -o part.mp4",
+            "srkit upscale-video clips/ --height 1080 -o large/ --skip-existing",
             "srkit upscale-video in.mp4 --preview page.html",
             "srkit upscale-video frames/%05d.png --fps 24 --codec h265 -o film.mkv",
         ),
     )
     parser.add_argument(
-        "input",
+        "inputs",
+        nargs="+",
         type=local,
         metavar="INPUT",
-        help="video file, animation, or numbered pictures such as frames/%%05d.png",
+        help="video file, animation, or folder of them; or numbered pictures such as "
+        "frames/%%05d.png",
     )
     parser.add_argument(
         "-o",
@@ -58,7 +66,8 @@ def add(commands: Commands) -> None:
         type=written,
         metavar="FILE",
         help="the result; its suffix names the container: .mp4, .mkv, .mov, ..., .gif, .webp, "
-        ".apng; or numbered pictures such as out/%%05d.png",
+        ".apng; or numbered pictures such as out/%%05d.png; or a folder (default: beside each "
+        "input)",
     )
     parser.add_argument(
         "-m",
@@ -121,6 +130,14 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT",
         help="pixel format, such as yuv444p (default: 4:2:0 where players need it, or the input's)",
     )
+    group.add_argument(
+        "--sound",
+        choices=("copy", "convert", "none"),
+        help="convert makes AAC (Opus in .webm) of what the container cannot hold (default: copy)",
+    )
+    group.add_argument(
+        "--subtitles", choices=("copy", "none"), help="none leaves them out (default: copy)"
+    )
 
 
 def _add_work(parser: argparse.ArgumentParser) -> None:
@@ -137,7 +154,11 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="work on a Dask cluster: tcp://scheduler:8786, or local for this machine's cores",
     )
-    group.add_argument("--overwrite", action="store_true", help="replace an existing result")
+    existing = group.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace existing results")
+    existing.add_argument(
+        "--skip-existing", action="store_true", help="leave out what has a result already"
+    )
     group.add_argument(
         "--fresh", action="store_true", help="throw away unfinished work and start again"
     )
@@ -149,31 +170,33 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Upscale the video, and say what was done."""
+    """Upscale the videos, and say what was done; what fails of several is listed at the end."""
     wanted: dict[str, Any] = {} if args.device is None else {"device": args.device}
     part = {
         name: getattr(args, name)
-        for name in ("start", "end", "width", "height", "fps")
+        for name in ("start", "end", "width", "height", "fps", "sound", "subtitles")
         if getattr(args, name) is not None
     }
     for name in ("scale", "codec", "crf", "pix_fmt", "overwrite", "memory"):
         wanted[name] = getattr(args, name)
-    if args.output is not None and not args.output.suffix:
-        raise OptionError(f"-o {args.output} names no container; add a suffix such as .mp4")
     if args.dask and (args.preview or part):
         names = [f"--{name}" for name in part] or ["--preview"]
         raise OptionError(f"{names[0]} is for this machine, not for --dask")
     with notes_of(logging.getLogger("srkit.video.cartoons")):
         if args.preview:
             return _preview(args, wanted | part)
-        if args.output is None:
-            raise OptionError("give -o FILE, such as -o out.mp4, or --preview page.html")
-        return _upscale(args, wanted | part)
+        clips = clips_of(args)
+        if clips.one:
+            return _upscale_one(args, clips.tasks[0], wanted | part)
+        return _upscale_all(args, clips, wanted | part)
 
 
 def _preview(args: argparse.Namespace, wanted: dict[str, Any]) -> int:
     """Write the page, and say how long the whole is going to take."""
-    found = preview_video(args.input, args.preview, args.model, dst=args.output, **wanted)
+    source, *others = args.inputs
+    if others:
+        raise OptionError(f"--preview is of one video, not of {len(args.inputs)}")
+    found = preview_video(source, args.preview, args.model, dst=args.output, **wanted)
     if args.json:
         write(json.dumps(asdict(found), indent=2, default=str))
         return 0
@@ -186,30 +209,86 @@ def _preview(args: argparse.Namespace, wanted: dict[str, Any]) -> int:
     return 0
 
 
-def _upscale(args: argparse.Namespace, wanted: dict[str, Any]) -> int:
+def _upscale_one(args: argparse.Namespace, task: Task, wanted: dict[str, Any]) -> int:
+    if args.skip_existing and task.target.exists():
+        return summary(0, 1, [])
+    report = _upscaled(args, task, wanted)
+    if args.json:
+        write(json.dumps(asdict(report), indent=2, default=str))
+    else:
+        _tell(report)
+    return 0
+
+
+def _upscale_all(args: argparse.Namespace, clips: Clips, wanted: dict[str, Any]) -> int:
+    """Upscale one after the other; none stops the others."""
+    done: list[tuple[Task, VideoReport]] = []
+    skipped, failures = list[Task](), clips.failures
+    make_folders(clips.tasks)
+    for task in clips.tasks:
+        if args.skip_existing and task.target.exists():
+            skipped.append(task)
+            continue
+        try:
+            report = _upscaled(args, task, wanted)
+        except (SrkitError, OSError) as error:
+            failures.append(Failure.of(task.source, error, _reason(error, task)))
+            continue
+        done.append((task, report))
+        if not args.json:
+            _tell(report)
+    if args.json:
+        told = {
+            "written": [{"source": task.source, **asdict(report)} for task, report in done],
+            "skipped": [{"source": task.source, "target": task.target} for task in skipped],
+            "failed": [{"source": f.path, "reason": f.reason, "kind": f.kind} for f in failures],
+        }
+        write(json.dumps(told, indent=2, default=str))
+    return summary(len(done), len(skipped), failures)
+
+
+def _upscaled(args: argparse.Namespace, task: Task, wanted: dict[str, Any]) -> VideoReport:
     upscale = upscale_video
     if args.dask:
         from srkit import dask  # an extra
 
         upscale = functools.partial(dask.upscale_video, client=args.dask)
-    report = upscale(
-        args.input,
-        args.output,
-        args.model,
-        resume=not args.fresh,
-        progress=sys.stderr.isatty(),
-        **wanted,
-    )
-    if args.json:
-        write(json.dumps(asdict(report), indent=2, default=str))
+    try:
+        return upscale(
+            task.source,
+            task.target,
+            args.model,
+            resume=not args.fresh,
+            progress=sys.stderr.isatty(),
+            **wanted,
+        )
+    except KeyboardInterrupt:
+        _tell_kept(None if args.dask else kept_frames(task.target))
+        raise
+
+
+def _reason(error: Exception, task: Task) -> str:
+    """What an error says, without the name of the file, which stands before it."""
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return told.removeprefix(f"{task.source} ").removeprefix(f"{task.source}: ")
+
+
+def _tell_kept(frames: int | None) -> None:
+    """Say after Ctrl-C what becomes of the work; None where the number of frames is not known."""
+    if frames == 0:
+        told = "too few frames were done to be kept; the same command starts again"
     else:
-        write(str(report.path))
-        _tell(report)
-    return 0
+        told = (
+            "the same command goes on"
+            if frames is None
+            else (f"{frames} frames are kept; the same command goes on after them")
+        )
+    write(f"srkit: {told}", sys.stderr)
 
 
 def _tell(report: VideoReport) -> None:
-    """Say what was done, beside the name of the result; what is left out is in the log."""
+    """Name the result, and say what was done; what is left out is in the log."""
+    write(str(report.path))
     told = (
         f"srkit: {report.frames} frames, {report.width}x{report.height}, "
         f"{report.duration:.2f} s of video in {report.seconds:.1f} s "

@@ -35,6 +35,7 @@ from srkit.video.packets import Coded, Written, read_packets, with_decoding_time
 from srkit.video.paths import check_paths
 from srkit.video.reading import Frame, Source
 from srkit.video.rehearsal import Kept, check_streams
+from srkit.video.truncation import missing_end
 from srkit.video.upscaling import (
     VideoReport,
     decided_for_clip,
@@ -317,7 +318,7 @@ def _join(
 ) -> None:
     """Put the segments together; the result gets its name when all frames are in it."""
     unfinished = work.folder / f"joined{target.suffix}"
-    packets = with_decoding_times(_packets(work, segments), work.delay(segments))
+    packets = with_decoding_times(_packets(work, segments), work.delay(segments), source.facts.gap)
     place = url_of(unfinished)
     join(place, container, source, work.encoding, kept.streams, packets, kept.converted)
     _check_count(unfinished, segments)
@@ -369,4 +370,5 @@ def _report(
         height=work.encoding.height,
         duration=source.seconds(written[-1][0].end - written[0][0].first),
         seconds=seconds,
+        missing=missing_end(source, written[-1][0].end),
     )

@@ -2,6 +2,10 @@
 
 Only what reads and writes files needs PyAV, and imports it: `srkit.video.upscaling` and
 what that uses.
+
+>>> import srkit
+>>> srkit.video.upscale_video is srkit.upscale_video
+True
 """
 
 from __future__ import annotations
@@ -33,6 +37,8 @@ def upscale_video(
     width: int | None = None,
     height: int | None = None,
     fps: float | str | None = None,
+    sound: str = "copy",
+    subtitles: str = "copy",
     resume: bool = True,
     overwrite: bool = False,
     memory: int | str | None = None,
@@ -82,6 +88,11 @@ def upscale_video(
         With one of them the shape is kept, by the nearest even number for the other.
     fps
         Frames a second of numbered pictures: 25 if left out, or such as ``"30000/1001"``.
+    sound
+        ``"copy"``; ``"convert"``, which makes AAC (Opus in .webm) of what the container cannot
+        hold; or ``"none"``.
+    subtitles
+        ``"copy"`` or ``"none"``.
     resume
         False throws away unfinished work and starts again.
     overwrite
@@ -90,7 +101,7 @@ def upscale_video(
         Bytes for the model to work in, or a text such as ``"500MB"``, as in `Upscaler.upscale`.
     progress
         True for a bar with frames a second and time left, or a function called with frames
-        done and frames in all.
+        done and frames in all. Of an animation all frames count twice: to write them takes long.
     options
         Options of the model, as for `load`.
 
@@ -136,15 +147,9 @@ def upscale_video(
     from srkit.video import planning, upscaling
 
     wish = planning.wish_of(
-        codec=codec,
-        crf=crf,
-        pix_fmt=pix_fmt,
-        start=start,
-        end=end,
-        width=width,
-        height=height,
-        fps=fps,
-    )
+        codec=codec, crf=crf, pix_fmt=pix_fmt, start=start, end=end, width=width, height=height,
+        fps=fps, sound=sound, subtitles=subtitles,
+    )  # fmt: skip
     return upscaling.upscale_video(
         src,
         dst,
@@ -174,6 +179,8 @@ def preview_video(
     width: int | None = None,
     height: int | None = None,
     fps: float | str | None = None,
+    sound: str = "copy",
+    subtitles: str = "copy",
     overwrite: bool = False,
     memory: int | str | None = None,
     **options: Any,
@@ -186,7 +193,8 @@ def preview_video(
 
     Parameters
     ----------
-    src, model, scale, codec, crf, pix_fmt, start, end, width, height, fps, memory, options
+    src, model, scale, codec, crf, pix_fmt, start, end, width, height, fps, sound, subtitles, \
+    memory, options
         As for `upscale_video`.
     page
         The page, such as ``"page.html"``.
@@ -222,15 +230,9 @@ def preview_video(
     from srkit.video import planning, preview
 
     wish = planning.wish_of(
-        codec=codec,
-        crf=crf,
-        pix_fmt=pix_fmt,
-        start=start,
-        end=end,
-        width=width,
-        height=height,
-        fps=fps,
-    )
+        codec=codec, crf=crf, pix_fmt=pix_fmt, start=start, end=end, width=width, height=height,
+        fps=fps, sound=sound, subtitles=subtitles,
+    )  # fmt: skip
     return preview.preview_video(
         src,
         page,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -151,6 +151,7 @@ def write_animation(
     plays: int,
     *,
     exact: bool,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Write an animated file.
 
@@ -162,6 +163,8 @@ def write_animation(
         How often it is shown; 0 for ever.
     exact
         Keep frames that are shorter than browsers show in GIF, since they were so.
+    advance
+        Told of each frame: of GIF, to find 256 colours for it takes longer than all else.
 
     Returns
     -------
@@ -181,7 +184,11 @@ def write_animation(
     # Of GIF's frames all have a transparent colour, or none: what lies below one shows through.
     clear = kind == "GIF" and any(image.metadata.mode in ("LA", "RGBA") for image, _ in kept)
     draw = partial(_indexed, clear=clear) if kind == "GIF" else Image.to_pil
-    first, *rest = (draw(image) for image, _ in kept)
+    drawn = list[PILImage.Image]()
+    for image, _ in kept:
+        drawn.append(draw(image))
+        advance(1)
+    first, *rest = drawn
     if kind != "PNG":
         plays = min(plays, _MOST_PLAYS)
     options: dict[str, Any] = {"duration": durations, "loop": plays}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -120,11 +121,10 @@ def clock(seconds: Fraction | float) -> str:
 def shown_within(
     pts: int, duration: int, begin: int, end: int | None, gap: int
 ) -> tuple[int, int] | None:
-    """When a frame is shown within a part, and for how long; None where it hardly is.
+    """When a frame is shown in the result of a part, and for how long; None where it hardly is.
 
-    A frame that is shown already when the part begins is its first, from then on. Of less than
-    half its own time, or half of what frames usually have, there would be but a flash: times
-    that people give are rounded.
+    A part begins and ends with whole frames, so that a steady rate stays one: those that are
+    nearest to the times asked for. Frames that stand for long, as slides do, are cut instead.
 
     Parameters
     ----------
@@ -136,15 +136,41 @@ def shown_within(
     Examples
     --------
     >>> shown_within(0, 40, 10, None, 40), shown_within(0, 40, 30, None, 40)
-    ((10, 30), None)
+    ((0, 40), None)
     >>> shown_within(0, 4000, 1000, 2000, 40)
     (1000, 1000)
     """
     first, last = max(pts, begin), pts + duration
     last = last if end is None else min(last, end)
-    if 2 * (last - first) < min(gap, duration) or last <= first:
+    least = min(gap, duration)
+    # A frame that is cut in half belongs to the part that begins there.
+    halved = last < pts + duration and 2 * (last - first) == least
+    if 2 * (last - first) < least or last <= first or halved:
         return None
+    if 2 * (first - pts) <= gap:
+        first = pts
+    if 2 * (pts + duration - last) < gap:
+        last = pts + duration
     return first, last - first
+
+
+def frames_within(begin: Fraction, end: Fraction, rate: Fraction) -> int:
+    """How many frames of a steady rate a part has, by the rule of `shown_within`.
+
+    Parameters
+    ----------
+    begin, end
+        In seconds since the first frame of the video.
+
+    Examples
+    --------
+    >>> frames_within(Fraction(1, 2), Fraction(3, 2), Fraction(25))
+    25
+    >>> frames_within(Fraction("0.51"), Fraction(3, 2), Fraction(25))
+    24
+    """
+    half = Fraction(1, 2)
+    return max(1, math.ceil(end * rate - half) - max(0, math.ceil(begin * rate - half)))
 
 
 class PacketsWithin:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,26 +112,40 @@ class Drawing:
                 data = file.getvalue()
             yield Coded(pts, duration, key=True, data=data)
 
-    def finish(self, work: Work, target: Path) -> None:
-        """Write what the result is, of all packets."""
+    def finish(
+        self, work: Work, target: Path, advance: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Write what the result is, of all packets; `advance` is told of frames of an animation."""
         if self.kind:
-            self._animate(work, target)
+            self._animate(work, target, advance)
         else:
             self._number(work, target)
 
-    def _animate(self, work: Work, target: Path) -> None:
-        unit = 1000 * self.time_base
-        begin = work.segments[0].first
-        frames = (
-            (of_png(packet.data), (packet.pts - begin) * unit, packet.duration * unit)
-            for packet in work.packets()
-        )
+    def _animate(self, work: Work, target: Path, advance: Callable[[int], None]) -> None:
         with replacing(target) as file:
-            left_out = write_animation(file, self.kind, frames, self.plays, exact=self.exact)
+            left_out = self.animate(file, work.packets(), work.segments[0].first, advance)
+        advance(left_out)
         if left_out:
             log.warning(
                 "%d frames are left out: browsers show at most fifty a second of a GIF", left_out
             )
+
+    def animate(
+        self,
+        file: BinaryIO,
+        packets: Iterable[Coded],
+        begin: int,
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> int:
+        """Write packets, the first of which is shown at `begin`; returns frames left out."""
+        unit = 1000 * self.time_base
+        frames = (
+            (of_png(packet.data), (packet.pts - begin) * unit, packet.duration * unit)
+            for packet in packets
+        )
+        return write_animation(
+            file, self.kind, frames, self.plays, exact=self.exact, advance=advance
+        )
 
     def _number(self, work: Work, target: Path) -> None:
         """Write all files first and give them their names then, which takes but a moment."""

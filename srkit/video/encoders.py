@@ -40,6 +40,9 @@ _HARDWARE = re.compile(r"_(nvenc|qsv|vaapi|amf|videotoolbox|v4l2m2m|vulkan|mf|om
 # Where the scale of crf ends; encoders of H.264 and H.265 take more, and make the same of it.
 _CRF = {"h264": 51.0, "hevc": 51.0, "vp8": 63.0, "vp9": 63.0, "av1": 63.0}
 
+# The widest and the highest picture that encoders take, where they say so badly themselves.
+_LARGEST = {"libx264": (16_384, 16_384), "libsvtav1": (16_384, 8_704)}
+
 
 def encoder_named(name: str) -> Codec:
     """The encoder of a name: FFmpeg's, or what people call a codec or a kind of hardware.
@@ -152,6 +155,29 @@ def why_closed(codec: str, cause: str) -> str:
     there = instead_of(Codec(codec, "w").canonical_name)
     instead = f"; {there} needs none" if there else ""
     return f"this machine lacks the hardware or driver that it needs{instead}"
+
+
+def check_sides(codec: str, width: int, height: int) -> None:
+    """Refuse a picture that is larger than an encoder takes.
+
+    Raises
+    ------
+    OptionError
+        With the largest that it takes.
+
+    Examples
+    --------
+    >>> check_sides("libx264", 20_000, 11_250)
+    Traceback (most recent call last):
+    srkit.errors.OptionError: libx264 takes at most 16384x16384 pixels, not 20000x11250; give a \
+smaller size or another codec
+    """
+    widest, highest = _LARGEST.get(codec, (width, height))
+    if width > widest or height > highest:
+        raise OptionError(
+            f"{codec} takes at most {widest}x{highest} pixels, not {width}x{height}; give a "
+            "smaller size or another codec"
+        )
 
 
 def crf_of(codec: Codec, crf: float | None) -> float | None:

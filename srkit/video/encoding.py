@@ -20,21 +20,14 @@ from av.video.frame import VideoFrame
 from srkit.advice import advise
 from srkit.errors import OptionError, VideoError
 from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour, FromRGB, depth_of
-from srkit.video.encoders import crf_of, encoder_named, quality_options, why_closed
+from srkit.video.encoders import check_sides, crf_of, encoder_named, quality_options, why_closed
 from srkit.video.packets import Coded
 from srkit.video.reading import VideoFacts
 from srkit.video.siting import is_subsampled, siting_for
 from srkit.video.sizes import Size, result_size
+from srkit.video.suffixes import CONTAINERS
 
 log = logging.getLogger(__name__)
-
-# Containers by the suffix of a file, as FFmpeg names them. AVI is not among them: it has no
-# times of frames.
-CONTAINERS = {
-    ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
-    ".ts": "mpegts", ".nut": "nut",
-}  # fmt: skip
-
 
 USUAL_CODEC = "libx264"
 # Where a container does not take it.
@@ -139,6 +132,7 @@ def choose(
     encoder = encoder_named(codec or CODECS.get(container, USUAL_CODEC))
     codec = encoder.name
     width, height, aspect = result_size(facts, scale, size or Size())
+    check_sides(codec, width, height)
     if pix_fmt is None:
         form = _usual_pix_fmt(encoder, facts.pix_fmt, odd=bool(width % 2 or height % 2))
     else:

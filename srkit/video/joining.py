@@ -41,6 +41,7 @@ def join(
     packets: Iterable[tuple[Coded, int]],
     converted: Collection[int] = (),
     *,
+    cut: Cut | None = None,
     most: int | None = None,
 ) -> None:
     """Write the result.
@@ -60,6 +61,8 @@ def join(
         The video, each packet with the time it is decoded at.
     converted
         Numbers of streams of sound that become another codec.
+    cut
+        The part of the source that the video is of; None for the whole.
     most
         Packets of each other stream after which the rest may be left out; None for all.
     """
@@ -67,8 +70,7 @@ def join(
         # Packets are read by this container; its streams are therefore the templates.
         numbers = [*streams, *converted]
         taken = {number: origin.streams[number] for number in numbers}
-        # A rehearsal is of the video's first moments, whatever part is wanted.
-        cut = source.cut if most is None else Cut()
+        cut = cut or Cut()
         start = source.clock + cut.start
         output, places, video = _open(target, container, source, encoding, taken, converted, cut)
         with output:
@@ -90,8 +92,10 @@ def _timecode_in(metadata: dict[str, str]) -> str | None:
     return next((code for key, code in metadata.items() if key.lower() == "timecode"), None)
 
 
-def timecode(source: AnySource, encoding: Encoding, container: str) -> tuple[str | None, bool]:
-    """The source's time code, and whether a container takes it.
+def timecode(
+    source: AnySource, encoding: Encoding, container: str, cut: Cut
+) -> tuple[str | None, bool]:
+    """The time code of a part of the source, and whether a container takes it.
 
     MOV and MP4 make a track of it, whose frames are dropped, as a semicolon says, at multiples
     of 30 a second alone (SMPTE ST 12-1).
@@ -100,8 +104,8 @@ def timecode(source: AnySource, encoding: Encoding, container: str) -> tuple[str
     code = next(filter(None, codes), None)
     dropped = code is not None and any(mark in code for mark in ";.")
     rate = round(encoding.rate)
-    if code is not None and source.cut:
-        code = later_code(code, round(source.cut.start * encoding.rate), rate)
+    if code is not None and cut:
+        code = later_code(code, round(cut.start * encoding.rate), rate)
     return code, not (dropped and container in ("mp4", "mov") and rate % 30)
 
 
@@ -132,7 +136,7 @@ def _open(
                 ):
                     # Apple's programs play no other.
                     video.codec_context.codec_tag = "hvc1"
-                _set_timecode(video, *timecode(source, encoding, container))
+                _set_timecode(video, *timecode(source, encoding, container, cut))
                 continue
             places[number] = _place(output, container, taken[number], number in converted)
     except BaseException:

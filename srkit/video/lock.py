@@ -40,7 +40,7 @@ def work_folder(target: Path) -> Iterator[Path]:
     VideoError
         If another process works on it.
     """
-    folder = target.parent / f".{target.name}.srkit"
+    folder = folder_of(target)
     lock = _lock(folder, target)
     try:
         yield folder
@@ -53,6 +53,17 @@ def work_folder(target: Path) -> Iterator[Path]:
             folder.rmdir()
         if fcntl is not None:
             os.close(lock)
+
+
+def folder_of(target: Path) -> Path:
+    """The folder of unfinished work on a result.
+
+    Examples
+    --------
+    >>> folder_of(Path("out.mp4")).name
+    '.out.mp4.srkit'
+    """
+    return target.parent / f".{target.name}.srkit"
 
 
 def clear(folder: Path, keep: Collection[str] = ()) -> None:

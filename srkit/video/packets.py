@@ -104,7 +104,9 @@ def delay(times: list[int]) -> int:
     return max((place - turns[time] for place, time in enumerate(times)), default=0)
 
 
-def with_decoding_times(packets: Iterable[Coded], wait: int) -> Iterator[tuple[Coded, int]]:
+def with_decoding_times(
+    packets: Iterable[Coded], wait: int, gap: int
+) -> Iterator[tuple[Coded, int]]:
     """Packets of the whole video, each with the time it is decoded at.
 
     Those times rise from packet to packet, and none is after its packet is shown. They are
@@ -116,21 +118,22 @@ def with_decoding_times(packets: Iterable[Coded], wait: int) -> Iterator[tuple[C
         In the order of decoding.
     wait
         The largest `delay` of the segments.
+    gap
+        Time between the first packets, which lie before the first frame: that from a frame to
+        the next, as is usual. MP4 takes the sum of all such times for the length of the video.
 
     Examples
     --------
     >>> times = [0, 40, 20, 10, 30]
     >>> coded = [Coded(time, 10, time == 0, b"") for time in times]
-    >>> [decoded for _, decoded in with_decoding_times(coded, 2)]
+    >>> [decoded for _, decoded in with_decoding_times(coded, 2, 10)]
     [-20, -10, 0, 10, 20]
     """
     queue, times, waiting = deque[Coded](), deque[int](), list[int]()
     begun = False
 
     def begin() -> None:
-        """Times of the first packets, which lie before the first frame."""
-        step = times[1] - times[0] if len(times) > 1 else 1
-        times.extendleft([times[0] - n * step for n in range(1, wait + 1)])
+        times.extendleft([times[0] - n * gap for n in range(1, wait + 1)])
 
     for packet in packets:
         queue.append(packet)
@@ -138,7 +141,7 @@ def with_decoding_times(packets: Iterable[Coded], wait: int) -> Iterator[tuple[C
         # Of wait + 1 frames whose turn has not come, the earliest is known to be next.
         if len(waiting) > wait:
             times.append(heapq.heappop(waiting))
-        if not begun and len(times) > 1:
+        if not begun and times:
             begin()
             begun = True
         while begun and queue:

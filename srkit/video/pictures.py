@@ -84,10 +84,10 @@ class Pictures:
             facts = self._facts_of(self.animation)
         duration = facts.frames / facts.rate
         check_cut(path, self.cut, duration)
-        if self.cut:
-            end = min(self.cut.end or duration, duration)
-            facts = replace(facts, frames=max(1, round((end - self.cut.start) * facts.rate)))
         self.facts = facts
+        if self.cut:
+            shown = sum(part is not None for part in self._shown())
+            self.facts = replace(facts, frames=max(1, shown))
         self.container = self.opened()
         self.stream: Any = self.container.streams.video[0]
 
@@ -133,10 +133,7 @@ class Pictures:
         VideoError
             If a picture is of another size than the first.
         """
-        begin = round(self.cut.start / self.facts.time_base)
-        end = None if self.cut.end is None else round(self.cut.end / self.facts.time_base)
-        gap = self.facts.gap
-        shown = [shown_within(*time, begin, end, gap) for time in self._times()]
+        shown = self._shown()
         first = next((n for n, part in enumerate(shown) if part is not None), None)
         if first is None:
             raise VideoError(f"{self.path} shows no frame from {self.cut}")
@@ -152,6 +149,12 @@ class Pictures:
             if pts + duration > begin:
                 return Frame(next(self._images(number)), pts, duration, broken=False)
         return None
+
+    def _shown(self) -> list[tuple[int, int] | None]:
+        """When each frame is shown in the part, and for how long; None where it is not."""
+        begin = round(self.cut.start / self.facts.time_base)
+        end = None if self.cut.end is None else round(self.cut.end / self.facts.time_base)
+        return [shown_within(*time, begin, end, self.facts.gap) for time in self._times()]
 
     def _times(self) -> list[tuple[int, int]]:
         if self.animation is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,8 +20,10 @@ from srkit.video.cutting import Cut, Time, cut_of
 from srkit.video.drawing import Drawing, are_drawn, drawing_for, left_out_of, turned
 from srkit.video.encoding import Encoding, choose, container_of
 from srkit.video.pictures import AnySource, Pictures, open_source
-from srkit.video.rehearsal import Kept, check_streams
+from srkit.video.rehearsal import SOUND, SUBTITLES, Kept, check_streams
 from srkit.video.sizes import Size, factor_for, scale_for
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Wish:
         Of the result.
     rate
         Frames a second of numbered pictures; None for what is usual.
-    codec, crf, pix_fmt
+    codec, crf, pix_fmt, sound, subtitles
         As in `srkit.upscale_video`.
     """
 
@@ -45,6 +48,8 @@ class Wish:
     codec: str | None
     crf: float | None
     pix_fmt: str | None
+    sound: str = "copy"
+    subtitles: str = "copy"
 
     def opened(self, source: Path) -> AnySource:
         """The part of a source, open for reading."""
@@ -61,6 +66,8 @@ def wish_of(
     width: int | None = None,
     height: int | None = None,
     fps: float | str | Fraction | None = None,
+    sound: str = "copy",
+    subtitles: str = "copy",
 ) -> Wish:
     """Check what a caller gives; parameters as of `srkit.upscale_video`.
 
@@ -70,7 +77,11 @@ def wish_of(
         If something makes no sense by itself.
     """
     rate = None if fps is None else _rate(fps)
-    return Wish(cut_of(start, end), Size(width, height), rate, codec, crf, pix_fmt)
+    for name, given, known in (("sound", sound, SOUND), ("subtitles", subtitles, SUBTITLES)):
+        if given not in known:
+            raise OptionError(f"{name} is {' or '.join(known)}, not {given!r}")
+    part, size = cut_of(start, end), Size(width, height)
+    return Wish(part, size, rate, codec, crf, pix_fmt, sound, subtitles)
 
 
 def _rate(fps: float | str | Fraction) -> Fraction:
@@ -128,7 +139,13 @@ def plan(
     """
     drawn = are_drawn(target)
     container = "" if drawn else container_of(target.suffix)
-    upscaler = _loaded(model, scale, options, factor_for(source.facts, wish.size))
+    factor = factor_for(source.facts, wish.size)
+    upscaler = _loaded(model, scale, options, factor)
+    if upscaler.scale == 1 and factor is not None and factor > 1:
+        log.warning(
+            "%s does not enlarge: its result is resized %.3g times, as a player does it",
+            upscaler.card.name, factor,
+        )  # fmt: skip
     if drawn:
         given = {"codec": wish.codec, "pix_fmt": wish.pix_fmt}
         drawing = drawing_for(source, upscaler.scale, target, wish.size, given)
@@ -142,7 +159,8 @@ def plan(
         pix_fmt=wish.pix_fmt,
         size=wish.size,
     )
-    return Plan(source, upscaler, encoding, container, check_streams(source, encoding, container))
+    kept = check_streams(source, encoding, container, wish.sound, wish.subtitles)
+    return Plan(source, upscaler, encoding, container, kept)
 
 
 def _loaded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from dataclasses import dataclass, replace
@@ -196,7 +197,9 @@ def _encoding_seconds(encoding: Encoding | Drawing, made: list[tuple[Any, Frame]
     begun = time.perf_counter()
     frames = ((picture, frame.pts, frame.duration) for picture, frame in made)
     if isinstance(encoding, Drawing):
-        list(encoding.packets(frames))
+        packets = list(encoding.packets(frames))
+        if encoding.kind:
+            encoding.animate(io.BytesIO(), packets, packets[0].pts)
     else:
         list(encode(encoding, frames))
     return (time.perf_counter() - begun) / len(made)

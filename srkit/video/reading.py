@@ -21,7 +21,7 @@ from srkit.batch.identity import fingerprint
 from srkit.errors import CorruptFileError, OptionError, VideoError
 from srkit.imaging.image import Image
 from srkit.video.colour import Colour, colour_of
-from srkit.video.cutting import Cut, clock, shown_within
+from srkit.video.cutting import Cut, clock, frames_within, shown_within
 from srkit.video.decoding import decoded, open_input, packets_of
 from srkit.video.siting import siting_of
 from srkit.video.streams import common_start, main_stream
@@ -184,9 +184,11 @@ class Source:
         if not self.cut and self.stream.frames:
             return self.stream.frames
         begin, end = self._span()
+        if not self.cut:
+            return max(1, round((end - begin) * rate))
         if self.cut.end is not None:
             end = min(self.cut.end, end or self.cut.end)
-        return max(1, round((end - max(begin, self.cut.start)) * rate))
+        return frames_within(self.cut.start - begin, end - begin, rate)
 
     def _span(self) -> tuple[Fraction, Fraction]:
         """When the video begins and ends, in seconds; it ends at 0 where nothing tells."""

@@ -19,17 +19,20 @@ from av.video.frame import VideoFrame
 
 from srkit.advice import advise
 from srkit.errors import SrkitError, VideoError
-from srkit.video.encoding import CODECS, CONTAINERS, Encoding, encode
+from srkit.video.encoding import CODECS, Encoding, encode
 from srkit.video.joining import join, timecode, timecode_of
 from srkit.video.packets import Coded, delay, with_decoding_times
 from srkit.video.pictures import AnySource
 from srkit.video.sound import TITLES, codec_for
+from srkit.video.suffixes import CONTAINERS
 
 log = logging.getLogger(__name__)
 
 # Containers to name where another cannot take a stream, the most usual first.
 _PLAYED = ("mp4", "mov", "matroska")
 _OTHERS = (*_PLAYED, "nut")
+# What may become of sound and of subtitles.
+SOUND, SUBTITLES = ("copy", "convert", "none"), ("copy", "none")
 # Frames of the rehearsal, and packets of each other stream.
 _FRAMES, _PACKETS = 3, 3
 
@@ -52,12 +55,23 @@ class Kept(NamedTuple):
     converted: tuple[int, ...] = ()
 
 
-def check_streams(source: AnySource, encoding: Encoding, container: str) -> Kept:
+def check_streams(
+    source: AnySource,
+    encoding: Encoding,
+    container: str,
+    sound: str = "copy",
+    subtitles: str = "copy",
+) -> Kept:
     """Which of the source's other streams are copied.
 
     Data that no player shows is left out where the container has no place for it, and told in
     the log. A time code is no stream to copy: it is written anew, from the video's metadata.
     Sound that only .nut takes is converted.
+
+    Parameters
+    ----------
+    sound, subtitles
+        As in `srkit.upscale_video`.
 
     Raises
     ------
@@ -72,8 +86,11 @@ def check_streams(source: AnySource, encoding: Encoding, container: str) -> Kept
             advice = f"{codec} fits: {fits}; or {advice}"
         raise VideoError(f"{container} cannot hold {encoding.codec} video; {advice}")
     others = [s for s in source.container.streams if s.index != source.stream.index]
+    unwanted = [s for s in others if (sound, s.type) == ("none", "audio")]
+    unwanted += [s for s in others if (subtitles, s.type) == ("none", "subtitle")]
+    others = [s for s in others if s not in unwanted]
     lasting = [s.index for s in others if s.type in ("audio", "subtitle")]
-    code, taken = timecode(source, encoding, container)
+    code, taken = timecode(source, encoding, container, source.cut)
     kept, left_out = list[int](), [] if taken else [f"time code {code}"]
     converted = list[int]()
     for stream in others:
@@ -81,13 +98,13 @@ def check_streams(source: AnySource, encoding: Encoding, container: str) -> Kept
             continue
         if stage.takes(container, [stream.index]):
             kept.append(stream.index)
-        elif stage.converts(container, stream):
+        elif stage.converts(container, stream, asked=sound == "convert"):
             converted.append(stream.index)
             lasting.remove(stream.index)
         elif stream.index in lasting:
             raise VideoError(
                 f"{container} cannot hold the {_named(stream)}, stream {stream.index} of "
-                f"{source.path}; {stage.advice(lasting)}"
+                f"{source.path}; {stage.advice(lasting)}{stage.instead(container, stream)}"
             )
         elif not (stream.type == "data" and source.container.chapters()):
             # In MP4 files such data are the names of chapters, which are copied otherwise.
@@ -101,6 +118,7 @@ def check_streams(source: AnySource, encoding: Encoding, container: str) -> Kept
                 f"{container} cannot hold these streams together; {stage.advice(lasting)}"
             )
     _tell(left_out, [s for s in others if s.index in converted], container)
+    left_out += map(_named, unwanted)
     return Kept(kept, left_out, tuple(converted))
 
 
@@ -109,10 +127,7 @@ def _tell(left_out: list[str], converted: list[Stream], container: str) -> None:
         log.warning("%s is left out: %s has no place for it", name, container)
     for stream in converted:
         title = TITLES[codec_for(container)]
-        log.warning(
-            "%s becomes %s: it cannot be copied to %s, nor to others that players know",
-            _named(stream), title, container,
-        )  # fmt: skip
+        log.warning("%s becomes %s: it cannot be copied to %s", _named(stream), title, container)
 
 
 @dataclass(frozen=True)
@@ -125,7 +140,8 @@ class _Stage:
 
     def takes(self, container: str, streams: list[int], converted: Collection[int] = ()) -> bool:
         """Whether a container can be written with these streams, some of them converted."""
-        video = with_decoding_times(self.video, delay([coded.pts for coded in self.video]))
+        wait = delay([coded.pts for coded in self.video])
+        video = with_decoding_times(self.video, wait, self.source.facts.gap)
         try:
             join(
                 io.BytesIO(), container, self.source, self.encoding, streams, video,
@@ -136,13 +152,26 @@ class _Stage:
             return False
         return True
 
-    def converts(self, container: str, stream: Stream) -> bool:
-        """Whether a stream is sound that no container of players takes, and can be converted."""
+    def converts(self, container: str, stream: Stream, *, asked: bool) -> bool:
+        """Whether a stream is sound that can be converted, and is to be.
+
+        That is asked for, or no container of players takes it as it is.
+        """
         return (
             stream.type == "audio"
-            and not any(self.takes(other, [stream.index]) for other in _PLAYED)
+            and (asked or not any(self.takes(other, [stream.index]) for other in _PLAYED))
             and self.takes(container, [], [stream.index])
         )
+
+    def instead(self, container: str, stream: Stream) -> str:
+        """What else than another container there is for a stream that this one cannot hold."""
+        if stream.type == "subtitle":
+            return advise('; subtitles="none"', "; --subtitles none") + " leaves it out"
+        left_out = advise('sound="none"', "--sound none") + " leaves it out"
+        if not self.converts(container, stream, asked=True):
+            return f"; {left_out}"
+        convert = advise('sound="convert"', "--sound convert")
+        return f"; {convert} makes {TITLES[codec_for(container)]} of it, {left_out}"
 
     def advice(self, streams: list[int]) -> str:
         """Which container takes these streams."""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -28,6 +29,7 @@ from srkit.upscaling.video import scene_windows, upscale_window
 from srkit.version import __version__
 from srkit.video.cartoons import offer
 from srkit.video.colour import ToRGB
+from srkit.video.cutting import Cut
 from srkit.video.decoding import url_of
 from srkit.video.drawing import Drawing, are_drawn
 from srkit.video.encoding import Encoding, container_of, encode
@@ -40,6 +42,7 @@ from srkit.video.paths import check_paths, folder_for
 from srkit.video.pictures import AnySource
 from srkit.video.planning import Plan, Wish, images_of, plan
 from srkit.video.reading import Frame
+from srkit.video.truncation import missing_end
 from srkit.video.work import Work
 
 Progress = bool | Callable[[int, int], None]
@@ -76,6 +79,9 @@ class VideoReport:
         Of the video, in seconds.
     seconds
         That this call took.
+    missing
+        Seconds at the end that the source's header tells of and its file does not hold, as
+        of a download that broke off.
 
     Examples
     --------
@@ -93,6 +99,7 @@ class VideoReport:
     height: int
     duration: float
     seconds: float
+    missing: float = 0.0
 
     @property
     def frames_per_second(self) -> float:
@@ -140,31 +147,60 @@ def upscale_video(
         if not resumed:
             offer(source, upscaler)
         try:
-            label = f"{upscaler.card.name} x{upscaler.scale}"
-            with Meter(progress, source.facts.frames, label, "frame", resumed) as advance:
+            with _meter(progress, planned, resumed) as advance:
                 _upscale(source, upscaler, encoding, work, memory, advance)
+                _finish(planned, work, target, advance)
         except BaseException:
             # Without a finished segment there is nothing to go on with.
             if not work.segments:
                 work.remove()
             raise
-        _finish(planned, work, target)
         report = _report(target, planned, work, resumed, time.monotonic() - begun)
         work.remove()
     return report
 
 
-def _finish(planned: Plan, work: Work, target: Path) -> None:
+def _meter(progress: Progress, planned: Plan, resumed: int) -> Meter:
+    """What counts frames; those of an animation twice, since to write them takes long as well."""
+    upscaler, encoding, frames = planned.upscaler, planned.encoding, planned.source.facts.frames
+    label = f"{upscaler.card.name} x{upscaler.scale}"
+    if isinstance(encoding, Drawing) and encoding.kind:
+        return Meter(progress, 2 * frames, f"{label}, {encoding.title}", "frame", resumed)
+    return Meter(progress, frames, label, "frame", resumed)
+
+
+def _finish(planned: Plan, work: Work, target: Path, advance: Callable[[int], None]) -> None:
     """Make the result of all segments; it appears whole."""
     encoding, kept = planned.encoding, planned.kept
     if isinstance(encoding, Drawing):
-        encoding.finish(work, target)
+        encoding.finish(work, target, advance)
         return
     unfinished = work.folder / f"joined{target.suffix}"
-    packets = with_decoding_times(work.packets(), work.delay)
-    place = url_of(unfinished)
-    join(place, planned.container, planned.source, encoding, kept.streams, packets, kept.converted)
+    source, place = planned.source, url_of(unfinished)
+    packets = with_decoding_times(work.packets(), work.delay, source.facts.gap)
+    join(
+        place, planned.container, source, encoding, kept.streams, packets, kept.converted,
+        cut=_made_part(source, work),
+    )  # fmt: skip
     unfinished.replace(target)
+
+
+def _made_part(source: AnySource, work: Work) -> Cut | None:
+    """The part that the frames are of: it begins and ends with whole ones."""
+    if not source.cut:
+        return None
+    unit, gap = source.facts.time_base, source.facts.gap * source.facts.time_base
+
+    def near(asked: Fraction, pts: int) -> Fraction:
+        # Further away, the video begins after the other streams, or ends before them.
+        made = pts * unit - source.clock
+        return made if abs(made - asked) <= gap else asked
+
+    end = source.cut.end
+    return Cut(
+        near(source.cut.start, work.segments[0].first),
+        None if end is None else near(end, work.segments[-1].end),
+    )
 
 
 def settings_of(
@@ -317,4 +353,5 @@ def _report(path: Path, planned: Plan, work: Work, resumed: int, seconds: float)
         height=planned.encoding.height,
         duration=source.seconds(work.segments[-1].end - work.segments[0].first),
         seconds=seconds,
+        missing=missing_end(source, work.segments[-1].end),
     )

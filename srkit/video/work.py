@@ -17,7 +17,7 @@ from typing import Any
 from srkit.atomic import replacing
 from srkit.batch.resuming import check_same, fresh
 from srkit.errors import VideoError
-from srkit.video.lock import clear
+from srkit.video.lock import clear, folder_of
 from srkit.video.packets import Coded, read_packets, write_packets
 
 VERSION = 1
@@ -65,6 +65,17 @@ def write_manifest(folder: Path, settings: dict[str, Any], segments: Iterable[Se
     }
     with replacing(folder / MANIFEST) as file:
         file.write(json.dumps(manifest, indent=1).encode())
+
+
+def kept_frames(target: Path) -> int | None:
+    """Frames of unfinished work on a result that need not be made again; None if unknown."""
+    try:
+        text = (folder_of(target) / MANIFEST).read_text(encoding="utf-8")
+        return sum(_segment(entry).frames for entry in json.loads(text)["segments"])
+    except FileNotFoundError:
+        return 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 class Work:

@@ -14,6 +14,7 @@ REFERENCE = ROOT / "docs" / "reference"
 # What is shown and imports only where an extra is installed, and packages of that extra.
 EXTRAS = {
     "srkit.VideoReport": ("av",),
+    "srkit.video.preview.Preview": ("av",),
     "srkit.dask": ("dask", "distributed", "fsspec", "av"),
     "srkit.training.recipe": ("torch", "safetensors"),
     "srkit.adapters.pytorch.runtime.upscaler.TorchUpscaler": ("torch", "safetensors"),

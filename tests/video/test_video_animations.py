@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -273,6 +274,26 @@ def test_what_would_not_fit_in_memory_is_refused_at_once(tmp_path, clip, monkeyp
 def test_options_of_encoders_are_refused_for_pictures(tmp_path, clip):
     with pytest.raises(OptionError, match=r"out.gif has no codec: that is for videos"):
         upscale(clip, tmp_path / "out.gif", codec="libx264")
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.webp", "out.apng"])
+def test_progress_counts_what_is_made_and_what_is_written(tmp_path, clip, name):
+    told = []
+    upscale(clip, tmp_path / name, progress=lambda *counts: told.append(counts), end=0.4)
+    assert [done for done, _ in told] == list(range(1, 21))
+    assert {total for _, total in told} == {20}
+
+
+def test_a_preview_counts_how_long_a_gif_takes_to_be_written(tmp_path, clip, monkeypatch):
+    def slow(file, kind, frames, plays, **options):
+        time.sleep(0.3 * len(list(frames)))
+        return 0
+
+    page = tmp_path / "page.html"
+    options = {"dst": tmp_path / "out.gif", "scale": 2}
+    monkeypatch.setattr("srkit.video.drawing.write_animation", slow)
+    found = srkit.video.preview_video(clip, page, "nearest", **options)
+    assert found.seconds > 30 * 0.3
 
 
 def test_an_interrupted_animation_goes_on(tmp_path, clip, monkeypatch):

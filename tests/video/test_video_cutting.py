@@ -82,6 +82,12 @@ def beeps_of(path):
     return [float(n) / RATE - begin_of(path) for n in first]
 
 
+def nearest(path, time):
+    """When the frame begins that is nearest to a time: parts begin and end with whole frames."""
+    begins = [float(begin) - begin_of(path) for begin in times_of(path)]
+    return min(begins, key=lambda begin: abs(begin - time))
+
+
 def flashes_of(path):
     lit = [frame.to_ndarray(format="gray").mean() > 180 for frame, _ in frames_of(path)]
     times = [float(time) - begin_of(path) for time in times_of(path)]
@@ -110,8 +116,9 @@ def test_sound_and_picture_are_cut_in_step(tmp_path, suffix):
     # Sound begins before the first frame, by what AAC needs; the last frame is not cut in two.
     assert (report.frames, report.duration) == (40, pytest.approx(1.6, abs=0.02))
     # What lies in the part, when it does in the source.
-    assert np.array(flashes_of(target)) + 1.2 == pytest.approx(flashes_of(source)[1:], abs=0.002)
-    assert np.array(beeps_of(target)) + 1.2 == pytest.approx(beeps_of(source)[1:], abs=0.003)
+    begin = nearest(source, 1.2)
+    assert np.array(flashes_of(target)) + begin == pytest.approx(flashes_of(source)[1:], abs=0.002)
+    assert np.array(beeps_of(target)) + begin == pytest.approx(beeps_of(source)[1:], abs=0.003)
     assert flashes_of(source) == pytest.approx(beeps_of(source), abs=0.05)
 
 
@@ -119,7 +126,8 @@ def test_sound_of_a_part_is_packets_of_the_source(tmp_path):
     source, target = flashing(tmp_path / "in.mkv"), tmp_path / "out.mkv"
     cut(source, target, start=1, end=2)
     whole = [(float(time), data) for _, time, data in packets_of(source, "audio")]
-    wanted = [(time - 1, data) for time, data in whole if 1 <= time < 2]
+    begin, end = nearest(source, 1), nearest(source, 2)
+    wanted = [(time - begin, data) for time, data in whole if begin <= time < end]
     made = [(float(time), data) for _, time, data in packets_of(target, "audio")]
     assert [data for _, data in made] == [data for _, data in wanted]
     assert [time for time, _ in made] == pytest.approx([time for time, _ in wanted], abs=0.002)
@@ -165,13 +173,17 @@ def test_subtitles_and_chapters_are_cut_and_begin_in_the_part(tmp_path, suffix):
     source, target = flashing(tmp_path / f"in{suffix}"), tmp_path / f"out{suffix}"
     assert texts_of(source) == [(0.2, 0.5), (1.0, 0.4), (2.6, 0.35)]
     cut(source, target, start=1.2, end=2.8)
+    begin, end = nearest(source, 1.2), nearest(source, 2.8)
     # Beta has been there for 0.2 s when the part begins, Gamma goes on after it.
-    assert np.array(texts_of(target)) == pytest.approx(np.array([(0, 0.2), (1.4, 0.2)]), abs=0.002)
+    texts = np.array([(0, 1.4 - begin), (2.6 - begin, end - 2.6)])
+    assert np.array(texts_of(target)) == pytest.approx(texts, abs=0.002)
     chapters = [
         (float(c["start_time"]), float(c["end_time"]), c["tags"]["title"])
         for c in probe(target)["chapters"]
     ]
-    assert chapters == [(0, 0.8, "two"), (0.8, 1.6, "three")]
+    assert [title for *_, title in chapters] == ["two", "three"]
+    times = [time for chapter in chapters for time in chapter[:2]]
+    assert times == pytest.approx([0, 2 - begin, 2 - begin, end - begin], abs=0.002)
 
 
 @pytest.mark.parametrize("gop", [1, 7, 250])
@@ -196,6 +208,29 @@ def test_a_part_near_the_end_is_found_where_containers_do_not_lead_to_it(tmp_pat
     assert cut(source, part, codec="ffv1", start=2, end="2.2").frames == 5
     wanted = pixels_of(whole)[50:55]
     assert all(np.array_equal(a, b) for a, b in zip(wanted, pixels_of(part), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "frames"),
+    [
+        (0.48, 1.08, 15),
+        (0.5, 1.1, 15),  # a frame that is cut in half belongs to the part that begins there
+        (0.51, 1.1, 14),
+        (0.49, 1.11, 16),
+    ],
+)
+def test_a_part_has_whole_frames_at_a_steady_rate(tmp_path, clip, start, end, frames):
+    target = tmp_path / "out.mp4"
+    report = cut(clip, target, start=start, end=end)
+    assert (report.frames, report.duration) == (frames, pytest.approx(frames / 25))
+    (stream,) = probe(target)["streams"]
+    assert float(stream["duration"]) == pytest.approx(frames / 25)
+    assert stream["avg_frame_rate"] == "25/1"
+    assert times_of(target) == [Fraction(n, 25) for n in range(frames)]
+    found = srkit.video.preview_video(
+        clip, tmp_path / "page.html", "nearest", scale=2, start=start, end=end
+    )
+    assert found.frames == frames
 
 
 def test_a_frame_that_stands_when_the_part_begins_is_its_first(tmp_path):

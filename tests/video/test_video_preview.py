@@ -20,6 +20,7 @@ import srkit
 from srkit.cli import main
 from srkit.errors import OptionError
 from srkit.video import preview_video
+from srkit.video.cartoons import looks_drawn
 
 
 def pictures_in(page):
@@ -47,6 +48,20 @@ def drawing(seed, shift=0, size=(320, 180)):
 def cartoon(path, seed=0):
     frames = (drawing(seed, 2 * n) for n in range(12))
     return write_clip(path, frames, options={"crf": "23"})
+
+
+def face(shift=0, size=(320, 180)):
+    """A frame of few colours: a sky that gets lighter, a meadow, and a face with outlines."""
+    width, height = (2 * side for side in size)
+    sky = np.linspace((110, 170, 240), (200, 230, 250), height)[:, None].repeat(width, axis=1)
+    picture = PILImage.fromarray(sky.astype(np.uint8))
+    pen, ink = ImageDraw.Draw(picture), (20, 20, 20)
+    pen.rectangle([0, 250, width, height], fill=(90, 180, 80), outline=ink, width=5)
+    pen.rectangle([140 + shift, 250, 260 + shift, height], fill=(220, 40, 50), outline=ink, width=6)
+    pen.ellipse([130 + shift, 80, 270 + shift, 260], fill=(250, 210, 180), outline=ink, width=6)
+    for x in (175, 215):
+        pen.ellipse([x + shift, 140, x + 15 + shift, 165], fill=ink)
+    return picture.resize(size, PILImage.Resampling.LANCZOS)
 
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket", "retina")
@@ -161,7 +176,6 @@ def test_the_command_cuts_and_resizes(tmp_path, clip, capsys):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ([], "give -o FILE"),
         (["--preview", "page.mp4"], "a preview is a page: name it page.html"),
         (["--start", "5", "-o", "a.mp4"], "--start 0:00:05 is past the end"),
         (["--start", "x", "-o", "a.mp4"], "the start is a number of seconds"),
@@ -201,6 +215,27 @@ def test_a_model_for_drawings_is_offered_where_frames_are_drawn(tmp_path, caplog
     assert told == f'{source} looks drawn: model="realesr-animevideo" is made for that'
 
 
+@pytest.mark.parametrize("name", ["in.mp4", "in.gif"])
+@pytest.mark.parametrize("size", [(320, 180), (640, 360)])
+def test_drawings_of_few_colours_are_told(tmp_path, name, size):
+    frames = [face(3 * n, size) for n in range(6)]
+    if name == "in.gif":
+        # Of 12 colours with dither, as small GIFs have.
+        frames = [f.quantize(12, dither=PILImage.Dither.FLOYDSTEINBERG) for f in frames]
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], duration=100)
+    else:
+        write_clip(tmp_path / name, map(np.asarray, frames), options={"crf": "28"})
+    found = preview_video(tmp_path / name, tmp_path / "page.html", "nearest", scale=2)
+    assert found.looks_drawn
+
+
+def test_what_is_finely_drawn_before_a_clear_sky_is_a_photograph():
+    rng = np.random.default_rng(0)
+    sky = np.linspace((60, 110, 190), (90, 140, 210), 180)[:, None].repeat(320, axis=1)
+    sky[60:130, 100:220] = rng.integers(0, 256, (70, 120, 3))
+    assert not looks_drawn([sky.astype(np.uint8)])
+
+
 @pytest.mark.parametrize("name", PHOTOS)
 def test_nothing_is_offered_where_frames_are_photographs(tmp_path, caplog, name):
     caplog.set_level(logging.INFO, "srkit.video.cartoons")
@@ -211,7 +246,7 @@ def test_nothing_is_offered_where_frames_are_photographs(tmp_path, caplog, name)
 
 @pytest.mark.parametrize("name", ["bigbuckbunny.mp4", "movie-hello.mp4"])
 def test_renders_and_screens_are_no_drawings(data_folder, name):
-    from srkit.video.cartoons import _samples, looks_drawn
+    from srkit.video.cartoons import _samples
     from srkit.video.reading import Source
 
     with Source(data_folder(f"video/{name}")) as source:

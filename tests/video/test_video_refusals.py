@@ -48,6 +48,7 @@ def test_an_existing_result_is_replaced_only_on_demand(tmp_path, clip):
         ({"codec": "libxvid2"}, "no encoder is named 'libxvid2'"),
         ({"codec": "h264_omx"}, "not in this build of FFmpeg; libx264 writes H.264"),
         ({"scale": 77}, "nearest exists for"),
+        ({"width": 20000}, "libx264 takes at most 16384x16384 pixels, not 20000x15000"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(tmp_path, clip, options, message):

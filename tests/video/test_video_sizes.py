@@ -37,6 +37,18 @@ def test_a_size_is_exact_and_keeps_the_shape(tmp_path, caplog, side, wanted):
     assert ("the nearest even number to" in caplog.text) == even
 
 
+def test_what_a_model_of_x1_does_not_enlarge_is_told(tmp_path, caplog):
+    class Same(srkit.Upscaler):
+        card, scale = srkit.card("nearest"), 1
+
+        def run(self, tiles):
+            return tiles
+
+    source = write_clip(tmp_path / "in.mp4", moving(2, 64, 48))
+    assert made(source, tmp_path / "out.mp4", Same(), height=96)[:2] == (128, 96)
+    assert "does not enlarge: its result is resized 2 times" in caplog.text
+
+
 def test_another_shape_is_told_and_players_show_the_old_one(tmp_path, caplog):
     source = write_clip(tmp_path / "in.mp4", moving(2, 64, 48))
     # 4:3 on 192x108, which is 16:9, is pixels of 3:4.
