@@ -60,7 +60,9 @@ def weights_path(weights: WeightsFile) -> Path:
         _download(weights, path)
     owner = weights.distribution or "srkit"
     if not path.is_file():
-        packed = "; if it is missing then, too, it was packed without" if weights.distribution else ""
+        packed = (
+            "; if it is missing then, too, it was packed without" if weights.distribution else ""
+        )
         raise WeightsError(f"weights {path} are missing; install {owner} again{packed}")
     if (digest := sha256(path)) != weights.sha256:
         remedy = f"install {owner} again" if weights.distribution else "delete it and try again"

@@ -344,7 +344,7 @@ def test_weights_that_a_package_owes_are_not_skipped_but_fail(
     assert [mark.kwargs["reason"] for mark in case.marks] == [skipped] * bool(skipped)
     if not skipped:
         check, factory = case.values
-        with pytest.raises(AssertionError, match="^check_run: WeightsError: .* are missing"):
+        with pytest.raises(AssertionError, match=r"^check_run: WeightsError: .* are missing"):
             check(factory)
 
 
