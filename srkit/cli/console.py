@@ -17,6 +17,7 @@ from tqdm import tqdm
 from srkit import memory
 from srkit.cli.escaping import plain
 from srkit.errors import OptionError
+from srkit.imaging.files.remote import without_scheme
 from srkit.imaging.light import check_exposure
 from srkit.models.loading import upscale
 
@@ -96,13 +97,8 @@ def place(text: str) -> Path | str:
     >>> place("file:///photos/a.png").name, place("s3://photos/a.png"), place("-")
     ('a.png', 's3://photos/a.png', '-')
     """
-    text = _without_file(text)
+    text = without_scheme(text)
     return text if "://" in text or text == PIPE else Path(text)
-
-
-def _without_file(text: str) -> str:
-    """The path of a URL of this machine, as fsspec has it; all else as it is."""
-    return text[len("file://") :] if text.startswith("file:///") else text
 
 
 def local(text: str) -> Path:
@@ -118,7 +114,7 @@ def local(text: str) -> Path:
 
 def model(text: str) -> str:
     """A model's name or the path of its weights, for argparse; errors as of `local`."""
-    text = _without_file(text)
+    text = without_scheme(text)
     if _is_address(text):
         raise argparse.ArgumentTypeError(
             f"{text} is an address in a network, not a file; download it first"
@@ -134,7 +130,7 @@ def written(text: str) -> Path:
     argparse.ArgumentTypeError
         If it is an address in a network.
     """
-    text = _without_file(text)
+    text = without_scheme(text)
     if _is_address(text):
         raise argparse.ArgumentTypeError(
             f"{text} is an address in a network; results are written as files of this machine"

@@ -234,7 +234,7 @@ def test_a_model_whose_name_is_srkits_is_there_under_that_of_its_distribution():
         assert made.card == srkit.card(full) == srkit.cards()[full]
         assert (made.card.name, made.card.summary) == (full, "bold-plugin")
     assert pickle.loads(pickle.dumps(srkit.load(full))).card.name == full
-    with pytest.raises(UnknownModelError, match="mean .*bicubic@bold-plugin"):
+    with pytest.raises(UnknownModelError, match=r"mean .*bicubic@bold-plugin"):
         srkit.load("bicubic@bold-plugn")
     labels = {label for label, _, _ in srkit.testing.registered("bicubic")}
     assert labels == {"bicubic-x3", "bicubic-x4", f"{full}-x2", "bicubic@other-plugin-x2"}
