@@ -87,6 +87,7 @@ def notes_of(log: logging.Logger, first: str = "") -> Iterator[None]:
 
 # Standard input, or output, in the place of a file.
 PIPE = "-"
+_STANDARD_OUTPUT = "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"
 
 
 def place(text: str) -> Path | str:
@@ -99,6 +100,29 @@ def place(text: str) -> Path | str:
     """
     text = without_scheme(text)
     return text if "://" in text or text == PIPE else Path(text)
+
+
+def result(text: str) -> Path | str:
+    """A `place` to write to, for argparse; standard output by its names as a file, too.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is a pipe or a device, which has no name that a whole file can take.
+
+    Examples
+    --------
+    >>> result("large.png").name, result("/dev/stdout"), result("-")
+    ('large.png', '-', '-')
+    """
+    if text in _STANDARD_OUTPUT:
+        return PIPE
+    given = place(text)
+    if isinstance(given, Path) and (given.is_fifo() or given.is_char_device()):
+        raise argparse.ArgumentTypeError(
+            f"{text} is a pipe or a device: -o - > {text} writes to it"
+        )
+    return given
 
 
 def local(text: str) -> Path:
