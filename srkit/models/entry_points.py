@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from srkit.card import ModelCard
 from srkit.errors import BrokenPluginError, DuplicateModelError, UnknownModelError
+from srkit.models.card_faults import fault_of
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ def read_card(entry: metadata.EntryPoint, owner: str) -> ModelCard:
     Raises
     ------
     BrokenPluginError
-        As `resolve`, or if the card has another name than the entry point.
+        As `resolve`, or if the card has another name than the entry point, or makes no sense.
 
     Examples
     --------
@@ -163,6 +164,8 @@ def read_card(entry: metadata.EntryPoint, owner: str) -> ModelCard:
         raise BrokenPluginError(
             f"{owner} registers the card of {card.name!r} under the name {entry.name!r}"
         )
+    if fault := fault_of(card):
+        raise BrokenPluginError(f"{entry.name!r} of {owner} ({entry.value}): {fault}")
     return card
 
 

@@ -24,6 +24,7 @@ from srkit.errors import (
 )
 from srkit.extras import import_adapter, require
 from srkit.guard import reading, refuse_pipes
+from srkit.models.card_faults import fault_of
 from srkit.models.constructing import checked, constructed
 from srkit.models.contents import Contents
 from srkit.models.entry_points import (
@@ -132,6 +133,8 @@ class Registry:
         ------
         DuplicateModelError
             If the name is taken and `replace` is false.
+        OptionError
+            If it is no card, or one that makes no sense.
 
         Examples
         --------
@@ -141,6 +144,8 @@ class Registry:
         >>> registry.names("smooth")
         ['smooth']
         """
+        if fault := fault_of(card):
+            raise OptionError(f"cannot be registered: {fault}")
         if not replace and card.name in self.names():
             raise DuplicateModelError(
                 f"a model named {card.name!r} exists; pass replace=True to put this one before it"

@@ -1,6 +1,5 @@
 """Names become models by entry points; whatever is wrong with a plugin, the rest works."""
 
-import pickle
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 from dummies import Nearest, card
 
 import srkit
-import srkit.testing
 from srkit.errors import (
     BrokenPluginError,
     DuplicateModelError,
@@ -19,7 +17,7 @@ from srkit.errors import (
     UnknownModelError,
     WeightsError,
 )
-from srkit.models import entry_points, loading
+from srkit.models import loading
 from srkit.models.entry_points import FORMATS, MODELS
 from srkit.models.registry import FileFormat, Registry
 
@@ -200,44 +198,6 @@ def test_two_distributions_of_one_name_are_named_and_chosen_from(plugins):
     assert plugins.names("shared*") == ["shared", "shared@first-plugin", "shared@second-plugin"]
     with pytest.raises(UnknownModelError, match="'other' has a model 'shared'; it is in first"):
         plugins.load("shared", dist="other")
-
-
-@pytest.fixture
-def taken(tmp_path, monkeypatch):
-    """A plugin whose model has the name of one of srkit's; so has another's."""
-    install(tmp_path, "bold-plugin", "bicubic")
-    install(tmp_path, "other-plugin", "bicubic")
-    monkeypatch.syspath_prepend(tmp_path)
-    entry_points._warn.cache_clear()
-
-
-@pytest.mark.usefixtures("taken")
-def test_a_plugin_does_not_take_a_name_of_srkits(caplog):
-    own = srkit.card("bicubic")
-    assert own.adapter.startswith("srkit.")
-    assert srkit.card("bicubic") == Registry().card("bicubic", "srkit") == own
-    told = [record.getMessage() for record in caplog.records]
-    assert len(told) == 2  # once each
-    for owner, message in zip(("bold-plugin", "other-plugin"), sorted(told), strict=True):
-        assert message.startswith(f"{owner} has a model named 'bicubic', as srkit has")
-        assert f"'bicubic@{owner}'" in message
-    image = np.zeros((3, 4), np.uint8)
-    assert srkit.upscale(image, "bicubic", scale=3).shape == (9, 12)
-
-
-@pytest.mark.usefixtures("taken")
-def test_a_model_whose_name_is_srkits_is_there_under_that_of_its_distribution():
-    full = "bicubic@bold-plugin"
-    assert srkit.list_models("bicubic") == ["bicubic", full, "bicubic@other-plugin"]
-    assert full in srkit.list_models()
-    for made in (srkit.load(full), srkit.load("bicubic", dist="bold-plugin")):
-        assert made.card == srkit.card(full) == srkit.cards()[full]
-        assert (made.card.name, made.card.summary) == (full, "bold-plugin")
-    assert pickle.loads(pickle.dumps(srkit.load(full))).card.name == full
-    with pytest.raises(UnknownModelError, match=r"mean .*bicubic@bold-plugin"):
-        srkit.load("bicubic@bold-plugn")
-    labels = {label for label, _, _ in srkit.testing.registered("bicubic")}
-    assert labels == {"bicubic-x3", "bicubic-x4", f"{full}-x2", "bicubic@other-plugin-x2"}
 
 
 # --- register -----------------------------------------------------------------------------
