@@ -14,7 +14,6 @@ from dummies import Blur, Fours, Luma, Nearest, Streaming, card
 
 import srkit
 from srkit import testing
-from srkit.models import loading
 
 # Real-ESRGAN x4plus sees 349 pixels far, and an image of several times that takes minutes. The
 # network of realesrgan-anime is the same, of fewer blocks.
@@ -161,6 +160,16 @@ class Brightens(Nearest):
         return super().run(tiles) + np.float32(4 / 255)
 
 
+class Swaps(Nearest):
+    def run(self, tiles):
+        return super().run(tiles)[..., ::-1]
+
+
+class PaintsItBlue(Nearest):
+    def run(self, tiles):
+        return super().run(tiles) * np.float32([0, 0, 1]) + np.float32([0, 0, 0.5])
+
+
 class Restless(Nearest):
     def run(self, tiles):
         return super().run(tiles) + np.random.default_rng().random(dtype=np.float32) / 100
@@ -300,6 +309,8 @@ class NeedsWhole(Nearest):
         (testing.check_invalid_values, LetsNanPass),
         (testing.check_invalid_output, NeedsWhole),
         (testing.check_constant, Brightens),
+        (testing.check_red_and_blue, Swaps),
+        (testing.check_red_and_blue, PaintsItBlue),
         (testing.check_deterministic, Restless),
         (testing.check_threads, Shared),
         (testing.check_self_ensemble, Asymmetric),
@@ -321,31 +332,6 @@ def test_random_weights_are_excused_from_what_takes_training_alone():
     testing.check_upscaler(Brightens, trained=False)
     with pytest.raises(AssertionError, match=r"^check_constant: a constant 0 is changed"):
         testing.check_upscaler(Brightens)
-
-
-@pytest.mark.parametrize(
-    ("source", "skipped"),
-    [
-        ("packaged", ""),
-        ("distribution:numpy", ""),
-        ("/nowhere/net.bin", ""),
-        ("distribution:not-there", "missing: not-there"),
-        ("https://example.org/net.bin", "missing: its weights"),
-    ],
-)
-def test_weights_that_a_package_owes_are_not_skipped_but_fail(
-    source, skipped, monkeypatch, tmp_path
-):
-    monkeypatch.setenv("SRKIT_CACHE", str(tmp_path))
-    monkeypatch.setattr(loading, "REGISTRY", srkit.Registry())
-    weights = {2: srkit.WeightsFile("numpy/no_such_net.bin", "0" * 64, source)}
-    srkit.register(card("lost", adapter="dummies:Nearest", weights=weights))
-    (case,) = testing.parametrize((testing.check_run,), "lost").args[1]
-    assert [mark.kwargs["reason"] for mark in case.marks] == [skipped] * bool(skipped)
-    if not skipped:
-        check, factory = case.values
-        with pytest.raises(AssertionError, match=r"^check_run: WeightsError: .* are missing"):
-            check(factory)
 
 
 def test_an_upscaler_that_cannot_be_loaded_fails_with_the_cause():
