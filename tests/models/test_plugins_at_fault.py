@@ -56,6 +56,14 @@ def test_a_model_whose_name_is_srkits_is_there_under_that_of_its_distribution():
     assert labels == {"bicubic-x3", "bicubic-x4", f"{full}-x2", "bicubic@other-plugin-x2"}
 
 
+def test_the_kit_takes_models_that_share_a_name_one_by_one(tmp_path, monkeypatch):
+    for distribution in ("first-plugin", "second-plugin"):
+        install(tmp_path, distribution, "shared")
+    monkeypatch.syspath_prepend(tmp_path)
+    labels = {label for label, _, _ in srkit.testing.registered("shared")}
+    assert labels == {"shared@first-plugin-x2", "shared@second-plugin-x2"}
+
+
 # --- cards ------------------------------------------------------------------------------------
 
 WRONG = [
