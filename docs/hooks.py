@@ -10,6 +10,8 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parent.parent
+# What is said to who reads a page of the reference before it is built.
+UNBUILT = re.compile(r"^> In a checkout this page is .*\n\n", re.MULTILINE)
 CREDITS = "../srkit/pretrained/CREDITS.md"
 
 
@@ -27,7 +29,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Links that lead out of docs/, for readers of the checkout, stay within the site."""
-    markdown = markdown.replace(CREDITS, "credits.md")
+    markdown = UNBUILT.sub("", markdown).replace(CREDITS, "credits.md")
     return re.sub(r"\[([^\]]*)\]\(\.\./(examples/[^)]*)\)", r"\1 (`\2`)", markdown)
 
 

@@ -13,6 +13,7 @@ import srkit
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 MAX_BYTES, MAX_PIXELS, MEMORY = 10_000_000, 4_000_000, 500_000_000
 PLACES, SECONDS = 8, 60  # requests at work or waiting, and how long one may take in all
+SENDING = 20  # seconds of these for the body to come in
 
 app, model = FastAPI(), srkit.load("photo")
 places, worker = asyncio.Semaphore(PLACES), ThreadPoolExecutor(1)  # one picture has all cores
@@ -33,13 +34,9 @@ async def upscale(request: Request) -> Response:
         over, watch = threading.Event(), None
         try:
             async with asyncio.timeout(SECONDS):
-                data = bytearray()
-                async for piece in request.stream():
-                    data += piece
-                    if len(data) > MAX_BYTES:
-                        raise HTTPException(413, f"more than {MAX_BYTES} bytes")
+                data = await body_of(request)
                 loop = asyncio.get_running_loop()
-                job = loop.run_in_executor(worker, work, bytes(data), over)
+                job = loop.run_in_executor(worker, work, data, over)
                 watch = asyncio.create_task(cancel_if_left(request, job))
                 return await job
         except TimeoutError:
@@ -54,6 +51,19 @@ async def upscale(request: Request) -> Response:
             over.set()  # who worked for nobody stops after the part at work
             if watch:
                 watch.cancel()
+
+
+async def body_of(request: Request) -> bytes:
+    data = bytearray()
+    try:
+        async with asyncio.timeout(SENDING):
+            async for piece in request.stream():
+                data += piece
+                if len(data) > MAX_BYTES:
+                    raise HTTPException(413, f"more than {MAX_BYTES} bytes")
+    except TimeoutError:
+        raise HTTPException(408, f"sending it took more than {SENDING} s") from None
+    return bytes(data)
 
 
 async def cancel_if_left(request: Request, job: asyncio.Future[Response]) -> None:

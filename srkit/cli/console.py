@@ -17,6 +17,7 @@ from tqdm import tqdm
 from srkit import memory
 from srkit.cli.escaping import plain
 from srkit.errors import OptionError
+from srkit.imaging.files.remote import without_scheme
 from srkit.imaging.light import check_exposure
 from srkit.models.loading import upscale
 
@@ -86,6 +87,7 @@ def notes_of(log: logging.Logger, first: str = "") -> Iterator[None]:
 
 # Standard input, or output, in the place of a file.
 PIPE = "-"
+_STANDARD_OUTPUT = "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"
 
 
 def place(text: str) -> Path | str:
@@ -96,13 +98,31 @@ def place(text: str) -> Path | str:
     >>> place("file:///photos/a.png").name, place("s3://photos/a.png"), place("-")
     ('a.png', 's3://photos/a.png', '-')
     """
-    text = _without_file(text)
+    text = without_scheme(text)
     return text if "://" in text or text == PIPE else Path(text)
 
 
-def _without_file(text: str) -> str:
-    """The path of a URL of this machine, as fsspec has it; all else as it is."""
-    return text[len("file://") :] if text.startswith("file:///") else text
+def result(text: str) -> Path | str:
+    """A `place` to write to, for argparse; standard output by its names as a file, too.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is a pipe or a device, which has no name that a whole file can take.
+
+    Examples
+    --------
+    >>> result("large.png").name, result("/dev/stdout"), result("-")
+    ('large.png', '-', '-')
+    """
+    if text in _STANDARD_OUTPUT:
+        return PIPE
+    given = place(text)
+    if isinstance(given, Path) and (given.is_fifo() or given.is_char_device()):
+        raise argparse.ArgumentTypeError(
+            f"{text} is a pipe or a device: -o - > {text} writes to it"
+        )
+    return given
 
 
 def local(text: str) -> Path:
@@ -118,7 +138,7 @@ def local(text: str) -> Path:
 
 def model(text: str) -> str:
     """A model's name or the path of its weights, for argparse; errors as of `local`."""
-    text = _without_file(text)
+    text = without_scheme(text)
     if _is_address(text):
         raise argparse.ArgumentTypeError(
             f"{text} is an address in a network, not a file; download it first"
@@ -134,7 +154,7 @@ def written(text: str) -> Path:
     argparse.ArgumentTypeError
         If it is an address in a network.
     """
-    text = _without_file(text)
+    text = without_scheme(text)
     if _is_address(text):
         raise argparse.ArgumentTypeError(
             f"{text} is an address in a network; results are written as files of this machine"

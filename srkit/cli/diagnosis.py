@@ -16,7 +16,7 @@ from srkit.cli.trying import try_all
 from srkit.errors import SrkitError, WeightsError
 from srkit.extras import extra_line, import_named, missing_packages
 from srkit.memory import free_memory
-from srkit.models.entry_points import FORMATS, MODELS, owner_of
+from srkit.models.entry_points import FORMATS, MODELS, OWN, by_name, owner_of, told_taken
 from srkit.models.registry import Registry
 from srkit.models.weights import (
     PACKAGED,
@@ -171,6 +171,7 @@ def diagnose(registry: Registry) -> Diagnosis:
     ]
     extras = _imported(extras, problems)
     cards = _cards(registry, problems)
+    _check_names(registry, problems)
     _check_models(registry, cards, problems)
     _check_formats(registry, problems)
     return Diagnosis(
@@ -249,6 +250,14 @@ def _cards(registry: Registry, problems: list[str]) -> list[ModelCard]:
     return cards
 
 
+def _check_names(registry: Registry, problems: list[str]) -> None:
+    """Tell of plugins' models that have the names of srkit's."""
+    found = by_name(registry.discover(MODELS))
+    for name, (entry, *_) in found.items():
+        if name != entry.name and owner_of(found[entry.name][0]) == OWN:
+            problems.append(told_taken(entry))
+
+
 def _imported(extras: tuple[Extra, ...], problems: list[str]) -> tuple[Extra, ...]:
     """The extras, with what of them cannot be imported, each package once."""
     modules = {
@@ -295,19 +304,20 @@ def _check_models(registry: Registry, cards: list[ModelCard], problems: list[str
         if not missing_packages(card.framework)
         and not any(map(_waits, with_companions(card.weights.values())))
     }
-    theirs = [
-        entry
-        for entry in registry.discover(MODELS)
-        if owner_of(entry) != "srkit" and entry.name in can_be_built
-    ]
-    for entry, cause in zip(theirs, try_all(theirs), strict=True):
+    found = by_name(registry.discover(MODELS))
+    theirs = {
+        name: entry
+        for name, (entry, *others) in found.items()
+        if not others and owner_of(entry) != OWN and name in can_be_built
+    }
+    for name, cause in zip(theirs, try_all([*theirs.values()]), strict=True):
         if cause:
-            problems.append(f"the model {entry.name!r}: {cause}")
+            problems.append(f"the model {name!r}: {cause}")
 
 
 def _check_formats(registry: Registry, problems: list[str]) -> None:
     """Import every format that a plugin registers, which `load` would leave out with a warning."""
-    entries = [entry for entry in registry.discover(FORMATS) if owner_of(entry) != "srkit"]
+    entries = [entry for entry in registry.discover(FORMATS) if owner_of(entry) != OWN]
     for entry, cause in zip(entries, try_all([entry.value for entry in entries]), strict=True):
         if cause:
             problems.append(
@@ -355,6 +365,6 @@ def _plugins(registry: Registry) -> dict[str, tuple[str, ...]]:
     for group in (MODELS, FORMATS):
         for entry in registry.discover(group):
             owner = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.module
-            if entry.dist is None or entry.dist.name != "srkit":
+            if entry.dist is None or entry.dist.name != OWN:
                 found.setdefault(owner, []).append(entry.name)
     return {owner: tuple(sorted(names)) for owner, names in sorted(found.items())}

@@ -55,6 +55,11 @@ def facts(
     return json.dumps(told, indent=2)
 
 
+def interrupted(source: Path | str) -> Failure:
+    """What programs are told of a picture that was not made, since the command was ended."""
+    return Failure(source, "interrupted", KeyboardInterrupt.__name__)
+
+
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
     """Options of the model that were given."""
     names = ("device", "perception", "denoise", "weights", "border", "halo")

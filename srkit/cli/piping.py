@@ -16,6 +16,7 @@ from srkit.cli.console import PIPE, write
 from srkit.cli.escaping import one_line
 from srkit.cli.pictures import (
     facts,
+    interrupted,
     options_of,
     progress_bar,
     reporting,
@@ -64,6 +65,10 @@ def run(args: argparse.Namespace, others: str) -> int:
     try:
         told, chosen = _work(source, target, request, args, others)
     except OptionError:
+        raise
+    except KeyboardInterrupt:
+        if args.json:
+            write(facts([], [], [interrupted(named)]))
         raise
     except (SrkitError, OSError) as error:
         if not args.json:

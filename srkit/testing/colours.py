@@ -79,13 +79,51 @@ def colour_shift(upscaler: Upscaler) -> ColourShift:
     >>> colour_shift(srkit.load("bicubic", scale=2))
     ColourShift(largest=0, within=0)
     """
-    colours, side = even_colours(), max(2 * MIDDLE, SIDE - 2 * rim_of(upscaler))
-    pictures = np.broadcast_to(colours[:, None, None], (len(colours), side, side, 3))
+    colours = even_colours()
+    pictures, side = _pictures(upscaler, colours)
     made = upscaler.upscale(pictures).astype(int)
     apart = np.abs(made - colours[:, None, None])
     edge = (side - MIDDLE) // 2 * upscaler.scale
     within = apart[:, edge : made.shape[1] - edge, edge : made.shape[2] - edge]
     return ColourShift(int(apart.max()), int(within.max()))
+
+
+def _pictures(upscaler: Upscaler, colours: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """A batch of even pictures, and their sides."""
+    side = max(2 * MIDDLE, SIDE - 2 * rim_of(upscaler))
+    return np.broadcast_to(colours[:, None, None], (len(colours), side, side, 3)), side
+
+
+@check
+def check_red_and_blue(factory: Factory) -> None:
+    """Red does not come back as blue, nor blue as red: many programs have channels the other way.
+
+    Random weights owe nothing.
+
+    Examples
+    --------
+    >>> import srkit
+    >>> def faulty():
+    ...     model = srkit.load("nearest", scale=2)
+    ...     sound = model.run
+    ...     model.run = lambda tiles: sound(tiles)[..., ::-1]  # as OpenCV has it
+    ...     return model
+    >>> check_red_and_blue(faulty)
+    Traceback (most recent call last):
+    AssertionError: check_red_and_blue: an even (255, 0, 0) comes back as (0, 0, 255): \
+red and blue are swapped; run takes and gives R, G, B
+    """
+    upscaler = factory()
+    colours = np.array([[255, 0, 0], [0, 0, 255]], np.uint8)
+    pictures, _ = _pictures(upscaler, colours)
+    for colour, made in zip(colours, upscaler.upscale(pictures), strict=True):
+        found = made.reshape(-1, 3).mean(axis=0).round().astype(int)
+        red, _, blue = found if colour[0] else found[::-1]
+        require(
+            red >= blue,
+            f"an even {tuple(colour.tolist())} comes back as {tuple(found.tolist())}: red and blue "
+            "are swapped; run takes and gives R, G, B",
+        )
 
 
 @check

@@ -61,6 +61,11 @@ def check(function: Check) -> Check:
 
 def _settled(factory: Factory) -> Factory:
     """Models as they are for one picture: samples would each be upscaled by another network."""
+    require(
+        not isinstance(factory, Upscaler),
+        "give a function that makes the model anew, such as lambda: srkit.load('mine'); "
+        "this is one model",
+    )
 
     def settled() -> Upscaler:
         upscaler = factory()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from srkit.card import ModelCard
+from srkit.models.card_faults import fault_of
 from srkit.testing.harness import (
     Factory,
     Floats,
@@ -51,12 +52,8 @@ def check_card(factory: Factory) -> None:
     module, _, name = card.adapter.partition(":")
     require(module and name, f'the adapter is "module:Class", not {card.adapter!r}')
     require(isinstance(scale, int) and scale >= 1, f"the scale is {scale!r}")
+    require(not (fault := fault_of(card)), fault)
     require(scale in card.scales, f"x{scale} is not among the card's scales {card.scales}")
-    require(card.default_scale in card.scales, "the card's default scale is not among its scales")
-    require(card.colour in ("rgb", "luma"), f"the card's colour is {card.colour!r}")
-    borders = ("reflect", "mirror", "edge", "zero")
-    require(card.border in borders, f"the card's border is {card.border!r}")
-    require(card.multiple >= 1, f"the card's multiple is {card.multiple}")
     radius = upscaler.radius
     require(isinstance(radius, int) and radius >= 0, f"the radius is {radius!r}")
     stated = card.radius_at(scale)

@@ -1,11 +1,13 @@
 """What files hold does not reach the terminal as commands, and SIGTERM ends as Ctrl-C does."""
 
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,6 +106,61 @@ def test_sigterm_ends_as_ctrl_c_does(tmp_path, sent, suffix):
     assert process.returncode == 130
     assert err == "srkit: interrupted\n"
     assert not list(out.iterdir())
+
+
+JSON = ENDED.replace("    def run", "    runs = 0\n    def run").replace(
+    'print("waits"',
+    """self.runs += 1
+        if self.runs == 1:
+            return tiles.repeat(2, 1).repeat(2, 2)
+        print("waits\"""",
+)
+
+
+@posix
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_program_is_told_what_was_written_before_the_end(tmp_path, sent):
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in "abc":
+        PILImage.fromarray(np.zeros((8, 8), np.uint8)).save(source / f"{name}.png")
+    code = JSON.replace("sys.argv[2]]", 'sys.argv[2], "--json"]')
+    command = [sys.executable, "-c", code, str(source), str(tmp_path / "out")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "waits\n"
+        process.send_signal(sent)
+        out, err = process.communicate()
+    assert (process.returncode, err) == (130, "srkit: interrupted\n")
+    told = json.loads(out)
+    (written,) = told["written"]
+    assert written["source"] == str(source / "a.png")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [Path(written["target"]).name]
+    assert [(one["source"], one["kind"]) for one in told["failed"]] == [
+        (str(source / name), "KeyboardInterrupt") for name in ("b.png", "c.png")
+    ]
+
+
+@posix
+def test_of_one_picture_a_program_is_told_the_same(tmp_path):
+    PILImage.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    code = ENDED.replace("sys.argv[2]]", 'sys.argv[2], "--json"]').replace(
+        'sys.argv[1], "-m"', '"-", "-m"'
+    )
+    command = [sys.executable, "-c", code, "", str(tmp_path / "out.png")]
+    with (
+        (tmp_path / "a.png").open("rb") as picture,
+        subprocess.Popen(
+            command, stdin=picture, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        assert process.stderr.readline() == "waits\n"  # where pictures may go, nothing is printed
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+    assert (process.returncode, err) == (130, "srkit: interrupted\n")
+    (failed,) = json.loads(out)["failed"]
+    assert (failed["source"], failed["kind"]) == ("-", "KeyboardInterrupt")
 
 
 @posix

@@ -185,6 +185,18 @@ def test_an_adapter_that_cannot_be_imported_is_a_problem(
     assert main(["doctor"]) == 0
 
 
+def test_who_takes_a_name_of_srkits_is_told(monkeypatch, tmp_path, capsys):
+    (tmp_path / "srkit_bold.py").write_text("import dummies\nCARD = dummies.card('bicubic')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = EntryPoint("bicubic", "srkit_bold:CARD", "srkit.models")
+    registry = Registry(lambda group: [entry] * (group == entry.group) + installed(group))
+    monkeypatch.setattr(loading, "REGISTRY", registry)
+    code, found = doctor(capsys)
+    assert code == 1
+    told = "srkit_bold has a model named 'bicubic', as srkit has: 'bicubic' is srkit's"
+    assert any(problem.startswith(told) for problem in found["problems"])
+
+
 @pytest.mark.parametrize(
     ("version", "state", "code"),
     [(None, "missing", 0), ("0.1", "too old", 1), ("99", "installed", 0)],

@@ -129,6 +129,24 @@ def test_one_side_of_the_pipe_alone(piped, tmp_path):
     np.testing.assert_array_equal(srkit.read_image(made).pixels, DOUBLED[::-1])
 
 
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1"])
+def test_standard_output_has_names_of_a_file(piped, tmp_path, name):
+    told = piped(b"", saved(tmp_path / "a.png", PIXELS), "-o", name)
+    assert told.code == 0
+    np.testing.assert_array_equal(decoded(told.out)[1], DOUBLED)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX has such pipes")
+def test_what_is_a_pipe_by_name_is_told_to_take_standard_output(piped, tmp_path, capsys):
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    with pytest.raises(SystemExit, match="2"):
+        piped(b"", saved(tmp_path / "a.png", PIXELS), "-o", pipe)
+    assert f"{pipe} is a pipe or a device: -o - > {pipe} writes to it" in capsys.readouterr().err
+    made = piped(b"", pipe, "-o", tmp_path / "b.png")
+    assert (made.code, "give it as standard input (-)" in made.err) == (1, True)
+
+
 def test_a_file_that_is_called_so_is_a_file(piped, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "-").write_bytes(encoded("PNG"))

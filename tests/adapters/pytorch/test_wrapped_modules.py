@@ -126,6 +126,26 @@ def test_the_module_is_left_as_it_is_and_can_be_trained_on():
     np.testing.assert_array_equal(model.upscale(PHOTO), made)
 
 
+# Of torch's own, which means to drop TorchScript.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+@pytest.mark.parametrize("made", [torch.jit.script, torch.compile], ids=["script", "compile"])
+def test_what_torch_made_of_a_module_is_wrapped_too(made):
+    net = nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2))
+    image = np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8)
+    wanted = srkit.wrap(net, scale=2).upscale(image)
+    model = srkit.wrap(made(net), scale=2)
+    assert model.card.name == "Sequential"
+    np.testing.assert_array_equal(model.upscale(image), wanted)
+
+
+def test_weights_in_the_place_of_a_module_are_told_in_short():
+    weights = nn.Conv2d(3, 12, 3).state_dict()
+    with pytest.raises(OptionError, match=r"not OrderedDict with 2 entries; .*load_state_dict"):
+        srkit.wrap(weights, scale=2)
+    with pytest.raises(OptionError, match=r"a function or a torch module, not Parameter$"):
+        srkit.wrap(nn.Conv2d(3, 12, 3).weight, scale=2)
+
+
 def test_a_module_of_one_channel_sees_brightness(caplog):
     with caplog.at_level(logging.INFO):
         model = wrapped(Net(channels=1))
