@@ -62,7 +62,7 @@ def interrupted(source: Path | str) -> Failure:
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
     """Options of the model that were given."""
-    names = ("device", "perception", "denoise", "weights", "border", "halo")
+    names = ("device", "precision", "perception", "denoise", "weights", "border", "halo")
     given = {name: getattr(args, name) for name in names}
     return {name: value for name, value in given.items() if value is not None}
 

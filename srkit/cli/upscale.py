@@ -120,6 +120,9 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("work")
     group.add_argument("--device", help="such as cpu or cuda, for models that have a choice")
     group.add_argument(
+        "--precision", help="float32, bfloat16, float16, or int8 for CPUs with VNNI (default: auto)"
+    )
+    group.add_argument(
         "--memory",
         type=byte_count,
         metavar="SIZE",

@@ -144,6 +144,9 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("work")
     group.add_argument("--device", help="such as cpu or cuda, for models that have a choice")
     group.add_argument(
+        "--precision", help="float32, bfloat16, float16, or int8 for CPUs with VNNI (default: auto)"
+    )
+    group.add_argument(
         "--memory",
         type=byte_count,
         metavar="SIZE",
@@ -171,7 +174,8 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Upscale the videos, and say what was done; what fails of several is listed at the end."""
-    wanted: dict[str, Any] = {} if args.device is None else {"device": args.device}
+    where = {"device": args.device, "precision": args.precision}
+    wanted: dict[str, Any] = {name: value for name, value in where.items() if value is not None}
     part = {
         name: getattr(args, name)
         for name in ("start", "end", "width", "height", "fps", "sound", "subtitles")

@@ -63,10 +63,11 @@ def load(
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``; or a ``torch.device``.
     precision
-        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``; or a ``torch.dtype``. ``"auto"``
-        is the fastest on the device that is known to change no picture: with some models bfloat16,
-        on CPUs that have units for it. ``"float32"`` gives the same pixels everywhere, but for
-        rounding. Models without a choice of either take what they have.
+        ``"auto"``, ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"int8"``; or a
+        ``torch.dtype``. ``"auto"`` is the fastest on the device that is known to change no picture:
+        with some models bfloat16, on CPUs that have units for it. ``"float32"`` gives the same
+        pixels everywhere, but for rounding. ``"int8"`` is for CPUs with VNNI and is never chosen
+        by itself. Models without a choice of either take what they have.
     options
         Keywords of the model's adapter, such as ``perception``, ``denoise``, ``color``,
         ``tiling``, ``tile``, ``overlap``, ``match_histograms`` or ``window``; they have no types

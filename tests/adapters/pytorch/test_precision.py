@@ -97,8 +97,8 @@ def test_what_cards_state_holds_on_a_photo(name, scale, precision):
 
 
 def test_unknown_precisions_are_refused():
-    with pytest.raises(OptionError, match=r"precision is 'auto', 'float32', .* not 'int8'"):
-        pick_precision("int8", torch.device("cpu"), ())
+    with pytest.raises(OptionError, match=r"precision is 'auto', 'float32', .* not 'int4'"):
+        pick_precision("int4", torch.device("cpu"), ())
 
 
 @pytest.mark.parametrize(("precision", "error"), [("float16", 2e-3), ("bfloat16", 2e-2)])

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 
@@ -20,10 +21,14 @@ PRECISIONS = {
     "float32": torch.float32,
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
+    "int8": torch.int8,
 }
 
 # Short names of precisions, as other programs have them.
-_SHORT = {"fp16": "float16", "half": "float16", "bf16": "bfloat16", "fp32": "float32"}
+_SHORT = {
+    **{"fp16": "float16", "half": "float16", "bf16": "bfloat16", "fp32": "float32"},
+    **{"8bit": "int8", "i8": "int8", "uint8": "int8", "qint8": "int8"},
+}
 
 # Somewhat less than the 32 MiB at which glibc stops learning.
 _LARGEST_BLOCK = 31 << 20
@@ -97,7 +102,7 @@ def pick_precision(precision: str, device: torch.device, proven: Collection[str]
     Raises
     ------
     OptionError
-        If the name is unknown.
+        If the name is unknown, or the device cannot do with it.
     """
     if precision == "auto":
         faster = (name for name in faster_than_float32(device) if name in proven)
@@ -107,7 +112,32 @@ def pick_precision(precision: str, device: torch.device, proven: Collection[str]
         raise OptionError(
             f"precision is 'auto', {', '.join(map(repr, PRECISIONS))}, not {precision!r}{meant}"
         )
+    if precision == "int8":
+        _check_int8(device)
     return PRECISIONS[precision]
+
+
+def _check_int8(device: torch.device) -> None:
+    if device.type != "cpu":
+        raise OptionError(
+            f"precision 'int8' is for CPUs, not for {device}; choose 'float16', or device='cpu'"
+        )
+    if not has_int8_units():
+        raise OptionError(
+            "precision 'int8' needs a CPU with VNNI (AVX-512 VNNI or AVX-VNNI), whose sums of "
+            "8-bit products do not overflow, and torch reports none here; choose 'auto'"
+        )
+
+
+def has_int8_units() -> bool:
+    """Whether the CPU multiplies 8-bit numbers without overflow, and torch makes use of it.
+
+    Private, and the same in torch 2.6 to 2.13; those that tell of AVX-VNNI are newer.
+    """
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    flags: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(getattr(torch.cpu, "_is_vnni_supported", bool)() or flags.get("avx_vnni"))
 
 
 def faster_than_float32(device: torch.device) -> tuple[str, ...]:
@@ -135,8 +165,8 @@ def describe_devices() -> tuple[str, ...]:
         found.append(f"cuda:{number}: {facts.name}, {facts.total_memory / 1e9:.1f} GB")
     if torch.backends.mps.is_available():
         found.append("mps: Apple's GPU")
-    faster = " and ".join(faster_than_float32(torch.device("cpu")))
-    units = f", units for {faster}" if faster else ""
+    faster = [*faster_than_float32(torch.device("cpu")), *(["int8"] if has_int8_units() else [])]
+    units = f", units for {' and '.join(faster)}" if faster else ""
     found.append(f"cpu: {torch.get_num_threads()} threads{units}")
     return tuple(found)
 

@@ -22,6 +22,7 @@ from srkit.adapters.pytorch.runtime.device import (
 )
 from srkit.adapters.pytorch.runtime.footprint import bytes_per_pixel
 from srkit.adapters.pytorch.runtime.mixed import keep_in_float32
+from srkit.adapters.pytorch.runtime.quantising import SIDE, pictures_of, quantise
 from srkit.adapters.pytorch.runtime.streaming import Cost, Plan, Stream, cost_of, plan
 from srkit.adapters.pytorch.runtime.streaming.rows import Pad, Rows
 from srkit.adapters.pytorch.runtime.tracing import trace
@@ -29,6 +30,9 @@ from srkit.card import Footprint
 from srkit.memory import large_blocks
 
 Floats = NDArray[np.float32]
+
+# Precisions in which the traced network is another one than the network.
+TRACED = (torch.bfloat16, torch.int8)
 
 
 class Overflow(Exception):  # noqa: N818 -- a finding, which every caller acts on
@@ -41,6 +45,8 @@ class Network:
     In bfloat16 it takes float32, and its results are checked. In float16, which ends at 65504,
     what each layer gives is checked as well: where a value overflows in the middle, the next
     layer may make a number of it again, and black of the picture.
+
+    int8 is float32 but for those convolutions that can do with 8 bits: see `quantise`.
 
     Parameters
     ----------
@@ -64,8 +70,9 @@ class Network:
         self.dtype, self._device = dtype, device
         self._channels, self._multiple = channels, multiple
         self._footprint = footprint
-        self._net: nn.Module = net.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._taken = torch.float32 if dtype == torch.bfloat16 else dtype
+        held = torch.float32 if dtype == torch.int8 else dtype
+        self._net: nn.Module = net.to(device, held, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._taken = torch.float32 if dtype in TRACED else dtype
         # A GPU wants strips that fill it.
         self.quick_strip_bytes = KEPT_BYTES if device.type == "cpu" else math.inf
         self._settle()
@@ -95,12 +102,15 @@ class Network:
         made = trace(self._net)
         if self.dtype == torch.bfloat16:
             keep_in_float32(made, strided=self._device.type == "cpu")
+        if self.dtype == torch.int8:
+            side = -(-SIDE // self._multiple) * self._multiple
+            quantise(made, self._given(pictures_of(self._channels, side)))
         return made
 
     @property
     def net(self) -> nn.Module:
         """The network as it runs."""
-        return self.graph if self.dtype == torch.bfloat16 else self._net
+        return self.graph if self.dtype in TRACED else self._net
 
     @functools.cached_property
     def plan(self) -> Plan:

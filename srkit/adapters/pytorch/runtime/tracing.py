@@ -12,6 +12,7 @@ from srkit.adapters.pytorch.colours import Fixed
 from srkit.adapters.pytorch.generated import forget_source, graph_module
 from srkit.adapters.pytorch.graphs.graphdef import Reorder
 from srkit.adapters.pytorch.nets.resizing import ResizedLike
+from srkit.adapters.pytorch.runtime.int8 import Int8Conv2d
 from srkit.adapters.pytorch.runtime.splitting import Sums
 from srkit.adapters.pytorch.runtime.twins import with_twins
 from srkit.errors import WeightsError
@@ -28,7 +29,7 @@ class _OneThread(fx.Tracer):
         self._thread = threading.get_ident()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        own = isinstance(m, Reorder | Fixed | ResizedLike | Sums)
+        own = isinstance(m, Reorder | Fixed | ResizedLike | Int8Conv2d | Sums)
         return own or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(

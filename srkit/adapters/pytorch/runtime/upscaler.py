@@ -23,11 +23,12 @@ from srkit.adapters.pytorch.runtime.device import (
     pick_precision,
 )
 from srkit.adapters.pytorch.runtime.network import Network, Overflow, Trail
+from srkit.adapters.pytorch.runtime.quantising import CannotQuantise
 from srkit.adapters.pytorch.runtime.receptive import fold_batch_norm, receptive_radius
 from srkit.adapters.pytorch.runtime.splitting import split_wide
 from srkit.adapters.pytorch.runtime.streaming import CannotStream
 from srkit.card import Footprint, ModelCard
-from srkit.errors import WeightsError
+from srkit.errors import OptionError, WeightsError
 from srkit.upscaling.upscaler import Upscaler
 
 T = TypeVar("T")
@@ -57,7 +58,8 @@ class TorchUpscaler(Upscaler):
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     precision
         ``"float32"``, ``"bfloat16"``, ``"float16"``, or ``"auto"``: the fastest of them on the
-        device that the card knows to change no picture, see `ModelCard.precisions`.
+        device that the card knows to change no picture, see `ModelCard.precisions`. ``"int8"``,
+        which ``"auto"`` never takes, is for CPUs with VNNI: see `quantise`.
     radius
         Receptive-field radius in LR pixels, where what made the network knows it; by default it
         is worked out from the layers.
@@ -65,7 +67,7 @@ class TorchUpscaler(Upscaler):
     Raises
     ------
     OptionError
-        If device or precision cannot be had.
+        If device or precision cannot be had, or the network cannot do with 8 bits.
     WeightsError
         If torch.fx cannot follow the network, or how far a layer sees is not known.
 
@@ -100,13 +102,29 @@ class TorchUpscaler(Upscaler):
         if self._device.type == "cpu":
             net = split_wide(net)
         net.requires_grad_(False)
-        reduced = None if dtype == torch.float32 else copy.deepcopy(net)
+        # In 8 bits the network itself stays as it is.
+        shared = dtype in (torch.float32, torch.int8)
+        reduced = net if shared else copy.deepcopy(net)
         self._full = self._fast = self._network(net, torch.float32)
-        if reduced is not None:
+        if dtype != torch.float32:
             self._fast = self._network(reduced, dtype)
+        if dtype == torch.int8:
+            self._quantise()
         stated = card.radius_at(scale) if self._footprint else None
         self._radius = self._traced_radius(radius) if stated is None else stated
         self._told = False
+
+    def _quantise(self) -> None:
+        """Find out now, and not on a picture, whether the network can do with 8 bits."""
+        try:
+            if self._channels not in (1, 3):
+                raise CannotQuantise("it is given more than the planes of a picture")
+            _ = self._fast.graph
+        except CannotQuantise as error:
+            raise OptionError(
+                f"{self.card.name} x{self.scale} does not run in int8: {error}; "
+                "choose precision='auto' or 'float32'"
+            ) from error
 
     def _traced_radius(self, known: int | None) -> int:
         """How far the network sees; a network that nobody has measured must be traceable."""
@@ -153,7 +171,7 @@ class TorchUpscaler(Upscaler):
 
     @property
     def precision(self) -> str:
-        """``"float32"``, ``"bfloat16"`` or ``"float16"``; what ``"auto"`` chose."""
+        """``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"int8"``; what ``"auto"`` chose."""
         return str(self._fast.dtype).removeprefix("torch.")
 
     def in_float32(self) -> Self:

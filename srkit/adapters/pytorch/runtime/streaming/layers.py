@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.utils import _pair as pair
 
+from srkit.adapters.pytorch.runtime.int8 import Int8Conv2d
 from srkit.adapters.pytorch.runtime.receptive import POINTWISE
 from srkit.adapters.pytorch.runtime.streaming.resizing import Resize
 from srkit.adapters.pytorch.runtime.streaming.rows import Crop, Each, Machine, Pad, Spread, Window
@@ -125,6 +126,8 @@ def _convolution(layer: nn.Conv2d) -> list[Stage]:
         within, left, right = left, 0, 0
 
     def apply(rows: Tensor) -> Tensor:
+        if isinstance(layer, Int8Conv2d):
+            return layer.convolved(rows, (0, within))
         return functional.conv2d(
             rows,
             layer.weight,
