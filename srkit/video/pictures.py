@@ -154,7 +154,9 @@ class Pictures:
         """When each frame is shown in the part, and for how long; None where it is not."""
         begin = round(self.cut.start / self.facts.time_base)
         end = None if self.cut.end is None else round(self.cut.end / self.facts.time_base)
-        return [shown_within(*time, begin, end, self.facts.gap) for time in self._times()]
+        # Animations have no rate that cutting a frame would break.
+        gap = self.facts.gap if self.animation is None else 0
+        return [shown_within(*time, begin, end, gap) for time in self._times()]
 
     def _times(self) -> list[tuple[int, int]]:
         if self.animation is None:
