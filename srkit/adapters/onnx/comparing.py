@@ -11,6 +11,7 @@ from srkit.adapters.onnx.facts import Facts
 from srkit.adapters.onnx.files import open_network
 from srkit.adapters.onnx.writing import network
 from srkit.adapters.pytorch.runtime.closed import ClosedUpscaler
+from srkit.adapters.pytorch.runtime.splitting import joined
 from srkit.adapters.pytorch.runtime.tracing import trace
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.adapters.readers.graphdef.frozen import RULES
@@ -50,7 +51,7 @@ def write_compared(model: Upscaler, target: Path) -> float:
         )
     model = model.in_float32()
     channels = 1 if model.card.colour == "luma" else 3
-    written = network(trace(model.net), channels, model.scale, _facts(model).header())
+    written = network(trace(joined(model.net)), channels, model.scale, _facts(model).header())
     with replacing(target) as file:
         file.write(written.SerializeToString())
         file.flush()

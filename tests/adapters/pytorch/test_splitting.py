@@ -1,12 +1,14 @@
 """Wide convolutions to few channels, taken apart."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from srkit.adapters.pytorch.runtime.complexity import multiply_adds
 from srkit.adapters.pytorch.runtime.receptive import receptive_radius
-from srkit.adapters.pytorch.runtime.splitting import split_wide
+from srkit.adapters.pytorch.runtime.splitting import joined, split_wide
 from srkit.adapters.pytorch.runtime.streaming import plan
 from srkit.adapters.pytorch.runtime.tracing import trace
 
@@ -36,6 +38,18 @@ def test_it_makes_what_torch_makes_of_the_layer(options):
     assert len(net[0]) == 2
     assert made.shape == wanted.shape
     torch.testing.assert_close(made.double(), wanted, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_it_can_be_joined_again(bias):
+    net = layer(kernel=(7, 5), padding=(3, 1), bias=bias)
+    back = joined(split_wide(copy.deepcopy(net)))[0]
+    assert type(back) is nn.Conv2d
+    assert (back.kernel_size, back.padding) == ((7, 5), (3, 1))
+    torch.testing.assert_close(back.weight, net[0].weight, rtol=0, atol=0)
+    assert (back.bias is None) == (not bias)
+    if bias:
+        torch.testing.assert_close(back.bias, net[0].bias, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(

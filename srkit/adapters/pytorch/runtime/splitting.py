@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import cast
+
 import torch
 from torch import nn
 
@@ -11,6 +14,23 @@ FEW, MANY, WIDE = 4, 32, 5
 
 class Sums(nn.Conv2d):
     """A convolution whose weights are ones and zeros: it adds, and multiplies nothing."""
+
+
+class _Split(nn.Sequential):
+    """A convolution as its columns and their sum."""
+
+    def joined(self) -> nn.Conv2d:
+        """The convolution that it was."""
+        columns, total = cast(tuple[nn.Conv2d, Sums], tuple(self))
+        few, wide = total.out_channels, total.kernel_size[1]
+        high, many = columns.kernel_size[0], columns.in_channels
+        padding = columns.padding[0], total.padding[1]
+        like = {"device": columns.weight.device, "dtype": columns.weight.dtype}
+        layer = nn.Conv2d(many, few, (high, wide), padding=padding, bias=False, **like)  # type: ignore[arg-type]
+        weight = columns.weight.reshape(wide, few, many, high).permute(1, 2, 3, 0)
+        layer.weight.copy_(weight)
+        layer.bias = total.bias
+        return layer.train(self.training).requires_grad_(columns.weight.requires_grad)
 
 
 @torch.no_grad()
@@ -35,6 +55,27 @@ def split_wide(net: nn.Module) -> nn.Module:
     return net
 
 
+@torch.no_grad()
+def joined(net: nn.Module) -> nn.Module:
+    """A copy of a network in which what `split_wide` took apart is one layer again.
+
+    For files that other programs run: these have kernels of their own.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Conv2d(64, 3, 9, padding=4))
+    >>> back = joined(split_wide(copy.deepcopy(net)))
+    >>> bool((back[0].weight == net[0].weight).all())
+    True
+    """
+    made = copy.deepcopy(net)
+    for module in list(made.modules()):
+        for name, part in list(module.named_children()):
+            if isinstance(part, _Split):
+                setattr(module, name, part.joined())
+    return made
+
+
 def _is_thin(layer: nn.Conv2d) -> bool:
     """Whether a convolution leaves most of a vector idle, and is plain enough to be split."""
     plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1
@@ -43,7 +84,7 @@ def _is_thin(layer: nn.Conv2d) -> bool:
     return plain and ends and shape and min(layer.kernel_size) >= WIDE
 
 
-def _split(layer: nn.Conv2d) -> nn.Sequential:
+def _split(layer: nn.Conv2d) -> _Split:
     weight = layer.weight
     few, many, high, wide = weight.shape
     above, beside = (int(side) for side in layer.padding)
@@ -64,4 +105,4 @@ def _split(layer: nn.Conv2d) -> nn.Sequential:
     total.weight.copy_((ones * chosen).reshape(few, wide * few, 1, wide))
     if layer.bias is not None and total.bias is not None:
         total.bias.copy_(layer.bias)
-    return nn.Sequential(columns, total).train(layer.training)
+    return _Split(columns, total).train(layer.training)
