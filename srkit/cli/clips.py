@@ -92,8 +92,9 @@ def without_videos(
     told = list[Failure]()
     for failure in failures:
         folder = Path(failure.path)
-        found = folders.walk(folder, tuple(VIDEOS), lambda _: None) if folder.is_dir() else ()
-        if any(True for _ in found):
+        # A name may be one that no file can have.
+        here = folders.exists(folder) and folder.is_dir()
+        if here and any(folders.walk(folder, tuple(VIDEOS), lambda _: None)):
             failure = replace(failure, reason=f"{failure.reason}, but videos: {_COMMAND}")
         told.append(failure)
     videos = [source for source in sources if _is_video(source.path)]

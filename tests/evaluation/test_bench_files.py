@@ -302,8 +302,9 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(folder, tmp_path
 def test_a_failure_leaves_the_file_as_it_was(folder, tmp_path):
     path = tmp_path / "out.csv"
     path.write_text("before")
-    PILImage.new("L", (2, 2)).save(folder / "c.png")  # too small to be measured
-    assert command("-m", "nearest", "--scale=2", "--data", folder, "-o", path) == 2
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(b"no picture")
+    assert command("-m", "nearest", "--scale=2", "--data", folder, "-o", path) == 1
     assert path.read_text() == "before"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["Two", "out.csv"]
 

@@ -104,7 +104,7 @@ def test_what_a_muxer_refuses_at_its_end_is_known_before_the_first_frame(tmp_pat
 def test_errors_of_ffmpeg_are_typed(tmp_path, clip, monkeypatch):
     from srkit.video import upscaling as conversion
 
-    def failing(*_):
+    def failing(*_, **__):
         raise av.error.ArgumentError(22, "Invalid argument")
 
     monkeypatch.setattr(conversion, "join", failing)
