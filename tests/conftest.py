@@ -40,7 +40,7 @@ NEED_LASAGNE = ("srkit/adapters/lasagne",)
 VIDEO = (
     "__init__", "colour", "reading", "encoding", "joining", "upscaling", "guard", "rehearsal",
     "siting", "streams", "encoders", "sound", "cartoons", "decoding", "drawing", "pictures",
-    "planning", "preview",
+    "planning", "preview", "truncation",
 )  # fmt: skip
 NEED_VIDEO = (
     *(f"srkit/video/{name}.py" for name in VIDEO),
