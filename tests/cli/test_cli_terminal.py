@@ -183,6 +183,7 @@ def test_python_runs_the_command_where_it_is_not_on_the_path():
     command = [sys.executable, "-m", "srkit"]
     done = subprocess.run([*command, "models", "nearest", "--names"], stdout=subprocess.PIPE)
     assert (done.returncode, done.stdout.split()) == (0, [b"nearest"])
-    failed = subprocess.run([*command, "upscale", "gone.png", "-m", "bicubic"], stderr=subprocess.PIPE)
+    wrong = [*command, "upscale", "gone.png", "-m", "bicubic"]
+    failed = subprocess.run(wrong, stderr=subprocess.PIPE)
     assert failed.returncode == 1
     assert failed.stderr.startswith(b"srkit: 0 written, 1 failed:")
