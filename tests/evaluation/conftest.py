@@ -1,8 +1,10 @@
-"""ST-LPIPS, which takes a network, is asked for where a test is about it."""
+"""ST-LPIPS, which takes a network, is asked for where a test is about it; and a small dataset."""
 
 from importlib.util import find_spec
 
 import pytest
+from PIL import Image as PILImage
+from skimage import data
 
 from srkit import MissingDependencyError
 from srkit.evaluation import measures
@@ -27,3 +29,13 @@ def st_lpips(without_st_lpips, monkeypatch):
     if find_spec("stlpips_pytorch") is None:
         pytest.skip("the weights of ST-LPIPS are not installed")
     monkeypatch.undo()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two photos, in colour and grey."""
+    path = tmp_path / "Two"
+    path.mkdir()
+    PILImage.fromarray(data.astronaut()[:196, 100:296]).save(path / "a.png")
+    PILImage.fromarray(data.camera()[:200, 100:300]).save(path / "b.png")
+    return path

@@ -22,15 +22,6 @@ pytestmark = pytest.mark.usefixtures("without_st_lpips")
 PHOTO = data.astronaut()[:196, 100:296]
 
 
-@pytest.fixture
-def folder(tmp_path):
-    path = tmp_path / "Two"
-    path.mkdir()
-    PILImage.fromarray(PHOTO).save(path / "a.png")
-    PILImage.fromarray(data.camera()[:200, 100:300]).save(path / "b.png")
-    return path
-
-
 def command(*arguments):
     return main(["bench", *map(str, arguments)])
 
