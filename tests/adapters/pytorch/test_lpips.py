@@ -172,7 +172,7 @@ def test_a_network_that_there_is_not(torchvision):
     ("failure", "error", "line"),
     [
         (ImportError("none"), MissingDependencyError, r'pip install "srkit\[lpips\]"'),
-        (RuntimeError("operator torchvision::nms"), MissingDependencyError, "fits the torch"),
+        (RuntimeError("operator torchvision::nms"), MissingDependencyError, "made for another torch"),
     ],
 )
 def test_torchvision_that_does_not_load(torchvision, monkeypatch, failure, error, line):
