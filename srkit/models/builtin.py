@@ -77,13 +77,15 @@ def _trained(
     even_colours: bool = True,
     colour_shift: Mapping[int, int] | None = None,
     keep_grain: Mapping[int, str] | None = None,
+    faithful: Mapping[int, str] | None = None,
     earlier: Mapping[str, str] | None = None,
     defaults: Mapping[str, float | str] | None = None,
     good_for: str,
 ) -> ModelCard:
     """A card of weights that come with srkit; `digests` are SHA-256 by scale.
 
-    `keep_grain` are those of siblings that keep noise and grain: the other end of ``denoise=``.
+    Those of siblings are the other ends of dials: `keep_grain`, which keep noise and grain, of
+    ``denoise=``, and `faithful`, which add nothing, of ``perception=``.
     `float16` and `bfloat16` are the scales at which benchmarks/precision.py found these precisions
     good enough.
     """
@@ -100,7 +102,7 @@ def _trained(
         licence="CC-BY-SA-4.0",
         paper=paper,
         training_data="srkit/pretrained/CREDITS.md",
-        weights=_packaged(name, digests, keep_grain or {}),
+        weights=_packaged(name, digests, {"grain": keep_grain or {}, "faithful": faithful or {}}),
         version=version,
         others=others or {},
         precisions=_precisions(float16, bfloat16),
@@ -113,14 +115,18 @@ def _trained(
 
 
 def _packaged(
-    name: str, digests: Mapping[int, str], keep_grain: Mapping[int, str]
+    name: str, digests: Mapping[int, str], siblings: Mapping[str, Mapping[int, str]]
 ) -> dict[int, WeightsFile]:
-    """Weights files that come with srkit, by scale."""
+    """Weights files that come with srkit, by scale, each with its siblings of these kinds."""
     return {
         scale: WeightsFile(
             file=f"{name}_x{scale}.safetensors",
             sha256=digest,
-            companions=_sibling(name, scale, keep_grain),
+            companions=tuple(
+                WeightsFile(file=f"{name}-{kind}_x{scale}.safetensors", sha256=others[scale])
+                for kind, others in siblings.items()
+                if scale in others
+            ),
             footprint=FOOTPRINTS.get((name, scale)),
         )
         for scale, digest in digests.items()
@@ -134,13 +140,6 @@ def _precisions(float16: Collection[int], bfloat16: Collection[int]) -> dict[int
         scale: tuple(name for name, scales in proven.items() if scale in scales)
         for scale in sorted({*float16, *bfloat16})
     }
-
-
-def _sibling(name: str, scale: int, digests: Mapping[int, str]) -> tuple[WeightsFile, ...]:
-    """The file of weights that keep noise and grain, where a model has one."""
-    if scale not in digests:
-        return ()
-    return (WeightsFile(file=f"{name}-grain_x{scale}.safetensors", sha256=digests[scale]),)
 
 
 _LUMA_OTHERS = {"tensorflow": "srkit.adapters.tensorflow.luma:load_model"}
@@ -179,6 +178,9 @@ SRGAN = _trained(
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
         4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
+    },
+    faithful={
+        4: "28a27096914de53cb771056bf42b8859392821edbc781df0ebfe2096e9cc6b87",
     },
     adapter="srkit.adapters.pytorch.architectures.dials:load_srgan",
     radius=48,

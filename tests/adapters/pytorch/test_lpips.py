@@ -172,7 +172,11 @@ def test_a_network_that_there_is_not(torchvision):
     ("failure", "error", "line"),
     [
         (ImportError("none"), MissingDependencyError, r'pip install "srkit\[lpips\]"'),
-        (RuntimeError("operator torchvision::nms"), MissingDependencyError, "made for another torch"),
+        (
+            RuntimeError("operator torchvision::nms"),
+            MissingDependencyError,
+            "made for another torch",
+        ),
     ],
 )
 def test_torchvision_that_does_not_load(torchvision, monkeypatch, failure, error, line):

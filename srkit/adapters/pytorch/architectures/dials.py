@@ -13,7 +13,6 @@ from srkit.adapters.pytorch.architectures.table import network_of
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.card import ModelCard, WeightsFile
 from srkit.errors import OptionError
-from srkit.models.builtin import SRRESNET
 from srkit.models.weights import weights_path
 from srkit.upscaling.decisions import AUTO
 
@@ -24,7 +23,7 @@ KEPT = 4
 
 
 def sibling_of(card: ModelCard, scale: int) -> WeightsFile | None:
-    """Weights of the network that keeps noise, where a card has them beside those of its own."""
+    """Weights of the other end of a dial, where a card has them beside those of its own."""
     weights = card.weights.get(scale)
     return weights.companions[0] if weights and len(weights.companions) == 1 else None
 
@@ -87,16 +86,16 @@ def load_srgan(
     card, scale, weights, device, precision
         See `srkit.adapters.pytorch.architectures.loading.NetworkAdapter`.
     perception
-        0 is SRResNet, 1 is SRGAN; between them lie networks that trade fidelity for
-        sharpness (Wang et al., "ESRGAN", 2018, Section 3.4).
+        0 is the SRResNet that was trained on from, 1 is SRGAN; between them lie networks that
+        trade fidelity for sharpness (Wang et al., "ESRGAN", 2018, Section 3.4).
     """
     if not (isinstance(perception, Real) and 0 <= perception <= 1):
-        raise OptionError(f"perception is from 0 (srresnet) to 1 (srgan), not {perception!r}")
+        raise OptionError(f"perception is from 0 (faithful) to 1 (srgan), not {perception!r}")
     tensors: Tensors = read_checkpoint(weights).tensors
     if perception < 1:
-        if scale not in SRRESNET.weights:
-            raise OptionError(f"perception below 1 needs srresnet, which has no x{scale}")
-        faithful = read_checkpoint(weights_path(SRRESNET.weights[scale])).tensors
+        if (sibling := sibling_of(card, scale)) is None:
+            raise OptionError(f"perception below 1 needs faithful weights; x{scale} has none")
+        faithful = read_checkpoint(weights_path(sibling)).tensors
         tensors = interpolate(faithful, tensors, float(perception))
         # The card tells of SRGAN itself.
         precision = "float32" if precision == "auto" else precision
