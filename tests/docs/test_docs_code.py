@@ -38,5 +38,11 @@ def test_every_command_on_a_page_is_understood(page, capsys):
             assert ended.code == 0, f"{line}: {capsys.readouterr().err}"  # noqa: PT017
 
 
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda page: page.name)
+def test_every_script_on_a_page_is_in_the_checkout(page):
+    named = re.findall(r"\b(?:benchmarks|examples|tools)/[\w/-]+\.py\b", page.read_text("utf-8"))
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
 def test_pages_have_commands():
     assert len(command_lines(ROOT / "README.md")) >= 10
