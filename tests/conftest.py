@@ -112,6 +112,17 @@ def pytest_collection_modifyitems(items):
             test._hypothesis_internal_use_settings = more
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Tests that ask FFmpeg's own programs what srkit wrote are skipped where there are none."""
+    try:
+        return (yield)
+    except FileNotFoundError as error:
+        if error.filename in ("ffmpeg", "ffprobe"):
+            pytest.skip("FFmpeg's programs are not installed (Debian: apt install ffmpeg)")
+        raise
+
+
 @pytest.fixture(autouse=True)
 def float32_on_every_cpu(monkeypatch):
     """The same precision wherever tests run: those of bfloat16 ask for it.
