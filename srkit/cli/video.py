@@ -126,6 +126,12 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
         help="quality: less is better and larger (default: %(default)s)",
     )
     group.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="how hard the encoder tries: ultrafast, veryfast, medium, veryslow, ...; the faster, "
+        "the larger the file (default: the encoder's)",
+    )
+    group.add_argument(
         "--pix-fmt",
         metavar="FORMAT",
         help="pixel format, such as yuv444p (default: 4:2:0 where players need it, or the input's)",
@@ -181,7 +187,7 @@ def run(args: argparse.Namespace) -> int:
         for name in ("start", "end", "width", "height", "fps", "sound", "subtitles")
         if getattr(args, name) is not None
     }
-    for name in ("scale", "codec", "crf", "pix_fmt", "overwrite", "memory"):
+    for name in ("scale", "codec", "crf", "preset", "pix_fmt", "overwrite", "memory"):
         wanted[name] = getattr(args, name)
     if args.dask and (args.preview or part):
         names = [f"--{name}" for name in part] or ["--preview"]

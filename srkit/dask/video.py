@@ -114,6 +114,7 @@ def upscale_video(
     scale: int | None = None,
     codec: str | None = None,
     crf: float | None = 18,
+    preset: str | None = None,
     pix_fmt: str | None = None,
     resume: bool = True,
     overwrite: bool = False,
@@ -132,7 +133,7 @@ def upscale_video(
 
     Parameters
     ----------
-    src, dst, codec, crf, pix_fmt, resume, overwrite
+    src, dst, codec, crf, preset, pix_fmt, resume, overwrite
         See `srkit.upscale_video`; both files lie where all workers reach.
     model, scale, options
         As for `srkit.load`; of `options` plain values.
@@ -188,8 +189,9 @@ def upscale_video(
     recipe, upscaler = recipe_for(model, scale, options)
     with work_folder(target) as folder, typed_errors(source_path), Source(source_path) as source:
         encoding = choose(
-            source.facts, upscaler.scale, container, codec=codec, crf=crf, pix_fmt=pix_fmt
-        )
+            source.facts, upscaler.scale, container,
+            codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt,
+        )  # fmt: skip
         kept = check_streams(source, encoding, container)
         segments = list(cut(source.times(), functools.partial(spare_frames, upscaler)))
         settings = settings_of(upscaler, encoding, options, source, recipe.weights)

@@ -40,6 +40,13 @@ _HARDWARE = re.compile(r"_(nvenc|qsv|vaapi|amf|videotoolbox|v4l2m2m|vulkan|mf|om
 # Where the scale of crf ends; encoders of H.264 and H.265 take more, and make the same of it.
 _CRF = {"h264": 51.0, "hevc": 51.0, "vp8": 63.0, "vp9": 63.0, "av1": 63.0}
 
+# How hard encoders try, where their libraries refuse other words without a word of their own.
+_TRIES = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+    "placebo",
+)  # fmt: skip
+_PRESETS = {"libx264": _TRIES, "libx265": _TRIES}
+
 # The widest and the highest picture that encoders take, where they say so badly themselves.
 _LARGEST = {"libx264": (16_384, 16_384), "libsvtav1": (16_384, 8_704)}
 
@@ -200,6 +207,39 @@ def crf_of(codec: Codec, crf: float | None) -> float | None:
     if most is not None and not 0 <= crf <= most:
         raise OptionError(f"the crf of {codec.name} is from 0, the best, to {most:g}, not {crf:g}")
     return crf
+
+
+def preset_of(codec: Codec, preset: str | float | None) -> str | None:
+    """How hard an encoder is to try, as it calls it; None is its own choice.
+
+    Raises
+    ------
+    OptionError
+        If it has no such preset, or none at all.
+
+    Examples
+    --------
+    >>> preset_of(Codec("libx264", "w"), "veryfast")
+    'veryfast'
+    >>> preset_of(Codec("ffv1", "w"), "veryfast")
+    Traceback (most recent call last):
+    srkit.errors.OptionError: ffv1 has no presets; libx264, libx265 and libsvtav1 have
+    """
+    if preset is None:
+        return None
+    options = CodecContext.create(codec.name, "w").supported_options.private
+    found = next((option for option in options if option.name == "preset"), None)
+    if found is None:
+        raise OptionError(f"{codec.name} has no presets; libx264, libx265 and libsvtav1 have")
+    given = str(preset)
+    if known := _PRESETS.get(codec.name, ()) or tuple(choice.name for choice in found.choices):
+        if given not in known:
+            raise OptionError(f"the presets of {codec.name} are {', '.join(known)}, not {given}")
+    elif given not in map(str, range(int(found.min), int(found.max) + 1)):
+        raise OptionError(
+            f"the presets of {codec.name} are {found.min:g} to {found.max:g}, not {given}"
+        )
+    return given
 
 
 def quality_options(codec: str, crf: float) -> dict[str, str]:

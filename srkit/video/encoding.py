@@ -20,7 +20,14 @@ from av.video.frame import VideoFrame
 from srkit.advice import advise
 from srkit.errors import OptionError, VideoError
 from srkit.video.colour import BT601, BT709, FULL, LIMITED, RGB, Colour, FromRGB, depth_of
-from srkit.video.encoders import check_sides, crf_of, encoder_named, quality_options, why_closed
+from srkit.video.encoders import (
+    check_sides,
+    crf_of,
+    encoder_named,
+    preset_of,
+    quality_options,
+    why_closed,
+)
 from srkit.video.packets import Coded
 from srkit.video.reading import VideoFacts
 from srkit.video.siting import is_subsampled, siting_for
@@ -42,7 +49,7 @@ class Encoding:
 
     Attributes
     ----------
-    codec, crf, pix_fmt
+    codec, crf, preset, pix_fmt
         As in `srkit.upscale_video`; `crf` is None where the codec knows none.
     width, height
         Of the result.
@@ -54,6 +61,7 @@ class Encoding:
 
     codec: str
     crf: float | None
+    preset: str | None
     pix_fmt: str
     width: int
     height: int
@@ -78,6 +86,8 @@ class Encoding:
         if self.aspect is not None:
             encoder.sample_aspect_ratio = self.aspect
         encoder.options = {} if self.crf is None else quality_options(self.codec, self.crf)
+        if self.preset is not None:
+            encoder.options["preset"] = self.preset
         if is_subsampled(self.pix_fmt):
             encoder.options["chroma_sample_location"] = self.colour.siting
         if self.crf is not None and (self.codec == "libvpx-vp9" or self.codec.endswith("_nvenc")):
@@ -120,6 +130,7 @@ def choose(
     codec: str | None,
     crf: float | None,
     pix_fmt: str | None,
+    preset: str | None = None,
     size: Size | None = None,
 ) -> Encoding:
     """The encoding of a result, checked by opening an encoder; None is what plays everywhere.
@@ -144,6 +155,7 @@ def choose(
     encoding = Encoding(
         codec=codec,
         crf=taken,
+        preset=preset_of(encoder, preset),
         pix_fmt=form,
         width=width,
         height=height,

@@ -38,7 +38,7 @@ class Wish:
         Of the result.
     rate
         Frames a second of numbered pictures; None for what is usual.
-    codec, crf, pix_fmt, sound, subtitles
+    codec, crf, preset, pix_fmt, sound, subtitles
         As in `srkit.upscale_video`.
     """
 
@@ -47,6 +47,7 @@ class Wish:
     rate: Fraction | None
     codec: str | None
     crf: float | None
+    preset: str | None
     pix_fmt: str | None
     sound: str = "copy"
     subtitles: str = "copy"
@@ -60,6 +61,7 @@ def wish_of(
     *,
     codec: str | None = None,
     crf: float | None = 18,
+    preset: str | None = None,
     pix_fmt: str | None = None,
     start: Time | None = None,
     end: Time | None = None,
@@ -81,7 +83,7 @@ def wish_of(
         if given not in known:
             raise OptionError(f"{name} is {' or '.join(known)}, not {given!r}")
     part, size = cut_of(start, end), Size(width, height)
-    return Wish(part, size, rate, codec, crf, pix_fmt, sound, subtitles)
+    return Wish(part, size, rate, codec, crf, preset, pix_fmt, sound, subtitles)
 
 
 def _rate(fps: float | str | Fraction) -> Fraction:
@@ -147,7 +149,7 @@ def plan(
             upscaler.card.name, factor,
         )  # fmt: skip
     if drawn:
-        given = {"codec": wish.codec, "pix_fmt": wish.pix_fmt}
+        given = {"codec": wish.codec, "preset": wish.preset, "pix_fmt": wish.pix_fmt}
         drawing = drawing_for(source, upscaler.scale, target, wish.size, given)
         return Plan(source, upscaler, drawing, "", Kept([], left_out_of(source, target)))
     encoding = choose(
@@ -156,6 +158,7 @@ def plan(
         container,
         codec=wish.codec,
         crf=wish.crf,
+        preset=wish.preset,
         pix_fmt=wish.pix_fmt,
         size=wish.size,
     )

@@ -149,3 +149,15 @@ def test_webm_becomes_webm(tmp_path):
         assert np.abs(rgb[::2, ::2].astype(int) - given).mean() < 8
     with pytest.raises(VideoError, match="cannot hold libx264 video; libvpx-vp9 fits"):
         upscale(source, tmp_path / "other.webm", codec="libx264")
+
+
+@pytest.mark.parametrize(
+    ("preset", "searched"),
+    # How x264's own table (x264 --fullhelp) sets subme for them; medium is its default.
+    [(None, b"subme=7 "), ("ultrafast", b"subme=0 "), ("veryfast", b"subme=2 ")],
+)
+def test_the_encoder_tries_as_hard_as_asked(tmp_path, preset, searched):
+    source = write_clip(tmp_path / "in.mkv", moving(3))
+    upscale(source, tmp_path / "out.mp4", preset=preset)
+    # x264 writes its settings into the first frame.
+    assert searched in (tmp_path / "out.mp4").read_bytes()
