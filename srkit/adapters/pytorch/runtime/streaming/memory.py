@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import fx
@@ -90,11 +91,17 @@ def cost_of(traced: fx.GraphModule, channels: int, multiple: int = 1) -> Cost:
     least = SIZED_WIDTH if resizes(traced) else WIDTH
     few, many, width = (-(-n // multiple) * multiple for n in (FEW, MANY, least))
     many = max(many, 2 * few)
-    low, high = (_peak(traced, channels, rows, width) / width for rows in (few, many))
+    heights = [few, many]
+    if plan(traced).pieces:
+        # In low strips the pieces take most, in high ones the layers before them.
+        heights.append(2 * many)
+    peaks = [_peak(traced, channels, rows, width) / width for rows in heights]
     # What is kept for the next strip does not grow with it; a line through two heights finds
     # both shares.
-    pixel = (high - low) / (many - few)
-    return Cost(HEADROOM * max(0.0, low - pixel * few), HEADROOM * pixel)
+    slopes = ((b - a) / (n - m) for (a, m), (b, n) in pairwise(zip(peaks, heights, strict=True)))
+    pixel = max(slopes)
+    column = max(peak - pixel * rows for peak, rows in zip(peaks, heights, strict=True))
+    return Cost(HEADROOM * max(0.0, column), HEADROOM * pixel)
 
 
 @torch.inference_mode()

@@ -23,7 +23,8 @@ from srkit.adapters.pytorch.runtime.streaming.layers import (
     resized,
     stages_of,
 )
-from srkit.adapters.pytorch.runtime.streaming.rows import Join, Machine, Rows
+from srkit.adapters.pytorch.runtime.streaming.pieces import Pieces, pieces_of
+from srkit.adapters.pytorch.runtime.streaming.rows import Join, Machine, Rows, joined, split
 
 # In-place operators, and the same without writing to what others may hold.
 _WRITERS: dict[Any, Callable[..., Any]] = {
@@ -55,6 +56,8 @@ class Step:
         Rows of its output, of those of its sources.
     sized
         Whether `make` is given the heights of the sources.
+    reads, makes
+        Channels of a convolution, which may be several steps; of other steps 0.
     """
 
     make: Callable[..., Machine]
@@ -63,6 +66,8 @@ class Step:
     owes: Fraction
     height: Callable[..., int] = kept
     sized: bool = False
+    reads: int = 0
+    makes: int = 0
 
 
 class Plan:
@@ -74,6 +79,8 @@ class Plan:
         Rows of the result for each row of the image.
     wants_height
         Whether an image's height has to be known before its first row.
+    pieces
+        Steps that run on a part of a strip at a time, if any.
 
     Examples
     --------
@@ -91,6 +98,7 @@ class Plan:
         self.steps, self.output = tuple(steps), output
         self.rate = steps[output].density
         self.wants_height = any(step.sized for step in steps)
+        self.pieces = pieces_of(self.steps)
         last = {source: number for number, step in enumerate(steps) for source in step.sources}
         self.done_after = tuple(
             tuple(s for s, at in last.items() if at == number and s != output)
@@ -151,9 +159,20 @@ class Stream:
 
     def _sweep(self, rows: Rows, ending: int) -> Rows:
         """Pass rows through all steps; those before `ending` get their last ones."""
-        values: dict[int, Rows] = {0: rows}
-        for number, step in enumerate(self._plan.steps[1:], 1):
-            given = [values[source] for source in step.sources]
+        plan, values = self._plan, {0: rows}
+        if (pieces := plan.pieces) is None:
+            self._run(range(1, len(plan.steps)), values, ending)
+        else:
+            self._run(range(1, pieces.source + 1), values, ending)
+            self._run_pieces(pieces, values, ending)
+            self._run(range(pieces.last + 1, len(plan.steps)), values, ending)
+        self._ended = max(self._ended, ending)
+        return values[plan.output]
+
+    def _run(self, numbers: range, values: dict[int, Rows], ending: int) -> None:
+        """Add the rows of some steps to those of others, and let go of what nobody reads."""
+        for number in numbers:
+            given = [values[source] for source in self._plan.steps[number].sources]
             made: Rows = None
             if number >= self._ended:
                 made = self._machines[number - 1].push(given, number < ending)
@@ -162,9 +181,23 @@ class Stream:
             # What nobody is going to read is let go before the next step.
             del given, made
             for source in self._plan.done_after[number]:
-                del values[source]
-        self._ended = max(self._ended, ending)
-        return values[self._plan.output]
+                values.pop(source, None)
+
+    def _run_pieces(self, pieces: Pieces, values: dict[int, Rows], ending: int) -> None:
+        """As `_run`, a piece of the source's rows after the other."""
+        given = values[pieces.source]
+        height = 1 if given is None else pieces.rows(given.shape[3], given.element_size())
+        parts = split(given, height)
+        # Counted as alive under numbers that are no steps'.
+        made: dict[int, Rows] = {-1: given}
+        for number, part in enumerate(parts, 1):
+            passing = values | made | {pieces.source: part}
+            self._run(pieces.steps, passing, ending if number == len(parts) else 0)
+            made[-1 - number] = passing[pieces.last]
+        del made[-1], given, parts, passing
+        values[pieces.last] = joined(made.values())
+        if any(pieces.source in self._plan.done_after[number] for number in pieces.steps):
+            del values[pieces.source]
 
     def _watch(self, number: int, values: Mapping[int, Rows]) -> None:
         """Called after each step; for those who measure."""
@@ -238,7 +271,9 @@ class _Planner:
         for stage in stages:
             density = self._steps[places[0]].density * stage.rate
             owes = stage.owes / density
-            step = Step(stage.make, places, density, owes, stage.height, stage.sized)
+            step = Step(
+                stage.make, places, density, owes, stage.height, stage.sized, *self._channels(node)
+            )
             self._steps.append(step)
             places = (len(self._steps) - 1,)
         return places[0]
@@ -296,6 +331,12 @@ class _Planner:
         if node.op == "call_module":
             return type(self._modules[str(node.target)]).__name__
         return str(getattr(node.target, "__name__", node.target))
+
+    def _channels(self, node: fx.Node) -> tuple[int, int]:
+        layer = self._modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(layer, nn.Conv2d):
+            return layer.in_channels, layer.out_channels
+        return 0, 0
 
     def _check_constants(self, node: fx.Node, name: str) -> None:
         """A constant has to be the same for all rows."""

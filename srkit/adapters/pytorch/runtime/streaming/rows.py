@@ -40,6 +40,19 @@ def cut(rows: Tensor, first: int, stop: int) -> Rows:
     return rows[:, :, first:stop] if first < min(stop, rows.shape[2]) else None
 
 
+def split(rows: Rows, height: int) -> list[Rows]:
+    """Views of at most so many rows each, one below the other; of no rows, that alone.
+
+    Examples
+    --------
+    >>> [part.shape[2] for part in split(torch.zeros(1, 2, 5, 4), 2)], split(None, 2)
+    ([2, 2, 1], [None])
+    """
+    if rows is None:
+        return [None]
+    return [rows[:, :, top : top + height] for top in range(0, rows.shape[2], height)]
+
+
 def own(rows: Rows) -> Rows:
     """A copy to keep, on a shelf: a view would hold the memory of the whole strip."""
     return None if rows is None else shelved(rows)
