@@ -188,10 +188,8 @@ def upscale_video(
     container = container_of(target.suffix)
     recipe, upscaler = recipe_for(model, scale, options)
     with work_folder(target) as folder, typed_errors(source_path), Source(source_path) as source:
-        encoding = choose(
-            source.facts, upscaler.scale, container,
-            codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt,
-        )  # fmt: skip
+        wanted: dict[str, Any] = {"codec": codec, "crf": crf, "preset": preset, "pix_fmt": pix_fmt}
+        encoding = choose(source.facts, upscaler.scale, container, **wanted)
         kept = check_streams(source, encoding, container)
         segments = list(cut(source.times(), functools.partial(spare_frames, upscaler)))
         settings = settings_of(upscaler, encoding, options, source, recipe.weights)
@@ -205,9 +203,8 @@ def upscale_video(
             if missing:
                 with cluster(client) as workers:
                     needs = resources_for(workers, resources, options)
-                    for segment in all_done(
-                        workers, make, missing, retries=retries, resources=needs
-                    ):
+                    done = all_done(workers, make, missing, retries=retries, resources=needs)
+                    for segment in done:
                         advance(segment.frames)
         _join(work, segments, source, kept, target, container)
         report = _report(target, source, work, kept, segments, missing, time.monotonic() - begun)
