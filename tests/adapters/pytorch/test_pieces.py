@@ -1,4 +1,7 @@
-"""What lies behind the upsampling runs on pieces of a strip: less memory, and the same bits."""
+"""What lies behind the upsampling runs on pieces of a strip: less memory, and the same result.
+
+Of whole numbers, whose sums are exact; of others kernels for other heights may round otherwise.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 from streams import CHANNELS, check_equal, picture, whole_numbers
 from torch import nn
 
-from srkit.adapters.pytorch.runtime.streaming import cost_of, pieces, plan
+from srkit.adapters.pytorch.runtime.streaming import cost_of, memory, pieces, plan
 from srkit.adapters.pytorch.runtime.tracing import trace
 
 WIDE = 16
@@ -96,6 +99,59 @@ def test_memory_of_high_strips_is_that_of_the_layers_before_the_upsampling():
     assert whole.pixel >= 2 * 64 * 4
     assert cost.pixel <= (3 * 16 + 2 * 16) * 4 * 1.4
     assert cost.bytes(64, 100) < whole.bytes(64, 100)
+
+
+@pytest.mark.parametrize("rows", [1, 8, 12, 16, 24, 40, 200, 600])
+@pytest.mark.parametrize("branch", ["none", "low", "high"])
+def test_what_is_stated_is_not_below_what_is_measured_at_any_height(rows, branch):
+    net = trace(Tail(shuffle(), branch=branch).eval())
+    stated = cost_of(net, CHANNELS).bytes(rows, memory.WIDTH)
+    assert stated >= 1.2 * max(memory._peaks(net, CHANNELS, rows, memory.WIDTH))
+
+
+class Deep(nn.Module):
+    """A high plane that a step reads which makes fewer rows of it, and an end nobody reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.tail, self.early = Tail(shuffle(), branch="none"), nn.Conv2d(4, 3, 1)
+        self.down = nn.Conv2d(4, 16, 2, stride=2)
+
+    def forward(self, x):
+        high = self.tail.up(self.tail.head(x))
+        late = self.tail.late(high)
+        unread = self.early(late)
+        made = self.tail.last(late)
+        low = nn.functional.pixel_shuffle(self.down(late), 2)
+        return (made + low, unread)[0]
+
+
+def test_what_others_read_and_what_nobody_reads_is_left_in_peace():
+    check_equal(whole_numbers(Deep()), picture(40), [7])
+
+
+class Inner(nn.Module):
+    """Its result is made halfway; the rest is read by nobody."""
+
+    def __init__(self):
+        super().__init__()
+        self.tail = Tail(shuffle(), branch="none")
+
+    def forward(self, x):
+        late = self.tail.late(self.tail.up(self.tail.head(x)))
+        return (late, self.tail.last(late))[0]
+
+
+def test_a_result_halfway_is_found():
+    check_equal(whole_numbers(Inner()), picture(40), [7])
+
+
+def test_a_strip_that_leaves_no_rows_ends_as_well():
+    cropped = [nn.Conv2d(CHANNELS, 64, 3, padding=1), nn.ZeroPad2d((0, 0, 0, -1))]
+    net = nn.Sequential(*cropped, nn.PixelShuffle(2), nn.ZeroPad2d(2), nn.Conv2d(WIDE, 4, 3))
+    assert plan(trace(net.eval())).pieces is not None
+    for height in (1, 2, 5):
+        check_equal(whole_numbers(net), picture(height), [1])
 
 
 @settings(max_examples=40)

@@ -6,7 +6,6 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import fx
@@ -43,11 +42,12 @@ class Cost:
 
 
 class _Watched(Stream):
-    """Keeps the largest sum of what is alive at once."""
+    """Keeps the largest sums of what is alive at once: in layers of strips, and of pieces."""
 
     def __init__(self, planned: Plan, height: int | None = None) -> None:
         super().__init__(planned, height)
-        self.peak = 0
+        self.peaks = [0, 0]
+        self._pieces = planned.pieces.steps if planned.pieces else range(0)
         # What each machine holds, how many of them hold a piece, and the bytes of all pieces.
         self._held: dict[int, dict[int, int]] = {}
         self._holders: Counter[int] = Counter()
@@ -65,9 +65,15 @@ class _Watched(Stream):
         for piece, size in self._held[number].items():
             self._kept += 0 if piece in self._holders else size
             self._holders[piece] += 1
+        self._count(values, of_pieces=number in self._pieces)
+
+    def _watch_joined(self, values: Mapping[int, Rows]) -> None:
+        self._count(values, of_pieces=True)
+
+    def _count(self, values: Mapping[int, Rows], *, of_pieces: bool) -> None:
         passing = _storages(values.values())
         new = sum(size for piece, size in passing.items() if piece not in self._holders)
-        self.peak = max(self.peak, self._kept + new)
+        self.peaks[of_pieces] = max(self.peaks[of_pieces], self._kept + new)
 
 
 def _storages(tensors: Iterable[Rows]) -> dict[int, int]:
@@ -90,23 +96,21 @@ def cost_of(traced: fx.GraphModule, channels: int, multiple: int = 1) -> Cost:
     """
     least = SIZED_WIDTH if resizes(traced) else WIDTH
     few, many, width = (-(-n // multiple) * multiple for n in (FEW, MANY, least))
+    if pieces := plan(traced).pieces:
+        # Of lower strips than this, pieces are low as well.
+        few = max(few, -(-pieces.rows(width, 4) // multiple) * multiple)
     many = max(many, 2 * few)
-    heights = [few, many]
-    if plan(traced).pieces:
-        # In low strips the pieces take most, in high ones the layers before them.
-        heights.append(2 * many)
-    peaks = [_peak(traced, channels, rows, width) / width for rows in heights]
+    peaks = [_peaks(traced, channels, rows, width) for rows in (few, many)]
     # What is kept for the next strip does not grow with it; a line through two heights finds
-    # both shares.
-    slopes = ((b - a) / (n - m) for (a, m), (b, n) in pairwise(zip(peaks, heights, strict=True)))
-    pixel = max(slopes)
-    column = max(peak - pixel * rows for peak, rows in zip(peaks, heights, strict=True))
-    return Cost(HEADROOM * max(0.0, column), HEADROOM * pixel)
+    # both shares, of layers of strips and of pieces each for itself.
+    pixels = [(high - low) / (many - few) for low, high in zip(*peaks, strict=True)]
+    columns = [low - pixel * few for low, pixel in zip(peaks[0], pixels, strict=True)]
+    return Cost(HEADROOM * max(0.0, *columns) / width, HEADROOM * max(pixels) / width)
 
 
 @torch.inference_mode()
-def _peak(traced: fx.GraphModule, channels: int, rows: int, width: int) -> int:
-    """Bytes alive at once, from the first strip of an image to its end."""
+def _peaks(traced: fx.GraphModule, channels: int, rows: int, width: int) -> list[int]:
+    """Bytes alive at once, from the first strip of an image to its end, in strips and pieces."""
     # A network without parameters, as some graphs are, runs anywhere.
     like = next(itertools.chain(traced.parameters(), traced.buffers()), torch.zeros(()))
     dtype = like.dtype if like.is_floating_point() else torch.float32
@@ -125,4 +129,4 @@ def _peak(traced: fx.GraphModule, channels: int, rows: int, width: int) -> int:
             stream.push(strip)
     for _ in stream.finish():
         pass
-    return stream.peak
+    return stream.peaks

@@ -64,17 +64,20 @@ class Pieces:
         return max(1, math.ceil(LEAST / finer), int(most))
 
 
-def pieces_of(steps: Sequence[Step]) -> Pieces | None:
-    """The steps that are run in pieces; None where that would win nothing, or is not possible."""
+def pieces_of(steps: Sequence[Step], output: int) -> Pieces | None:
+    """The steps that are run in pieces; None where that would win nothing, or is not possible.
+
+    The result is what `output` makes.
+    """
     if any(step.sized for step in steps):
         return None
     for wide, step in enumerate(steps):
         if step.reads >= WIDE and steps[step.sources[0]].density > 1:
-            return _around(steps, wide)
+            return _around(steps, wide, output)
     return None
 
 
-def _around(steps: Sequence[Step], wide: int) -> Pieces | None:
+def _around(steps: Sequence[Step], wide: int, output: int) -> Pieces | None:
     """Steps from where the planes of one become large to where they are left, or become small."""
     source = _back(steps, wide, lambda step: step.density > 1)
     # A convolution that makes the channels of a pixel shuffle is large as well.
@@ -84,9 +87,9 @@ def _around(steps: Sequence[Step], wide: int) -> Pieces | None:
     last = source
     while last + 1 < len(steps) and _grows(steps, source, last + 1):
         last += 1
-    while last > wide and not _closed(steps, source, last):
+    while last > wide and not _closed(steps, source, last, output):
         last -= 1
-    if steps[source].density > 1 or last < wide or not _closed(steps, source, last):
+    if steps[source].density > 1 or last < wide or not _closed(steps, source, last, output):
         return None
     rate = steps[source].density
     numbers = (
@@ -111,7 +114,10 @@ def _grows(steps: Sequence[Step], source: int, number: int) -> bool:
     )
 
 
-def _closed(steps: Sequence[Step], source: int, last: int) -> bool:
-    """Whether steps behind `last` read nothing of those before it, but for the source."""
-    later = (n for step in steps[last + 1 :] for n in step.sources)
-    return not any(source < n < last for n in later)
+def _closed(steps: Sequence[Step], source: int, last: int, output: int) -> bool:
+    """Whether nobody behind `last` reads what steps before it made, but for the source's rows.
+
+    Steps whose rows nobody reads at all may lie anywhere.
+    """
+    read = {output, *(n for step in steps[last + 1 :] for n in step.sources)}
+    return last in read and not any(source < n < last for n in read)

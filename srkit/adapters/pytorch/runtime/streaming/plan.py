@@ -98,7 +98,7 @@ class Plan:
         self.steps, self.output = tuple(steps), output
         self.rate = steps[output].density
         self.wants_height = any(step.sized for step in steps)
-        self.pieces = pieces_of(self.steps)
+        self.pieces = pieces_of(self.steps, output)
         last = {source: number for number, step in enumerate(steps) for source in step.sources}
         self.done_after = tuple(
             tuple(s for s, at in last.items() if at == number and s != output)
@@ -194,13 +194,18 @@ class Stream:
             passing = values | made | {pieces.source: part}
             self._run(pieces.steps, passing, ending if number == len(parts) else 0)
             made[-1 - number] = passing[pieces.last]
-        del made[-1], given, parts, passing
-        values[pieces.last] = joined(made.values())
+        # What nobody is going to read is let go before they are joined.
+        del made[-1], given, part, parts, passing
         if any(pieces.source in self._plan.done_after[number] for number in pieces.steps):
             del values[pieces.source]
+        values[pieces.last] = joined(made.values())
+        self._watch_joined(values | made)
 
     def _watch(self, number: int, values: Mapping[int, Rows]) -> None:
         """Called after each step; for those who measure."""
+
+    def _watch_joined(self, values: Mapping[int, Rows]) -> None:
+        """Called when rows of pieces were joined, and are there twice; for those who measure."""
 
     @property
     def held(self) -> list[Tensor]:

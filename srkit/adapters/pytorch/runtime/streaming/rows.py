@@ -41,15 +41,15 @@ def cut(rows: Tensor, first: int, stop: int) -> Rows:
 
 
 def split(rows: Rows, height: int) -> list[Rows]:
-    """Views of at most so many rows each, one below the other; of no rows, that alone.
+    """Views of at most so many rows each, one below the other; no rows as they are.
 
     Examples
     --------
     >>> [part.shape[2] for part in split(torch.zeros(1, 2, 5, 4), 2)], split(None, 2)
     ([2, 2, 1], [None])
     """
-    if rows is None:
-        return [None]
+    if rows is None or not rows.shape[2]:
+        return [rows]
     return [rows[:, :, top : top + height] for top in range(0, rows.shape[2], height)]
 
 
