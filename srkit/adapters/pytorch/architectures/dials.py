@@ -18,6 +18,8 @@ from srkit.upscaling.decisions import AUTO
 
 # Of the dial, for what is asked of a model apart from a picture, such as its memory.
 MIDDLE = 0.5
+# In the names of files of networks that add nothing: the other ends of ``perception=``.
+FAITHFUL = "-faithful_"
 # Networks of some MB that are kept for pictures to come.
 KEPT = 4
 
@@ -26,6 +28,12 @@ def sibling_of(card: ModelCard, scale: int) -> WeightsFile | None:
     """Weights of the other end of a dial, where a card has them beside those of its own."""
     weights = card.weights.get(scale)
     return weights.companions[0] if weights and len(weights.companions) == 1 else None
+
+
+def grainy_of(card: ModelCard, scale: int) -> WeightsFile | None:
+    """Weights of the network that keeps noise: the other end of ``denoise=``."""
+    sibling = sibling_of(card, scale)
+    return None if sibling is None or FAITHFUL in sibling.file else sibling
 
 
 def check_denoise(denoise: float | str) -> None:
@@ -94,7 +102,9 @@ def load_srgan(
     tensors: Tensors = read_checkpoint(weights).tensors
     if perception < 1:
         if (sibling := sibling_of(card, scale)) is None:
-            raise OptionError(f"perception below 1 needs faithful weights; x{scale} has none")
+            raise OptionError(
+                f"perception below 1 needs faithful weights; {card.name} x{scale} has none"
+            )
         faithful = read_checkpoint(weights_path(sibling)).tensors
         tensors = interpolate(faithful, tensors, float(perception))
         # The card tells of SRGAN itself.
