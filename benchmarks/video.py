@@ -37,6 +37,7 @@ class Run(NamedTuple):
     seconds: float
     cpu: float
     megabytes: float
+    frames: int
 
 
 def main() -> None:
@@ -87,8 +88,8 @@ def print_row(args: argparse.Namespace, clip: Path, model: str) -> None:
             runs[way].append(Run(*json.loads(done.stdout)))
     rates, cells = [], []
     for way in WAYS:
-        rates.append(args.frames / statistics.median(run.seconds for run in runs[way]))
-        cpu = statistics.median(run.cpu for run in runs[way]) / args.frames
+        rates.append(statistics.median(run.frames / run.seconds for run in runs[way]))
+        cpu = statistics.median(run.cpu / run.frames for run in runs[way])
         peak = max(run.megabytes for run in runs[way])
         cells += [f"{rates[-1]:.2f}", f"{cpu:.2f}", f"{peak:.0f}"]
     print(f"| {model} | " + " | ".join(cells) + f" | {rates[1] / rates[0]:.2f} |", flush=True)
@@ -97,7 +98,7 @@ def print_row(args: argparse.Namespace, clip: Path, model: str) -> None:
 def measured(args: argparse.Namespace) -> Run:
     """One run, without the time that it takes to load the model."""
     name, _, scale = args.models[0].partition(":")
-    model = srkit.load(name, scale=int(scale))
+    model = srkit.load(name, scale=int(scale) if scale else None)
     if args.way == "network":
         with av.open(args.clip) as clip:
             frames = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
@@ -105,12 +106,14 @@ def measured(args: argparse.Namespace) -> Run:
     if args.way == "network":
         for frame in frames:
             model.upscale(frame)
+        count = len(frames)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            srkit.upscale_video(args.clip, Path(folder) / "out.mp4", model, preset=args.preset)
+            out = Path(folder) / "out.mp4"
+            count = srkit.upscale_video(args.clip, out, model, preset=args.preset).frames
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Run(seconds, cpu, peak)
+    return Run(seconds, cpu, peak, count)
 
 
 if __name__ == "__main__":
