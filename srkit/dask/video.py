@@ -114,7 +114,7 @@ def upscale_video(
     scale: int | None = None,
     codec: str | None = None,
     crf: float | None = 18,
-    preset: str | None = None,
+    preset: str | int | None = None,
     pix_fmt: str | None = None,
     resume: bool = True,
     overwrite: bool = False,

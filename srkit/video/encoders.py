@@ -45,7 +45,7 @@ _TRIES = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
     "placebo",
 )  # fmt: skip
-_PRESETS = {"libx264": _TRIES, "libx265": _TRIES}
+_PRESETS = {"libx264": _TRIES, "libx264rgb": _TRIES, "libx265": _TRIES}
 
 # The widest and the highest picture that encoders take, where they say so badly themselves.
 _LARGEST = {"libx264": (16_384, 16_384), "libsvtav1": (16_384, 8_704)}
@@ -209,7 +209,7 @@ def crf_of(codec: Codec, crf: float | None) -> float | None:
     return crf
 
 
-def preset_of(codec: Codec, preset: str | float | None) -> str | None:
+def preset_of(codec: Codec, preset: str | int | None) -> str | None:
     """How hard an encoder is to try, as it calls it; None is its own choice.
 
     Raises
@@ -235,10 +235,9 @@ def preset_of(codec: Codec, preset: str | float | None) -> str | None:
     if known := _PRESETS.get(codec.name, ()) or tuple(choice.name for choice in found.choices):
         if given not in known:
             raise OptionError(f"the presets of {codec.name} are {', '.join(known)}, not {given}")
-    elif given not in map(str, range(int(found.min), int(found.max) + 1)):
-        raise OptionError(
-            f"the presets of {codec.name} are {found.min:g} to {found.max:g}, not {given}"
-        )
+    elif found.max > 0 and given not in map(str, range(int(found.max) + 1)):
+        # Below 0 lie what is not set, and settings for those who write encoders.
+        raise OptionError(f"the presets of {codec.name} are 0 to {found.max:g}, not {given}")
     return given
 
 

@@ -130,7 +130,7 @@ def choose(
     codec: str | None,
     crf: float | None,
     pix_fmt: str | None,
-    preset: str | None = None,
+    preset: str | int | None = None,
     size: Size | None = None,
 ) -> Encoding:
     """The encoding of a result, checked by opening an encoder; None is what plays everywhere.

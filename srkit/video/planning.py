@@ -47,7 +47,7 @@ class Wish:
     rate: Fraction | None
     codec: str | None
     crf: float | None
-    preset: str | None
+    preset: str | int | None
     pix_fmt: str | None
     sound: str = "copy"
     subtitles: str = "copy"
@@ -61,7 +61,7 @@ def wish_of(
     *,
     codec: str | None = None,
     crf: float | None = 18,
-    preset: str | None = None,
+    preset: str | int | None = None,
     pix_fmt: str | None = None,
     start: Time | None = None,
     end: Time | None = None,

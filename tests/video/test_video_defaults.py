@@ -156,8 +156,9 @@ def test_webm_becomes_webm(tmp_path):
     # How x264's own table (x264 --fullhelp) sets subme for them; medium is its default.
     [(None, b"subme=7 "), ("ultrafast", b"subme=0 "), ("veryfast", b"subme=2 ")],
 )
-def test_the_encoder_tries_as_hard_as_asked(tmp_path, preset, searched):
+@pytest.mark.parametrize("codec", ["libx264", "libx264rgb"])
+def test_the_encoder_tries_as_hard_as_asked(tmp_path, codec, preset, searched):
     source = write_clip(tmp_path / "in.mkv", moving(3))
-    upscale(source, tmp_path / "out.mp4", preset=preset)
+    upscale(source, tmp_path / "out.mp4", codec=codec, preset=preset)
     # x264 writes its settings into the first frame.
     assert searched in (tmp_path / "out.mp4").read_bytes()
