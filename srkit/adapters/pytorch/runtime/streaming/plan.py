@@ -186,8 +186,7 @@ class Stream:
     def _run_pieces(self, pieces: Pieces, values: dict[int, Rows], ending: int) -> None:
         """As `_run`, a piece of the source's rows after the other."""
         given = values[pieces.source]
-        height = 1 if given is None else pieces.rows(given.shape[3], given.element_size())
-        parts = split(given, height)
+        parts = [given] if given is None else split(given, _height(pieces, given))
         # Counted as alive under numbers that are no steps'.
         made: dict[int, Rows] = {-1: given}
         for number, part in enumerate(parts, 1):
@@ -381,6 +380,12 @@ def _check_channels(index: Any) -> None:
 
 def _method(name: str) -> Callable[..., Any]:
     return lambda given, *args, **kwargs: getattr(given, name)(*args, **kwargs)
+
+
+def _height(pieces: Pieces, rows: Tensor) -> int:
+    # Only the CPU's allocator asks for small blocks; elsewhere launches would cost more.
+    width = rows.shape[3] if rows.device.type == "cpu" else 1
+    return pieces.rows(width, rows.element_size())
 
 
 def _no_machine() -> Machine:

@@ -40,17 +40,16 @@ def cut(rows: Tensor, first: int, stop: int) -> Rows:
     return rows[:, :, first:stop] if first < min(stop, rows.shape[2]) else None
 
 
-def split(rows: Rows, height: int) -> list[Rows]:
-    """Views of at most so many rows each, one below the other; no rows as they are.
+def split(rows: Tensor, height: int) -> list[Tensor]:
+    """Views of at most so many rows each, one below the other; of no rows, these.
 
     Examples
     --------
-    >>> [part.shape[2] for part in split(torch.zeros(1, 2, 5, 4), 2)], split(None, 2)
-    ([2, 2, 1], [None])
+    >>> [part.shape[2] for part in split(torch.zeros(1, 2, 5, 4), 2)]
+    [2, 2, 1]
     """
-    if rows is None or not rows.shape[2]:
-        return [rows]
-    return [rows[:, :, top : top + height] for top in range(0, rows.shape[2], height)]
+    tops = range(0, max(1, rows.shape[2]), height)
+    return [rows[:, :, top : top + height] for top in tops]
 
 
 def own(rows: Rows) -> Rows:
