@@ -149,8 +149,8 @@ SRRESNET = _trained(
     "Residual network trained for fidelity: the highest PSNR, smooth textures.",
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
-        2: "33013729ed092a5abe54ed57285561df69c35a5f1d5c713fb7911f6cf648a48f",
-        4: "28a27096914de53cb771056bf42b8859392821edbc781df0ebfe2096e9cc6b87",
+        2: "69d98188e28a89e8d7e8ce79f784b7da4cd09c2f3247e02c6e3b7a045f452264",
+        4: "c5551da740ff95b1e85b7bb73060c02905db3f89ba01208dd28a2235c190dde8",
     },
     radius=48,
     version="2026",
