@@ -40,6 +40,12 @@ def test_there_is_nothing_beyond_the_ends(perception):
         srkit.load("srgan", perception=perception)
 
 
+def test_the_faithful_end_is_no_end_of_denoise():
+    tensors = read_checkpoint(PACKAGED / "srgan_x4.safetensors").tensors
+    with pytest.raises(OptionError, match="denoise"):
+        load_network(srkit.card("srgan"), 4, tensors, denoise=0.0)
+
+
 def test_srresnet_has_no_perception():
     with pytest.raises(OptionError, match="perception"):
         srkit.load("srresnet", perception=0.5)

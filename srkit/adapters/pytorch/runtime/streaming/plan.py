@@ -181,7 +181,7 @@ class Stream:
             # What nobody is going to read is let go before the next step.
             del given, made
             for source in self._plan.done_after[number]:
-                values.pop(source, None)
+                del values[source]
 
     def _run_pieces(self, pieces: Pieces, values: dict[int, Rows], ending: int) -> None:
         """As `_run`, a piece of the source's rows after the other."""
