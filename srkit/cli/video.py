@@ -128,8 +128,8 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--preset",
         metavar="NAME",
-        help="how hard the encoder tries: ultrafast, veryfast, medium, veryslow, ...; the faster, "
-        "the larger the file (default: the encoder's)",
+        help="how hard the encoder tries: ultrafast, veryfast, medium, veryslow, ... of H.264 "
+        "and H.265; 0 (slowest) to 13 of AV1 (default: the encoder's)",
     )
     group.add_argument(
         "--pix-fmt",

@@ -79,8 +79,9 @@ def upscale_video(
         Quality of codecs that know it: less is better and larger, from 0 to 51 or 63. None is
         the codec's own.
     preset
-        How hard the encoder tries: ``"ultrafast"`` to ``"veryslow"`` of H.264 and H.265, where the
-        faster makes larger files at the same `crf`; 13 to 0 of AV1, ``"p1"`` to ``"p7"`` of nvenc.
+        How hard the encoder tries: ``"ultrafast"`` to ``"veryslow"`` of H.264 and H.265; 13
+        (fastest) to 0 of AV1, ``"p1"`` (fastest) to ``"p7"`` of nvenc. At the same `crf` files
+        differ in size and quality.
         The encoder's own if left out.
     pix_fmt
         Pixel format of the result; by default 4:2:0 of the depth of `src`, for codecs that
