@@ -303,10 +303,10 @@ def _write(work: Work, core: Region, pixels: NDArray[Any]) -> None:
     import zarr
 
     s = work.recipe.scale
-    # Blocks of zeros too, whose files would be left out: a file says that a block is done.
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        result = zarr.open_array(work.folder, mode="r+")
-        result[core.top * s : core.bottom * s, core.left * s : core.right * s] = pixels
+    # Blocks of zeros too, whose files would be left out: a file says that a block is done. Of this
+    # array alone, since zarr.config is of all threads of a worker.
+    result = zarr.open_array(work.folder, mode="r+").with_config({"write_empty_chunks": True})
+    result[core.top * s : core.bottom * s, core.left * s : core.right * s] = pixels
 
 
 def _appear(folder: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from distributed import Client
 from exactness import EXACT
 from skimage import data
 
@@ -166,3 +167,19 @@ def test_pictures_that_are_not_for_blocks(client, tmp_path):
     with pytest.raises(FileNotFoundError):
         upscale(client, tmp_path / "lost.zarr", tmp_path / "b.zarr")
     assert not (tmp_path / "b.zarr").exists()
+
+
+def test_black_blocks_are_written_whatever_other_threads_set(tmp_path, monkeypatch):
+    """A thread that ends its own settings of zarr sets back those of all."""
+    opened = zarr.open_array
+
+    def set_back(*args, **options):
+        zarr.config.set({"array.write_empty_chunks": False})
+        return opened(*args, **options)
+
+    monkeypatch.setattr(zarr, "open_array", set_back)
+    srkit.Image(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "black.tif")
+    with Client(processes=False, dashboard_address=":0") as threads:
+        report = upscale(threads, tmp_path / "black.tif", tmp_path / "black.zarr", "bicubic")
+    assert report.blocks == 4
+    assert not zarr.open_array(tmp_path / "black.zarr", mode="r")[:].any()
