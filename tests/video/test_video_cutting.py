@@ -79,18 +79,21 @@ def beeps_of(path):
     done = subprocess.run(command, capture_output=True, check=True)
     loud = np.flatnonzero(np.abs(np.frombuffer(done.stdout, np.float32)) > 0.15)
     first = [loud[0], *(b for a, b in pairwise(loud) if b - a > RATE // 10)]
-    return [float(n) / RATE - begin_of(path) for n in first]
+    begin = begin_of(path)
+    return [float(n) / RATE - begin for n in first]
 
 
 def nearest(path, time):
     """When the frame begins that is nearest to a time: parts begin and end with whole frames."""
-    begins = [float(begin) - begin_of(path) for begin in times_of(path)]
+    first = begin_of(path)
+    begins = [float(begin) - first for begin in times_of(path)]
     return min(begins, key=lambda begin: abs(begin - time))
 
 
 def flashes_of(path):
     lit = [frame.to_ndarray(format="gray").mean() > 180 for frame, _ in frames_of(path)]
-    times = [float(time) - begin_of(path) for time in times_of(path)]
+    begin = begin_of(path)
+    times = [float(time) - begin for time in times_of(path)]
     return [times[n] for n in range(len(lit)) if lit[n] and (n == 0 or not lit[n - 1])]
 
 
