@@ -16,6 +16,9 @@ HERE = Path(__file__).parent
 # Where no GPU build is wanted: a plain torch would bring gigabytes of CUDA along.
 # Without a cache, since wheels of gigabytes would lie on the disk twice.
 CONSTRAINTS = {"PIP_CONSTRAINT": str(HERE / "constraints.txt"), "PIP_NO_CACHE_DIR": "1"}
+# Most tests keep one CPU busy: so as many processes as there are CPUs, a thread in each.
+AT_ONCE = ("-n", str(min(4, os.cpu_count() or 1)))
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 # Everything is offline once it is installed; the proxies lead nowhere.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
@@ -40,6 +43,11 @@ nox.options.error_on_external_run = True
 def install(session: nox.Session, *packages: str) -> None:
     """Install under the constraints."""
     session.install(*packages, env=CONSTRAINTS)
+
+
+def pytest_at_once(session: nox.Session) -> None:
+    """All tests, those of a file in one process, since they share what is slow to make."""
+    session.run("pytest", *AT_ONCE, "--dist=loadfile", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -74,7 +82,7 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests and doctests, with every framework; and then with the example on PyTorch."""
     install(session, "-e", ".[all,jxl,dask,test]")
-    session.run("pytest", *session.posargs)
+    pytest_at_once(session)
     use_plugin(session, "examples/plugin_torch", "pocket")
     # Here, and below for ONNX, since an environment of its own would be another two gigabytes.
     session.run("python", "tests/soak/fuzz_parsers.py", "--seconds", "100")
@@ -84,7 +92,8 @@ def tests(session: nox.Session) -> None:
 def snippets(session: nox.Session) -> None:
     """Every block of code of README and docs/, as it stands; what is not run, and why, is told."""
     install(session, "-e", ".[all,dask,onnx,remote,web,test]")
-    session.run("pytest", "tests/snippets", *session.posargs, env=OFFLINE)
+    # Each page has a folder of its own.
+    session.run("pytest", "tests/snippets", *AT_ONCE, *session.posargs, env=OFFLINE | ONE_THREAD)
 
 
 @nox.session
@@ -152,7 +161,7 @@ def ncnn_wheels(session: nox.Session) -> str:
 def base(session: nox.Session) -> None:
     """The base install, without any framework; and then with the example of a plugin."""
     install(session, "-e", ".[test]")
-    session.run("pytest", *session.posargs)
+    pytest_at_once(session)
     use_plugin(session, "examples/plugin", "back-projection")
 
 
@@ -196,7 +205,7 @@ def browser(session: nox.Session) -> None:
 def notebooks(session: nox.Session) -> None:
     """The notebooks of examples/ from scratch, with few steps of training."""
     install(session, "-e", ".[all,test]", "nbclient", "ipykernel")
-    session.run("pytest", "tests/notebooks", *session.posargs)
+    session.run("pytest", "tests/notebooks", *AT_ONCE, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session

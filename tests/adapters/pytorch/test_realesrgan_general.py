@@ -274,7 +274,7 @@ def test_blocks_on_a_cluster_are_decided_as_the_whole_is(named, auto, tmp_path):
     image = noisy(CAT, 6)
     srkit.Image(image).save(tmp_path / "a.tif")
     # Threads of this process, in which the name stands for these files.
-    with distributed.Client(processes=False, dashboard_address=None) as client:
+    with distributed.Client(processes=False, dashboard_address=":0") as client:
         srkit.dask.upscale_blocks(
             tmp_path / "a.tif",
             tmp_path / "b.zarr",
