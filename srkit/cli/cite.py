@@ -7,7 +7,7 @@ import re
 import sys
 
 from srkit.cli.console import Commands, examples, write
-from srkit.cli.papers import METRICS, OLDER, PAPERS, Entry
+from srkit.cli.papers import METRICS, OLDER, PAPERS, TEACHERS, Entry
 from srkit.evaluation.measures import MEASURES
 from srkit.models import loading
 from srkit.version import __version__
@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         help="BibTeX of srkit, and of papers behind models and metrics",
         description=(
             "Write BibTeX of srkit, and of the papers behind the models and the metrics of bench "
-            "that are named."
+            "that are named; and of the networks that weights have learned from."
         ),
         **examples("srkit cite srgan espcn > papers.bib", "srkit cite span ssim niqe"),
     )
@@ -47,8 +47,9 @@ def run(args: argparse.Namespace) -> int:
         entry = _entry(name)
         if isinstance(entry, str):
             write(f"srkit: note: {entry}", sys.stderr)
-        else:
-            entries[entry[1]] = entry
+            continue
+        for one in (entry, *map(_by_number, TEACHERS.get(name, ()))):
+            entries[one[1]] = one
     write("\n\n".join(map(bibtex, entries.values())))
     return 0
 
@@ -63,11 +64,16 @@ def _entry(name: str) -> Entry | str:
         return f"the card of {name} names no paper"
     number = re.search(r"arXiv:(\d{4}\.\d{4,5})", paper)
     if number and number[1] in PAPERS:
-        kind, key, fields = PAPERS[number[1]]
-        return kind, key, {**fields, "eprint": number[1], "archiveprefix": "arXiv"}
+        return _by_number(number[1])
     # In full where it is known here, else as the card names it.
     plain = {"title": f"{{The super-resolution model {name}}}", "note": paper}
     return OLDER.get(paper) or ("misc", name, plain)
+
+
+def _by_number(number: str) -> Entry:
+    """The paper of a number of arXiv's."""
+    kind, key, fields = PAPERS[number]
+    return kind, key, {**fields, "eprint": number, "archiveprefix": "arXiv"}
 
 
 def bibtex(entry: Entry) -> str:

@@ -1,5 +1,6 @@
 """``srkit cite`` and CITATION.cff say the same, and what cards say."""
 
+import contextlib
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from srkit import ModelCard, Registry
 from srkit.cli import main
 from srkit.cli.papers import METRICS, PAPERS
 from srkit.models import loading
+from srkit.models.weights import PACKAGED
 
 yaml = pytest.importorskip("yaml")
 
@@ -72,13 +74,31 @@ def test_every_paper_of_a_card_is_known(capsys):
     """None of srkit's own with a number of arXiv is cited by its number alone."""
     for name in srkit.list_models():
         if "arXiv" in srkit.card(name).paper:
-            _, paper = entries(cited(capsys, name).out).values()
+            _, paper, *_ = entries(cited(capsys, name).out).values()
             assert paper["eprint"] in srkit.card(name).paper
             assert paper["author"].split(",")[0].replace("{\\'o}", "ó") in srkit.card(name).paper
 
 
 def test_a_paper_of_two_models_comes_once(capsys):
-    assert len(entries(cited(capsys, "srgan", "srresnet").out)) == 2
+    assert len(entries(cited(capsys, "espcn", "espcn", "srgan", "photo-2025").out)) == 3
+
+
+def test_networks_that_weights_have_learned_from_are_cited(capsys):
+    """Their headers name the teachers, by what is cited of them."""
+    opened = pytest.importorskip("safetensors", reason="srkit[torch] brings it").safe_open
+    names = {"2308.03364": "Dual Aggregation Transformer", "2409.13435": "PlainUSR",
+             "2107.10833": "Real-ESRGAN"}  # fmt: skip
+    taught = 0
+    for name in srkit.list_models():
+        for weights in srkit.card(name).weights.values():
+            path = PACKAGED / weights.file
+            with contextlib.suppress(FileNotFoundError), opened(path, "np") as file:
+                header = file.metadata().get("teachers", "")
+                wanted = {number for number, teacher in names.items() if teacher in header}
+                made = entries(cited(capsys, name).out).values()
+                assert wanted <= {one.get("eprint") for one in made}, (name, header)
+                taught += bool(wanted)
+    assert taught >= 3
 
 
 def test_what_has_no_paper_is_told(capsys):
