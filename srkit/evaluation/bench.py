@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -294,7 +294,9 @@ def bench(
     """
     several = isinstance(models, list | tuple | Mapping)
     asked, labels = listed(cast(Models, models if several else [models]))
-    folders = [datasets] if isinstance(datasets, str | Path) else list(datasets)
+    # What is neither a folder nor several is refused where one is opened.
+    one = isinstance(datasets, str) or not isinstance(datasets, Iterable)
+    folders = [datasets] if one else list(cast(Iterable[str | Path], datasets))
     if not asked or not folders:
         raise OptionError("give at least one model and one folder")
     chosen, names = known_protocol(protocol), known_metrics(metrics)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +61,12 @@ def open_dataset(dataset: str | Path | Sequence[str | Path], scale: int) -> Data
     Raises
     ------
     OptionError
-        If there are no images, or an HR image has no LR one.
+        If it is neither, there are no images, or an HR image has no LR one.
     FileNotFoundError
         If there is no such folder, or no file that is listed.
     """
+    if not isinstance(dataset, Iterable | Path):
+        raise OptionError(f"a dataset is a folder, or a list of paths, not {dataset!r}")
     if not isinstance(dataset, str | Path):
         pairs = tuple(Pair(_path(path, n)) for n, path in enumerate(dataset))
         if not pairs:

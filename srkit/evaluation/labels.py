@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,15 @@ def listed(models: Models) -> tuple[list[Model], list[str] | None]:
     Raises
     ------
     OptionError
-        If a model is called by what is no text.
+        If they are no list, or a model is called by what is no text.
 
     Examples
     --------
     >>> listed({"soft": "srgan:perception=0", "sharp": "srgan"})
     (['srgan:perception=0', 'srgan'], ['soft', 'sharp'])
     """
+    if not isinstance(models, Iterable):
+        raise OptionError(f"models is a list such as ['bicubic', 'srgan'], not {models!r}")
     if not isinstance(models, Mapping):
         return list(models), None
     for label in models:

@@ -115,13 +115,19 @@ def test_an_image_too_small_for_the_network_has_no_st_lpips(st_lpips, tmp_path):
         ({"protocol": "standart"}, OptionError, "did you mean 'standard'"),
         ({"scale": 99}, OptionError, "not x99"),
         ({"dataset": []}, OptionError, "empty list"),
+        ({"dataset": 3}, OptionError, "a dataset is a folder, or a list of paths, not 3"),
+        ({"dataset": None}, OptionError, "a dataset is a folder, or a list of paths, not None"),
         ({"dataset": "no/such/folder"}, FileNotFoundError, "no/such/folder"),
     ],
 )
 def test_arguments_that_make_no_sense(folder, change, error, match):
     arguments = {"model": "bicubic", "dataset": folder, "scale": 2} | change
+    model, dataset = arguments.pop("model"), arguments.pop("dataset")
     with pytest.raises(error, match=match):
-        evaluate(arguments.pop("model"), arguments.pop("dataset"), **arguments)
+        evaluate(model, dataset, **arguments)
+    if dataset != []:  # of bench it is a list of no folders
+        with pytest.raises(error, match=match):
+            srkit.bench([model], dataset, **arguments)
 
 
 def test_folders_and_files_that_are_no_dataset(folder, tmp_path):

@@ -100,7 +100,7 @@ def test_a_reference_that_does_not_fit(reference, match):
         compare(LR, ["nearest"], scale=4, reference=reference)
 
 
-@pytest.mark.parametrize("models", [[], "bicubic"])
+@pytest.mark.parametrize("models", [[], "bicubic", 3, lambda tiles: tiles])
 def test_models_are_a_list(models):
     with pytest.raises(OptionError, match="models is a list"):
         compare(LR, models, scale=4)
