@@ -16,7 +16,6 @@ from typing import Any
 
 from safetensors import safe_open
 
-from srkit.adapters.pytorch.architectures.dials import FAITHFUL
 from srkit.atomic import replacing
 from srkit.card import ModelCard, WeightsFile
 from srkit.evaluation.costs import FRAME
@@ -98,9 +97,9 @@ def model_cards(curves: Path) -> str:
             rows = _read(curve) if curve.exists() else []
             scores = MEASURED.get((card.name, scale), "")
             parts.append(_entry(f"{card.name} x{scale}", file, rows, scores))
-            for sibling in file.companions:
-                dial = "perception" if FAITHFUL in sibling.file else "denoise"
-                parts.append(_entry(f"{card.name} x{scale}, {dial}=0", sibling))
+            parts += [
+                _entry(f"{card.name} x{scale}, denoise=0", sibling) for sibling in file.companions
+            ]
     return "\n".join(parts)
 
 

@@ -137,7 +137,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         "--perception",
         type=float,
         metavar="0-1",
-        help="for srgan: from fidelity (0) to sharpness (1, the default)",
+        help="for srgan: from fidelity (0, as srresnet) to sharpness (1, the default)",
     )
     group.add_argument(
         "--denoise",

@@ -77,15 +77,13 @@ def _trained(
     even_colours: bool = True,
     colour_shift: Mapping[int, int] | None = None,
     keep_grain: Mapping[int, str] | None = None,
-    faithful: Mapping[int, str] | None = None,
     earlier: Mapping[str, str] | None = None,
     defaults: Mapping[str, float | str] | None = None,
     good_for: str,
 ) -> ModelCard:
     """A card of weights that come with srkit; `digests` are SHA-256 by scale.
 
-    Those of siblings are the other ends of dials: `keep_grain`, which keep noise and grain, of
-    ``denoise=``, and `faithful`, which add nothing, of ``perception=``.
+    `keep_grain` are those of siblings that keep noise and grain: the other end of ``denoise=``.
     `float16` and `bfloat16` are the scales at which benchmarks/precision.py found these precisions
     good enough.
     """
@@ -102,7 +100,7 @@ def _trained(
         licence="CC-BY-SA-4.0",
         paper=paper,
         training_data="srkit/pretrained/CREDITS.md",
-        weights=_packaged(name, digests, {"grain": keep_grain or {}, "faithful": faithful or {}}),
+        weights=_packaged(name, digests, keep_grain or {}),
         version=version,
         others=others or {},
         precisions=_precisions(float16, bfloat16),
@@ -115,22 +113,25 @@ def _trained(
 
 
 def _packaged(
-    name: str, digests: Mapping[int, str], siblings: Mapping[str, Mapping[int, str]]
+    name: str, digests: Mapping[int, str], keep_grain: Mapping[int, str]
 ) -> dict[int, WeightsFile]:
-    """Weights files that come with srkit, by scale, each with its siblings of these kinds."""
+    """Weights files that come with srkit, by scale."""
     return {
         scale: WeightsFile(
             file=f"{name}_x{scale}.safetensors",
             sha256=digest,
-            companions=tuple(
-                WeightsFile(file=f"{name}-{kind}_x{scale}.safetensors", sha256=others[scale])
-                for kind, others in siblings.items()
-                if scale in others
-            ),
+            companions=_sibling(name, scale, keep_grain),
             footprint=FOOTPRINTS.get((name, scale)),
         )
         for scale, digest in digests.items()
     }
+
+
+def _sibling(name: str, scale: int, digests: Mapping[int, str]) -> tuple[WeightsFile, ...]:
+    """The file of weights that keep noise and grain, where a model has one."""
+    if scale not in digests:
+        return ()
+    return (WeightsFile(file=f"{name}-grain_x{scale}.safetensors", sha256=digests[scale]),)
 
 
 def _precisions(float16: Collection[int], bfloat16: Collection[int]) -> dict[int, tuple[str, ...]]:
@@ -178,9 +179,6 @@ SRGAN = _trained(
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
         4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
-    },
-    faithful={
-        4: "28a27096914de53cb771056bf42b8859392821edbc781df0ebfe2096e9cc6b87",
     },
     adapter="srkit.adapters.pytorch.architectures.dials:load_srgan",
     radius=48,

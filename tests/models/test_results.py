@@ -47,6 +47,17 @@ def test_srgan_is_perceptually_nearer_than_srresnet_on_set14_by_30_percent(data_
     assert srgan.st_lpips <= 0.7 * srresnet.st_lpips
 
 
+def test_halfway_between_srresnet_and_srgan_is_truer_and_little_less_alike(data_folder) -> None:
+    """Of networks that have gone too far from each other the mean is worse than either."""
+    pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
+    folder = data_folder("bench/Set14")
+    names = ("srresnet", "srgan:perception=0.5", "srgan")
+    srresnet, half, srgan = (mean_of(name, folder, 4) for name in names)
+    # Well above what lies halfway in figures.
+    assert half.psnr > 0.7 * srresnet.psnr + 0.3 * srgan.psnr
+    assert half.st_lpips < srresnet.st_lpips - 0.02
+
+
 @pytest.mark.parametrize("scale", [2, 4])
 def test_unet_is_truer_than_bicubic_and_perceptually_nearer_than_srresnet(
     data_folder, scale: int

@@ -1,4 +1,4 @@
-"""Networks between srgan and the SRResNet that it went on from."""
+"""Networks between srresnet and srgan."""
 
 import numpy as np
 import pytest
@@ -19,10 +19,8 @@ def made(model, **options):
     return srkit.load(model, device="cpu", **options).upscale(PHOTO)
 
 
-def test_the_ends_are_faithful_and_sharp_and_the_middle_is_neither():
-    tensors = read_checkpoint(PACKAGED / "srgan-faithful_x4.safetensors").tensors
-    alone = load_network(srkit.card("srgan"), 4, tensors, device="cpu", precision="float32")
-    faithful, sharp = alone.upscale(PHOTO), made("srgan")
+def test_the_ends_are_srresnet_and_srgan_and_the_middle_is_neither():
+    faithful, sharp = made("srresnet", precision="float32"), made("srgan")
     np.testing.assert_array_equal(made("srgan", perception=0), faithful)
     np.testing.assert_array_equal(made("srgan", perception=1.0), sharp)
     middle = made("srgan", perception=0.5).astype(int)
@@ -36,11 +34,11 @@ def test_the_ends_are_faithful_and_sharp_and_the_middle_is_neither():
 
 @pytest.mark.parametrize("perception", [1.5, -0.1, float("nan"), "half", None])
 def test_there_is_nothing_beyond_the_ends(perception):
-    with pytest.raises(OptionError, match=r"perception is from 0 \(faithful\) to 1 \(srgan\)"):
+    with pytest.raises(OptionError, match=r"perception is from 0 \(srresnet\) to 1 \(srgan\)"):
         srkit.load("srgan", perception=perception)
 
 
-def test_the_faithful_end_is_no_end_of_denoise():
+def test_srgan_has_no_denoise():
     tensors = read_checkpoint(PACKAGED / "srgan_x4.safetensors").tensors
     with pytest.raises(OptionError, match="denoise"):
         load_network(srkit.card("srgan"), 4, tensors, denoise=0.0)

@@ -13,27 +13,20 @@ from srkit.adapters.pytorch.architectures.table import network_of
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.card import ModelCard, WeightsFile
 from srkit.errors import OptionError
+from srkit.models.builtin import SRRESNET
 from srkit.models.weights import weights_path
 from srkit.upscaling.decisions import AUTO
 
 # Of the dial, for what is asked of a model apart from a picture, such as its memory.
 MIDDLE = 0.5
-# In the names of files of networks that add nothing: the other ends of ``perception=``.
-FAITHFUL = "-faithful_"
 # Networks of some MB that are kept for pictures to come.
 KEPT = 4
 
 
 def sibling_of(card: ModelCard, scale: int) -> WeightsFile | None:
-    """Weights of the other end of a dial, where a card has them beside those of its own."""
+    """Weights that keep noise, where a card has them beside its own: the end of ``denoise=``."""
     weights = card.weights.get(scale)
     return weights.companions[0] if weights and len(weights.companions) == 1 else None
-
-
-def grainy_of(card: ModelCard, scale: int) -> WeightsFile | None:
-    """Weights of the network that keeps noise: the other end of ``denoise=``."""
-    sibling = sibling_of(card, scale)
-    return None if sibling is None or FAITHFUL in sibling.file else sibling
 
 
 def check_denoise(denoise: float | str) -> None:
@@ -94,18 +87,21 @@ def load_srgan(
     card, scale, weights, device, precision
         See `srkit.adapters.pytorch.architectures.loading.NetworkAdapter`.
     perception
-        0 is the SRResNet that was trained on from, 1 is SRGAN; between them lie networks that
-        trade fidelity for sharpness (Wang et al., "ESRGAN", 2018, Section 3.4).
+        0 is `srresnet`, 1 is SRGAN; between them lie networks that trade fidelity for sharpness
+        (Wang et al., "ESRGAN", 2018, Section 3.4).
+
+    Notes
+    -----
+    Weights may be mixed as long as both ends go back to one network, and neither is far from it:
+    both were trained on from the `srresnet` of 2025.
     """
     if not (isinstance(perception, Real) and 0 <= perception <= 1):
-        raise OptionError(f"perception is from 0 (faithful) to 1 (srgan), not {perception!r}")
+        raise OptionError(f"perception is from 0 (srresnet) to 1 (srgan), not {perception!r}")
     tensors: Tensors = read_checkpoint(weights).tensors
     if perception < 1:
-        if (sibling := sibling_of(card, scale)) is None:
-            raise OptionError(
-                f"perception below 1 needs faithful weights; {card.name} x{scale} has none"
-            )
-        faithful = read_checkpoint(weights_path(sibling)).tensors
+        if scale not in SRRESNET.weights:
+            raise OptionError(f"perception below 1 needs srresnet, which has no x{scale}")
+        faithful = read_checkpoint(weights_path(SRRESNET.weights[scale])).tensors
         tensors = interpolate(faithful, tensors, float(perception))
         # The card tells of SRGAN itself.
         precision = "float32" if precision == "auto" else precision

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from srkit.adapters.pytorch.architectures.base import NetworkUpscaler, Tensors
-from srkit.adapters.pytorch.architectures.dials import between, check_denoise, grainy_of
+from srkit.adapters.pytorch.architectures.dials import between, check_denoise, sibling_of
 from srkit.adapters.pytorch.architectures.table import ARCHITECTURES, architecture_of, network_of
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.adapters.readers.luma_weights import stated_scale
@@ -75,7 +75,7 @@ class NetworkAdapter:
         def make(tensors: Tensors) -> NetworkUpscaler:
             return network_of(card, scale, tensors, **options)
 
-        if (sibling := grainy_of(card, scale)) is None:
+        if (sibling := sibling_of(card, scale)) is None:
             return make(tensors)
         return between(make, read_checkpoint(weights_path(sibling)).tensors, tensors, denoise)
 
@@ -104,7 +104,7 @@ class NetworkAdapter:
 
     @staticmethod
     def _common(card: ModelCard, scale: int) -> list[str]:
-        dial = ["denoise"] if grainy_of(card, scale) else []
+        dial = ["denoise"] if sibling_of(card, scale) else []
         return ["device", "precision", *dial]
 
 
