@@ -76,7 +76,7 @@ class EvenColours(nn.Module):
         super().__init__()
         self.net = net
         channels = 3 * scale**2
-        self.shrink = Fixed(torch.full((3, 1, scale, scale), 1 / scale**2), 3, stride=scale)
+        self.shrink = shrinking(scale)
         self.places = nn.PixelUnshuffle(scale)
         # Beyond the border it sees zeros, of which `most` lets little through.
         self.enlarge = Fixed(_interpolation(scale).repeat(3, 1, 1, 1), 3, padding=(1, 1))
@@ -97,6 +97,11 @@ class EvenColours(nn.Module):
         apart = self.enlarge(rgb) - self.places(made)
         grid = torch.clamp(apart - mean, -self.most, self.most)
         return cast(Tensor, made + self.shuffle(self.blur(mean + grid)))
+
+
+def shrinking(scale: int) -> Fixed:
+    """The mean within each LR pixel."""
+    return Fixed(torch.full((3, 1, scale, scale), 1 / scale**2), 3, stride=scale)
 
 
 def even_colours(net: nn.Module, card: ModelCard, scale: int) -> nn.Module:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from srkit.adapters.pytorch.architectures.training import Training
 from srkit.adapters.pytorch.colours import even_colours
+from srkit.adapters.pytorch.detail import PutsDetailBack
 from srkit.adapters.pytorch.runtime.network import Network
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import Footprint, ModelCard
@@ -24,8 +25,8 @@ from srkit.upscaling.upscaler import Upscaler
 
 Tensors = Mapping[str, Tensor]
 
-# Keywords that every network takes; `runtime` is of `srkit.load` itself.
-COMMON = ("device", "precision", "runtime")
+# Keywords that every network takes; `runtime` is of `srkit.load` itself, and `detail` of dials.
+COMMON = ("device", "precision", "runtime", "detail")
 
 
 class NetworkUpscaler(TorchUpscaler):
@@ -44,6 +45,9 @@ class NetworkUpscaler(TorchUpscaler):
     runtime
         ``"torch"``, ``"openvino"``, which runs float32 on a CPU, or ``"auto"``: OpenVINO where it
         is installed and the card names it. Where it cannot take the network, torch runs it.
+    detail
+        Share, from 0 to 1, of the picture's detail that the network loses and that is put back;
+        see `srkit.adapters.pytorch.detail.PutsDetailBack`.
 
     Raises
     ------
@@ -66,6 +70,7 @@ class NetworkUpscaler(TorchUpscaler):
         device: str = "auto",
         precision: str = "auto",
         runtime: str = "auto",
+        detail: float = 0.0,
     ) -> None:
         if net.scale != scale:
             raise WeightsError(f"the weights of {card.name} are for x{net.scale}, not x{scale}")
@@ -75,6 +80,8 @@ class NetworkUpscaler(TorchUpscaler):
         planes = architecture.planes(net)
         if architecture.restores_colours:
             planes = even_colours(planes, card, scale)
+        if detail:
+            planes = PutsDetailBack(planes, scale, detail)
         super().__init__(card, scale, planes, device=device, precision=precision)
         if runtime == "openvino" and not self._may_take_openvino(self._fast.dtype):
             raise OptionError(
@@ -97,7 +104,7 @@ class NetworkUpscaler(TorchUpscaler):
         """See `Upscaler.for_picture`. The last networks that were mixed are kept."""
         if self.between is None:
             return self
-        return self.between(automatic_denoise(found.noise, found.jpeg_quality))
+        return self.between(automatic_denoise(found.noise, found.jpeg_quality, small=found.small))
 
     @property
     def _footprint(self) -> Footprint | None:

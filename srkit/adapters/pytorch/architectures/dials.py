@@ -44,28 +44,31 @@ def check_denoise(denoise: float | str) -> None:
 
 
 def between(
-    make: Callable[[Tensors], NetworkUpscaler], keeps: Tensors, takes: Tensors, denoise: float | str
+    make: Callable[[Tensors, float], NetworkUpscaler],
+    keeps: Tensors,
+    takes: Tensors,
+    denoise: float | str,
 ) -> NetworkUpscaler:
     """A network between one that keeps noise and grain, and one that takes them away.
 
     Parameters
     ----------
     make
-        The upscaler of tensors.
+        The upscaler of tensors at a place of the dial.
     denoise
         0 is the first and 1 the second; weights are mixed as Real-ESRGAN's program does for
         ``-dn``. ``"auto"`` decides for each picture, by its noise and the quality of its JPEG
         file; see `srkit.upscaling.decisions.automatic_denoise`.
     """
     if denoise != AUTO:
-        return make(interpolate(keeps, takes, float(denoise)))
+        return make(interpolate(keeps, takes, float(denoise)), float(denoise))
 
     def decided(share: float) -> NetworkUpscaler:
-        made = make(interpolate(keeps, takes, share))
+        made = make(interpolate(keeps, takes, share), share)
         made.decided = (("denoise", share),)
         return made
 
-    upscaler = make(interpolate(keeps, takes, MIDDLE))
+    upscaler = make(interpolate(keeps, takes, MIDDLE), MIDDLE)
     # Weights of both are kept for as long as there is something to mix.
     upscaler.between = functools.lru_cache(KEPT)(decided)
     return upscaler
@@ -88,7 +91,8 @@ def load_srgan(
         See `srkit.adapters.pytorch.architectures.loading.NetworkAdapter`.
     perception
         0 is `srresnet`, 1 is SRGAN; between them lie networks that trade fidelity for sharpness
-        (Wang et al., "ESRGAN", 2018, Section 3.4).
+        (Wang et al., "ESRGAN", 2018, Section 3.4). By as much the result is made to agree with
+        the picture: what an adversary adds is detail, and specks of colour that were not there.
 
     Notes
     -----
@@ -105,4 +109,5 @@ def load_srgan(
         tensors = interpolate(faithful, tensors, float(perception))
         # The card tells of SRGAN itself.
         precision = "float32" if precision == "auto" else precision
-    return network_of(card, scale, tensors, device=device, precision=precision)
+    options = {"device": device, "precision": precision, "detail": float(perception)}
+    return network_of(card, scale, tensors, **options)

@@ -72,11 +72,13 @@ class NetworkAdapter:
         denoise = options.pop("denoise", card.defaults.get("denoise", ALL))
         options |= {"device": device, "precision": precision, "runtime": runtime}
 
-        def make(tensors: Tensors) -> NetworkUpscaler:
-            return network_of(card, scale, tensors, **options)
+        def make(tensors: Tensors, denoise: float) -> NetworkUpscaler:
+            # Networks of others are run as their programs run them.
+            detail = {"detail": (1 - denoise) ** 2} if card.even_colours else {}
+            return network_of(card, scale, tensors, **options, **detail)
 
         if (sibling := sibling_of(card, scale)) is None:
-            return make(tensors)
+            return network_of(card, scale, tensors, **options)
         return between(make, read_checkpoint(weights_path(sibling)).tensors, tensors, denoise)
 
     def option_names(self, card: ModelCard, scale: int) -> list[str]:

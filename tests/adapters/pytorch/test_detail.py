@@ -1,0 +1,94 @@
+"""Detail that a network loses is put back, by as much as the dial says."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs pip install 'srkit[torch]'")
+
+from skimage import data, util
+from torch import nn
+
+import srkit
+from srkit.adapters.pytorch.architectures.loading import load_network
+from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.detail import PutsDetailBack
+from srkit.models.weights import PACKAGED
+
+SCALE = 4
+FACE = np.ascontiguousarray(data.astronaut()[70:150, 180:260])
+
+
+class Grey(nn.Module):
+    """Takes everything away."""
+
+    def forward(self, rgb):
+        return torch.full((*rgb.shape[:2], SCALE * rgb.shape[2], SCALE * rgb.shape[3]), 0.5)
+
+
+def test_what_is_put_back_is_cubic_interpolation():
+    """Of MATLAB's kernel, as `srkit.imresize` has it, away from borders."""
+    rgb = torch.from_numpy(FACE[:24, :20] / 255.0).float().permute(2, 0, 1)[None]
+    made = PutsDetailBack(Grey(), SCALE, 1.0)(rgb)[0].permute(1, 2, 0).numpy()
+    wanted = srkit.imresize(FACE[:24, :20] / 255.0, SCALE)
+    inside = np.s_[8:-8, 8:-8]
+    np.testing.assert_allclose(made[inside], wanted[inside], atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_a_share_of_it_is(share):
+    rgb = torch.rand(1, 3, 9, 11, generator=torch.Generator().manual_seed(0))
+    whole = PutsDetailBack(Grey(), SCALE, 1.0)(rgb) - 0.5
+    made = PutsDetailBack(Grey(), SCALE, share)(rgb) - 0.5
+    torch.testing.assert_close(made, share * whole, atol=1e-6, rtol=1e-5)
+
+
+def test_a_network_that_agrees_with_the_picture_is_left_alone():
+    rgb = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    net = nn.Upsample(scale_factor=SCALE)  # copies of each pixel, whose mean is the pixel
+    torch.testing.assert_close(PutsDetailBack(net, SCALE, 1.0)(rgb), net(rgb), atol=1e-6, rtol=0)
+
+
+def noise(pixels):
+    """Deviation of the diagonal differences of an even grey, in levels."""
+    x = pixels.reshape(-1, SCALE, pixels.shape[1] // SCALE, SCALE, 3).mean((1, 3))[..., 0]
+    return (x[::2, ::2] - x[1::2, ::2] - x[::2, 1::2] + x[1::2, 1::2]).std() / 2
+
+
+def test_photo_keeps_grain_at_one_end_of_the_dial_and_takes_it_away_at_the_other():
+    even = np.full((64, 64, 3), 0.5)
+    grainy = (255 * util.random_noise(even, var=(6 / 255) ** 2, rng=0)).round().astype(np.uint8)
+    left = [
+        noise(srkit.load("photo", scale=4, denoise=share, device="cpu").upscale(grainy))
+        for share in (0, 0.5, 1)
+    ]
+    assert left[0] > 3 > 1.5 > left[1] > left[2]
+
+
+@pytest.mark.parametrize(("share", "back"), [(0, True), (0.5, True), (1, False)])
+def test_at_the_end_that_takes_noise_away_nothing_is_put_back(share, back):
+    net = srkit.load("photo", scale=4, denoise=share, device="cpu", precision="float32").net
+    assert isinstance(net, PutsDetailBack) is back
+
+
+def test_networks_of_others_run_as_their_programs_run_them():
+    """As those of realesrgan-general, whose card promises no even colours."""
+    general = dataclasses.replace(srkit.card("photo"), even_colours=False)
+    tensors = read_checkpoint(PACKAGED / "photo_x4.safetensors").tensors
+    own = load_network(general, 4, tensors, denoise=0.0, device="cpu", precision="float32")
+    assert not isinstance(own.net, PutsDetailBack)
+    assert not srkit.card("realesrgan-general").even_colours
+
+
+def lacks(result):
+    """What a result lacks of the picture when it is shrunk, in levels."""
+    small = result.reshape(FACE.shape[0], SCALE, FACE.shape[1], SCALE, 3).mean((1, 3))
+    return np.abs(small - FACE).mean()
+
+
+def test_srgan_is_nearer_to_the_picture_than_its_network_alone():
+    tensors = read_checkpoint(PACKAGED / "srgan_x4.safetensors").tensors
+    alone = load_network(srkit.card("srresnet"), 4, tensors, device="cpu", precision="float32")
+    made = srkit.load("srgan", device="cpu", precision="float32").upscale(FACE)
+    assert lacks(made) < 0.6 * lacks(alone.upscale(FACE))
