@@ -30,6 +30,7 @@ from srkit.imaging.image import Image
 from srkit.imaging.planes import read_planes
 from srkit.metrics import STANDARD, Protocol
 from srkit.tables import text_table
+from srkit.upscaling.forecast import foretell
 from srkit.upscaling.upscaler import Upscaler
 
 # Endings of pages.
@@ -314,6 +315,9 @@ def compare(
     original = None if reference is None else flat(reference)
     if original is not None:
         high, wide = common_sides(original, small, scale)
+    planes = read_planes(image)
+    seamless = all(one.streams for one in upscalers)
+    foretell(upscalers, planes.pixels, planes.shape, seamless=seamless)
     results: dict[str, Any] = {}
     scores: dict[str, Score] = {}
     for name, upscaler in zip(labels or apart(asked, upscalers), upscalers, strict=True):
