@@ -165,13 +165,14 @@ def _check_output(args: argparse.Namespace) -> None:
 
 
 def _facts(result: Comparison, sheet: Path | None) -> dict[str, Any]:
-    """What a program reads: the figures of each model, where the original is known."""
+    """What a program reads: of each model the figures, if the original is known, and decisions."""
     return {
         "scale": result.scale,
         "models": {
             name: result.scores[name].as_dict() if name in result.scores else None
             for name in result.results
         },
+        "decided": {name: dict(options) for name, options in result.decided.items()},
         "without_st_lpips": result.missing,
         "sheet": str(sheet) if sheet else None,
     }
