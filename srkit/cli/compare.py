@@ -20,6 +20,7 @@ from srkit.cli.console import (
     write,
     written,
 )
+from srkit.cli.pictures import notes_of_work
 from srkit.errors import ImageError, OptionError
 from srkit.evaluation.comparison import PAGES, Comparison, compare, flat
 from srkit.evaluation.gaze import part_asked_for
@@ -126,14 +127,15 @@ def run(args: argparse.Namespace) -> int:
     asked = args.models or list(SHOWN)
     models = ready_together(asked, args.scale)
     image, reference, crop = _images(args, models[0].scale)
-    result = compare(
-        image,
-        dict(zip(apart(asked, models), models, strict=True)),
-        scale=models[0].scale,
-        reference=reference,
-        progress=sys.stderr.isatty(),
-        crop=crop,
-    )
+    with notes_of_work():
+        result = compare(
+            image,
+            dict(zip(apart(asked, models), models, strict=True)),
+            scale=models[0].scale,
+            reference=reference,
+            progress=sys.stderr.isatty(),
+            crop=crop,
+        )
     if args.output is not None:
         if args.output.suffix.lower() in PAGES:
             result.to_html(args.output)
@@ -163,13 +165,14 @@ def _check_output(args: argparse.Namespace) -> None:
 
 
 def _facts(result: Comparison, sheet: Path | None) -> dict[str, Any]:
-    """What a program reads: the figures of each model, where the original is known."""
+    """What a program reads: of each model the figures, if the original is known, and decisions."""
     return {
         "scale": result.scale,
         "models": {
             name: result.scores[name].as_dict() if name in result.scores else None
             for name in result.results
         },
+        "decided": {name: dict(options) for name, options in result.decided.items()},
         "without_st_lpips": result.missing,
         "sheet": str(sheet) if sheet else None,
     }

@@ -115,7 +115,20 @@ def telling(upscaler: Upscaler, others: str) -> Iterator[None]:
     """
     if others and not upscaler.decides:
         write(f"srkit: note: {upscaler.card.name} x{upscaler.scale}{others}", sys.stderr)
-    with notes_of(forecast.log), notes_of(decisions.log, first=others):
+    with notes_of_work(others):
+        yield
+
+
+@contextmanager
+def notes_of_work(first: str = "") -> Iterator[None]:
+    """Within this, what models decide, and how long they will take, is written to stderr.
+
+    Parameters
+    ----------
+    first
+        What the first note of a decision ends with.
+    """
+    with notes_of(forecast.log), notes_of(decisions.log, first=first):
         yield
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -15,7 +15,7 @@ from PIL import Image as PILImage
 
 from srkit.atomic import replacing
 from srkit.errors import ImageError, OptionError
-from srkit.evaluation import viewer
+from srkit.evaluation import captions, viewer
 from srkit.evaluation.gaze import Part, first_look, part_asked_for
 from srkit.evaluation.labels import Models, apart, listed
 from srkit.evaluation.matching import common_sides
@@ -30,6 +30,8 @@ from srkit.imaging.image import Image
 from srkit.imaging.planes import read_planes
 from srkit.metrics import STANDARD, Protocol
 from srkit.tables import text_table
+from srkit.upscaling import decisions
+from srkit.upscaling.forecast import foretell
 from srkit.upscaling.upscaler import Upscaler
 
 # Endings of pages.
@@ -57,6 +59,8 @@ class Comparison:
     crop
         Left, top, width and height, in pixels of `image`, of the part that is enlarged; None for
         where the eye looks first: a face where one is found, else the middle.
+    decided
+        Options that each model decided by itself, by its name; empty of most models.
 
     Examples
     --------
@@ -79,6 +83,7 @@ class Comparison:
     scores: Mapping[str, Score] = field(default_factory=dict)
     protocol: Protocol = STANDARD
     crop: tuple[int, int, int, int] | None = None
+    decided: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def missing(self) -> str | None:
@@ -204,12 +209,13 @@ class Comparison:
         shown = slice(sides[0]), slice(sides[1])
         enlarged = small.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
         yield Panel("input", enlarged[shown], ((f"{wide} x {high} pixels", False),))
-        best = _best(list(self.scores.values()))
+        best = captions.best_of(list(self.scores.values()))
         for name, result in self.results.items():
             picture = flat(result)
             figures = self.scores.get(name)
             size = f"{picture.shape[1]} x {picture.shape[0]} pixels"
-            lines = ((size, False),) if figures is None else tuple(_lines(figures, best))
+            told = captions.of_figures(figures, best) if figures else ((size, False),)
+            lines = (*told, *captions.of_decisions(self.decided.get(name, {})))
             yield Panel(name, picture[shown], lines)
         if original is not None:
             size = f"{sides[1]} x {sides[0]} pixels"
@@ -314,14 +320,20 @@ def compare(
     original = None if reference is None else flat(reference)
     if original is not None:
         high, wide = common_sides(original, small, scale)
+    planes = read_planes(image)
+    seamless = all(one.streams for one in upscalers)
+    foretell(upscalers, planes.pixels, planes.shape, seamless=seamless)
     results: dict[str, Any] = {}
     scores: dict[str, Score] = {}
+    decided: dict[str, Mapping[str, float]] = {}
     for name, upscaler in zip(labels or apart(asked, upscalers), upscalers, strict=True):
-        results[name] = upscaler.upscale(image, progress=progress)
+        with decisions.collecting() as found:
+            results[name] = upscaler.upscale(image, progress=progress)
+        decided[name] = dict(found[-1] if found else ())
         if original is not None:
             both = original[:high, :wide], flat(results[name])[:high, :wide]
             scores[name] = score(name, *both, scale=scale, protocol=STANDARD)
-    return Comparison(image, scale, results, reference, scores, crop=crop)
+    return Comparison(image, scale, results, reference, scores, crop=crop, decided=decided)
 
 
 def flat(image: Any) -> NDArray[np.uint8]:
@@ -365,22 +377,3 @@ def _as_uint8(plane: NDArray[Any], top: float) -> NDArray[np.uint8]:
 
 def _read(image: Any) -> Any:
     return read_image(image) if is_encoded(image) else image
-
-
-def _best(scores: Sequence[Score]) -> tuple[float, float, float | None]:
-    """The best of each figure, to be compared with `==`; none of a single model's."""
-    if len(scores) < 2:
-        return np.nan, np.nan, None
-    distances = [s.st_lpips for s in scores if s.st_lpips is not None]
-    return (
-        max(s.psnr for s in scores),
-        max(s.ssim for s in scores),
-        min(distances, default=None),
-    )
-
-
-def _lines(figures: Score, best: tuple[float, float, float | None]) -> Iterator[tuple[str, bool]]:
-    yield f"PSNR {figures.psnr:.2f} dB", figures.psnr == best[0]
-    yield f"SSIM {figures.ssim:.4f}", figures.ssim == best[1]
-    if figures.st_lpips is not None:
-        yield f"ST-LPIPS {figures.st_lpips:.4f}", figures.st_lpips == best[2]

@@ -105,7 +105,8 @@ def lay_out(count: int, picture: tuple[int, int], part: Part, *, whole: bool = F
     count, picture
         How many, and how large in pixels.
     part
-        What is to be seen in the enlarged detail.
+        What is to be seen in the enlarged detail. Of a face that is a square, enlarged less where
+        eyes and mouth take the room, but always more than the whole picture.
     whole
         Whether the detail is exactly `part`, however large; else its middle is.
 
@@ -128,13 +129,29 @@ def lay_out(count: int, picture: tuple[int, int], part: Part, *, whole: bool = F
         most = min(column / part.width, MAX_HEIGHT / part.height)
         box = (part.left, part.top, part.left + part.width, part.top + part.height)
         return Layout(columns, column, panel, box, math.floor(most) if most > 1 else most)
-    zoom = max(ZOOM, 2 * math.ceil(factor))
-    size = min(width, math.ceil(column / zoom)), min(height, math.ceil(0.75 * column / zoom))
+    zoom, size = _detail(part, column, factor)
+    size = min(width, size[0]), min(height, size[1])
     left, top = (
         min(max(0, round(centre - length / 2)), side - length)
         for centre, length, side in zip(part.centre, size, picture, strict=True)
     )
     return Layout(columns, column, panel, (left, top, left + size[0], top + size[1]), zoom)
+
+
+def _detail(part: Part, column: int, factor: float) -> tuple[int, tuple[int, int]]:
+    """How much a detail is enlarged, and its width and height in the picture.
+
+    `factor` is how much the whole picture is.
+    """
+    zoom = max(ZOOM, 2 * math.ceil(factor))
+    face = part.features
+    if face is None:
+        return zoom, (math.ceil(column / zoom), math.ceil(0.75 * column / zoom))
+    least = math.floor(factor) + 1
+    while zoom > least and zoom * max(face.width, face.height) > column:
+        zoom -= 1
+    side = math.ceil(column / zoom)
+    return zoom, (side, side)
 
 
 def draw(panels: Sequence[Panel], layout: Layout, footer: str) -> PILImage.Image:

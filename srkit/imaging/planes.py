@@ -63,6 +63,12 @@ class Planes:
         """Height and width."""
         return self.colour.shape[1], self.colour.shape[2]
 
+    @property
+    def pixels(self) -> int:
+        """How many pixels a model is given: of CMYK, whose channels go one by one, all four."""
+        count, height, width, channels = self.colour.shape
+        return int((channels if self.layout == "cmyk" else count) * height * width)
+
 
 def read_planes(image: Any) -> Planes:  # the kinds are checked here
     """Take an image of any supported kind apart.

@@ -13,7 +13,7 @@ from srkit.errors import OptionError, SrkitError, WeightsError
 from srkit.models import inspection
 from srkit.models.cards import Cards
 from srkit.models.inspection import FileReport
-from srkit.models.options import as_loaded, as_text
+from srkit.models.options import as_loaded, as_text, as_version
 from srkit.models.origin import Source, Stamp, digest_of, stamp_of
 from srkit.models.registry import Registry
 from srkit.models.specs import split, together
@@ -37,7 +37,7 @@ def load(
     scale: int | None = None,
     runtime: str = "auto",
     dist: str | None = None,
-    weights: str | None = None,
+    weights: str | int | None = None,
     device: str = "auto",
     precision: str = "auto",
     **options: Any,
@@ -58,7 +58,7 @@ def load(
         The distribution to take the model from, where two have one of its name; it can be said by
         the name as well, ``"model@distribution"``. A name of srkit's own is srkit's.
     weights
-        Version of a model's weights, so that its pixels stay when srkit's default changes:
+        Version of a model's weights, 2025 or ``"2025"``, so that pixels stay when defaults change:
         `ModelCard.version`, or one of `ModelCard.earlier`. The current one if left out.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``; or a ``torch.device``.
@@ -101,14 +101,14 @@ def load(
     <srkit.Upscaler bicubic x3, numpy on cpu>
     """
     if isinstance(model, str) and split(model)[1]:
-        told = {"scale": scale, "runtime": runtime, "dist": dist, "weights": weights}
+        told = {"scale": scale, "runtime": runtime, "dist": dist, "weights": as_version(weights)}
         name, given = together(model, told | {"device": device, "precision": precision} | options)
         return load(name, **given)
     if device != "auto":
         options["device"] = as_text(device)
     if precision != "auto":
         options["precision"] = as_text(precision)
-    asked = {"runtime": runtime, "dist": dist, "weights": weights, **options}
+    asked = {"runtime": runtime, "dist": dist, "weights": as_version(weights), **options}
     stamp = stamp_of(model)
     made = REGISTRY.load(model, scale=scale, **asked)
     # Where there is no such file it is a name; to look for names takes longer.

@@ -6,6 +6,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, Literal, cast
 
 from srkit.advice import advise
@@ -131,6 +132,26 @@ def as_text(given: Any) -> Any:
     if type(given).__module__ == "torch":
         return str(given).removeprefix("torch.")
     return given
+
+
+def as_version(given: str | int | None) -> str | None:
+    """A version of weights as its text, which a whole number stands for, too.
+
+    Raises
+    ------
+    OptionError
+        If it is anything else: 2025.0 is no version, and True none either.
+
+    Examples
+    --------
+    >>> as_version(2025), as_version("2025"), as_version(None)
+    ('2025', '2025', None)
+    """
+    if given is None or isinstance(given, str):
+        return given
+    if isinstance(given, Integral) and not isinstance(given, bool):
+        return str(int(given))
+    raise OptionError(f"weights is the text of a version, such as '2025', not {given!r}")
 
 
 def set_apart(known: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:

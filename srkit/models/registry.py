@@ -38,6 +38,7 @@ from srkit.models.entry_points import (
 )
 from srkit.models.near import meant
 from srkit.models.options import (
+    as_version,
     check_options,
     check_scale,
     choose_runtime,
@@ -232,7 +233,7 @@ class Registry:
         scale: int | None = None,
         runtime: str = "auto",
         dist: str | None = None,
-        weights: str | None = None,
+        weights: str | int | None = None,
         **options: Any,
     ) -> Upscaler:
         """See `srkit.load`.
@@ -256,7 +257,7 @@ class Registry:
             if weights is not None:
                 raise OptionError(f"versions of weights are of models with names, not of {model}")
             return self._open(Path(model), scale, runtime, options)
-        card = self._of_version(self.card(model, dist), weights, dist)
+        card = self._of_version(self.card(model, dist), as_version(weights), dist)
         chosen = check_scale(card, scale)
         runtimes = {card.framework: card.adapter, **card.others}
         told = f"{card.name} runs on {' and '.join(runtimes)}"

@@ -14,6 +14,8 @@ Value = bool | int | float | str
 
 # A colon before the name of an option; so "C:\\net.pth" has none.
 _OPTIONS = re.compile(r":(?=[a-z_]+=)")
+# Options whose values are texts, also where they look like numbers: "2025" is a version.
+_TEXTS = ("weights",)
 _WORDS: dict[str, Value] = {"true": True, "false": False}
 
 
@@ -23,7 +25,8 @@ def split(text: str | Path) -> tuple[str | Path, dict[str, Value]]:
     Parameters
     ----------
     text
-        ``model:option=value,option=value``. Values are numbers, true, false, or words.
+        ``model:option=value,option=value``. Values are numbers, true, false, or words; those
+        of ``weights``, which are versions, are always words.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def split(text: str | Path) -> tuple[str | Path, dict[str, Value]]:
             )
         if name in options:
             raise OptionError(f"{text}: {name} is given twice")
-        options[name] = _value(value)
+        options[name] = value if name in _TEXTS else _value(value)
     return model, options
 
 

@@ -118,10 +118,8 @@ class Job:
 
         It is said before how long that is going to take, if it is long.
         """
-        count, height, width, channels = planes.colour.shape
-        units = channels if planes.layout == "cmyk" else count
         scale = self.model.scale
-        pixels = units * height * width * sum(scale ** (2 * n) for n in range(passes))
+        pixels = planes.pixels * sum(scale ** (2 * n) for n in range(passes))
         label = f"{self.model.card.name} x{scale}"
         self.foretell(pixels if passes else 0, planes.shape)
         return Meter(self.progress if passes else False, pixels, label, preparing=True)
@@ -129,7 +127,7 @@ class Job:
     def foretell(self, pixels: int, shape: tuple[int, int]) -> None:
         """Say how long so many LR pixels are going to take, if it is long."""
         turns = 8 if self.ensemble else 1
-        foretell(self.model, turns * pixels, shape, seamless=self._streams)
+        foretell([self.model], turns * pixels, shape, seamless=self._streams)
 
     def least_memory(self, planes: Planes) -> int:
         """Bytes in which the smallest tile or strip fits that these planes can be cut into."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import weakref
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,33 +27,35 @@ PROBE = 32
 _TOLD: weakref.WeakSet[Model] = weakref.WeakSet()
 
 
-def foretell(model: Model, pixels: int, shape: tuple[int, int], *, seamless: bool) -> None:
-    """Say in the log, at level INFO, how long a model is going to work, if it is long.
+def foretell(
+    models: Sequence[Model], pixels: int, shape: tuple[int, int], *, seamless: bool
+) -> None:
+    """Say in the log, at level INFO, how long models are going to work in all, if it is long.
 
     It is told once for each model, after a small tile was timed.
 
     Parameters
     ----------
-    model
-        The model that is going to work.
+    models
+        The models that are going to work, one after the other, all by one factor. Those that do
+        not tell their size are left out.
     pixels
-        LR pixels that it will be given.
+        LR pixels that each will be given.
     shape
         Rows and columns of the picture, for the message.
     seamless
-        Whether it sees each pixel once. Tiles have halos, and take longer than their pixels.
+        Whether they see each pixel once. Tiles have halos, and take longer than their pixels.
     """
-    work = pixels * (model.parameters or 0)
-    if work < LITTLE or model in _TOLD:
+    ahead = [model for model in models if model.parameters and model not in _TOLD]
+    if pixels * sum(model.parameters or 0 for model in ahead) < LITTLE:
         return
-    _TOLD.add(model)
-    seconds = pixels * seconds_per_pixel(model)
+    _TOLD.update(ahead)
+    seconds = pixels * sum(map(seconds_per_pixel, ahead))
     if seconds > SHORT:
-        card, scale = model.card, model.scale
         log.info(
             "%s x%d: %s %s for %dx%d on this machine",
-            card.name,
-            scale,
+            ", ".join(model.card.name for model in ahead),
+            ahead[0].scale,
             "about" if seamless else "at least",
             in_words(seconds),
             shape[1],

@@ -1,5 +1,6 @@
 """Where the eye looks first: faces, the middle, and that it is quick and always the same."""
 
+import io
 import time
 
 import numpy as np
@@ -9,10 +10,13 @@ from skimage import data
 
 import srkit
 from srkit.evaluation.gaze import Part, first_look
+from srkit.evaluation.sheet import lay_out
 
 PHOTO = data.astronaut()
 # By eye: chin, brows and cheeks of the astronaut.
 FACE = (175, 65, 275, 185)
+# Likewise the outer edges of the irises, the upper lids, and the lower lip.
+EYES_TO_MOUTH = (198, 99, 252, 152)
 
 
 def smaller(factor):
@@ -45,6 +49,67 @@ def test_it_is_found_in_grey_and_near_a_border():
     assert part.top + part.height <= 200
     assert part.left >= 0
     assert part.top >= 0
+
+
+def saved(picture, quality):
+    """What a JPEG of that quality keeps of a picture; the picture where there is none."""
+    if quality is None:
+        return picture
+    file = io.BytesIO()
+    PILImage.fromarray(picture).save(file, "JPEG", quality=quality)
+    return np.asarray(PILImage.open(file))
+
+
+@pytest.mark.parametrize("quality", [None, 60])
+@pytest.mark.parametrize(
+    "cut",
+    [
+        (150, 20, 297, 180),
+        (155, 30, 302, 190),
+        (165, 45, 285, 195),
+        (175, 40, 322, 200),
+        (150, 60, 297, 220),
+        (130, 35, 277, 195),
+        (100, 0, 360, 300),
+        (0, 0, 512, 512),
+    ],
+)
+def test_the_detail_of_a_sheet_holds_eyes_and_mouth(cut, quality):
+    left, top, right, bottom = cut
+    portrait = saved(PHOTO[top:bottom, left:right], quality)
+    for scale in (2, 4):
+        size = scale * (right - left), scale * (bottom - top)
+        layout = lay_out(5, size, first_look(portrait).times(scale))
+        box = [side / scale for side in layout.box]
+        assert box[0] + left <= EYES_TO_MOUTH[0]
+        assert box[1] + top <= EYES_TO_MOUTH[1]
+        assert box[2] + left >= EYES_TO_MOUTH[2]
+        assert box[3] + top >= EYES_TO_MOUTH[3]
+        # It shows more than the whole picture above it does.
+        assert layout.zoom > layout.panel[0] / size[0]
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "zoom"),
+    [
+        # One of five columns: 774 pixels of the sheet's 4000, margins and gaps left out.
+        ((4000, 3000), 258, 3),
+        ((4000, 3000), 259, 2),
+        ((4000, 3000), 388, 1),
+        ((4000, 3000), 2000, 1),
+        # Shown as it is, it is not shown as large again.
+        ((600, 600), 200, 3),
+        ((600, 600), 201, 2),
+        ((600, 600), 400, 2),
+        # Shown four times as large already.
+        ((64, 64), 64, 5),
+    ],
+)
+def test_a_face_is_enlarged_as_far_as_there_is_room_for_its_features(size, side, zoom):
+    features = Part((size[0] - side) // 2, (size[1] - side) // 2, side, side)
+    layout = lay_out(5, size, Part(0, 0, *size, "face", features))
+    assert layout.zoom == zoom
+    assert layout.box[2] - layout.box[0] == layout.box[3] - layout.box[1]
 
 
 @pytest.mark.parametrize("name", ["chelsea", "coffee", "rocket", "camera", "brick", "text", "page"])

@@ -25,6 +25,8 @@ from srkit.models.weights import PACKAGED
         ("C:\\nets\\a=b.pth", "C:\\nets\\a=b.pth", {}),
         ("C:\\nets\\a.pth:device=cpu", "C:\\nets\\a.pth", {"device": "cpu"}),
         ("runs/mine.pth:color=float", "runs/mine.pth", {"color": "float"}),
+        ("photo:weights=2025,tile=128", "photo", {"weights": "2025", "tile": 128}),
+        ("mine:weights=1.0", "mine", {"weights": "1.0"}),
         ("model:wrong", "model:wrong", {}),
         ("a" * 300, "a" * 300, {}),  # no name of a file
         ("a\0b", "a\0b", {}),

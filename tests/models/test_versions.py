@@ -33,6 +33,24 @@ def test_a_version_chooses_the_model_that_has_it(registry, weights, name):
     assert registry.load("bilinear", weights=weights).card.name == name
 
 
+@pytest.mark.parametrize(("version", "name"), [(1, "nearest"), (np.int64(2), "bilinear")])
+def test_a_whole_number_is_the_text_of_a_version(registry, monkeypatch, version, name):
+    assert registry.load("bilinear", weights=version).card.name == name
+    monkeypatch.setattr("srkit.models.loading.REGISTRY", registry)
+    assert srkit.load("bilinear", weights=version).card.name == name
+    assert srkit.load(f"bilinear:weights={version}").card.name == name
+    assert srkit.load(f"bilinear:weights={version}", weights=version).card.name == name
+    with pytest.raises(OptionError, match="beside it stands weights='3'"):
+        srkit.load(f"bilinear:weights={version}", weights=3)
+
+
+@pytest.mark.parametrize("version", [2.0, True, b"2", ["2"]])
+def test_what_is_no_version_is_refused(registry, version):
+    for load in (registry.load, srkit.load):
+        with pytest.raises(OptionError, match="weights is the text of a version, such as '2025'"):
+            load("bilinear", weights=version)
+
+
 @pytest.mark.parametrize("version", ["3", "", "nearest"])
 def test_a_version_that_is_none_is_refused_with_those_there_are(registry, version):
     with pytest.raises(OptionError, match=f"bilinear has no version '{version}' .*'1', '2'"):

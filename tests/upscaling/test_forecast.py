@@ -7,6 +7,7 @@ import pytest
 from dummies import Nearest, card
 from PIL import Image as PILImage
 
+import srkit
 from srkit.cli import main
 from srkit.models import loading
 from srkit.upscaling import forecast
@@ -107,6 +108,45 @@ def test_a_model_that_does_not_tell_its_size_is_not_timed(slow, told, monkeypatc
     monkeypatch.setattr(slow, "parameters", None)
     slow().upscale(picture(200, 300))
     assert told.messages == []
+
+
+def test_of_models_that_are_compared_the_whole_is_told_before_the_first_begins(slow, told):
+    seen = []
+
+    class First(slow):
+        def upscale(self, *args, **options):
+            seen.extend(told.messages)
+            return super().upscale(*args, **options)
+
+    # Each takes 16 s, which is short.
+    small = picture(100, 160)
+    slow().upscale(small)
+    assert told.messages == []
+    srkit.compare(small, [First(), slow(), slow(), "nearest"])
+    whole = "slow, slow, slow x2: at least 50 seconds for 160x100 on this machine"
+    assert seen == told.messages == [whole]
+
+
+def test_each_of_models_that_are_compared_says_no_more_of_its_own(slow, told):
+    models = [slow(), slow()]
+    for _ in range(2):
+        srkit.compare(picture(200, 300), models)
+    assert told.messages == ["slow, slow x2: at least 2 minutes for 300x200 on this machine"]
+
+
+def test_compare_shows_it_without_being_asked(slow, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("srkit.evaluation.scores.load", lambda *args, **options: slow())
+    PILImage.fromarray(picture(100, 200)).save(tmp_path / "photo.png")
+    command = ["compare", str(tmp_path / "photo.png"), "-m", "a", "-m", "b", "-m", "c"]
+    assert main([*command, "-o", str(tmp_path / "sheet.png")]) == 0
+    note = "srkit: note: slow, slow, slow x2: at least 1 minute for 200x100 on this machine\n"
+    assert capsys.readouterr().err == note
+    assert not forecast.log.handlers
+
+
+def test_channels_that_go_one_by_one_count_each(slow, told):
+    srkit.compare(PILImage.new("CMYK", (150, 100)), [slow()])
+    assert told.messages == ["slow x2: at least 1 minute for 150x100 on this machine"]
 
 
 def test_the_command_line_shows_it_without_being_asked(slow, tmp_path, capsys, monkeypatch):
