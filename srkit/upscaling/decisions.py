@@ -35,7 +35,7 @@ Decided = tuple[tuple[str, float], ...]
 LEAST_NOISE, MOST_NOISE = 1.0, 11.0
 # Between these, so are the traces of JPEG: above, there are none to see.
 BEST_JPEG, WORST_JPEG = 95, 35
-# Of a picture of fewer pixels nothing tells for sure whether it was a JPEG, and most small ones were.
+# Fewer pixels do not tell for sure whether they were a JPEG, and most small pictures were.
 SMALL, OF_SMALL = 64 * 64, 0.5
 # Parts of the dial, so that pictures of about the same noise are upscaled by the same network.
 STEPS = 20
