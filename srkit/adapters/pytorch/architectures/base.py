@@ -47,7 +47,7 @@ class NetworkUpscaler(TorchUpscaler):
         is installed and the card names it. Where it cannot take the network, torch runs it.
     detail
         Share, from 0 to 1, of the picture's detail that the network loses and that is put back;
-        see `srkit.adapters.pytorch.detail.PutsDetailBack`.
+        see `srkit.adapters.pytorch.detail.PutsDetailBack`. None has no layers for it.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class NetworkUpscaler(TorchUpscaler):
         device: str = "auto",
         precision: str = "auto",
         runtime: str = "auto",
-        detail: float = 0.0,
+        detail: float | None = None,
     ) -> None:
         if net.scale != scale:
             raise WeightsError(f"the weights of {card.name} are for x{net.scale}, not x{scale}")
@@ -80,7 +80,7 @@ class NetworkUpscaler(TorchUpscaler):
         planes = architecture.planes(net)
         if architecture.restores_colours:
             planes = even_colours(planes, card, scale)
-        if detail:
+        if detail is not None:
             planes = PutsDetailBack(planes, scale, detail)
         super().__init__(card, scale, planes, device=device, precision=precision)
         if runtime == "openvino" and not self._may_take_openvino(self._fast.dtype):

@@ -20,6 +20,9 @@ from srkit.models.weights import are_here, weights_path
 
 # Of the network that takes noise away, which a card's weights are: as it is.
 ALL = 1.0
+# Of the dial, where pictures begin to be so poor that nothing of them is put back: noise of 3.5
+# levels, or JPEG of quality 80, whose blocks would come along.
+CLEAN = 0.25
 
 
 class NetworkAdapter:
@@ -74,7 +77,7 @@ class NetworkAdapter:
 
         def make(tensors: Tensors, denoise: float) -> NetworkUpscaler:
             # Networks of others are run as their programs run them.
-            detail = {"detail": (1 - denoise) ** 2} if card.even_colours else {}
+            detail = {"detail": max(0.0, 1 - denoise / CLEAN)} if card.even_colours else {}
             return network_of(card, scale, tensors, **options, **detail)
 
         if (sibling := sibling_of(card, scale)) is None:
