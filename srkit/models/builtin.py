@@ -151,7 +151,7 @@ SRRESNET = _trained(
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
         2: "69d98188e28a89e8d7e8ce79f784b7da4cd09c2f3247e02c6e3b7a045f452264",
-        4: "c5551da740ff95b1e85b7bb73060c02905db3f89ba01208dd28a2235c190dde8",
+        4: "8b29077a87ad6f76ce2566533e3bd85fbc96e3e4660d240043c3b45daa08341d",
     },
     radius=48,
     version="2026",
@@ -165,7 +165,7 @@ SPAN = _trained(
     "Small convolutions whose blocks weigh what they make: fidelity at a fifth of srresnet's work.",
     "Wan et al., Swift Parameter-free Attention Network, CVPRW 2024, arXiv:2311.12770",
     {
-        4: "42ddf736b4e8c8943ef2bdf87f82a115a7df0daaa062d56ff662e892e21545b1",
+        4: "4b551195a88c5d94d7f6759b186ba7a1e2ae0d226b78d20ceecaf1aaeae4ae41",
     },
     radius=29,
     version="2026",

@@ -35,23 +35,18 @@ Decided = tuple[tuple[str, float], ...]
 LEAST_NOISE, MOST_NOISE = 1.0, 11.0
 # Between these, so are the traces of JPEG: above, there are none to see.
 BEST_JPEG, WORST_JPEG = 95, 35
-# Fewer pixels do not tell for sure whether they were a JPEG, and most small pictures were.
-SMALL, OF_SMALL = 64 * 64, 0.5
 # Parts of the dial, so that pictures of about the same noise are upscaled by the same network.
 STEPS = 20
 
 _collected: ContextVar[list[Decided] | None] = ContextVar("collected", default=None)
 
 
-def automatic_denoise(
-    noise: float, jpeg_quality: int | None = None, *, small: bool = False
-) -> float:
+def automatic_denoise(noise: float, jpeg_quality: int | None = None) -> float:
     """How much to denoise a picture: what ``denoise="auto"`` is.
 
     The larger of two shares, rounded to twentieths: of noise between 1 level, where it is 0, and 11
     levels, where it is 1; and of JPEG's quality between 95, where it is 0, and 35, where it is 1.
-    JPEG has a share of its own since it takes away the very detail that noise is told by. A small
-    picture of which no quality is known has a half at least.
+    JPEG has a share of its own since it takes away the very detail that noise is told by.
 
     Parameters
     ----------
@@ -59,8 +54,6 @@ def automatic_denoise(
         Deviation in levels of 255.
     jpeg_quality
         From 1 to 100, or None.
-    small
-        Whether it is too small to tell of a quality.
 
     Returns
     -------
@@ -73,13 +66,9 @@ def automatic_denoise(
     [0.0, 0.1, 0.5, 1.0]
     >>> [automatic_denoise(0.3, quality) for quality in (98, 80, 50, 20)]
     [0.0, 0.25, 0.75, 1.0]
-    >>> automatic_denoise(0.3, small=True)
-    0.5
     """
     share = (noise - LEAST_NOISE) / (MOST_NOISE - LEAST_NOISE)
-    if jpeg_quality is None and small:
-        share = max(share, OF_SMALL)
-    elif jpeg_quality is not None:
+    if jpeg_quality is not None:
         share = max(share, (BEST_JPEG - jpeg_quality) / (BEST_JPEG - WORST_JPEG))
     return round(min(1.0, max(0.0, share)) * STEPS) / STEPS
 
@@ -105,13 +94,10 @@ def decided(model: M, picture: Sliceable, top: float, jpeg_quality: int | None =
         jpeg_quality, kind = estimate_jpeg_quality(sample, top), "once a JPEG"
     else:
         kind = "JPEG"
-    small = picture.shape[0] * picture.shape[1] < SMALL
-    findings = Findings(estimate_noise(sample, top), jpeg_quality, small)
+    findings = Findings(estimate_noise(sample, top), jpeg_quality)
     # A model decides for itself: an `Upscaler` gives an `Upscaler`.
     chosen = cast(M, model.for_picture(findings))
-    quality = ", too small to tell of a JPEG" if small else ""
-    if jpeg_quality is not None:
-        quality = f", {kind} of quality {jpeg_quality}"
+    quality = "" if jpeg_quality is None else f", {kind} of quality {jpeg_quality}"
     values = ", ".join(f"{name}={value:g}" for name, value in chosen.decided)
     log.info("%s: %s (noise of %.1f levels%s)", model.card.name, values, findings.noise, quality)
     if (gathered := _collected.get()) is not None:

@@ -16,8 +16,6 @@ class Findings:
     jpeg_quality
         Of the JPEG file that it is, from 1 to 100; or was, where its pixels tell, as an array's
         may (`srkit.imaging.jpeg_traces.estimate_jpeg_quality`). Otherwise None.
-    small
-        Whether it has so few pixels that they hardly tell.
 
     Examples
     --------
@@ -27,4 +25,3 @@ class Findings:
 
     noise: float
     jpeg_quality: int | None = None
-    small: bool = False

@@ -105,7 +105,7 @@ def test_a_default_of_auto_decides_for_each_picture(register):
     assert model.decides
     for sigma in (0, 6, 20):
         image = noisy(PHOTO, sigma)
-        share = automatic_denoise(estimate_noise(image), small=True)
+        share = automatic_denoise(estimate_noise(image))
         expected = srkit.load(NAME, denoise=share, device="cpu").upscale(image)
         np.testing.assert_array_equal(model.upscale(image), expected)
 

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -318,15 +317,3 @@ def test_a_part_alone_is_refused_as_it_does_not_tell_what_the_whole_is(auto):
 )  # fmt: skip
 def test_the_rule_has_its_documented_values(noise, quality, share):
     assert decisions.automatic_denoise(noise, quality) == share
-
-
-def test_of_a_small_picture_nothing_is_known_for_sure(auto, caplog):
-    """But where its file tells of a JPEG."""
-    even = np.full((64, 64, 3), 90, np.uint8)
-    caplog.set_level(logging.INFO, "srkit.upscaling.decisions")
-    shares = [
-        dict(decisions.decided(auto, picture, 255, quality).decided)["denoise"]
-        for picture, quality in ((even[:63], None), (even, None), (even[:63], 95), (even[:63], 35))
-    ]
-    assert shares == [0.5, 0, 0, 1]
-    assert caplog.text.count("too small to tell of a JPEG") == 1

@@ -104,7 +104,7 @@ class NetworkUpscaler(TorchUpscaler):
         """See `Upscaler.for_picture`. The last networks that were mixed are kept."""
         if self.between is None:
             return self
-        return self.between(automatic_denoise(found.noise, found.jpeg_quality, small=found.small))
+        return self.between(automatic_denoise(found.noise, found.jpeg_quality))
 
     @property
     def _footprint(self) -> Footprint | None:
