@@ -71,7 +71,7 @@ def test_unet_is_truer_than_bicubic_and_perceptually_nearer_than_srresnet(
     assert unet.st_lpips < srresnet.st_lpips
 
 
-def test_vsr_flickers_less_than_srresnet_and_is_nearly_as_true_between_other_frames(data_folder) -> None:
+def test_vsr_flickers_less_than_srresnet_and_is_nearly_as_true_between_frames(data_folder) -> None:
     paths = sorted(data_folder("video/calendar").iterdir())[2:7]
     sharp = [srkit.read_image(path).pixels[:320, :400] for path in paths]
     small = [srkit.imresize(frame, 1 / 4) for frame in sharp]
