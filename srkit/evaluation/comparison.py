@@ -321,7 +321,8 @@ def compare(
     if original is not None:
         high, wide = common_sides(original, small, scale)
     planes = read_planes(image)
-    seamless = all(one.streams for one in upscalers)
+    # Interpolation takes no time, and is not told of.
+    seamless = all(one.streams for one in upscalers if one.parameters)
     foretell(upscalers, planes.pixels, planes.shape, seamless=seamless)
     results: dict[str, Any] = {}
     scores: dict[str, Score] = {}

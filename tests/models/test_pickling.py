@@ -60,7 +60,7 @@ class Lighter(dummies.Nearest):
         ("bicubic", {"scale": 3}),
         ("espcn", {"scale": 3, "border": "zero"}),
         ("photo", {"scale": 2, "precision": "float32"}),
-        ("photo", {"scale": 2, "denoise": 0.25, "precision": "bfloat16"}),
+        ("photo", {"scale": 2, "denoise": 0.1, "precision": "bfloat16"}),
         ("photo", {"scale": 2, "weights": "2025", "precision": "float32"}),
         ("neural-enhance", {"tiling": "original", "tile": 48, "precision": "float32"}),
         ("vsr-small", {}),

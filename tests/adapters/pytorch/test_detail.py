@@ -94,3 +94,22 @@ def test_srgan_is_nearer_to_the_picture_than_its_network_alone():
     alone = load_network(srkit.card("srresnet"), 4, tensors, device="cpu", precision="float32")
     made = srkit.load("srgan", device="cpu", precision="float32").upscale(FACE)
     assert lacks(made) < 0.6 * lacks(alone.upscale(FACE))
+
+
+@pytest.mark.parametrize(("name", "scale"), [("photo", 2), ("photo", 4), ("srgan", 4)])
+def test_it_is_the_same_in_strips_and_within_what_the_card_says_that_it_sees(name, scale):
+    options = {"denoise": 0} if name == "photo" else {}
+    model = srkit.load(name, scale=scale, device="cpu", precision="float32", **options)
+    seen, side = model.card.radius_at(scale), 2 * model.card.radius_at(scale) + 21
+    rgb = torch.rand(1, 3, 1, side, generator=torch.Generator().manual_seed(0)).expand(
+        -1, -1, 9, -1
+    )
+    rgb = rgb.clone().requires_grad_()
+    middle = scale * (side // 2)
+    model.net(rgb)[..., middle].sum().backward()
+    (touched,) = torch.nonzero(rgb.grad.abs().sum((0, 1, 2)), as_tuple=True)
+    assert side // 2 - touched.min() <= seen
+    assert touched.max() - side // 2 <= seen
+    whole, memory = model.upscale(FACE).astype(int), int(model.strip_bytes(24, FACE.shape[1]))
+    # Kernels that are picked by shape may round otherwise.
+    assert np.abs(model.upscale(FACE, memory=memory).astype(int) - whole).max() <= 1
