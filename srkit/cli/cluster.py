@@ -52,7 +52,7 @@ def _files(args: argparse.Namespace, common: dict[str, Any]) -> int:
     if args.json:
         results = ((one.source, one.target, one.left_out, one.decided) for one in report.results)
         earlier = ((one.source, one.target) for one in report.earlier)
-        write(facts(results, earlier, report.failures))
+        write(facts(args, results, earlier, report.failures))
     else:
         write(os.fspath(args.output))
     return summary(report.written, report.skipped, report.failures)
@@ -84,10 +84,10 @@ def _blocks(args: argparse.Namespace, common: dict[str, Any]) -> int:
             raise
         told = error.strerror if isinstance(error, OSError) else None
         failure = Failure.of(source, error, told or str(error).removeprefix(f"{source}: "))
-        write(facts((), (), [failure]))
+        write(facts(args, (), (), [failure]))
         return summary(0, 0, [failure])
     if args.json:
-        write(facts([(source, report.path, report.left_out, report.decided)], (), ()))
+        write(facts(args, [(source, report.path, report.left_out, report.decided)], (), ()))
     else:
         write(str(report.path))
     told = f"srkit: {report.blocks} blocks in {report.seconds:.1f} s"

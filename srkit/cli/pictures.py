@@ -24,6 +24,7 @@ Written = tuple[Path | str, Path | str, Sequence[str], Mapping[str, float]]
 
 
 def facts(
+    args: argparse.Namespace,
     written: Iterable[Written],
     skipped: Iterable[tuple[Path | str, Path | str]],
     failures: Sequence[Failure],
@@ -32,6 +33,8 @@ def facts(
 
     Parameters
     ----------
+    args
+        What was asked: the model, and its options where given.
     written
         Each result.
     skipped
@@ -40,6 +43,8 @@ def facts(
         The rest.
     """
     told = {
+        "model": str(args.model),
+        "options": {**({"scale": args.scale} if args.scale else {}), **options_of(args)},
         "written": [
             {
                 "source": str(source),

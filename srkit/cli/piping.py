@@ -56,34 +56,34 @@ def run(args: argparse.Namespace, others: str) -> int:
         name = label_of(target)
         if request.existing == "skip":
             if args.json:
-                write(facts([], [(named, name)], []))
+                write(facts(args, [], [(named, name)], []))
             return summary(0, 1, [])
         exists = FileExistsError(f"{name} exists; use --overwrite or --skip-existing")
         if not args.json:
             raise ImageError(str(exists))
-        return _failed(named, exists)
+        return _failed(args, named, exists)
     try:
         told, chosen = _work(source, target, request, args, others)
     except OptionError:
         raise
     except KeyboardInterrupt:
         if args.json:
-            write(facts([], [], [interrupted(named)]))
+            write(facts(args, [], [], [interrupted(named)]))
         raise
     except (SrkitError, OSError) as error:
         if not args.json:
             raise
-        return _failed(named, error)
+        return _failed(args, named, error)
     if place:
         written = [(named, label_of(target), told, chosen)]
-        write(facts(written, [], []) if args.json else one_line(label_of(target)))
+        write(facts(args, written, [], []) if args.json else one_line(label_of(target)))
     return 0
 
 
-def _failed(named: str, error: Exception) -> int:
+def _failed(args: argparse.Namespace, named: str, error: Exception) -> int:
     """Tell a program, on standard output, and a person."""
     failures = [Failure.of(named, error, str(error).removeprefix("<stdin>: "))]
-    write(facts([], [], failures))
+    write(facts(args, [], [], failures))
     return summary(0, 0, failures)
 
 

@@ -259,7 +259,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         # Who ends it, as by Ctrl-C, is told as well what was written by then.
         if args.json:
-            write(outcome.facts())
+            write(outcome.facts(args))
     return summary(len(outcome.done), len(outcome.skipped), failures)
 
 
@@ -278,9 +278,10 @@ class _Outcome(NamedTuple):
     skipped: list[Task]
     failures: list[Failure]
 
-    def facts(self) -> str:
+    def facts(self, args: argparse.Namespace) -> str:
         """All of it, for programs."""
         return facts(
+            args,
             ((one.task.source, one.task.target, one.left_out, one.decided) for one in self.done),
             ((task.source, task.target) for task in self.skipped),
             self.failures,

@@ -178,6 +178,8 @@ def test_for_programs_a_huge_picture_is_told_of_as_one_file(tmp_path, capsys):
     (left_out,) = told["written"][0].pop("left_out")
     assert left_out.startswith("Zarr holds no resolution of 300 dpi")
     assert told == {
+        "model": "bicubic",
+        "options": {"scale": 2},
         "written": [{"source": str(source), "target": str(target), "decided": {}}],
         "skipped": [],
         "failed": [],

@@ -299,7 +299,9 @@ def test_the_command_tells_programs_what_was_decided(named, tmp_path, capsys):
     given = ["upscale", str(tmp_path / "a.png"), "-m", "realesrgan-general", "--denoise", "auto"]
     assert main([*given, "--json"]) == 0
     captured = capsys.readouterr()
-    (entry,) = json.loads(captured.out)["written"]
+    told = json.loads(captured.out)
+    assert (told["model"], told["options"]) == ("realesrgan-general", {"denoise": "auto"})
+    (entry,) = told["written"]
     assert entry["decided"] == {"denoise": share_of(image)}
     assert f"denoise={share_of(image):g}" in captured.err
 
