@@ -25,7 +25,7 @@ from srkit.errors import OptionError
 from srkit.training.data.crops import Pair, plain
 from srkit.training.data.degradations import Degradation, degrade
 from srkit.training.data.photos import PATCH, Patches
-from srkit.training.data.teachers import EVEN, Pixels, Teacher, answer, answers
+from srkit.training.data.teachers import COLOURS, Pixels, Teacher, answer, answers
 from srkit.upscaling.forecast import in_words
 from srkit.upscaling.upscaler import Upscaler
 
@@ -125,7 +125,7 @@ class Questions:
     @functools.cached_property
     def digest(self) -> str:
         """What tells them from others: hexadecimal."""
-        key = (self.patches.digest, *self._asked, BLOCK, EVEN)
+        key = (self.patches.digest, *self._asked, BLOCK, COLOURS)
         return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
 
@@ -292,7 +292,7 @@ def answers_to(
         For each pair the weighted mean of their answers, of HR's size, uint8.
     """
     pixels = b"".join(lr.tobytes() + hr.tobytes() for lr, hr in pairs)
-    asked = hashlib.sha256(pixels + repr(EVEN).encode()).hexdigest()
+    asked = hashlib.sha256(pixels + repr(COLOURS).encode()).hexdigest()
     total = sum(teacher.weight for teacher in teachers)
     mean = [np.zeros(hr.shape, np.float32) for _, hr in pairs]
     for teacher in teachers:

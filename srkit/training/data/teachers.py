@@ -23,8 +23,10 @@ from srkit.upscaling.upscaler import Upscaler
 
 Pixels = NDArray[np.uint8]
 
-# Deviation, in LR pixels, of the blur below which colours are those of the photo.
+# Deviation, in LR pixels, of the blur below which colours are those of LR.
 EVEN = 4.0
+# What answers are kept by, so that those with colours of another making are not taken.
+COLOURS = ("of LR", EVEN)
 # Files that a weights file is of one piece with, by its suffix.
 _COMPANIONS = {".param": ".bin", ".bin": ".param"}
 
@@ -121,7 +123,7 @@ def answers(model: Upscaler, lr: Sequence[Pixels], hr: Sequence[Pixels]) -> list
 
 
 def answer(model: Upscaler, lr: Pixels, hr: Pixels) -> Pixels:
-    """What a teacher makes of LR, with the low frequencies of HR.
+    """What a teacher makes of LR, with its low frequencies.
 
     Of a window of frames it sees the one in the middle, in grey, and luma of what it makes
     is its answer.
@@ -149,7 +151,12 @@ def _is_luma(hr: Pixels) -> bool:
 
 def _seen(lr: Pixels, hr: Pixels) -> Pixels:
     """What a teacher, which is for pictures in colour, is shown."""
-    return lr[..., lr.shape[-1] // 2, None].repeat(3, axis=-1) if _is_luma(hr) else lr
+    return _middle(lr).repeat(3, axis=-1) if _is_luma(hr) else lr
+
+
+def _middle(window: Pixels) -> Pixels:
+    """Of frames the one that is upscaled, ``(h, w, 1)``."""
+    return window[..., window.shape[-1] // 2, None]
 
 
 def _fitted(made: Pixels, hr: Pixels, lr: Pixels) -> Pixels:
@@ -157,24 +164,26 @@ def _fitted(made: Pixels, hr: Pixels, lr: Pixels) -> Pixels:
         made = np.rint(255 * rgb_to_ycbcr(made / 255)[..., :1]).astype(np.uint8)
     if made.shape != hr.shape:
         made = imresize(made, size=(hr.shape[0], hr.shape[1]))
-    return with_colours_of(hr, made, hr.shape[0] // lr.shape[0])
+    return with_colours_of(_middle(lr) if _is_luma(hr) else lr, made)
 
 
-def with_colours_of(hr: Pixels, made: Pixels, scale: int) -> Pixels:
-    """A picture with another's low frequencies, since teachers shift even colours.
+def with_colours_of(lr: Pixels, made: Pixels) -> Pixels:
+    """A picture with the low frequencies of what it was made of: teachers shift even colours.
 
-    What lies below a Gaussian of `EVEN` LR pixels is taken from HR.
+    What lies below a Gaussian of `EVEN` LR pixels is taken from LR. HR has others where LR is
+    noisy, and no network can know them.
 
     Examples
     --------
-    >>> hr, made = np.full((24, 24, 3), 250, np.uint8), np.full((24, 24, 3), 244, np.uint8)
-    >>> with_colours_of(hr, made, 4)[0, 0]
+    >>> lr, made = np.full((6, 6, 3), 250, np.uint8), np.full((24, 24, 3), 244, np.uint8)
+    >>> with_colours_of(lr, made)[0, 0]
     array([250, 250, 250], dtype=uint8)
     """
-    missing = hr.astype(np.float32) - made
-    height, width, channels = missing.shape
-    squares = missing.reshape(height // scale, scale, width // scale, scale, channels)
-    low = ndimage.gaussian_filter(squares.mean(axis=(1, 3)), (EVEN, EVEN, 0), mode="mirror")
+    height, width, channels = made.shape
+    scale = height // lr.shape[0]
+    squares = made.reshape(height // scale, scale, width // scale, scale, channels)
+    missing = lr - squares.mean(axis=(1, 3), dtype=np.float32)
+    low = ndimage.gaussian_filter(missing, (EVEN, EVEN, 0), mode="mirror")
     corrected = made + imresize(low, size=(height, width))
     levels: Pixels = np.clip(np.rint(corrected), 0, 255).astype(np.uint8)
     return levels
