@@ -11,6 +11,7 @@ from srkit.adapters.pytorch.architectures.base import NetworkUpscaler, Tensors
 from srkit.adapters.pytorch.architectures.interpolation import interpolate
 from srkit.adapters.pytorch.architectures.table import network_of
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.detail import Detail
 from srkit.card import ModelCard, WeightsFile
 from srkit.errors import OptionError
 from srkit.models.builtin import SRRESNET
@@ -37,10 +38,15 @@ def check_denoise(denoise: float | str) -> None:
     OptionError
         If `denoise` is neither from 0 to 1 nor ``"auto"``.
     """
-    if denoise != AUTO and not (isinstance(denoise, Real) and 0 <= denoise <= 1):
+    if denoise != AUTO and not _is_share(denoise):
         raise OptionError(
             f"denoise is from 0 (keeps noise) to 1 (takes it away), or {AUTO!r}, not {denoise!r}"
         )
+
+
+def _is_share(given: object) -> bool:
+    """Whether it is a number from 0 to 1; ``True`` is none, though Python counts it as 1."""
+    return isinstance(given, Real) and not isinstance(given, bool) and 0 <= float(given) <= 1
 
 
 def between(
@@ -99,7 +105,7 @@ def load_srgan(
     Weights may be mixed as long as both ends go back to one network, and neither is far from it:
     both were trained on from the `srresnet` of 2025.
     """
-    if not (isinstance(perception, Real) and 0 <= perception <= 1):
+    if not _is_share(perception):
         raise OptionError(f"perception is from 0 (srresnet) to 1 (srgan), not {perception!r}")
     tensors: Tensors = read_checkpoint(weights).tensors
     if perception < 1:
@@ -109,5 +115,5 @@ def load_srgan(
         tensors = interpolate(faithful, tensors, float(perception))
         # The card tells of SRGAN itself.
         precision = "float32" if precision == "auto" else precision
-    options = {"device": device, "precision": precision, "detail": float(perception)}
+    options = {"device": device, "precision": precision, "detail": Detail(float(perception))}
     return network_of(card, scale, tensors, **options)
