@@ -119,7 +119,7 @@ class Running:
 
     def __repr__(self) -> str:
         kind = "VideoUpscaler" if self.window > 1 else "Upscaler"
-        asked = getattr(self.origin, "options", {})
+        asked = {**self.card.defaults, **getattr(self.origin, "options", {})}
         options = "".join(f" {name}={asked[name]!r}" for name in asked if name not in _NOT_SHOWN)
         reduced = "" if self.precision == "float32" else f" in {self.precision}"
         runs = f"{self.runtime} on {self.device}{reduced}"

@@ -133,7 +133,7 @@ def test_a_card_without_a_sibling_has_no_dial(register, denoise):
         srkit.load(NAME, denoise=denoise)
 
 
-@pytest.mark.parametrize("denoise", [-0.1, 1.5, "0.5", None])
+@pytest.mark.parametrize("denoise", [-0.1, 1.5, "0.5", None, True])
 def test_a_dial_beyond_its_ends_is_refused(register, denoise):
     register()
     with pytest.raises(OptionError, match=r"denoise is from 0 .* to 1 .*, or 'auto', not"):

@@ -32,7 +32,7 @@ def test_the_ends_are_srresnet_and_srgan_and_the_middle_is_neither():
     assert np.abs(middle - sharp).mean() < apart
 
 
-@pytest.mark.parametrize("perception", [1.5, -0.1, float("nan"), "half", None])
+@pytest.mark.parametrize("perception", [1.5, -0.1, float("nan"), "half", None, True])
 def test_there_is_nothing_beyond_the_ends(perception):
     with pytest.raises(OptionError, match=r"perception is from 0 \(srresnet\) to 1 \(srgan\)"):
         srkit.load("srgan", perception=perception)
