@@ -139,9 +139,10 @@ def train(
 
     made = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
     name = made.model if isinstance(recipe, Recipe) else recipe
+    made = _changed(made, config, teacher, changes)
     out = Path(out)
     run = Run(
-        _changed(made, config, teacher, changes),
+        made,
         name,
         Path(photos),
         out,
@@ -182,4 +183,10 @@ def _fabric(device: str, devices: int, precision: Any) -> Fabric:
         fabric.launch()
     except (RuntimeError, ValueError, TypeError, ImportError) as error:
         raise OptionError(f"device {device!r} x{devices} cannot be used: {error}") from error
+    # Fabric would round pictures as it does features: of white by half a level.
+    fabric.strategy.precision.convert_input = _as_given  # type: ignore[method-assign]
     return fabric
+
+
+def _as_given(data: Any) -> Any:
+    return data

@@ -62,6 +62,25 @@ def header(path: Path) -> dict[str, str]:
 # --- what comes out ---------------------------------------------------------------------------
 
 
+def test_a_precision_that_is_asked_for_is_that_of_features_and_not_of_pictures(
+    photos, tmp_path, cache, tiny, monkeypatch
+):
+    seen = []
+    forward = torch.nn.Conv2d.forward
+
+    def watched(self, x):
+        made = forward(self, x)
+        if torch.is_grad_enabled():
+            seen.append((x.dtype, made.dtype))
+        return made
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", watched)
+    tiny |= {"steps": 1, "expand": 0, "precision": "bf16-mixed"}
+    srkit.train("espcn", photos, tmp_path, scale=2, cache=cache, **tiny)
+    assert seen[0] == (torch.float32, torch.bfloat16)
+    assert {made for _, made in seen} == {torch.bfloat16}
+
+
 def test_a_short_run_beats_bicubic_on_the_photo_it_never_saw(photos, tmp_path, cache, tiny, rows):
     tiny |= {"steps": 150, "batch": 8, "crop": 16, "rim": 2, "check_every": 50, "ema": 0.9}
     tiny |= {"warmup": 30, "rate": 5e-4}
