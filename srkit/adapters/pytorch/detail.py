@@ -8,7 +8,7 @@ Peleg, "Improving Resolution by Image Registration", 1991), by layers that strea
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -21,29 +21,11 @@ from srkit.imaging.resize import keys_cubic
 TAPS = 2
 
 
-class Detail(NamedTuple):
-    """How much of the detail that a network loses is put back.
-
-    Attributes
-    ----------
-    share
-        From 0 to 1.
-    most
-        Of white: what differs by more is an edge, and hardly put back. None puts back all.
-    """
-
-    share: float
-    most: float | None = None
-
-
 class PutsDetailBack(nn.Module):
     """A network whose result keeps a share of the detail that it would lose.
 
-    x + s E w(y - S x) for a result x of a picture y: S is the mean within an LR pixel, E cubic
-    interpolation, s the share, and w(d) = d exp(-(d / most)²) lets through what is small. Grain is
-    detail, too: with a share of 1 it stays. Where a result is far from the picture there is an
-    edge, that LR has softer, and often with the halo that programs leave when they shrink: both
-    would come along.
+    x + s E(y - S x) for a result x of a picture y: S is the mean within an LR pixel, E cubic
+    interpolation and s the share. Grain is detail, too: with a share of 1 it stays.
 
     Parameters
     ----------
@@ -51,30 +33,23 @@ class PutsDetailBack(nn.Module):
         ``(N, 3, H, W)`` in [0, 1] to ``(N, 3, scale*H, scale*W)``.
     scale
         Its factor.
-    detail
-        How much is put back.
+    share
+        From 0 to 1.
     """
 
-    def __init__(self, net: nn.Module, scale: int, detail: Detail) -> None:
+    def __init__(self, net: nn.Module, scale: int, share: float) -> None:
         super().__init__()
         self.net = net
-        self.most = detail.most
         self.shrink = shrinking(scale)
         # What is lacking beyond the border is taken for nothing.
-        self.enlarge = Fixed(
-            detail.share * _cubic(scale).repeat(3, 1, 1, 1), 3, padding=(TAPS, TAPS)
-        )
+        self.enlarge = Fixed(share * _cubic(scale).repeat(3, 1, 1, 1), 3, padding=(TAPS, TAPS))
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, rgb: Tensor) -> Tensor:
         """What the network makes, with detail put back."""
         # The network comes first, as its first convolution is looked for by reduced precisions.
         made = self.net(rgb)
-        lacks = rgb - self.shrink(made)
-        if self.most is not None:
-            far = lacks * (1 / self.most)
-            lacks = lacks * torch.exp(-(far * far))
-        return cast(Tensor, made + self.shuffle(self.enlarge(lacks)))
+        return cast(Tensor, made + self.shuffle(self.enlarge(rgb - self.shrink(made))))
 
 
 def _cubic(scale: int) -> Tensor:

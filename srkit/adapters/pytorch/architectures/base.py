@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from srkit.adapters.pytorch.architectures.training import Training
 from srkit.adapters.pytorch.colours import even_colours
-from srkit.adapters.pytorch.detail import Detail, PutsDetailBack
+from srkit.adapters.pytorch.detail import PutsDetailBack
 from srkit.adapters.pytorch.runtime.network import Network
 from srkit.adapters.pytorch.runtime.upscaler import TorchUpscaler
 from srkit.card import Footprint, ModelCard
@@ -46,8 +46,8 @@ class NetworkUpscaler(TorchUpscaler):
         ``"torch"``, ``"openvino"``, which runs float32 on a CPU, or ``"auto"``: OpenVINO where it
         is installed and the card names it. Where it cannot take the network, torch runs it.
     detail
-        How much of the picture's detail that the network loses is put back; None has no layers
-        for it.
+        Share, from 0 to 1, of the picture's detail that the network loses and that is put back;
+        see `srkit.adapters.pytorch.detail.PutsDetailBack`. None has no layers for it.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class NetworkUpscaler(TorchUpscaler):
         device: str = "auto",
         precision: str = "auto",
         runtime: str = "auto",
-        detail: Detail | None = None,
+        detail: float | None = None,
     ) -> None:
         if net.scale != scale:
             raise WeightsError(f"the weights of {card.name} are for x{net.scale}, not x{scale}")

@@ -11,7 +11,6 @@ from srkit.adapters.pytorch.architectures.base import NetworkUpscaler, Tensors
 from srkit.adapters.pytorch.architectures.interpolation import interpolate
 from srkit.adapters.pytorch.architectures.table import network_of
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.detail import Detail
 from srkit.card import ModelCard, WeightsFile
 from srkit.errors import OptionError
 from srkit.models.builtin import SRRESNET
@@ -115,5 +114,5 @@ def load_srgan(
         tensors = interpolate(faithful, tensors, float(perception))
         # The card tells of SRGAN itself.
         precision = "float32" if precision == "auto" else precision
-    options = {"device": device, "precision": precision, "detail": Detail(float(perception))}
+    options = {"device": device, "precision": precision, "detail": float(perception)}
     return network_of(card, scale, tensors, **options)

@@ -12,7 +12,6 @@ from srkit.adapters.pytorch.architectures.base import NetworkUpscaler, Tensors
 from srkit.adapters.pytorch.architectures.dials import between, check_denoise, sibling_of
 from srkit.adapters.pytorch.architectures.table import ARCHITECTURES, architecture_of, network_of
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
-from srkit.adapters.pytorch.detail import Detail
 from srkit.adapters.readers.luma_weights import stated_scale
 from srkit.card import ModelCard
 from srkit.errors import WeightsError
@@ -24,8 +23,6 @@ ALL = 1.0
 # Of the dial, where pictures begin to be so poor that nothing of them is put back: noise of 3.5
 # levels, or JPEG of quality 80, whose blocks would come along.
 CLEAN = 0.25
-# Of white, by which results and pictures differ at edges; texture and grain do by less.
-EDGE = 16 / 255
 
 
 class NetworkAdapter:
@@ -80,8 +77,8 @@ class NetworkAdapter:
 
         def make(tensors: Tensors, denoise: float) -> NetworkUpscaler:
             # Networks of others are run as their programs run them.
-            detail = Detail(max(0.0, 1 - denoise / CLEAN), EDGE) if card.even_colours else None
-            return network_of(card, scale, tensors, **options, detail=detail)
+            detail = {"detail": max(0.0, 1 - denoise / CLEAN)} if card.even_colours else {}
+            return network_of(card, scale, tensors, **options, **detail)
 
         if (sibling := sibling_of(card, scale)) is None:
             return network_of(card, scale, tensors, **options)
