@@ -31,10 +31,11 @@ AUTO = "auto"
 M = TypeVar("M", bound=Model)
 Decided = tuple[tuple[str, float], ...]
 
-# Between these noise, in levels, is taken away more and more: below, it is fine grain at most.
-LEAST_NOISE, MOST_NOISE = 1.0, 11.0
+# Between these noise, in levels, is taken away more and more: below, it is fine grain at most; above,
+# people prefer to see none of it.
+LEAST_NOISE, MOST_NOISE = 1.0, 5.0
 # Between these, so are the traces of JPEG: above, there are none to see.
-BEST_JPEG, WORST_JPEG = 95, 35
+BEST_JPEG, WORST_JPEG = 95, 75
 # Parts of the dial, so that pictures of about the same noise are upscaled by the same network.
 STEPS = 20
 
@@ -44,8 +45,8 @@ _collected: ContextVar[list[Decided] | None] = ContextVar("collected", default=N
 def automatic_denoise(noise: float, jpeg_quality: int | None = None) -> float:
     """How much to denoise a picture: what ``denoise="auto"`` is.
 
-    The larger of two shares, rounded to twentieths: of noise between 1 level, where it is 0, and 11
-    levels, where it is 1; and of JPEG's quality between 95, where it is 0, and 35, where it is 1.
+    The larger of two shares, rounded to twentieths: of noise between 1 level, where it is 0, and 5
+    levels, where it is 1; and of JPEG's quality between 95, where it is 0, and 75, where it is 1.
     JPEG has a share of its own since it takes away the very detail that noise is told by.
 
     Parameters
@@ -62,9 +63,9 @@ def automatic_denoise(noise: float, jpeg_quality: int | None = None) -> float:
 
     Examples
     --------
-    >>> [automatic_denoise(noise) for noise in (0.3, 2, 6, 25)]
-    [0.0, 0.1, 0.5, 1.0]
-    >>> [automatic_denoise(0.3, quality) for quality in (98, 80, 50, 20)]
+    >>> [automatic_denoise(noise) for noise in (0.3, 2, 4, 25)]
+    [0.0, 0.25, 0.75, 1.0]
+    >>> [automatic_denoise(0.3, quality) for quality in (98, 90, 80, 20)]
     [0.0, 0.25, 0.75, 1.0]
     """
     share = (noise - LEAST_NOISE) / (MOST_NOISE - LEAST_NOISE)

@@ -66,7 +66,7 @@ def test_photo_keeps_grain_at_one_end_of_the_dial_and_takes_it_away_at_the_other
     assert left[0] > 3 > 1.5 > left[1] > left[2]
 
 
-@pytest.mark.parametrize(("denoise", "share"), [(0, 1), (0.1, 0.6), (0.25, 0), (1, 0)])
+@pytest.mark.parametrize(("denoise", "share"), [(0, 1), (0.1, 0.8), (0.5, 0), (1, 0)])
 def test_of_poor_pictures_nothing_is_put_back(denoise, share):
     net = srkit.load("photo", scale=4, denoise=denoise, device="cpu", precision="float32").net
     assert isinstance(net, PutsDetailBack)

@@ -314,8 +314,8 @@ def test_a_part_alone_is_refused_as_it_does_not_tell_what_the_whole_is(auto):
 
 @pytest.mark.parametrize(
     ("noise", "quality", "share"),
-    [(0, None, 0), (1, None, 0), (3.5, None, 0.25), (11, None, 1), (40, 95, 1), (0, 95, 0),
-     (0, 65, 0.5), (0, 35, 1), (0, 1, 1), (6, 92, 0.5), (2.3, 100, 0.15)],
+    [(0, None, 0), (1, None, 0), (2, None, 0.25), (5, None, 1), (40, 95, 1), (0, 95, 0),
+     (0, 85, 0.5), (0, 75, 1), (0, 1, 1), (3, 92, 0.5), (1.6, 100, 0.15)],
 )  # fmt: skip
 def test_the_rule_has_its_documented_values(noise, quality, share):
     assert decisions.automatic_denoise(noise, quality) == share

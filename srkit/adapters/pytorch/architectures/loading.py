@@ -20,9 +20,9 @@ from srkit.models.weights import are_here, weights_path
 
 # Of the network that takes noise away, which a card's weights are: as it is.
 ALL = 1.0
-# Of the dial, where pictures begin to be so poor that nothing of them is put back: noise of 3.5
-# levels, or JPEG of quality 80, whose blocks would come along.
-CLEAN = 0.25
+# Of the dial, where pictures begin to be so poor that nothing of them is put back: noise of 3
+# levels, or JPEG of quality 85, whose blocks would come along.
+CLEAN = 0.5
 
 
 class NetworkAdapter:
