@@ -29,7 +29,7 @@ ABOUT = {
     "training_data": "421 of 433 photos in CREDITS.md, degraded as EVERYDAY says",
     "teachers": (
         "RealESRGAN_x4plus, realesr-general-x4v3 and its denoising twin "
-        "(xinntao/Real-ESRGAN, BSD-3-Clause)"
+        "(xinntao/Real-ESRGAN, BSD-3-Clause); of clean pictures PlainUSR-L (icandle/PlainUSR, MIT)"
     ),
 }
 

@@ -20,6 +20,7 @@ from srkit.imaging.image import Image
 from srkit.imaging.jpeg_traces import estimate_jpeg_quality
 from srkit.imaging.noise import Sliceable, bounds, estimate_noise
 from srkit.imaging.planes import Planes
+from srkit.imaging.sharpness import estimate_sharpness
 from srkit.upscaling.findings import Findings
 from srkit.upscaling.model import Model
 
@@ -31,23 +32,29 @@ AUTO = "auto"
 M = TypeVar("M", bound=Model)
 Decided = tuple[tuple[str, float], ...]
 
-# Between these noise, in levels, is taken away more and more: below, it is fine grain at most; above,
-# people prefer to see none of it.
+# Between these noise, in levels, is taken away more and more: below, it is fine grain at most, and
+# above, people prefer to see none of it.
 LEAST_NOISE, MOST_NOISE = 1.0, 5.0
 # Between these, so are the traces of JPEG: above, there are none to see.
 BEST_JPEG, WORST_JPEG = 95, 75
+# Between these, pictures look soft: out of focus, or enlarged, with what noise and JPEG left
+# enlarged as well, so that nothing else tells of them.
+SHARP, SOFT = 0.58, 0.46
 # Parts of the dial, so that pictures of about the same noise are upscaled by the same network.
 STEPS = 20
 
 _collected: ContextVar[list[Decided] | None] = ContextVar("collected", default=None)
 
 
-def automatic_denoise(noise: float, jpeg_quality: int | None = None) -> float:
+def automatic_denoise(
+    noise: float, jpeg_quality: int | None = None, sharpness: float | None = None
+) -> float:
     """How much to denoise a picture: what ``denoise="auto"`` is.
 
-    The larger of two shares, rounded to twentieths: of noise between 1 level, where it is 0, and 5
-    levels, where it is 1; and of JPEG's quality between 95, where it is 0, and 75, where it is 1.
-    JPEG has a share of its own since it takes away the very detail that noise is told by.
+    The largest of three shares, rounded to twentieths: of noise between 1 level, where it is 0, and
+    5 levels, where it is 1; of JPEG's quality between 95, where it is 0, and 75, where it is 1; and
+    of sharpness between 0.58, where it is 0, and 0.46, where it is 1. JPEG has a share of its own
+    since it takes away the very detail that noise is told by, and so has softness.
 
     Parameters
     ----------
@@ -55,6 +62,8 @@ def automatic_denoise(noise: float, jpeg_quality: int | None = None) -> float:
         Deviation in levels of 255.
     jpeg_quality
         From 1 to 100, or None.
+    sharpness
+        See `srkit.imaging.sharpness.estimate_sharpness`.
 
     Returns
     -------
@@ -67,10 +76,14 @@ def automatic_denoise(noise: float, jpeg_quality: int | None = None) -> float:
     [0.0, 0.25, 0.75, 1.0]
     >>> [automatic_denoise(0.3, quality) for quality in (98, 90, 80, 20)]
     [0.0, 0.25, 0.75, 1.0]
+    >>> [automatic_denoise(0.3, sharpness=sharpness) for sharpness in (0.8, 0.55, 0.4)]
+    [0.0, 0.25, 1.0]
     """
     share = (noise - LEAST_NOISE) / (MOST_NOISE - LEAST_NOISE)
     if jpeg_quality is not None:
         share = max(share, (BEST_JPEG - jpeg_quality) / (BEST_JPEG - WORST_JPEG))
+    if sharpness is not None:
+        share = max(share, (SHARP - sharpness) / (SHARP - SOFT))
     return round(min(1.0, max(0.0, share)) * STEPS) / STEPS
 
 
@@ -95,12 +108,14 @@ def decided(model: M, picture: Sliceable, top: float, jpeg_quality: int | None =
         jpeg_quality, kind = estimate_jpeg_quality(sample, top), "once a JPEG"
     else:
         kind = "JPEG"
-    findings = Findings(estimate_noise(sample, top), jpeg_quality)
+    noise, sharpness = estimate_noise(sample, top), estimate_sharpness(sample, top)
+    findings = Findings(noise, jpeg_quality, sharpness)
     # A model decides for itself: an `Upscaler` gives an `Upscaler`.
     chosen = cast(M, model.for_picture(findings))
     quality = "" if jpeg_quality is None else f", {kind} of quality {jpeg_quality}"
     values = ", ".join(f"{name}={value:g}" for name, value in chosen.decided)
-    log.info("%s: %s (noise of %.1f levels%s)", model.card.name, values, findings.noise, quality)
+    soft = ", soft" if sharpness is not None and sharpness < SHARP else ""
+    log.info("%s: %s (noise of %.1f levels%s%s)", model.card.name, values, noise, quality, soft)
     if (gathered := _collected.get()) is not None:
         gathered.append(chosen.decided)
     return chosen

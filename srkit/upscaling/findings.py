@@ -16,6 +16,9 @@ class Findings:
     jpeg_quality
         Of the JPEG file that it is, from 1 to 100; or was, where its pixels tell, as an array's
         may (`srkit.imaging.jpeg_traces.estimate_jpeg_quality`). Otherwise None.
+    sharpness
+        Of its strong edges, or None where there are none; see
+        `srkit.imaging.sharpness.estimate_sharpness`.
 
     Examples
     --------
@@ -25,3 +28,4 @@ class Findings:
 
     noise: float
     jpeg_quality: int | None = None
+    sharpness: float | None = None

@@ -1,9 +1,9 @@
-"""Fine detail of a picture, put back where a network took it for noise, or drew over it.
+"""Fine detail of a picture, put back where a network drew over it.
 
-A network that takes noise away takes some of a clean picture with it, and one that learned from
-blurred pictures sharpens those that are not: outlines turn dark, as if inked. What its result lacks
-of the picture, when it is shrunk again, is known; this is one step of back-projection (Irani and
-Peleg, "Improving Resolution by Image Registration", 1991), by layers that stream.
+A network that was trained against an adversary draws detail, and with it specks of colour that were
+not there. What its result lacks of the picture, when it is shrunk again, is known; this is one step
+of back-projection (Irani and Peleg, "Improving Resolution by Image Registration", 1991), by layers
+that stream.
 """
 
 from __future__ import annotations

@@ -1,13 +1,11 @@
 """Detail that a network loses is put back, by as much as the dial says."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'srkit[torch]'")
 
-from skimage import data, util
+from skimage import data
 from torch import nn
 
 import srkit
@@ -50,39 +48,6 @@ def test_a_network_that_agrees_with_the_picture_is_left_alone():
     torch.testing.assert_close(PutsDetailBack(net, SCALE, 1.0)(rgb), net(rgb), atol=1e-6, rtol=0)
 
 
-def noise(pixels):
-    """Deviation of the diagonal differences of an even grey, in levels."""
-    x = pixels.reshape(-1, SCALE, pixels.shape[1] // SCALE, SCALE, 3).mean((1, 3))[..., 0]
-    return (x[::2, ::2] - x[1::2, ::2] - x[::2, 1::2] + x[1::2, 1::2]).std() / 2
-
-
-def test_photo_keeps_grain_at_one_end_of_the_dial_and_takes_it_away_at_the_other():
-    even = np.full((64, 64, 3), 0.5)
-    grainy = (255 * util.random_noise(even, var=(6 / 255) ** 2, rng=0)).round().astype(np.uint8)
-    left = [
-        noise(srkit.load("photo", scale=4, denoise=share, device="cpu").upscale(grainy))
-        for share in (0, 0.5, 1)
-    ]
-    assert left[0] > 3 > 1.5 > left[1] > left[2]
-
-
-@pytest.mark.parametrize(("denoise", "share"), [(0, 1), (0.1, 0.8), (0.5, 0), (1, 0)])
-def test_of_poor_pictures_nothing_is_put_back(denoise, share):
-    net = srkit.load("photo", scale=4, denoise=denoise, device="cpu", precision="float32").net
-    assert isinstance(net, PutsDetailBack)
-    # What is put back of an even picture, of each of three channels to 16 places.
-    assert net.enlarge.weight.sum().item() == pytest.approx(48 * share, abs=1e-4)
-
-
-def test_networks_of_others_run_as_their_programs_run_them():
-    """As those of realesrgan-general, whose card promises no even colours."""
-    general = dataclasses.replace(srkit.card("photo"), even_colours=False)
-    tensors = read_checkpoint(PACKAGED / "photo_x4.safetensors").tensors
-    own = load_network(general, 4, tensors, denoise=0.0, device="cpu", precision="float32")
-    assert not isinstance(own.net, PutsDetailBack)
-    assert not srkit.card("realesrgan-general").even_colours
-
-
 def lacks(result):
     """What a result lacks of the picture when it is shrunk, in levels."""
     small = result.reshape(FACE.shape[0], SCALE, FACE.shape[1], SCALE, 3).mean((1, 3))
@@ -96,16 +61,14 @@ def test_srgan_is_nearer_to_the_picture_than_its_network_alone():
     assert lacks(made) < 0.6 * lacks(alone.upscale(FACE))
 
 
-@pytest.mark.parametrize(("name", "scale"), [("photo", 2), ("photo", 4), ("srgan", 4)])
-def test_it_is_the_same_in_strips_and_within_what_the_card_says_that_it_sees(name, scale):
-    options = {"denoise": 0} if name == "photo" else {}
-    model = srkit.load(name, scale=scale, device="cpu", precision="float32", **options)
-    seen, side = model.card.radius_at(scale), 2 * model.card.radius_at(scale) + 21
+def test_it_is_the_same_in_strips_and_within_what_the_card_says_that_it_sees():
+    model = srkit.load("srgan", device="cpu", precision="float32")
+    seen, side = model.card.radius_at(SCALE), 2 * model.card.radius_at(SCALE) + 21
     rgb = torch.rand(1, 3, 1, side, generator=torch.Generator().manual_seed(0)).expand(
         -1, -1, 9, -1
     )
     rgb = rgb.clone().requires_grad_()
-    middle = scale * (side // 2)
+    middle = SCALE * (side // 2)
     model.net(rgb)[..., middle].sum().backward()
     (touched,) = torch.nonzero(rgb.grad.abs().sum((0, 1, 2)), as_tuple=True)
     assert side // 2 - touched.min() <= seen

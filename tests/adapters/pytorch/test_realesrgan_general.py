@@ -10,6 +10,7 @@ import pytest
 import torch
 from images import noisy
 from PIL import Image as PILImage
+from PIL import ImageFilter
 from skimage import data as scikit_data
 from torch.nn import functional
 
@@ -318,3 +319,17 @@ def test_a_part_alone_is_refused_as_it_does_not_tell_what_the_whole_is(auto):
 )  # fmt: skip
 def test_the_rule_has_its_documented_values(noise, quality, share):
     assert decisions.automatic_denoise(noise, quality) == share
+
+
+@pytest.mark.parametrize(("sharpness", "share"), [(0.9, 0), (0.58, 0), (0.52, 0.5), (0.46, 1)])
+def test_soft_pictures_are_taken_for_poor_ones(sharpness, share):
+    assert decisions.automatic_denoise(0, None, sharpness) == share
+    assert decisions.automatic_denoise(5, 95, sharpness) == 1
+
+
+def test_a_picture_out_of_focus_is_decided_by_that_and_it_is_told(auto, caplog):
+    soft = np.asarray(PILImage.fromarray(CAT).filter(ImageFilter.GaussianBlur(2)))
+    with decisions.collecting() as told, caplog.at_level("INFO", "srkit.upscaling.decisions"):
+        auto.upscale(soft)
+    assert told == [(("denoise", 1.0),)]
+    assert caplog.text.rstrip().endswith(" levels, soft)")

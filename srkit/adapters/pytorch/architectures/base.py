@@ -104,7 +104,8 @@ class NetworkUpscaler(TorchUpscaler):
         """See `Upscaler.for_picture`. The last networks that were mixed are kept."""
         if self.between is None:
             return self
-        return self.between(automatic_denoise(found.noise, found.jpeg_quality))
+        share = automatic_denoise(found.noise, found.jpeg_quality, found.sharpness)
+        return self.between(share)
 
     @property
     def _footprint(self) -> Footprint | None:

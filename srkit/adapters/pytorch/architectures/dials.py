@@ -49,7 +49,7 @@ def _is_share(given: object) -> bool:
 
 
 def between(
-    make: Callable[[Tensors, float], NetworkUpscaler],
+    make: Callable[[Tensors], NetworkUpscaler],
     keeps: Tensors,
     takes: Tensors,
     denoise: float | str,
@@ -59,21 +59,21 @@ def between(
     Parameters
     ----------
     make
-        The upscaler of tensors at a place of the dial.
+        The upscaler of tensors.
     denoise
         0 is the first and 1 the second; weights are mixed as Real-ESRGAN's program does for
         ``-dn``. ``"auto"`` decides for each picture, by its noise and the quality of its JPEG
         file; see `srkit.upscaling.decisions.automatic_denoise`.
     """
     if denoise != AUTO:
-        return make(interpolate(keeps, takes, float(denoise)), float(denoise))
+        return make(interpolate(keeps, takes, float(denoise)))
 
     def decided(share: float) -> NetworkUpscaler:
-        made = make(interpolate(keeps, takes, share), share)
+        made = make(interpolate(keeps, takes, share))
         made.decided = (("denoise", share),)
         return made
 
-    upscaler = make(interpolate(keeps, takes, MIDDLE), MIDDLE)
+    upscaler = make(interpolate(keeps, takes, MIDDLE))
     # Weights of both are kept for as long as there is something to mix.
     upscaler.between = functools.lru_cache(KEPT)(decided)
     return upscaler

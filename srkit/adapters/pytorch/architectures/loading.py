@@ -20,9 +20,6 @@ from srkit.models.weights import are_here, weights_path
 
 # Of the network that takes noise away, which a card's weights are: as it is.
 ALL = 1.0
-# Of the dial, where pictures begin to be so poor that nothing of them is put back: noise of 3
-# levels, or JPEG of quality 85, whose blocks would come along.
-CLEAN = 0.5
 
 
 class NetworkAdapter:
@@ -75,13 +72,11 @@ class NetworkAdapter:
         denoise = options.pop("denoise", card.defaults.get("denoise", ALL))
         options |= {"device": device, "precision": precision, "runtime": runtime}
 
-        def make(tensors: Tensors, denoise: float) -> NetworkUpscaler:
-            # Networks of others are run as their programs run them.
-            detail = {"detail": max(0.0, 1 - denoise / CLEAN)} if card.even_colours else {}
-            return network_of(card, scale, tensors, **options, **detail)
+        def make(tensors: Tensors) -> NetworkUpscaler:
+            return network_of(card, scale, tensors, **options)
 
         if (sibling := sibling_of(card, scale)) is None:
-            return network_of(card, scale, tensors, **options)
+            return make(tensors)
         return between(make, read_checkpoint(weights_path(sibling)).tensors, tensors, denoise)
 
     def option_names(self, card: ModelCard, scale: int) -> list[str]:
