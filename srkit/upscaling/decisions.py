@@ -36,7 +36,7 @@ Decided = tuple[tuple[str, float], ...]
 # above, people prefer to see none of it.
 LEAST_NOISE, MOST_NOISE = 1.0, 5.0
 # Between these, so are the traces of JPEG: above, there are none to see.
-BEST_JPEG, WORST_JPEG = 95, 75
+BEST_JPEG, WORST_JPEG = 95, 85
 # Between these, pictures look soft: out of focus, or enlarged, with what noise and JPEG left
 # enlarged as well, so that nothing else tells of them.
 SHARP, SOFT = 0.58, 0.46
@@ -52,7 +52,7 @@ def automatic_denoise(
     """How much to denoise a picture: what ``denoise="auto"`` is.
 
     The largest of three shares, rounded to twentieths: of noise between 1 level, where it is 0, and
-    5 levels, where it is 1; of JPEG's quality between 95, where it is 0, and 75, where it is 1; and
+    5 levels, where it is 1; of JPEG's quality between 95, where it is 0, and 85, where it is 1; and
     of sharpness between 0.58, where it is 0, and 0.46, where it is 1. JPEG has a share of its own
     since it takes away the very detail that noise is told by, and so has softness.
 
@@ -74,8 +74,8 @@ def automatic_denoise(
     --------
     >>> [automatic_denoise(noise) for noise in (0.3, 2, 4, 25)]
     [0.0, 0.25, 0.75, 1.0]
-    >>> [automatic_denoise(0.3, quality) for quality in (98, 90, 80, 20)]
-    [0.0, 0.25, 0.75, 1.0]
+    >>> [automatic_denoise(0.3, quality) for quality in (98, 92, 90, 50)]
+    [0.0, 0.3, 0.5, 1.0]
     >>> [automatic_denoise(0.3, sharpness=sharpness) for sharpness in (0.8, 0.55, 0.4)]
     [0.0, 0.25, 1.0]
     """

@@ -21,9 +21,9 @@ CAT = data.chelsea()[100:124, 150:186]
 
 @pytest.fixture
 def portrait(tmp_path):
-    """A JPEG of quality 85, whose share of the dial is a half: docs/real-esrgan.md."""
+    """A JPEG of quality 90, whose share of the dial is a half: docs/real-esrgan.md."""
     path = tmp_path / "portrait.jpg"
-    PILImage.fromarray(CAT).save(path, quality=85)
+    PILImage.fromarray(CAT).save(path, quality=90)
     return path
 
 

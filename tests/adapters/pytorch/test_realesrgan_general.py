@@ -218,15 +218,15 @@ def test_frames_of_a_clip_are_decided_by_the_first(files, auto):
 
 
 def test_a_jpeg_is_decided_by_its_quality_and_its_result_is_no_jpeg_any_more(auto, tmp_path):
-    PILImage.fromarray(noisy(CAT, 0)).save(tmp_path / "a.jpg", quality=80)
+    PILImage.fromarray(noisy(CAT, 0)).save(tmp_path / "a.jpg", quality=88)
     made = auto.upscale(tmp_path / "a.jpg")
-    # (95 - 80) / 20
-    assert made.metadata.decided == (("denoise", 0.75),)
+    # (95 - 88) / 10
+    assert made.metadata.decided == (("denoise", 0.7),)
     assert made.metadata.jpeg_quality is None
 
 
 def test_what_was_a_jpeg_is_decided_as_the_file_was_wherever_its_pixels_are(auto, tmp_path, caplog):
-    PILImage.fromarray(CAT).save(tmp_path / "a.jpg", quality=80)
+    PILImage.fromarray(CAT).save(tmp_path / "a.jpg", quality=88)
     pixels = np.asarray(PILImage.open(tmp_path / "a.jpg"))
     srkit.Image(pixels).save(tmp_path / "a.png")
     srkit.Image(pixels).save(tmp_path / "a.tif")
@@ -237,8 +237,8 @@ def test_what_was_a_jpeg_is_decided_as_the_file_was_wherever_its_pixels_are(auto
         auto.upscale(np.stack([pixels, CAT]))
     by_noise = share_of(CAT)
     assert by_noise < 0.4
-    # (95 - 80) / 20, as of the file
-    assert told == [(("denoise", 0.75),)] * 4 + [(("denoise", by_noise),)]
+    # (95 - 88) / 10, as of the file
+    assert told == [(("denoise", 0.7),)] * 4 + [(("denoise", by_noise),)]
     assert "once a JPEG of quality" in caplog.text
 
 
@@ -315,7 +315,7 @@ def test_a_part_alone_is_refused_as_it_does_not_tell_what_the_whole_is(auto):
 @pytest.mark.parametrize(
     ("noise", "quality", "share"),
     [(0, None, 0), (1, None, 0), (2, None, 0.25), (5, None, 1), (40, 95, 1), (0, 95, 0),
-     (0, 85, 0.5), (0, 75, 1), (0, 1, 1), (3, 92, 0.5), (1.6, 100, 0.15)],
+     (0, 90, 0.5), (0, 85, 1), (0, 1, 1), (3, 92, 0.5), (1.6, 100, 0.15)],
 )  # fmt: skip
 def test_the_rule_has_its_documented_values(noise, quality, share):
     assert decisions.automatic_denoise(noise, quality) == share
