@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("keeps", type=Path)
     parser.add_argument("about", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--double", nargs=2, type=Path, metavar=("TAKES", "KEEPS"))
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     about = dict(text.split("=", 1) for text in given.about)
     text = CARDS.read_text()
     with tempfile.TemporaryDirectory() as folder:

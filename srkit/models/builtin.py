@@ -209,12 +209,12 @@ PHOTO = _trained(
     "For photos as they are: takes blur, noise and JPEG blocks away, as far as it finds them.",
     "Wang et al., Real-ESRGAN, ICCVW 2021, arXiv:2107.10833",
     {
-        2: "cd748b6e59e19b6bad17307c3f65f10ba2b0ba5194b88076366df829eb661d73",
-        4: "12b68d5d8549c0773379eb69a3f6ff9530d00633923ea6db6a6a601c5f5aefb5",
+        2: "b965529a34ed66aacb05a2d4284330e88c0087917854c6df92a44f75556297fd",
+        4: "ee716aa42752e5742daca9992aad84eb67a4a98c964124e35b5f5dee025f3748",
     },
     keep_grain={
-        2: "f5c9a3665ed25b6c0c6a2f839a5b45b2c938021721b621841dff98b19ddb2399",
-        4: "6c533779819db5249c8e2944c20135a774e1bac35deef9930b45461ab69b3bd4",
+        2: "c52ae9eedc1f2b752badc9cc291d94008f99d5ed57bb4dc79621163a327d281b",
+        4: "6d445386e8c1fed37122a53bf1b2f2706b53c80dc9dbe544762489715c0c54e0",
     },
     radius=40,
     version="2026",
