@@ -44,18 +44,18 @@ def roughness(picture: NDArray[np.uint8]) -> float:
 
 
 def test_the_measure_finds_stairs_and_none_where_none_are() -> None:
-    assert roughness(edge(0.13)) < 0.02
+    assert roughness(edge(0.13)) < 0.03
     stairs = edge(0.25)[::4].repeat(4, axis=0)
     # Of every 4 rows, which are 1 pixel apart: the RMS of a saw tooth of that height.
     assert roughness(stairs) == pytest.approx(np.sqrt(5 / 4) / 4, abs=0.02)
 
 
 @pytest.mark.parametrize("slope", [0.05, 0.13, 0.4, 0.8])
-@pytest.mark.parametrize("denoise", [0, "auto"])
-def test_photo_draws_straight_edges(slope: float, denoise: float | str) -> None:
+@pytest.mark.parametrize(("denoise", "most"), [(0, 0.4), (1, 0.55)])
+def test_photo_draws_straight_edges(slope: float, denoise: float, most: float) -> None:
     lr = srkit.imresize(edge(slope), 1 / 4)
     made = srkit.load("photo", scale=4, denoise=denoise, device="cpu").upscale(lr)
-    assert roughness(made) < 0.45 * roughness(srkit.upscale(lr, "bicubic", scale=4))
+    assert roughness(made) < most * roughness(srkit.upscale(lr, "bicubic", scale=4))
 
 
 def grain(picture: NDArray[np.uint8]) -> float:
@@ -72,4 +72,4 @@ def test_photo_keeps_grain_at_one_end_of_the_dial_and_takes_it_away_at_the_other
         grain(srkit.load("photo", scale=4, denoise=share, device="cpu").upscale(grainy))
         for share in (0, 0.5, 1)
     ]
-    assert left[0] > 3 > 1.5 > left[1] > left[2]
+    assert left[0] > 6 > left[1] > 3 > 1.5 > left[2]
