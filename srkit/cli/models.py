@@ -21,8 +21,8 @@ from srkit.models.weights import (
 from srkit.tables import text_table
 
 WHICH = (
-    "Which one for which picture: docs/which-model.md (poor photos: photo; clean: srresnet; "
-    "drawings: realesrgan-anime; text: photo-2025; video: espcn)"
+    "Which one for which picture: docs/which-model.md (photos and text: photo; clean ones, truest: "
+    "srresnet; drawings: realesrgan-anime; video: espcn)"
 )
 
 

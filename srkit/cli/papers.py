@@ -7,7 +7,11 @@ from collections.abc import Mapping
 Entry = tuple[str, str, Mapping[str, str]]  # kind, key and fields
 
 # Papers of the networks that weights of srkit have learned from, by what is below.
-TEACHERS = {"span": ("2308.03364", "2409.13435"), "srresnet": ("2409.13435",)}
+TEACHERS = {
+    "photo": ("2409.13435",),
+    "span": ("2308.03364", "2409.13435"),
+    "srresnet": ("2409.13435",),
+}
 
 # By what stands behind "arXiv:" on a card.
 PAPERS: dict[str, Entry] = {

@@ -49,7 +49,7 @@ from srkit.upscaling import decisions
 from srkit.upscaling.upscaler import LONGEST_SIDE, Upscaler
 
 FORMATS = tuple(suffix[1:] for suffix in SUFFIXES)
-OTHERS = "a drawing? -m realesrgan-anime; text? -m photo-2025; other kinds: srkit models"
+OTHERS = "a drawing? -m realesrgan-anime; other kinds: srkit models"
 _LOSSY = formats.listed([form for form in formats.WRITTEN if form.quality], "and")
 
 

@@ -200,7 +200,7 @@ PHOTO_2025 = _trained(
     bfloat16=(2, 4),
     even_colours=False,
     colour_shift={2: 8, 4: 13},
-    good_for="text and screenshots",
+    good_for="poor photos, softer and with a higher PSNR than photo",
 )
 # The default. Its pixels may be others from release to release: the old ones keep a name.
 # Digests are written by tools/ship_photo.py.
@@ -222,7 +222,7 @@ PHOTO = _trained(
     bfloat16=(2, 4),
     earlier={"2025": "photo-2025"},
     defaults={"denoise": "auto"},
-    good_for="photos as they are: faces, JPEG from the web",
+    good_for="photos as they are: faces, JPEG from the web, text",
 )
 ESPCN = _trained(
     "espcn",

@@ -83,16 +83,16 @@ KINDS = (
     Kind(
         "clean original",
         (
-            ("srresnet", "truest, adds nothing"),
-            ("span", "in a third of the time"),
+            ("photo", "keeps what is there"),
+            ("srresnet", "truest, twice the time"),
             ("srgan", "sharper, less true"),
         ),
     ),
     Kind(
         "text, screenshot",
         (
-            ("photo-2025", "soft, invents no letters"),
-            ("espcn", "if it never was a JPEG"),
+            ("photo", "crisp, keeps letters"),
+            ("photo-2025", "softer"),
         ),
     ),
     Kind(

@@ -165,8 +165,8 @@ def test_a_kind_of_picture_brings_its_models(browser, address):
         chip.click()
         rows = browser.find_elements(CSS, "#models .model b")
         suggested[chip.text] = [row.text for row in rows]
-    assert suggested["clean original"] == ["srresnet", "span", "srgan"]
-    assert suggested["text, screenshot"] == ["photo-2025", "espcn"]
+    assert suggested["clean original"] == ["photo", "srresnet", "srgan"]
+    assert suggested["text, screenshot"] == ["photo", "photo-2025"]
     browser.execute_script("document.getElementById('more').open = true")
     every = {row.text for row in browser.find_elements(CSS, ".model b")}
     assert "bicubic" in every
