@@ -76,8 +76,8 @@ KINDS = (
     Kind(
         "old photo, scan",
         (
-            ("realesrgan-general", "calm and soft"),
-            ("photo", "a little crisper"),
+            ("photo", "calm and crisp"),
+            ("realesrgan-general", "softer"),
         ),
     ),
     Kind(

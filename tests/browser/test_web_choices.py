@@ -24,13 +24,13 @@ from page_steps import (
 )
 
 
-def test_of_what_suits_the_first_that_is_here_is_ticked(browser, address, tmp_path):
+def test_of_what_suits_the_first_is_ticked_and_what_cannot_be_had_is_told(browser, address, tmp_path):
     pytest.importorskip("torch")
     opened(browser, address)
     choose(browser, tmp_path)
     kind(browser, "old photo, scan")
     rows = [row.text for row in browser.find_elements(CSS, "#models .model b")]
-    assert rows == ["realesrgan-general", "photo"]
+    assert rows == ["photo", "realesrgan-general"]
     assert ticked(browser) == ["photo"]
     tick(browser, "realesrgan-general")
     browser.find_element(By.ID, "start").click()
