@@ -44,7 +44,10 @@ def facts(
     """
     told = {
         "model": str(args.model),
-        "options": {**({"scale": args.scale} if args.scale else {}), **options_of(args)},
+        "options": {
+            **({"scale": args.scale} if args.scale is not None else {}),
+            **options_of(args),
+        },
         "written": [
             {
                 "source": str(source),

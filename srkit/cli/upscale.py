@@ -144,7 +144,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         type=share_or_auto,
         metavar="0-1",
         help="for photo and realesrgan-general: from keeping noise (0) to taking it away (1), or "
-        "auto: by the noise and JPEG quality of each picture (default: photo's is auto, the "
+        "auto: by each picture's noise, JPEG and sharpness (default: photo's is auto, the "
         "other's 0.5)",
     )
     group.add_argument(

@@ -200,7 +200,7 @@ PHOTO_2025 = _trained(
     bfloat16=(2, 4),
     even_colours=False,
     colour_shift={2: 8, 4: 13},
-    good_for="poor photos, softer and with a higher PSNR than photo",
+    good_for="poor photos, softer than photo, and nothing drawn",
 )
 # The default. Its pixels may be others from release to release: the old ones keep a name.
 # Digests are written by tools/ship_photo.py.

@@ -29,7 +29,7 @@ TOLERANCE = 1e-5
 # Rounded to integers, one value in so many may then fall to the other side.
 RARE = 1e-5
 # A picture such as models decide their options for: some noise, and no JPEG.
-POOR = Findings(noise=6.0)
+POOR = Findings(noise=3.0)
 
 
 def check(function: Check) -> Check:

@@ -35,11 +35,11 @@ Decided = tuple[tuple[str, float], ...]
 # Between these noise, in levels, is taken away more and more: below, it is fine grain at most, and
 # above, people prefer to see none of it.
 LEAST_NOISE, MOST_NOISE = 1.0, 5.0
-# Between these, so are the traces of JPEG: above, there are none to see.
+# Between these qualities traces of JPEG are taken away more and more: above, there are none to see.
 BEST_JPEG, WORST_JPEG = 95, 85
 # Between these, pictures look soft: out of focus, or enlarged, with what noise and JPEG left
 # enlarged as well, so that nothing else tells of them.
-SHARP, SOFT = 0.58, 0.46
+SHARP, SOFT = 0.65, 0.55
 # Parts of the dial, so that pictures of about the same noise are upscaled by the same network.
 STEPS = 20
 
@@ -53,8 +53,8 @@ def automatic_denoise(
 
     The largest of three shares, rounded to twentieths: of noise between 1 level, where it is 0, and
     5 levels, where it is 1; of JPEG's quality between 95, where it is 0, and 85, where it is 1; and
-    of sharpness between 0.58, where it is 0, and 0.46, where it is 1. JPEG has a share of its own
-    since it takes away the very detail that noise is told by, and so has softness.
+    of sharpness between 0.65, where it is 0, and 0.55, where it is 1. JPEG and softness have shares
+    of their own, since both take away the very detail that noise is told by.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def automatic_denoise(
     [0.0, 0.25, 0.75, 1.0]
     >>> [automatic_denoise(0.3, quality) for quality in (98, 92, 90, 50)]
     [0.0, 0.3, 0.5, 1.0]
-    >>> [automatic_denoise(0.3, sharpness=sharpness) for sharpness in (0.8, 0.55, 0.4)]
+    >>> [automatic_denoise(0.3, sharpness=sharpness) for sharpness in (0.8, 0.625, 0.4)]
     [0.0, 0.25, 1.0]
     """
     share = (noise - LEAST_NOISE) / (MOST_NOISE - LEAST_NOISE)

@@ -184,7 +184,7 @@ class Model(ABC):
         Parameters
         ----------
         found
-            Noise and JPEG quality.
+            What is known of it: noise, JPEG quality, sharpness.
 
         Returns
         -------

@@ -119,7 +119,9 @@ class Running:
 
     def __repr__(self) -> str:
         kind = "VideoUpscaler" if self.window > 1 else "Upscaler"
-        asked = {**self.card.defaults, **getattr(self.origin, "options", {})}
+        defaults = self.card.defaults if self.origin else {}
+        decided = dict(getattr(self, "decided", ()))
+        asked = {**defaults, **getattr(self.origin, "options", {}), **decided}
         options = "".join(f" {name}={asked[name]!r}" for name in asked if name not in _NOT_SHOWN)
         reduced = "" if self.precision == "float32" else f" in {self.precision}"
         runs = f"{self.runtime} on {self.device}{reduced}"

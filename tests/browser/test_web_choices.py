@@ -24,7 +24,9 @@ from page_steps import (
 )
 
 
-def test_of_what_suits_the_first_is_ticked_and_what_cannot_be_had_is_told(browser, address, tmp_path):
+def test_of_what_suits_the_first_is_ticked_and_what_cannot_be_had_is_told(
+    browser, address, tmp_path
+):
     pytest.importorskip("torch")
     opened(browser, address)
     choose(browser, tmp_path)

@@ -14,6 +14,7 @@ from dummies import MeanOfThree, Nearest, card
 import srkit
 from srkit import OptionError
 from srkit.models import loading
+from srkit.upscaling.findings import Findings
 
 PICTURE = np.random.default_rng(28).integers(0, 256, (20, 24, 3), np.uint8)
 NUMPY = ("nearest", "bilinear", "bicubic", "lanczos")
@@ -220,6 +221,8 @@ def test_models_are_shown_with_the_options_that_change_pixels():
     shown = repr(srkit.load("photo", denoise=0.5, border="zero", **here))
     assert shown == "<srkit.Upscaler photo x4 denoise=0.5 border='zero', torch on cpu>"
     assert "perception=0.5" in repr(srkit.load("srgan", perception=0.5))
+    decided = srkit.load("photo", **here).for_picture(Findings(noise=3.0))
+    assert repr(decided) == "<srkit.Upscaler photo x4 denoise=0.5, torch on cpu>"
 
 
 def test_completion_offers_what_is_for_users():

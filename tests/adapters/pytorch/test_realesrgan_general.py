@@ -321,10 +321,10 @@ def test_the_rule_has_its_documented_values(noise, quality, share):
     assert decisions.automatic_denoise(noise, quality) == share
 
 
-@pytest.mark.parametrize(("sharpness", "share"), [(0.9, 0), (0.58, 0), (0.52, 0.5), (0.46, 1)])
+@pytest.mark.parametrize(("sharpness", "share"), [(0.9, 0), (0.65, 0), (0.6, 0.5), (0.55, 1)])
 def test_soft_pictures_are_taken_for_poor_ones(sharpness, share):
     assert decisions.automatic_denoise(0, None, sharpness) == share
-    assert decisions.automatic_denoise(5, 95, sharpness) == 1
+    assert decisions.automatic_denoise(2, 95, sharpness) == max(0.25, share)
 
 
 def test_a_picture_out_of_focus_is_decided_by_that_and_it_is_told(auto, caplog):

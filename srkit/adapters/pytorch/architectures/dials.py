@@ -62,8 +62,8 @@ def between(
         The upscaler of tensors.
     denoise
         0 is the first and 1 the second; weights are mixed as Real-ESRGAN's program does for
-        ``-dn``. ``"auto"`` decides for each picture, by its noise and the quality of its JPEG
-        file; see `srkit.upscaling.decisions.automatic_denoise`.
+        ``-dn``. ``"auto"`` decides for each picture, by its noise, JPEG and sharpness; see
+        `srkit.upscaling.decisions.automatic_denoise`.
     """
     if denoise != AUTO:
         return make(interpolate(keeps, takes, float(denoise)))
