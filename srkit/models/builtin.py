@@ -216,7 +216,7 @@ PHOTO = _trained(
         2: "c52ae9eedc1f2b752badc9cc291d94008f99d5ed57bb4dc79621163a327d281b",
         4: "6d445386e8c1fed37122a53bf1b2f2706b53c80dc9dbe544762489715c0c54e0",
     },
-    radius=40,
+    radius=38,
     version="2026",
     float16=(2, 4),
     bfloat16=(2, 4),
