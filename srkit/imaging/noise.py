@@ -13,8 +13,11 @@ from srkit.imaging.levels import top_of
 
 # Windows along each axis, and pixels along a window: at most a megapixel is looked at.
 WINDOWS, SIDE = 32, 32
+# Of pictures with a side below so many pixels, windows have half the side, and begin at every block
+# of a JPEG that they were: large ones would be few, and hardly one of them smooth.
+SMALL, BLOCK = 128, 8
 # Squares of 2x2 pixels that a window has to have away from black and white.
-LEAST = 64
+LEAST = 32
 # Of normal numbers, the median of absolute ones.
 MEDIAN = 0.6745
 # Share of windows that are smoother than the one that is taken.
@@ -87,10 +90,11 @@ def looked_at(shape: Sequence[int]) -> list[tuple[slice, slice]]:
 
     Examples
     --------
-    >>> looked_at((40, 70))
-    [(slice(0, 32, None), slice(0, 32, None)), (slice(0, 32, None), slice(38, 70, None))]
+    >>> looked_at((128, 32 * 128))[-1]
+    (slice(96, 128, None), slice(4064, 4096, None))
     """
-    return list(itertools.product(_places(shape[0]), _places(shape[1])))
+    places = _within_small if min(shape[:2]) < SMALL else _places
+    return list(itertools.product(places(shape[0]), places(shape[1])))
 
 
 def bounds(part: tuple[slice, slice]) -> tuple[int, ...]:
@@ -102,6 +106,14 @@ def bounds(part: tuple[slice, slice]) -> tuple[int, ...]:
     (0, 32, 38, 70)
     """
     return tuple(bound for along in part for bound in (along.start, along.stop))
+
+
+def _within_small(length: int) -> list[slice]:
+    """Windows along an axis of a small picture, one beside the other."""
+    side = SIDE // 2
+    count = min(WINDOWS, max(1, -(-length // side)))
+    starts = np.linspace(0, max(0, length - side), count).astype(int) // BLOCK * BLOCK
+    return [slice(int(start), min(length, int(start) + side)) for start in starts]
 
 
 def _places(length: int) -> list[slice]:

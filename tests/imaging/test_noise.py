@@ -115,3 +115,14 @@ def test_a_frame_around_a_picture_tells_nothing_of_its_noise(level):
     framed = np.full((400, 451, 3), level, np.uint8)
     framed[50:350] = noisy(data.chelsea(), 10)
     assert estimate_noise(framed) == pytest.approx(10, rel=0.15)
+
+
+@pytest.mark.parametrize("side", [48, 60, 80, 100])
+@pytest.mark.parametrize("photo", ["astronaut", "chelsea", "coffee", "rocket"])
+def test_small_pictures_are_told_from_noisy_ones(photo, side):
+    """Of which one large window is hardly ever smooth: 5 to 9 levels were found in clean ones."""
+    large = PILImage.fromarray(getattr(data, photo)())
+    clean = np.asarray(large.resize((side, side), PILImage.Resampling.BICUBIC))
+    noisy = clean + np.random.default_rng(0).normal(0, 6, clean.shape)
+    noisy = noisy.clip(0, 255).round().astype(np.uint8)
+    assert estimate_noise(clean) < 4.5 < estimate_noise(noisy) < 10
