@@ -45,7 +45,7 @@ def estimate_sharpness(image: Sliceable, top: float | None = None) -> float | No
     Examples
     --------
     >>> from scipy import ndimage
-    >>> stripes = np.tile(np.arange(64) // 16 % 2 * 0.6 + 0.2, (64, 1))
+    >>> stripes = np.tile((np.arange(64) + 8) // 16 % 2 * 0.6 + 0.2, (64, 1))
     >>> blurred = [ndimage.gaussian_filter1d(stripes, s) if s else stripes for s in (0, 1, 2)]
     >>> [round(estimate_sharpness(picture), 1) for picture in blurred]
     [1.0, 0.3, 0.1]
