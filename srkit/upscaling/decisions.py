@@ -112,10 +112,11 @@ def decided(model: M, picture: Sliceable, top: float, jpeg_quality: int | None =
     findings = Findings(noise, jpeg_quality, sharpness)
     # A model decides for itself: an `Upscaler` gives an `Upscaler`.
     chosen = cast(M, model.for_picture(findings))
-    quality = "" if jpeg_quality is None else f", {kind} of quality {jpeg_quality}"
     values = ", ".join(f"{name}={value:g}" for name, value in chosen.decided)
-    soft = ", soft" if sharpness is not None and sharpness < SHARP else ""
-    log.info("%s: %s (noise of %.1f levels%s%s)", model.card.name, values, noise, quality, soft)
+    # Noise last: it is always told, and beside JPEG or softness seldom decides.
+    jpeg = "" if jpeg_quality is None else f"{kind} of quality {jpeg_quality}, "
+    soft = "soft, " if sharpness is not None and sharpness < SHARP else ""
+    log.info("%s: %s (%s%snoise of %.1f levels)", model.card.name, values, jpeg, soft, noise)
     if (gathered := _collected.get()) is not None:
         gathered.append(chosen.decided)
     return chosen

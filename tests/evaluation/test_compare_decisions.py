@@ -64,5 +64,5 @@ def test_people_and_programs_are_told(photo, capsys, monkeypatch):
     assert told["models"] == {"deciding": None, "nearest": None}
     assert told["decided"] == {"deciding": {"denoise": 0.4}, "nearest": {}}
     (line,) = err.splitlines()
-    assert line.startswith("srkit: note: deciding: denoise=0.4 (noise of ")
-    assert line.endswith(" levels, JPEG of quality 60)")
+    assert line.startswith("srkit: note: deciding: denoise=0.4 (JPEG of quality 60, noise of ")
+    assert line.endswith(" levels)")

@@ -49,7 +49,7 @@ def test_the_command_says_once_what_it_took_and_what_else_fits(portrait, tmp_pat
     given = ["upscale", str(portrait), str(tmp_path / "b.jpg"), "--scale=2"]
     assert main([*given, "-o", str(tmp_path / "out")]) == 0
     told = capsys.readouterr().err
-    assert "srkit: note: photo: denoise=0.5 (noise of" in told
+    assert "srkit: note: photo: denoise=0.5 (JPEG of quality 90, noise of" in told
     assert told.count("; a drawing? -m realesrgan-anime; other kinds:") == 1
     assert main([*given, "-o", str(tmp_path / "fixed"), "--denoise=1"]) == 0
     assert "srkit: note: photo x2; a drawing?" in capsys.readouterr().err
