@@ -26,7 +26,7 @@ from srkit.training.starts.compact import halve_compact
 CARDS = Path(builtin.__file__)
 ABOUT = {
     "licence": "CC-BY-SA-4.0",
-    "training_data": "421 of 433 photos in CREDITS.md, made small and poor as docs/training.md says",
+    "training_data": "421 of 433 photos in CREDITS.md, made poor as docs/training.md says",
     "teachers": (
         "RealESRGAN_x4plus, realesr-general-x4v3 and its denoising twin "
         "(xinntao/Real-ESRGAN, BSD-3-Clause); of clean pictures PlainUSR-L (icandle/PlainUSR, MIT)"
