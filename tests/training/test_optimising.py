@@ -140,23 +140,32 @@ def test_shares_have_to_be_one_a_group():
 # --- Muon -------------------------------------------------------------------------------------
 
 
-def stepped(make, parameter, gradients, **options):
+def stepped(make, parameter, gradients, rate=0.01, **options):
     """A parameter after a step along each of the gradients."""
     parameter = nn.Parameter(parameter.clone())
-    optimizer = make([{"params": [parameter]}], lr=0.01, **options)
+    optimizer = make([{"params": [parameter]}], lr=rate, **options)
     for gradient in gradients:
         parameter.grad = gradient.clone()
         optimizer.step()
     return parameter.detach()
 
 
-@pytest.mark.parametrize("shape", [(5,), (20, 3, 3, 3), (8, 40, 3, 3)])
+@pytest.mark.parametrize("shape", [(20, 3, 3, 3), (8, 40, 3, 3)])
 def test_what_is_no_convolution_of_many_channels_is_adamws(shape):
     generator = torch.Generator().manual_seed(0)
     start, *gradients = (torch.randn(shape, generator=generator) for _ in range(5))
     options = {"betas": (0.8, 0.95), "weight_decay": 0.1}
     wanted = stepped(torch.optim.AdamW, start, gradients, **options)
     torch.testing.assert_close(stepped(Muon, start, gradients, **options), wanted)
+
+
+def test_slopes_and_biases_step_ten_times_as_fast_and_decay_as_others():
+    generator = torch.Generator().manual_seed(0)
+    start, *gradients = (torch.randn(5, generator=generator) for _ in range(5))
+    muons = stepped(Muon, start, gradients, betas=(0.8, 0.95), weight_decay=0.1)
+    # AdamW decays by its rate, too.
+    fast = {"betas": (0.8, 0.95), "weight_decay": 0.01, "rate": 0.1}
+    torch.testing.assert_close(muons, stepped(torch.optim.AdamW, start, gradients, **fast))
 
 
 def test_a_step_of_a_convolution_is_as_long_in_all_directions():
