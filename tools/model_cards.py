@@ -146,7 +146,7 @@ def _entry(
         parts.append("Its runs, and what each of them reached: [the queue](training.md#the-queue).")
     if curve:
         parts.append(_curve(curve))
-        parts += _apart(header["steps"], curve)
+        parts += _apart(header, curve)
     return "\n\n".join([*parts, f"Made at commit `{header['commit']}`.\n"])
 
 
@@ -221,12 +221,14 @@ def _curve(rows: Sequence[Mapping[str, str]]) -> str:
     return markdown_table(table, "r" * len(columns))
 
 
-def _apart(steps: str, rows: Sequence[Mapping[str, str]]) -> list[str]:
+def _apart(header: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> list[str]:
     """Why a curve ends elsewhere than the steps that are told, if it does."""
-    last = rows[-1]["step"]
+    last, steps = rows[-1]["step"], header["steps"]
     if last == steps:
         return []
-    if any(row["step"] == steps for row in rows):
+    # A curve of several runs may have passed as many steps before.
+    held = f"{json.loads(header['held_out'])['psnr']:.3f}"
+    if any(row["step"] == steps and f"{float(row['psnr']):.3f}" == held for row in rows):
         return [f"Of {last} steps those at {steps} were best on these photos; they ship."]
     return [f"The curve is of all runs, {last} steps; the last of them had {steps}."]
 
