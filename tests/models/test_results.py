@@ -34,7 +34,7 @@ def test_srresnet_enlarges_clean_pictures(data_folder, name: str, scale: int, le
 
 
 # As above.
-@pytest.mark.parametrize(("name", "least"), [("Set5", 31.08), ("Set14", 27.81)])
+@pytest.mark.parametrize(("name", "least"), [("Set5", 31.49), ("Set14", 28.06)])
 def test_span_enlarges_clean_pictures_four_times(data_folder, name: str, least: float) -> None:
     folder = data_folder(f"bench/{name}")
     assert mean_of("span", folder, 4).psnr >= least
@@ -105,7 +105,7 @@ def test_unet_in_little_memory_is_at_most_a_level_off_where_tiles_meet(caplog) -
 
 @pytest.mark.parametrize(
     ("name", "scale", "least"),
-    [(name, *row) for name in ("espcn", "fsrcnn") for row in ((2, 36.6), (3, 32.7), (4, 30.3))],
+    [(name, *row) for name in ("espcn", "fsrcnn") for row in ((2, 36.6), (3, 32.7), (4, 30.55))],
 )
 def test_small_models_on_set5(data_folder, name: str, scale: int, least: float) -> None:
     assert srkit.evaluate(name, data_folder("bench/Set5"), scale=scale).mean.psnr >= least
