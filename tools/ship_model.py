@@ -46,7 +46,7 @@ TEACHERS = {
     f"PlainUSRL_Rep_x{scale}.pth": (
         f"PlainUSR-L x{scale} (Wang et al., PlainUSR, ACCV 2024; icandle/PlainUSR, MIT)"
     )
-    for scale in (2, 3, 4)
+    for scale in (2, 4)
 }
 
 

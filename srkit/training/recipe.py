@@ -67,7 +67,8 @@ class Recipe:
         ``"adamw"``, or ``"muon"``, with which compact networks learn in two thirds of the steps:
         see `srkit.training.learning.optimising.Muon`.
     rate, betas
-        The highest learning rate, and AdamW's decays.
+        The highest learning rate, ten times which Muon takes for slopes and biases, and AdamW's
+        decays.
     weight_decay
         Of AdamW: what weights lose at each step, as a share of the rate.
     shares

@@ -85,6 +85,7 @@ KINDS = (
         (
             ("photo", "keeps what is there"),
             ("srresnet", "truest, twice the time"),
+            ("span", "nearly as true, half the time"),
             ("srgan", "sharper, less true"),
         ),
     ),

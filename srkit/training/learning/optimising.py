@@ -53,9 +53,9 @@ QUINTIC, ITERATIONS, MOMENTUM = (3.4445, -4.7750, 2.0315), 5, 0.95
 STEP_SIZE = 0.2
 # Convolutions of fewer channels, such as a first layer, are AdamW's.
 LEAST_CHANNELS = 16
-# Slopes and biases step so many times the rate: at that of convolutions, slopes of PReLU that begin
-# near 1 stay there for ten thousands of steps, and their layers linear. Muon's author, too, gives
-# them a rate of their own.
+# What has one dimension, slopes, biases and scales of norms, steps so many times the rate: at that
+# of convolutions, slopes of PReLU that begin near 1 stay there for ten thousands of steps, and
+# their layers linear. Muon's author, too, gives them a rate of their own.
 FASTER = 10
 
 
@@ -65,7 +65,7 @@ class Muon(torch.optim.Optimizer):
     A convolution is a matrix from what it sees to its outputs. Its momentum's singular values
     are all brought near 1, so that directions with faint gradients are learned, too. torch has
     such an optimizer for matrices; this one takes convolutions, and all other parameters as well:
-    of these, slopes and biases at ten times the rate.
+    of these, what has one dimension, as slopes and biases, at ten times the rate.
 
     Parameters
     ----------
