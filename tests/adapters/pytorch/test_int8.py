@@ -346,7 +346,7 @@ def test_short_names_are_told(short):
 
 
 @needs_units
-@pytest.mark.parametrize("name", ["espcn", "fsrcnn", "vsr-small"])
+@pytest.mark.parametrize("name", ["fsrcnn", "vsr-small"])
 def test_networks_that_would_gain_nothing_are_refused(name):
     with pytest.raises(OptionError, match=f"{name} x4 does not run in int8: .* choose precision="):
         srkit.load(name, scale=4, runtime="torch", device="cpu", precision="int8")
