@@ -165,7 +165,7 @@ def test_a_kind_of_picture_brings_its_models(browser, address):
         chip.click()
         rows = browser.find_elements(CSS, "#models .model b")
         suggested[chip.text] = [row.text for row in rows]
-    assert suggested["clean original"] == ["photo", "srresnet", "srgan"]
+    assert suggested["clean original"] == ["photo", "srresnet", "span", "srgan"]
     assert suggested["text, screenshot"] == ["photo", "photo-2025"]
     browser.execute_script("document.getElementById('more').open = true")
     every = {row.text for row in browser.find_elements(CSS, ".model b")}
