@@ -27,7 +27,7 @@ def estimate_sharpness(image: Sliceable, top: float | None = None) -> float | No
     `srkit.imaging.noise.estimate_noise`; and of the windows that have edges, the one that a tenth
     of them is sharper than. Of a step it is 1, of one that a Gaussian of s pixels
     blurred about 0.3 / s, which is the ratio of the highest values of its derivatives. Noise makes
-    it larger.
+    it larger, and so does an edge that lies between two windows, of which only the flanks are seen.
 
     Parameters
     ----------
