@@ -22,7 +22,7 @@ from srkit.training.checks import Check
 from srkit.training.data.crops import Batch, batches
 from srkit.training.data.degradations import check_shrinking
 from srkit.training.data.material import check_shared, crops_of, pairs_of, store_of
-from srkit.training.data.photos import Pixels, find_photos, fingerprint, pack, split
+from srkit.training.data.photos import Pixels, find_photos, identity, pack, split
 from srkit.training.data.store import answers_to
 from srkit.training.families import FAMILIES, Family
 from srkit.training.learning.adversary import Adversary
@@ -86,7 +86,7 @@ class Run:
         check_shrinking(recipe.degradations, scale)
         kept, self.held = split(find_photos(photos, avoid=out), recipe.held_out)
         self._count = len(kept) + len(self.held)
-        self._photos = f"{fingerprint(kept, scale)}, {fingerprint(self.held, scale)}"
+        self._photos = f"{identity(kept)}, {identity(self.held)}"
         self.net, self.origin = network(
             self.family, scale, init or recipe.start, recipe.seed, recipe.encoder, recipe.size
         )
@@ -362,7 +362,6 @@ def _differing(
         pass  # of a version with settings that are no more; they differ, then
     names = [k for k in new if old.get(k) != new[k]]
     told = {k: f"{k} was {old.get(k)!r}, is {new[k]!r}" for k in names}
-    told.pop("photos" if "scale" in told else "", None)  # which are told apart by scale, too
     if "photos" in told:
         more = f" ({counts[1]} instead of {counts[0]})" if counts[0] else ""
         told["photos"] = f"the photos are others than before{more}"

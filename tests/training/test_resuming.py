@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -205,6 +206,20 @@ def test_a_fresh_run_that_is_stopped_early_does_not_go_on_from_an_older_one(
         with pytest.raises(StoppedError):
             srkit.train("espcn", photos, tmp_path, **options)
     assert [row["step"] for row in rows(tmp_path)] == ["0"]
+
+
+def test_a_run_goes_on_with_its_photos_copied_elsewhere(photos, tmp_path, tiny, rows):
+    # As a folder restored from a backup is: the same files at another place, written today.
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    shutil.copytree(photos, folder)
+    srkit.train("espcn", folder, out, **{**tiny, "steps": 2, "scale": 2, "check_every": 1})
+    moved = tmp_path / "restored"
+    shutil.copytree(folder, moved, copy_function=shutil.copyfile)
+    for path in moved.rglob("*"):
+        os.utime(path, (10**9, 10**9))
+    shutil.rmtree(folder)
+    srkit.train("espcn", moved, out, **{**tiny, "steps": 3, "scale": 2, "check_every": 1})
+    assert [row["step"] for row in rows(out)] == ["0", "1", "2", "3"]
 
 
 def test_a_run_is_not_continued_on_other_photos(photos, tmp_path, tiny):

@@ -133,8 +133,18 @@ class Patches:
         return _open, (self.folder,)
 
 
-def fingerprint(photos: Sequence[Path], scale: int, limit: int = LIMIT) -> str:
-    """What tells a pack of photos from others: their names, sizes and times."""
+def identity(photos: Sequence[Path]) -> str:
+    """What tells the photos of a run from others: their names and sizes, in their order.
+
+    Neither where they lie nor their times: a folder that was copied, moved or mounted anew
+    holds the same photos, and its run goes on.
+    """
+    known = repr([(path.name, path.stat().st_size) for path in photos])
+    return hashlib.sha256(known.encode()).hexdigest()[:16]
+
+
+def _fingerprint(photos: Sequence[Path], scale: int, limit: int) -> str:
+    """What tells a pack of photos from others: their places, sizes and times."""
     stamps = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in photos]
     key = repr((stamps, scale, limit, PATCH, "covering, detail of both axes"))
     return hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -162,7 +172,7 @@ def pack(
     OptionError
         If no photo is left.
     """
-    folder = cache / f"x{scale}-{fingerprint(photos, scale, limit)}"
+    folder = cache / f"x{scale}-{_fingerprint(photos, scale, limit)}"
     if not (folder / INDEX).exists():
         fit = max(1, limit // (3 * PATCH**2))
         if fit < len(photos):
