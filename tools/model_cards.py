@@ -72,6 +72,7 @@ MEASURED = {
         "protocol, luma: Set5 31.128 dB, 0.8780; Set14 27.589 dB, 0.7510"
     ),
 }
+RUNS = "[How the weights were trained](how-trained.md#photo)"
 # Characters of a recipe beyond which its table has names alone.
 READABLE = 260
 # Rows of a learning curve that are shown.
@@ -143,7 +144,7 @@ def _entry(
     if recipe.startswith("{") and len(_told(json.loads(recipe), whole=True)) > READABLE:
         parts.append(_details(recipe))
     if scores:
-        parts.append("Its runs, and what each of them reached: [the queue](training.md#the-queue).")
+        parts.append("Its runs, and what each of them reached: " + RUNS + ".")
     if curve:
         parts.append(_curve(curve))
         parts += _apart(header, curve)
@@ -162,7 +163,7 @@ def _facts(header: Mapping[str, str], size: str) -> str:
 def _plain(text: str) -> str:
     """A value as a reader takes it; dicts of figures as a list."""
     if not text.startswith("{"):
-        return text.replace("docs/training.md, The queue", "[the queue](training.md#the-queue)")
+        return text.replace("docs/training.md, The queue", RUNS)
     return ", ".join(f"{name} {value}" for name, value in json.loads(text).items())
 
 

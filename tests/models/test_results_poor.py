@@ -57,7 +57,7 @@ def test_photo_is_perceptually_nearer_to_poor_photos_than_photo_2025_and_true(
     for options in ({}, {"denoise": 1}):
         photo = srkit.evaluate(srkit.load("photo", scale=4, **options), folder, scale=4).mean
         assert photo.psnr >= bicubic.psnr
-        # Weights with 0.91 were put last by eye, for weave and hatching: docs/training.md.
+        # Weights with 0.91 were put last by eye, for weave and hatching: docs/how-trained.md.
         assert photo.st_lpips <= 0.96 * smooth.st_lpips
 
 
