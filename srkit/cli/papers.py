@@ -7,7 +7,7 @@ from collections.abc import Mapping
 Entry = tuple[str, str, Mapping[str, str]]  # kind, key and fields
 
 # Papers of the networks that weights of srkit have learned from, by what is below.
-TEACHERS = dict.fromkeys(("espcn", "fsrcnn", "photo", "span", "srresnet"), ("2409.13435",))
+TEACHERS = dict.fromkeys(("espcn", "fsrcnn", "photo", "span", "srgan", "srresnet"), ("2409.13435",))
 
 # By what stands behind "arXiv:" on a card.
 PAPERS: dict[str, Entry] = {

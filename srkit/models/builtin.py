@@ -151,7 +151,7 @@ SRRESNET = _trained(
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
         2: "69d98188e28a89e8d7e8ce79f784b7da4cd09c2f3247e02c6e3b7a045f452264",
-        4: "8b29077a87ad6f76ce2566533e3bd85fbc96e3e4660d240043c3b45daa08341d",
+        4: "23179ad26f65619f3a06555d6336fb1c9b6247419802f9fb9d827236d982d2e7",
     },
     radius=48,
     version="2026",
@@ -178,7 +178,7 @@ SRGAN = _trained(
     "SRResNet trained on against a discriminator: sharp textures, invented detail.",
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
-        4: "463bebd4bc94fea66ac249e1fa0c9496143fa8cfa4fd9396e1a72b0443a94fc8",
+        4: "7acdb9119cc857c8fdd78f0d4590e8e0a3c945b5fc6643d46476bffd6439e4db",
     },
     adapter="srkit.adapters.pytorch.architectures.dials:load_srgan",
     radius=50,

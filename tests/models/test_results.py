@@ -26,7 +26,7 @@ def mean_of(name: str, folder: Path, scale: int) -> Score:
 # 0.06 dB below what is shipped, whose figures stand in docs/results.md.
 @pytest.mark.parametrize(
     ("name", "scale", "least"),
-    [("Set5", 4, 31.54), ("Set14", 4, 28.10), ("Set5", 2, 37.26), ("Set14", 2, 32.87)],
+    [("Set5", 4, 31.61), ("Set14", 4, 28.16), ("Set5", 2, 37.26), ("Set14", 2, 32.87)],
 )
 def test_srresnet_enlarges_clean_pictures(data_folder, name: str, scale: int, least: float) -> None:
     folder = data_folder(f"bench/{name}")
@@ -40,11 +40,11 @@ def test_span_enlarges_clean_pictures_four_times(data_folder, name: str, least: 
     assert mean_of("span", folder, 4).psnr >= least
 
 
-def test_srgan_is_perceptually_nearer_than_srresnet_on_set14_by_30_percent(data_folder) -> None:
+def test_srgan_is_perceptually_nearer_than_srresnet_on_set14_by_40_percent(data_folder) -> None:
     pytest.importorskip("stlpips_pytorch", reason="needs pip install 'srkit[perceptual]'")
     folder = data_folder("bench/Set14")
     srresnet, srgan = (mean_of(name, folder, 4) for name in ("srresnet", "srgan"))
-    assert srgan.st_lpips <= 0.7 * srresnet.st_lpips
+    assert srgan.st_lpips <= 0.6 * srresnet.st_lpips
 
 
 def test_halfway_between_srresnet_and_srgan_is_truer_and_little_less_alike(data_folder) -> None:

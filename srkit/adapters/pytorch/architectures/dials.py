@@ -102,7 +102,7 @@ def load_srgan(
     Notes
     -----
     Weights may be mixed as long as both ends go back to one network, and neither is far from it:
-    both were trained on from the `srresnet` of 2025.
+    `srgan` learned on from halfway between `srresnet` and the `srgan` of 2025.
     """
     if not _is_share(perception):
         raise OptionError(f"perception is from 0 (srresnet) to 1 (srgan), not {perception!r}")
