@@ -22,7 +22,7 @@ from srkit.training.checks import Check
 from srkit.training.data.crops import Batch, batches
 from srkit.training.data.degradations import check_shrinking
 from srkit.training.data.material import check_shared, crops_of, pairs_of, store_of
-from srkit.training.data.photos import Pixels, find_photos, identity, pack, split
+from srkit.training.data.photos import Pixels, find_photos, fingerprint, pack, split
 from srkit.training.data.store import answers_to
 from srkit.training.families import FAMILIES, Family
 from srkit.training.learning.adversary import Adversary
@@ -86,7 +86,7 @@ class Run:
         check_shrinking(recipe.degradations, scale)
         kept, self.held = split(find_photos(photos, avoid=out), recipe.held_out)
         self._count = len(kept) + len(self.held)
-        self._photos = f"{identity(kept)}, {identity(self.held)}"
+        self._photos = f"{fingerprint(kept)}, {fingerprint(self.held)}"
         self.net, self.origin = network(
             self.family, scale, init or recipe.start, recipe.seed, recipe.encoder, recipe.size
         )

@@ -133,7 +133,7 @@ class Patches:
         return _open, (self.folder,)
 
 
-def identity(photos: Sequence[Path]) -> str:
+def fingerprint(photos: Sequence[Path]) -> str:
     """What tells the photos of a run from others: their names and sizes, in their order.
 
     Neither where they lie nor their times: a folder that was copied, moved or mounted anew
@@ -143,7 +143,7 @@ def identity(photos: Sequence[Path]) -> str:
     return hashlib.sha256(known.encode()).hexdigest()[:16]
 
 
-def _fingerprint(photos: Sequence[Path], scale: int, limit: int) -> str:
+def _pack_key(photos: Sequence[Path], scale: int, limit: int) -> str:
     """What tells a pack of photos from others: their places, sizes and times."""
     stamps = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in photos]
     key = repr((stamps, scale, limit, PATCH, "covering, detail of both axes"))
@@ -172,7 +172,7 @@ def pack(
     OptionError
         If no photo is left.
     """
-    folder = cache / f"x{scale}-{_fingerprint(photos, scale, limit)}"
+    folder = cache / f"x{scale}-{_pack_key(photos, scale, limit)}"
     if not (folder / INDEX).exists():
         fit = max(1, limit // (3 * PATCH**2))
         if fit < len(photos):
