@@ -150,7 +150,7 @@ SRRESNET = _trained(
     "Residual network trained for fidelity: the highest PSNR, smooth textures.",
     "Ledig et al., CVPR 2017, arXiv:1609.04802",
     {
-        2: "69d98188e28a89e8d7e8ce79f784b7da4cd09c2f3247e02c6e3b7a045f452264",
+        2: "172b0094066d70ac8ccb7c11d9d0e8337253ce6b891eb1cf3534d54357d398d8",
         4: "23179ad26f65619f3a06555d6336fb1c9b6247419802f9fb9d827236d982d2e7",
     },
     radius=48,
