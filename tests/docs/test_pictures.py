@@ -15,9 +15,10 @@ import srkit
 DOCS = ROOT / "docs"
 SHOWN = {
     "compare.md": 2,
+    "how-trained.md": 1,
     "models.md": 1,
     "perception.md": 1,
-    "training.md": 2,
+    "training.md": 1,
     "tutorial-first.md": 1,
     "tutorial-training.md": 1,
     "video.md": 1,
