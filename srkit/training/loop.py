@@ -135,6 +135,14 @@ class Run:
             )
         self.check = Check(pairs, self.family, recipe.perceptual, multiple, answers)
 
+    def _list_held_out(self) -> None:
+        """Write where they lie; of a run that goes on, too, where they have moved."""
+        told = "".join(f"{path.resolve()}\n" for path in self.held).encode()
+        path = self.out / HELD_OUT
+        if not path.is_file() or path.read_bytes() != told:
+            with replacing(path) as file:
+                file.write(told)
+
     def train(self) -> Path:
         """Do the steps that are left; returns the path of the weights."""
         recipe, fabric = self.recipe, self.fabric
@@ -146,8 +154,7 @@ class Run:
             else:
                 # A run that starts again must not go on from what an older one left.
                 (self.out / STATE).unlink(missing_ok=True)
-                with replacing(self.out / HELD_OUT) as file:
-                    file.write("".join(f"{path.resolve()}\n" for path in self.held).encode())
+            self._list_held_out()
             self.report = self._report(first)
         if first == 0:
             self._checked(0)

@@ -95,7 +95,7 @@ RECIPES: Mapping[str, Recipe] = {
         adversary=Adversary(weight=0.02, channels=32),
         flat=0.1,
     ),
-    # Best with a teacher: docs/training.md has the command that the weights were made by.
+    # Best with a teacher: docs/how-trained.md tells how the weights were made.
     "photo": Recipe(
         model="compact",
         steps=100000,

@@ -152,7 +152,7 @@ def test_training_finds_the_same_and_tells_what_it_leaves_out(tmp_path, caplog):
     assert sorted(r.getMessage().split(": ")[0] for r in caplog.records) == [
         f"left out {tmp_path / 'p' / name}" for name in ("gone.png", "loop.png", "pipe.png")
     ]
-    photos.fingerprint(found, 2)  # which looks at each
+    photos.fingerprint(found)  # which looks at each
 
 
 def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path, monkeypatch):

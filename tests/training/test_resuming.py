@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from short_runs import snapshot
@@ -208,8 +209,8 @@ def test_a_fresh_run_that_is_stopped_early_does_not_go_on_from_an_older_one(
     assert [row["step"] for row in rows(tmp_path)] == ["0"]
 
 
-def test_a_run_goes_on_with_its_photos_copied_elsewhere(photos, tmp_path, tiny, rows):
-    # As a folder restored from a backup is: the same files at another place, written today.
+def test_a_run_goes_on_with_its_photos_copied_elsewhere(photos, tmp_path, tiny, caplog):
+    # As a folder restored from a backup is: the same files at another place, with other times.
     folder, out = tmp_path / "photos", tmp_path / "out"
     shutil.copytree(photos, folder)
     srkit.train("espcn", folder, out, **{**tiny, "steps": 2, "scale": 2, "check_every": 1})
@@ -218,8 +219,30 @@ def test_a_run_goes_on_with_its_photos_copied_elsewhere(photos, tmp_path, tiny, 
     for path in moved.rglob("*"):
         os.utime(path, (10**9, 10**9))
     shutil.rmtree(folder)
-    srkit.train("espcn", moved, out, **{**tiny, "steps": 3, "scale": 2, "check_every": 1})
-    assert [row["step"] for row in rows(out)] == ["0", "1", "2", "3"]
+    with caplog.at_level("INFO", "srkit"):
+        srkit.train("espcn", moved, out, **{**tiny, "steps": 3, "scale": 2, "check_every": 1})
+    assert "going on from step 2 of 3" in caplog.messages
+    held = (out / "held_out.txt").read_text().splitlines()
+    assert all(Path(path).parent == moved.resolve() for path in held)
+
+
+def test_a_run_is_not_continued_on_photos_of_the_same_names_and_sizes(photos, tmp_path, tiny):
+    # Frames of a film, say, which are numbered, and as BMP all of one size.
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    sizes = set()
+    for number, path in enumerate(sorted(photos.glob("*.png"))[:3]):
+        picture = srkit.read_image(path).pixels[:96, :96, :3]
+        srkit.Image(picture).save(folder / f"{number}.bmp")
+        sizes.add((folder / f"{number}.bmp").stat().st_size)
+    assert len(sizes) == 1
+    options = {**tiny, "scale": 2}
+    srkit.train("espcn", folder, out, **{**options, "steps": 2})
+    (folder / "0.bmp").rename(tmp_path / "first.bmp")
+    (folder / "1.bmp").rename(folder / "0.bmp")
+    (tmp_path / "first.bmp").rename(folder / "1.bmp")
+    with pytest.raises(OptionError, match="the photos are others than before"):
+        srkit.train("espcn", folder, out, **{**options, "steps": 3})
 
 
 def test_a_run_is_not_continued_on_other_photos(photos, tmp_path, tiny):
