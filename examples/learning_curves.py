@@ -36,7 +36,7 @@ class Panel:
     beside: str | None = None
 
 
-# On docs/tutorial-training.md, and on docs/training.md.
+# On docs/tutorial-training.md, docs/training.md and docs/how-trained.md.
 FIRST = (Panel("espcn x2: PSNR in dB; it begins as bicubic", "espcn_x2", "psnr"),)
 RUNS = (
     Panel("span x4: PSNR, dB", "span_x4", "psnr"),

@@ -48,9 +48,9 @@ are licensed CC BY-SA 4.0; the photos they were trained on are credited in
 models that see luma alone, and depends on how their LR was made: compare it within a curve.
 Each entry ends with the commit of the srkit that trained.
 
-*Started from* is the end of an earlier run, a file that does not ship, and *steps* are those of the
-last run. `EVERYDAY` is a mixture of blur, noise, shrinking and JPEG, of the recipe `photo`
-([degradations](training.md#degradations)).
+*Started from* is the end of an earlier run, or a mean of two, a file that does not ship, and
+*steps* are those of the last run. `EVERYDAY` is a mixture of blur, noise, shrinking and JPEG, of
+the recipe `photo` ([degradations](training.md#degradations)).
 """
 # Billions of multiplications of networks whose weights are others': these may not be here.
 THEIRS = {
