@@ -22,7 +22,7 @@ from srkit.training.checks import Check
 from srkit.training.data.crops import Batch, batches
 from srkit.training.data.degradations import check_shrinking
 from srkit.training.data.material import check_shared, crops_of, pairs_of, store_of
-from srkit.training.data.photos import Pixels, find_photos, fingerprint, pack, split
+from srkit.training.data.photos import Pixels, find_photos, fingerprint, list_photos, pack, split
 from srkit.training.data.store import answers_to
 from srkit.training.families import FAMILIES, Family
 from srkit.training.learning.adversary import Adversary
@@ -135,14 +135,6 @@ class Run:
             )
         self.check = Check(pairs, self.family, recipe.perceptual, multiple, answers)
 
-    def _list_held_out(self) -> None:
-        """Write where they lie; of a run that goes on, too, where they have moved."""
-        told = "".join(f"{path.resolve()}\n" for path in self.held).encode()
-        path = self.out / HELD_OUT
-        if not path.is_file() or path.read_bytes() != told:
-            with replacing(path) as file:
-                file.write(told)
-
     def train(self) -> Path:
         """Do the steps that are left; returns the path of the weights."""
         recipe, fabric = self.recipe, self.fabric
@@ -154,7 +146,7 @@ class Run:
             else:
                 # A run that starts again must not go on from what an older one left.
                 (self.out / STATE).unlink(missing_ok=True)
-            self._list_held_out()
+            list_photos(self.held, self.out / HELD_OUT)
             self.report = self._report(first)
         if first == 0:
             self._checked(0)

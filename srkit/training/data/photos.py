@@ -152,6 +152,14 @@ def fingerprint(photos: Sequence[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
+def list_photos(photos: Sequence[Path], path: Path) -> None:
+    """Write where they lie into a file, which is left as it is where it says so already."""
+    told = "".join(f"{photo.resolve()}\n" for photo in photos).encode()
+    if not path.is_file() or path.read_bytes() != told:
+        with replacing(path) as file:
+            file.write(told)
+
+
 def _pack_key(photos: Sequence[Path], scale: int, limit: int) -> str:
     """What tells a pack of photos from others: their places, sizes and times."""
     stamps = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in photos]
