@@ -52,11 +52,13 @@ class Report:
         means: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._path, self._pictures = out / "log.csv", out / "pictures"
-        self._begun = time.monotonic()
         self.means: dict[str, Tensor] = {} if means is None else dict(means)
         self._checked: dict[str, str] = {}
         self._steps = first
         self._rows = _rows_before(self._path, first)
+        # Of an earlier part those until its last check are known.
+        earlier = float(self._rows[-1]["seconds"]) if self._rows else 0.0
+        self._begun = time.monotonic() - earlier
         # disable=None: no bar where stderr is not a terminal.
         self._bar = tqdm(
             total=images,

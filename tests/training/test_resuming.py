@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 from pathlib import Path
@@ -126,6 +127,22 @@ def test_a_state_from_before_a_setting_existed_goes_on(photos, tmp_path, cache, 
     torch.save(state, tmp_path / "state.pth")
     with pytest.raises(OptionError, match=r"clip was 1\.0, is 2\.0"):
         srkit.train("espcn", photos, tmp_path, **options, clip=2.0)
+
+
+def test_seconds_are_counted_on(photos, tmp_path, tiny):
+    options = {**tiny, "scale": 2, "check_every": 1}
+    srkit.train("espcn", photos, tmp_path, **{**options, "steps": 2})
+    log = tmp_path / "log.csv"
+
+    def seconds() -> list[float]:
+        with log.open(newline="") as file:
+            return [float(row["seconds"]) for row in csv.DictReader(file)]
+
+    # As if the first part had taken a day.
+    log.write_text(log.read_text().replace(f",{seconds()[-1]:.6g},", ",86400,"))
+    assert seconds()[-1] == 86400
+    srkit.train("espcn", photos, tmp_path, **{**options, "steps": 4})
+    assert 86400 <= seconds()[-2] <= seconds()[-1] < 2 * 86400
 
 
 def test_more_steps_go_on_from_the_last(photos, tmp_path, cache, tiny, rows):
