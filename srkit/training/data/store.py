@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import math
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -266,8 +267,18 @@ class Store:
 
 
 def _picture(path: Path, place: int) -> Pixels:
-    # Not kept: each map that is open keeps a file open, of which a process may have a thousand.
-    return np.array(np.load(path, mmap_mode="r")[place])
+    # Not a map: making one takes as long as a step of a small network, and one that is kept
+    # keeps a file open, of which a process may have a thousand.
+    start, shape = _layout(path)
+    count = math.prod(shape)
+    return np.fromfile(path, np.uint8, count, offset=start + place * count).reshape(shape)
+
+
+@functools.cache
+def _layout(path: Path) -> tuple[int, tuple[int, ...]]:
+    """Where a file's pictures begin, and the shape of each."""
+    pictures = np.load(path, mmap_mode="r")
+    return pictures.offset, pictures.shape[1:]
 
 
 def _write(path: Path, pictures: Sequence[Pixels]) -> None:
