@@ -18,7 +18,14 @@ pytest.importorskip("lightning_fabric", reason="training needs it: pip install '
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
 from srkit import OptionError, imresize
-from srkit.training.data.photos import Patches, find_photos, pack, split, spread
+from srkit.training.data.photos import (
+    Patches,
+    find_photos,
+    fingerprint,
+    pack,
+    split,
+    spread,
+)
 
 SIDE = 240
 PATCH_BYTES = SIDE * SIDE * 3
@@ -151,6 +158,16 @@ def test_a_cache_that_was_not_finished_is_written_anew(photos: Path, tmp_path: P
     assert {name: content for name, (_, content) in snapshot(tmp_path).items()} == contents
 
 
+def test_decoding_that_is_stopped_leaves_nothing(photos: Path, tmp_path: Path, monkeypatch) -> None:
+    def stopped(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("srkit.training.data.photos.decode", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        pack(find_photos(photos), tmp_path, 4)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_several_processes_decode_the_same_bytes(photos: Path, tmp_path: Path) -> None:
     caches = [tmp_path / "alone", tmp_path / "helped"]
@@ -217,3 +234,27 @@ def test_checks_take_distinct_patches_with_detail_above_the_median():
     patches = Patches(np.zeros(6), np.zeros(6), detail)
     assert list(spread(patches, 2)) == [0, 2]
     assert list(spread(patches, 24)) == [0, 2, 4]
+
+
+# --- which photos -----------------------------------------------------------------------------
+
+
+def test_a_photo_that_is_a_folder_is_known_by_the_files_in_it(tmp_path):
+    zarr = tmp_path / "a.zarr"
+    (zarr / "0").mkdir(parents=True)
+    (zarr / "zarr.json").write_text("{}")
+    (zarr / "0" / "0.0").write_bytes(b"pixels")
+    first = fingerprint([zarr])
+    moved = tmp_path / "elsewhere" / "a.zarr"
+    moved.parent.mkdir()
+    zarr.rename(moved)
+    assert fingerprint([moved]) == first
+    (moved / "0" / "0.0").write_bytes(b"others")
+    second = fingerprint([moved])
+    (moved / "0" / "0.0").rename(moved / "0" / "0.1")
+    assert len({first, second, fingerprint([moved])}) == 3
+
+
+def test_a_photo_that_cannot_be_opened_is_known_by_its_name(tmp_path):
+    gone, other = tmp_path / "gone.png", tmp_path / "other.png"
+    assert fingerprint([gone]) == fingerprint([gone]) != fingerprint([other])

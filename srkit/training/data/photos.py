@@ -9,7 +9,6 @@ import logging
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from srkit.imaging.files.reading import read_image
 from srkit.imaging.pil import as_uint8
 from srkit.imaging.planes import read_planes
 from srkit.imaging.resize import imresize
+from srkit.places import claimed
 from srkit.training.data.reserved import is_reserved
 
 log = logging.getLogger(__name__)
@@ -141,15 +141,26 @@ def fingerprint(photos: Sequence[Path]) -> str:
 
     Neither where they lie nor their times: a folder that was copied, moved or mounted anew
     holds the same photos, and its run goes on. The piece, from the middle, tells uncompressed
-    pictures of one size apart, whose names may only be numbers.
+    pictures of one size apart, whose names may only be numbers. One that cannot be opened is
+    known by its name: that it is left out is told where it would be decoded.
     """
     digest = hashlib.sha256()
     for path in photos:
+        # A photo of the format Zarr is a folder.
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if not file.is_dir():
+                digest.update(_piece(file, file.relative_to(path.parent).as_posix()))
+    return digest.hexdigest()[:16]
+
+
+def _piece(path: Path, name: str) -> bytes:
+    try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - PIECE) // 2)
-            digest.update(f"{path.name} {size} ".encode() + file.read(PIECE))
-    return digest.hexdigest()[:16]
+            return f"{name} {size} ".encode() + file.read(PIECE)
+    except OSError:
+        return f"{name} ".encode()
 
 
 def list_photos(photos: Sequence[Path], path: Path) -> None:
@@ -223,10 +234,23 @@ def _open(folder: Path) -> Patches:
 
 def _write(photos: Sequence[Path], folder: Path, scale: int, most: int, workers: int) -> None:
     """Decode into a folder that appears whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with claimed(folder, folder=True) as place:
+        try:
+            _fill(place.path, photos, scale, most, workers)
+            if folder.exists() and not (folder / INDEX).exists():
+                shutil.rmtree(folder)
+            place.path.rename(folder)
+        except BaseException as error:
+            shutil.rmtree(place.path, ignore_errors=True)
+            # Another run may have been faster, and made the same.
+            if not (isinstance(error, OSError) and (folder / INDEX).exists()):
+                raise
+
+
+def _fill(part: Path, photos: Sequence[Path], scale: int, most: int, workers: int) -> None:
     from tqdm import tqdm
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.part-"))
     # Photos are decoded one by one and kept in their order, however many processes.
     loader: DataLoader[Patches | str] = DataLoader(
         _Decoded(photos, scale, most),
@@ -247,15 +271,6 @@ def _write(photos: Sequence[Path], folder: Path, scale: int, most: int, workers:
             detail += made.detail.tolist()
     index = {"scale": scale, "skipped": skipped, "detail": detail}
     (part / INDEX).write_text(json.dumps(index))
-    if folder.exists() and not (folder / INDEX).exists():
-        shutil.rmtree(folder)
-    try:
-        part.rename(folder)
-    except OSError:
-        # Another run was faster, and made the same.
-        shutil.rmtree(part)
-        if not (folder / INDEX).exists():
-            raise
 
 
 def _as_it_is(made: Any) -> Any:
