@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import json
 import logging
-import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from srkit.advice import advise
 from srkit.atomic import replacing
-from srkit.errors import CorruptFileError, OptionError
+from srkit.errors import OptionError
 from srkit.training.checks import Check
 from srkit.training.data.crops import Batch, batches
 from srkit.training.data.degradations import check_shrinking
@@ -35,6 +34,7 @@ from srkit.training.origin import network, write_weights
 from srkit.training.recipe import Recipe
 from srkit.training.report import Report
 from srkit.training.stages import pace_at, stretches
+from srkit.training.states import read_state, told_differences
 from srkit.version import __version__
 
 log = logging.getLogger(__name__)
@@ -85,9 +85,9 @@ class Run:
             raise OptionError(f"{name} can be trained for {listed}, not x{scale}")
         check_shrinking(recipe.degradations, scale)
         kept, self.held = split(find_photos(photos, avoid=out), recipe.held_out)
-        self._count = len(kept) + len(self.held)
+        self._counts = len(kept), len(self.held)
         self._photos = f"{fingerprint(kept)}, {fingerprint(self.held)}"
-        self.net, self.origin = network(
+        self.net, self.origin, self._taught = network(
             self.family, scale, init or recipe.start, recipe.seed, recipe.encoder, recipe.size
         )
         multiple = self.family.multiple(self.net)
@@ -214,22 +214,31 @@ class Run:
         return inner
 
     def _header(self, step: int, figures: Mapping[str, float]) -> dict[str, str]:
-        learned_from = ", ".join(Path(one.model).name for one in self.recipe.teachers)
-        return ({"teachers": learned_from} if learned_from else {}) | {
+        learned_from, checked_on = self._counts
+        # Its start's, too. Their full names have commas, so no list comes back from them.
+        known = [self._taught] if self._taught else []
+        own = [Path(one.model).name for one in self.recipe.teachers]
+        known += [name for name in own if name not in self._taught.split(", ")]
+        return ({"teachers": ", ".join(known)} if known else {}) | {
             "architecture": self.family.architecture,
             "scale": str(self.scale),
             "colour": self.family.colour,
             "recipe": json.dumps({"name": self.name} | self._told()),
             "started_from": self.origin,
+            "photos": f"{learned_from} learned from, {checked_on} checked on",
             "steps": str(step),
             "held_out": json.dumps({name: round(value, 4) for name, value in figures.items()}),
             "srkit": __version__,
         }
 
     def _told(self) -> dict[str, Any]:
-        """The recipe, with teachers by their names, not by where their files lie."""
+        """The recipe, with files by their names, not by where they lie."""
         told = dataclasses.asdict(self.recipe)
         _rename_targets(told, {model: Path(model).name for model in self._teachers})
+        told["encoder"] = Path(told["encoder"]).name
+        for part in (*told["losses"], *filter(None, [told["adversary"]])):
+            if "backbone" in part:
+                part["backbone"] = Path(part["backbone"]).name
         for teacher in told["teachers"]:
             digest = self._teachers[teacher["model"]]
             teacher |= {"model": Path(teacher["model"]).name, "digest": digest}
@@ -261,7 +270,7 @@ class Run:
             "best": self.best,
             "means": self.report.means,
             "settings": self._settings(),
-            "photos": self._count,
+            "photos": sum(self._counts),
             "precision": self.fabric.strategy.precision.state_dict(),
             "random": torch.get_rng_state(),
         }
@@ -273,13 +282,9 @@ class Run:
         path = self.out / STATE
         if not path.exists():
             return None
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            again = advise("resume=False", "--fresh")
-            raise CorruptFileError(f"{path} is damaged; start afresh with {again}") from error
-        counts = state.get("photos"), self._count
-        if differing := _differing(state["settings"], self._settings(), counts):
+        state = read_state(path)
+        counts = state.get("photos"), sum(self._counts)
+        if differing := told_differences(state["settings"], self._settings(), counts):
             best = self.out / "best.safetensors"
             again = advise("resume=False", "--fresh")
             further = advise(f"init={str(best)!r}, out=NEW", f"--init {best} -o NEW")
@@ -346,25 +351,6 @@ def _rename_targets(recipe: Mapping[str, Any], names: Mapping[str, str]) -> None
     for part in (*recipe["losses"], *filter(None, [recipe["adversary"]])):
         if "target" in part:
             part["target"] = names.get(part["target"], part["target"])
-
-
-def _differing(
-    old: Mapping[str, Any], new: Mapping[str, Any], counts: tuple[int | None, int]
-) -> str:
-    # States from before a setting existed, also one of a loss, have what is its default now.
-    known = {field.name for field in dataclasses.fields(Recipe)}
-    stated = {key: value for key, value in old.items() if key in known}
-    try:
-        completed = Recipe(model=new["model"]).changed(stated)
-        old = dict(old) | json.loads(json.dumps(dataclasses.asdict(completed)))
-    except OptionError:
-        pass  # of a version with settings that are no more; they differ, then
-    names = [k for k in new if old.get(k) != new[k]]
-    told = {k: f"{k} was {old.get(k)!r}, is {new[k]!r}" for k in names}
-    if "photos" in told:
-        more = f" ({counts[1]} instead of {counts[0]})" if counts[0] else ""
-        told["photos"] = f"the photos are others than before{more}"
-    return ", ".join(told.values())
 
 
 def _resolved(recipe: Recipe) -> Recipe:

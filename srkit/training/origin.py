@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from safetensors.torch import save
@@ -23,6 +23,24 @@ from srkit.training.families import Family
 log = logging.getLogger(__name__)
 
 
+class Start(NamedTuple):
+    """What a run begins with.
+
+    Attributes
+    ----------
+    network
+        To be trained.
+    told
+        What it is, for headers.
+    teachers
+        Whom its weights have learned from, as their header names them, or ``""``.
+    """
+
+    network: nn.Module
+    told: str
+    teachers: str = ""
+
+
 def network(
     family: Family,
     scale: int,
@@ -30,8 +48,8 @@ def network(
     seed: int,
     encoder: str = "",
     size: Mapping[str, int] | None = None,
-) -> tuple[nn.Module, str]:
-    """The network to start from, and what it is: for headers.
+) -> Start:
+    """The network to start from.
 
     Parameters
     ----------
@@ -57,7 +75,7 @@ def network(
     if not init:
         net = _new(family, scale, encoder, size)
         family.start(net)
-        return net, "bicubic interpolation" + _encoder(encoder)
+        return Start(net, "bicubic interpolation" + _encoder(encoder))
     path = _path(init, scale, family)
     checkpoint = read_checkpoint(path)
     told = f"{path.name}, SHA-256 {sha256(path)[:16]}"
@@ -75,10 +93,10 @@ def network(
         if (found or cast(Any, net).scale) != scale:
             raise WeightsError(f"{path} holds weights for x{found}, not x{scale}")
     grown = _sized(lambda: family.grow(net, size or {}))
-    if grown is net:
-        return net, told
-    log.info("the network of %s is smaller, and was grown to the recipe's size", path)
-    return grown, f"{told}, grown"
+    if grown is not net:
+        log.info("the network of %s is smaller, and was grown to the recipe's size", path)
+        told = f"{told}, grown"
+    return Start(grown, told, checkpoint.metadata.get("teachers", ""))
 
 
 def _new(family: Family, scale: int, encoder: str, size: Mapping[str, int] | None) -> nn.Module:

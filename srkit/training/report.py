@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from srkit.atomic import replacing
+from srkit.guard import reading
 from srkit.training.data.photos import Pixels
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Report:
         self._steps = first
         self._rows = _rows_before(self._path, first)
         # Of an earlier part those until its last check are known.
-        earlier = float(self._rows[-1]["seconds"]) if self._rows else 0.0
+        earlier = float(self._rows[-1].get("seconds") or 0) if self._rows else 0.0
         self._begun = time.monotonic() - earlier
         # disable=None: no bar where stderr is not a terminal.
         self._bar = tqdm(
@@ -135,6 +136,5 @@ def _rows_before(path: Path, first: int) -> list[dict[str, str]]:
     """Rows of an earlier part of the run: those of steps after its last state are dropped."""
     if not first or not path.exists():
         return []
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [row for row in rows if int(row["step"]) <= first]
+    with reading(path, "log of a run"), path.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if int(row["step"]) <= first]

@@ -17,11 +17,12 @@ pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[tr
 from short_runs import kill_when, same_result
 
 import srkit
-from srkit import OptionError
+from srkit import CorruptFileError, OptionError
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.cli import main
 from srkit.training.learning.methods import Duel, Minimise
 from srkit.training.starts.srresnet import start_bicubic
+from srkit.training.states import read_state
 
 
 class StoppedError(Exception):
@@ -127,6 +128,30 @@ def test_a_state_from_before_a_setting_existed_goes_on(photos, tmp_path, cache, 
     torch.save(state, tmp_path / "state.pth")
     with pytest.raises(OptionError, match=r"clip was 1\.0, is 2\.0"):
         srkit.train("espcn", photos, tmp_path, **options, clip=2.0)
+
+
+@pytest.mark.parametrize("content", [b"hello world", b"", [1], {"step": 3}])
+def test_a_file_that_is_no_state_is_told_and_left(content, photos, tmp_path, cache, tiny):
+    state = tmp_path / "state.pth"
+    if isinstance(content, bytes):
+        state.write_bytes(content)
+    else:
+        torch.save(content, state)
+    before = snapshot(tmp_path)
+    options = {"scale": 2, "cache": cache, **tiny}
+    with pytest.raises(CorruptFileError, match=r"state\.pth .*; start afresh with resume=False"):
+        srkit.train("espcn", photos, tmp_path, **options)
+    assert snapshot(tmp_path) == before
+    srkit.train("espcn", photos, tmp_path, resume=False, **options)
+    assert read_state(state)["step"] == tiny["steps"]
+
+
+def test_a_log_of_something_else_is_told(photos, tmp_path, tiny):
+    options = {**tiny, "scale": 2}
+    srkit.train("espcn", photos, tmp_path, **options)
+    (tmp_path / "log.csv").write_text("date,weather\n1,rain\n")
+    with pytest.raises(CorruptFileError, match=r"log\.csv: the log of a run is damaged"):
+        srkit.train("espcn", photos, tmp_path, **options | {"steps": 8})
 
 
 def test_seconds_are_counted_on(photos, tmp_path, tiny):

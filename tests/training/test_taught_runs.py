@@ -114,6 +114,24 @@ def test_a_network_comes_nearer_to_its_teacher(
     ]
 
 
+def test_who_taught_is_told_by_what_goes_on_from_there(
+    tmp_path: Path, photos: Path, cache: Path
+) -> None:
+    path, steps = tmp_path / "first", {"steps": 1, "check_every": 1}
+    first = train("espcn", photos, path, cache, teacher=["nearest", "bilinear"], **steps)
+    untaught = {"teacher": None, "answers": 0, **steps}
+    alone = train("espcn", photos, tmp_path / "alone", cache, init=first, **untaught)
+    teachers = ["bicubic", "nearest"]
+    again = train("espcn", photos, tmp_path / "2", cache, init=alone, teacher=teachers, **steps)
+    told = []
+    for made in (first, alone, again):
+        with safe_open(made, "pt") as file:
+            told.append(file.metadata()["teachers"])
+    assert told == ["nearest, bilinear", "nearest, bilinear", "nearest, bilinear, bicubic"]
+    with safe_open(again, "pt") as file:
+        assert file.metadata()["photos"] == "2 learned from, 1 checked on"
+
+
 @pytest.mark.parametrize(("recipe", "scale"), [("espcn", 3), ("neural-enhance", 1), ("unet", 2)])
 def test_every_network_of_pictures_can_be_taught(
     tmp_path: Path, photos: Path, cache: Path, recipe: str, scale: int, rows: Any

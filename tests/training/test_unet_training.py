@@ -94,6 +94,7 @@ def test_a_run_on_a_trained_encoder_keeps_it_while_it_is_frozen(photos, cache, t
         if not name.startswith("fc."):
             assert torch.equal(file.tensors[f"encoder.{name}"], value), name
     assert "encoder resnet.pth, SHA-256 " in file.metadata["started_from"]
+    assert str(tmp_path) not in str(file.metadata)
 
 
 @pytest.mark.parametrize(
