@@ -111,8 +111,8 @@ LARGE = torch.zeros(1).expand(8, 3, 1, 1)
         (without(SPAN_STATE, "conv_cat.weight"), "layers that it has are missing"),
         (SPAN_STATE | {"conv_1.conv.0.weight": torch.rand(6, 4, 1, 1)}, r"sk wants \(6, 3, 1, 1\)"),
         (SPAN_STATE | {"conv_1.sk.bias": torch.rand(2, 2)}, r"conv_1\.sk\.bias is \(2, 2\)"),
-        (SPAN_STATE | {"upsampler.0.weight": torch.rand(50, 8, 3, 3)}, "this one 50 channels"),
-        (SPAN_STATE | {"upsampler.0.weight": torch.rand(48)}, "this one 0 channels"),
+        (SPAN_STATE | {"upsampler.0.weight": torch.rand(50, 8, 3, 3)}, "50 channels of upsampler"),
+        (SPAN_STATE | {"upsampler.0.weight": torch.rand(48)}, "is missing, or no kernel"),
         (SPAN_STATE | {"conv_cat.weight": torch.rand(())}, "do not fit SPAN"),
         (SPAN_STATE | {"block_7.c1_r.eval_conv.bias": torch.rand(8)}, r"blocks\.6.* is left over"),
         (SPAN_STATE | {"conv_1.sk.weight": LARGE}, "repeats its data"),
@@ -131,8 +131,10 @@ def test_weights_that_do_not_fit_are_told(state: upstream.State, message: str) -
     [
         (without(SPANF_STATE, "conv_cat.weight"), "the layer that joins is missing"),
         (without(SPANF_STATE, "conv_2.eval_conv.bias"), r"last\.bias is missing"),
-        (SPANF_STATE | {"conv_near.weight": torch.rand(49, 1, 3, 3)}, "this one 49 channels"),
+        (SPANF_STATE | {"conv_near.weight": torch.rand(49, 1, 3, 3)}, "SPANF: 49 channels of"),
         (SPANF_STATE | {"conv_cat.weight": torch.rand(8)}, "the layer that joins"),
+        (SPANF_STATE | {"conv_2.sk.weight": torch.rand(48, 8, 1, 1)}, "SPANF: conv_2.sk.bias is"),
+        (SPANF_STATE | {"conv_2.sk.weight": LARGE}, "SPANF: .* repeats its data"),
         (SPANF_STATE | {"conv_2.eval_conv.weight": torch.rand(8, 8, 3, 3)}, "last.weight is"),
     ],
 )  # fmt: skip

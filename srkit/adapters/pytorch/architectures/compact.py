@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from srkit.adapters.pytorch.architectures.base import Architecture
-from srkit.adapters.pytorch.architectures.fitting import fitted, side_of
+from srkit.adapters.pytorch.architectures.fitting import fitted
+from srkit.adapters.pytorch.architectures.shapes import side_of
 from srkit.adapters.pytorch.architectures.training import Training, last_apart, later
 from srkit.adapters.pytorch.nets.compact import MOST_UNSHUFFLE, Compact, Size
 from srkit.errors import WeightsError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -66,15 +65,3 @@ def check_data(tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise ValueError(f"{name} repeats its data, which no trained weights do")
-
-
-def side_of(channels: int) -> int:
-    """Side of the square of RGB pixels that so many channels are; 0 if they are none.
-
-    Examples
-    --------
-    >>> side_of(48), side_of(50)
-    (4, 0)
-    """
-    side = math.isqrt(channels // 3)
-    return side if channels == 3 * side**2 else 0

@@ -12,10 +12,9 @@ from srkit.adapters.pytorch.architectures.fitting import fitted
 from srkit.adapters.pytorch.architectures.plainusr_merging import merged
 from srkit.adapters.pytorch.architectures.shapes import kernel, shuffled_scale
 from srkit.adapters.pytorch.nets.plainusr import LEAST_SIDE, Part, PlainUSR, Size
+from srkit.adapters.pytorch.nets.resizing import COARSE_HALO
 
 NAME = "PlainUSR"
-# HR pixels that a tile sees beyond its core where memory is too little for the whole picture.
-SHORT_HALO = 192
 
 
 def looks_like_plainusr(tensors: Mapping[str, Tensor]) -> bool:
@@ -82,5 +81,5 @@ ARCHITECTURE = Architecture(
     least=1,
     foreign_border="zero",
     least_side=lambda net: LEAST_SIDE if net.looks_coarsely else 1,
-    short_halo=SHORT_HALO,
+    short_halo=COARSE_HALO,
 )

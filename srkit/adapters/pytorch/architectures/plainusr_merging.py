@@ -49,8 +49,8 @@ def merged(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for place in sorted(_parts(tensors)):
             layers = {layer: made.pop(f"{place}.{layer}") for layer in LAYERS}
             made[f"{place}.weight"], made[f"{place}.bias"] = _merged(layers)
-        for body in sorted(_bodies(made)):
-            _merge_first_channel(made, body)
+        for body, at in sorted(_bodies(made)):
+            _merge_first_channel(made, body, at)
     except KeyError as error:
         raise WeightsError(f"the weights do not fit {name}: {error} is missing") from error
     except (RuntimeError, ValueError) as error:
@@ -62,11 +62,17 @@ def _parts(tensors: Mapping[str, Tensor]) -> set[str]:
     return {key.rpartition(".expand_conv.")[0] for key in tensors if ".expand_conv." in key}
 
 
-def _bodies(tensors: Mapping[str, Tensor]) -> Iterator[str]:
-    """Blocks whose last convolution is followed by one that makes its first channel anew."""
+def _bodies(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, int]]:
+    """Blocks whose last convolution is followed by one that makes its first channel anew.
+
+    Yields
+    ------
+    tuple
+        The block's body, and the number of what follows.
+    """
     for key in tensors:
-        if found := re.fullmatch(r"(block\w+\.body)\.\d+\.conv\.weight", key):
-            yield found[1]
+        if found := re.fullmatch(r"(block\w+\.body)\.([1-9]\d*)\.conv\.weight", key):
+            yield found[1], int(found[2])
 
 
 def _merged(layers: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -114,10 +120,8 @@ def _checked(layers: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     return layers
 
 
-def _merge_first_channel(tensors: dict[str, Tensor], body: str) -> None:
+def _merge_first_channel(tensors: dict[str, Tensor], body: str, at: int) -> None:
     """Merge a 1x1 convolution to one channel into the 3x3 before it; what follows moves up."""
-    numbers = {int(key.removeprefix(f"{body}.").split(".")[0]) for key in tensors if body in key}
-    at = next(n for n in numbers if f"{body}.{n}.conv.weight" in tensors)
     mixing, more = (tensors.pop(f"{body}.{at}.conv.{kind}") for kind in ("weight", "bias"))
     weight, bias = (tensors[f"{body}.{at - 1}.{kind}"].clone() for kind in ("weight", "bias"))
     if tuple(mixing.shape) != (1, weight.shape[0], 1, 1) or more.numel() != 1:

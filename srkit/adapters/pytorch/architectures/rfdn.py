@@ -11,11 +11,10 @@ from srkit.adapters.pytorch.architectures.fitting import fitted
 from srkit.adapters.pytorch.architectures.levels import Levels
 from srkit.adapters.pytorch.architectures.shapes import kernel, numbered, shuffled_scale
 from srkit.adapters.pytorch.nets.esa import LEAST_SIDE
+from srkit.adapters.pytorch.nets.resizing import COARSE_HALO
 from srkit.adapters.pytorch.nets.rfdn import RFDN, Size
 
 NAME = "RFDN"
-# HR pixels that a tile sees beyond its core where memory is too little for the whole picture.
-SHORT_HALO = 192
 
 
 def looks_like_rfdn(tensors: Mapping[str, Tensor]) -> bool:
@@ -58,5 +57,5 @@ ARCHITECTURE = Architecture(
     least=1,
     foreign_border="zero",
     least_side=lambda net: LEAST_SIDE,
-    short_halo=SHORT_HALO,
+    short_halo=COARSE_HALO,
 )

@@ -34,12 +34,23 @@ def shuffled_scale(name: str, tensors: Mapping[str, Tensor], key: str) -> int:
         If its channels are no squares of RGB pixels.
     """
     channels = kernel(name, tensors, key)[0]
-    side = math.isqrt(channels // 3)
-    if not side or channels != 3 * side**2:
+    if not (side := side_of(channels)):
         raise WeightsError(
             f"these are no weights of {name}: {channels} channels of {key} are no squares of pixels"
         )
     return side
+
+
+def side_of(channels: int) -> int:
+    """Side of the square of RGB pixels that so many channels are; 0 if they are none.
+
+    Examples
+    --------
+    >>> side_of(48), side_of(50)
+    (4, 0)
+    """
+    side = math.isqrt(channels // 3)
+    return side if channels == 3 * side**2 else 0
 
 
 def numbered(tensors: Mapping[str, Tensor], pattern: str) -> int:

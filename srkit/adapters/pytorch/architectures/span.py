@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from srkit.adapters.pytorch.architectures.base import Architecture
-from srkit.adapters.pytorch.architectures.fitting import fitted, side_of
+from srkit.adapters.pytorch.architectures.fitting import fitted
+from srkit.adapters.pytorch.architectures.shapes import shuffled_scale
 from srkit.adapters.pytorch.architectures.span_merging import merged, renamed
 from srkit.adapters.pytorch.architectures.training import Training, last_apart, later
 from srkit.adapters.pytorch.nets.span import SPAN, Form
@@ -44,14 +45,8 @@ def span_scale(tensors: Mapping[str, Tensor]) -> int:
     WeightsError
         If its last layer does not tell one.
     """
-    last = tensors.get("last.weight", tensors.get("upsampler.0.weight"))
-    channels = 0 if last is None else _made(last)
-    if not (scale := side_of(channels)):
-        raise WeightsError(
-            f"these are no weights of {NAME}: its last layer makes squares of RGB pixels, and this "
-            f"one {channels} channels"
-        )
-    return scale
+    last = next((key for key in ("last.weight", "upsampler.0.weight") if key in tensors), "last")
+    return shuffled_scale(NAME, tensors, last)
 
 
 def build_span(tensors: Mapping[str, Tensor]) -> SPAN:
@@ -78,7 +73,7 @@ def _made(weight: Tensor) -> int:
 
 
 def _from_upstream(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    own = renamed(merged(tensors), _NAMES)
+    own = renamed(merged(NAME, tensors), _NAMES)
     if "no_norm" in own:
         # That it is there is all that it tells; programs differ in its value.
         own["no_norm"] = torch.zeros(1)

@@ -19,13 +19,18 @@ _BLOCK = re.compile(r"block_([1-9]\d*)\.c([123])_r")
 _PART = re.compile(r"(.+)\.(sk|conv\.[012]|eval_conv)\.(weight|bias)")
 
 
-def merged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def merged(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict of SPAN's program, with one convolution in place of four.
 
     A layer ``x`` of it is ``x.conv.0``, ``.1`` and ``.2``, of 1x1, 3x3 and 1x1 pixels, beside
     ``x.sk``, of 1x1. Their sum is ``x.weight`` and ``x.bias``, as is ``x.eval_conv`` where a file
     has nothing else. Beside the others that is a copy, which may be older than they are; upstream's
     program makes it anew whenever it is run. All other tensors stay.
+
+    Parameters
+    ----------
+    name
+        Of the network, for messages.
 
     Raises
     ------
@@ -34,27 +39,24 @@ def merged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Examples
     --------
-    >>> found = merged({"conv_1.eval_conv.weight": torch.zeros(8, 3, 3, 3), "other": torch.ones(1)})
+    >>> state = {"conv_1.eval_conv.weight": torch.zeros(8, 3, 3, 3), "other": torch.ones(1)}
+    >>> found = merged("SPAN", state)
     >>> sorted(found)
     ['conv_1.weight', 'other']
     """
-    try:
-        check_data(tensors)
-    except ValueError as error:
-        raise WeightsError(f"the weights do not fit SPAN: {error}") from error
     kept: dict[str, Tensor] = {}
     layers: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if found := _PART.fullmatch(name):
+    for key, tensor in tensors.items():
+        if found := _PART.fullmatch(key):
             layers.setdefault(found[1], {})[f"{found[2]}.{found[3]}"] = tensor
         else:
-            kept[name] = tensor
-    for layer, parts in layers.items():
-        trained = {part: value for part, value in parts.items() if not part.startswith("eval_conv")}
-        if trained:
-            kept[f"{layer}.weight"], kept[f"{layer}.bias"] = _sum(layer, trained)
-        else:
-            kept |= {f"{layer}.{part.split('.')[1]}": value for part, value in parts.items()}
+            kept[key] = tensor
+    try:
+        check_data(tensors)
+        for layer, parts in layers.items():
+            kept |= {f"{layer}.{kind}": value for kind, value in _layer(layer, parts).items()}
+    except ValueError as error:
+        raise WeightsError(f"the weights do not fit {name}: {error}") from error
     return kept
 
 
@@ -82,9 +84,16 @@ def renamed(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str
     return own
 
 
-def _sum(layer: str, parts: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _layer(layer: str, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    trained = {part: value for part, value in parts.items() if not part.startswith("eval_conv")}
+    if not trained:
+        return {part.split(".")[1]: value for part, value in parts.items()}
+    _check(layer, trained)
+    return dict(zip(("weight", "bias"), _sum(trained), strict=True))
+
+
+def _sum(parts: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Weight and bias of one layer."""
-    _check(layer, parts)
     # Products of three in float64, so that float32 holds the sum as exactly as it can.
     exact = {name: tensor.double() for name, tensor in parts.items()}
     before, within, after = (exact[f"conv.{n}.weight"] for n in range(3))
@@ -112,9 +121,8 @@ def _check(layer: str, parts: Mapping[str, Tensor]) -> None:
     for part, shape in wanted.items():
         for name, right in ((f"{part}.weight", shape), (f"{part}.bias", shape[:1])):
             if name not in parts:
-                raise WeightsError(f"the weights do not fit SPAN: {layer}.{name} is missing")
+                raise ValueError(f"{layer}.{name} is missing")
             if parts[name].shape != right:
-                raise WeightsError(
-                    f"the weights do not fit SPAN: {layer}.{name} is {tuple(parts[name].shape)}, "
-                    f"where {layer}.sk wants {right}"
+                raise ValueError(
+                    f"{layer}.{name} is {tuple(parts[name].shape)}, where {layer}.sk wants {right}"
                 )

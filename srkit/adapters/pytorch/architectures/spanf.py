@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from srkit.adapters.pytorch.architectures.base import Architecture
-from srkit.adapters.pytorch.architectures.fitting import fitted, side_of
+from srkit.adapters.pytorch.architectures.fitting import fitted
+from srkit.adapters.pytorch.architectures.shapes import shuffled_scale
 from srkit.adapters.pytorch.architectures.span_merging import merged, renamed
 from srkit.adapters.pytorch.nets.spanf import SPANF
 from srkit.errors import WeightsError
@@ -33,14 +34,8 @@ def spanf_scale(tensors: Mapping[str, Tensor]) -> int:
     WeightsError
         If the layer that repeats pixels does not tell one.
     """
-    near = tensors.get("near.weight", tensors.get("conv_near.weight"))
-    channels = near.shape[0] if near is not None and near.ndim == 4 else 0
-    if not (scale := side_of(channels)):
-        raise WeightsError(
-            f"these are no weights of {NAME}: a layer makes squares of RGB pixels of what it sees, "
-            f"and this one {channels} channels"
-        )
-    return scale
+    near = next((key for key in ("near.weight", "conv_near.weight") if key in tensors), "near")
+    return shuffled_scale(NAME, tensors, near)
 
 
 def build_spanf(tensors: Mapping[str, Tensor]) -> SPANF:
@@ -52,7 +47,7 @@ def build_spanf(tensors: Mapping[str, Tensor]) -> SPANF:
         If tensors are missing, left over or of the wrong shape.
     """
     scale = spanf_scale(tensors)
-    own = tensors if tensors.keys() >= _OWN else renamed(merged(tensors), _NAMES)
+    own = tensors if tensors.keys() >= _OWN else renamed(merged(NAME, tensors), _NAMES)
     if (join := own.get("join.weight")) is None or join.ndim != 4:
         raise WeightsError(f"these are no weights of {NAME}: the layer that joins is missing")
     return fitted(NAME, lambda: SPANF(scale, join.shape[0]), own)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+# HR pixels that a tile of a network with such a layer sees beyond its core, where memory is too
+# little for the whole picture.
+COARSE_HALO = 192
+
 
 class ResizedLike(nn.Module):
     """One plane at the size of another, by bilinear interpolation.
