@@ -31,8 +31,8 @@ OPENED = Kind("opened", "opened by srkit", square=True)
 PUBLISHED = Kind("published", "published", hollow=True)
 KINDS: Mapping[str, Kind] = {
     "bicubic": INTERPOLATION,
-    **dict.fromkeys(("fsrcnn", "espcn", "span", "srresnet"), FIDELITY),
-    **dict.fromkeys(("unet", "srgan"), LOOKS),
+    **dict.fromkeys(("fsrcnn", "espcn", "neural-enhance", "span", "srresnet"), FIDELITY),
+    **dict.fromkeys(("unet", "srgan", "photo", "photo-2025"), LOOKS),
 }
 
 
@@ -73,7 +73,7 @@ class Measured:
     @property
     def kind(self) -> Kind:
         """By which it is coloured: what is not srkit's own is of others."""
-        return KINDS.get(self.name, OPENED)
+        return KINDS.get(self.name.partition(":")[0], OPENED)
 
 
 def measured(tables: Iterable[Path], names: Mapping[str, str]) -> list[Measured]:

@@ -14,15 +14,17 @@ import csv
 import dataclasses
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from export_weights import export
 
 import srkit
-from srkit.adapters.pytorch.architectures.loading import load_network
 from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.atomic import replacing
 from srkit.errors import OptionError
+from srkit.extras import import_named
 from srkit.models import builtin
 from srkit.models.weights import PACKAGED
 
@@ -30,10 +32,11 @@ CARDS = Path(builtin.__file__)
 CURVES = CARDS.parents[2] / "docs" / "curves"
 ABOUT = {
     "licence": "CC-BY-SA-4.0",
-    "training_data": "421 of 433 photos in CREDITS.md; LR by MATLAB's bicubic",
+    "training_data": (
+        "photos of CREDITS.md, but for the twelve that figures are measured on; LR by MATLAB's "
+        "bicubic"
+    ),
 }
-# A path in a recipe, of which its file's name is enough.
-ABSOLUTE = re.compile(r'"/[^"]*/([^"/]+)"')
 # Files that were learned from, as headers name them, and who is to be thanked; docs/licences.md
 # has their terms, which are read before anything is learned.
 TEACHERS = {
@@ -50,19 +53,8 @@ TEACHERS = {
 }
 
 
-def without_paths(header: Mapping[str, str]) -> dict[str, str]:
-    """A header that tells nothing of the machine it was written on.
-
-    Examples
-    --------
-    >>> without_paths({"recipe": '{"target": "/home/me/net.param"}'})
-    {'recipe': '{"target": "net.param"}'}
-    """
-    return {key: ABSOLUTE.sub(r'"\1"', value) for key, value in header.items()}
-
-
 def credited(header: Mapping[str, str]) -> dict[str, str]:
-    """A header whose teachers are named in full.
+    """A header whose teachers, also those of what a run began with, are named in full.
 
     Examples
     --------
@@ -74,15 +66,22 @@ def credited(header: Mapping[str, str]) -> dict[str, str]:
     OptionError
         If it names a teacher whose terms are not known here.
     """
-    files = [name for name in header.get("teachers", "").split(", ") if name]
-    if unknown := [name for name in files if name not in TEACHERS]:
+    rest = header.get("teachers", "")
+    named = []
+    for file, credit in TEACHERS.items():
+        if credit in rest:
+            named.append(credit)
+            rest = rest.replace(credit, "")
+        if file in rest.split(", "):
+            named.append(credit)
+    if unknown := [name for name in rest.split(", ") if name and name not in TEACHERS]:
         raise OptionError(
             f"{', '.join(unknown)}: whose network it is, and under which licence, is not known; "
             "read it, and name it in TEACHERS and docs/licences.md"
         )
-    if not files:
+    if not named:
         return dict(header)
-    return {**header, "teachers": ", ".join(TEACHERS[name] for name in files)}
+    return {**header, "teachers": ", ".join(dict.fromkeys(named))}
 
 
 def with_digest(cards: str, model: str, scale: int, digest: str) -> str:
@@ -119,29 +118,35 @@ def with_digest(cards: str, model: str, scale: int, digest: str) -> str:
 
 def scores(model: str, scale: int, weights: Path, folders: Sequence[Path]) -> dict[str, str]:
     """What weights score as the model of that card, as headers tell it."""
+    if not folders:
+        return {}
     card = srkit.card(model)
     card = dataclasses.replace(card, scales=tuple(sorted({*card.scales, scale})))
-    network = load_network(card, scale, read_checkpoint(weights).tensors, precision="float32")
+    network = import_named(card.adapter)(card, scale, weights, precision="float32")
     told = []
     for folder in folders:
         mean = srkit.evaluate(network, folder, scale=scale).mean
         told.append(f"{folder.name} {mean.psnr:.3f} dB, {mean.ssim:.4f}")
-    return {"scores": "standard protocol, luma: " + "; ".join(told)} if told else {}
+    return {"scores": "standard protocol, luma: " + "; ".join(told)}
 
 
 def joined(logs: Sequence[Path]) -> Iterator[dict[str, str]]:
-    """The rows of runs that went on from each other, steps counted on; columns that all have."""
+    """The rows of runs that went on from each other: columns that all have, counted on."""
     tables = []
     for path in logs:
         with path.open(newline="") as file:
             tables.append(list(csv.DictReader(file)))
     shared = [name for name in tables[0][0] if all(name in table[0] for table in tables)]
-    done = 0
+    steps, seconds = 0, 0.0
     for number, table in enumerate(tables):
         # A later run's first row is the earlier one's last.
         for row in table[1:] if number else table:
-            yield {name: row[name] for name in shared} | {"step": str(done + int(row["step"]))}
-        done += int(table[-1]["step"])
+            yield {name: row[name] for name in shared} | {
+                "step": str(steps + int(row["step"])),
+                "seconds": f"{seconds + float(row['seconds']):g}",
+            }
+        steps += int(table[-1]["step"])
+        seconds += float(table[-1]["seconds"])
 
 
 def write_curve(rows: Sequence[Mapping[str, str]], out: Path) -> None:
@@ -150,6 +155,29 @@ def write_curve(rows: Sequence[Mapping[str, str]], out: Path) -> None:
         table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
+
+
+def ship(
+    model: str,
+    scale: int,
+    weights: Path,
+    header: Mapping[str, str],
+    data: Sequence[Path],
+    logs: Sequence[Path],
+) -> str:
+    """Put a network in place, once all that can be wrong has shown; its digest."""
+    rows = list(joined(logs)) if logs else []
+    with_digest(CARDS.read_text(), model, scale, "")
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / f"{model}_x{scale}.safetensors"
+        export(weights, made, header)
+        digest = export(made, made, scores(model, scale, made, data))
+        with replacing(PACKAGED / made.name) as file:
+            file.write(made.read_bytes())
+    CARDS.write_text(with_digest(CARDS.read_text(), model, scale, digest))
+    if rows:
+        write_curve(rows, CURVES / f"{made.stem}.csv")
+    return digest
 
 
 def main() -> None:
@@ -165,20 +193,11 @@ def main() -> None:
     parser.add_argument("--curve", nargs="+", type=Path, default=[], metavar="LOG.CSV")
     given = parser.parse_args()
     about = dict(text.split("=", 1) for text in given.about)
-    header = credited(without_paths(read_checkpoint(given.weights).metadata)) | ABOUT | about
+    header = credited(read_checkpoint(given.weights).metadata) | ABOUT | about
     if "commit" not in header:
         parser.error("commit=COMMIT is missing: that of the srkit which trained")
-    name = f"{given.model}_x{given.scale}"
-    out = PACKAGED / f"{name}.safetensors"
-    # What is wrong shows before anything is written.
-    rows = list(joined(given.curve)) if given.curve else []
-    with_digest(CARDS.read_text(), given.model, given.scale, "")
-    export(given.weights, out, header)
-    digest = export(out, out, scores(given.model, given.scale, out, given.data))
-    CARDS.write_text(with_digest(CARDS.read_text(), given.model, given.scale, digest))
-    if rows:
-        write_curve(rows, CURVES / f"{name}.csv")
-    sys.stdout.write(f"{digest}  {out.name}\n")
+    digest = ship(given.model, given.scale, given.weights, header, given.data, given.curve)
+    sys.stdout.write(f"{digest}  {given.model}_x{given.scale}.safetensors\n")
 
 
 if __name__ == "__main__":

