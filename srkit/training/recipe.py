@@ -73,7 +73,8 @@ class Recipe:
         Of AdamW: what weights lose at each step, as a share of the rate.
     shares
         The rate of each of the network's layer groups, as a share of `rate`; () for the
-        network's own: its last layer, or the encoder of a U-Net, learns ten times slower.
+        network's own: the last layer of most, or the encoder of a U-Net, learns ten times slower;
+        of SPAN and compact networks all learn alike.
     schedule, warmup, milestones, factor
         ``"cosine"``: to zero at the last step. ``"step"``: times `factor` at each of
         the milestones, which are shares of the steps. Both after a linear warm-up of
