@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -24,12 +25,10 @@ from srkit.training.data.material import check_shared, crops_of, pairs_of, store
 from srkit.training.data.photos import Pixels, find_photos, fingerprint, list_photos, pack, split
 from srkit.training.data.store import answers_to
 from srkit.training.families import FAMILIES, Family
-from srkit.training.learning.adversary import Adversary
-from srkit.training.learning.backbones import digest, is_file
 from srkit.training.learning.expansion import expand
-from srkit.training.learning.losses import FeatureLoss, Features
 from srkit.training.learning.methods import Duel, Minimise
 from srkit.training.learning.optimising import Average
+from srkit.training.learning.preparing import prepared, resolved
 from srkit.training.origin import network, write_weights
 from srkit.training.recipe import Recipe
 from srkit.training.report import Report
@@ -43,6 +42,8 @@ log = logging.getLogger(__name__)
 FREE = {"steps", "workers", "check_every", "save_every", "picture_every", "start"}
 WEIGHTS, BEST, STATE = "weights.safetensors", "best.safetensors", "state.pth"
 HELD_OUT = "held_out.txt"
+# Crops by which units are told that never fire.
+SEEN = 256
 
 
 class Run:
@@ -77,7 +78,7 @@ class Run:
         resume: bool,
         fabric: Fabric,
     ) -> None:
-        recipe = _resolved(recipe)
+        recipe = resolved(recipe)
         self.recipe, self.name, self.out, self.scale = recipe, name, out, scale
         self.fabric, self.family = fabric, FAMILIES[recipe.model]
         if scale not in self.family.scales:
@@ -92,19 +93,20 @@ class Run:
         )
         multiple = self.family.multiple(self.net)
         _check(recipe, self.family, scale, multiple)
-        self._backbones = _prepared(recipe, fabric.device)
+        self._backbones = prepared(recipe, fabric.device)
         self._teachers = {teacher.model: teacher.digest(scale) for teacher in recipe.teachers}
         for teacher in recipe.teachers:
             # One that cannot answer is missed before photos are decoded.
             teacher.load(scale, str(fabric.device))
         # Before anything is written, so that a run with other settings is left as it was.
         self._state = self._saved() if resume else None
+        self._read_photos(kept, cache, multiple)
+        self._revived = self._revive() if init or recipe.start else 0
         self.probe = self.family.planes(copy.deepcopy(self.net)).to(fabric.device).eval()
         if recipe.expand:
             expand(self.net, recipe.expand, recipe.seed)
         if recipe.weight_norm and self.family.weight_norm:
             self.family.weight_norm(self.net)
-        self._read_photos(kept, cache, multiple)
         self.method = _method(fabric, recipe, self.family, self.net)
         self.average = Average(self.net, recipe.ema)
         self.best = float("-inf")
@@ -134,6 +136,19 @@ class Run:
                 pairs, recipe.teachers, scale, cache / "answers", device=str(fabric.device)
             )
         self.check = Check(pairs, self.family, recipe.perceptual, multiple, answers)
+
+    def _revive(self) -> int:
+        """Draw units of the start's anew that no crop makes fire; how many."""
+        if not self.family.revive:
+            return 0
+        crops = next(iter(self.crops.values()))
+        seen = np.stack([crops[number][0] for number in range(SEEN)])
+        count = self.family.revive(
+            self.net, self.family.ready(torch.from_numpy(seen)), self.recipe.seed
+        )
+        if count:
+            log.info("%d units never fired on %d crops, and were drawn anew", count, SEEN)
+        return count
 
     def train(self) -> Path:
         """Do the steps that are left; returns the path of the weights."""
@@ -224,7 +239,7 @@ class Run:
             "scale": str(self.scale),
             "colour": self.family.colour,
             "recipe": json.dumps({"name": self.name} | self._told()),
-            "started_from": self.origin,
+            "started_from": self.origin + (f", {self._revived} units anew" * bool(self._revived)),
             "photos": f"{learned_from} learned from, {checked_on} checked on",
             "steps": str(step),
             "held_out": json.dumps({name: round(value, 4) for name, value in figures.items()}),
@@ -351,28 +366,6 @@ def _rename_targets(recipe: Mapping[str, Any], names: Mapping[str, str]) -> None
     for part in (*recipe["losses"], *filter(None, [recipe["adversary"]])):
         if "target" in part:
             part["target"] = names.get(part["target"], part["target"])
-
-
-def _resolved(recipe: Recipe) -> Recipe:
-    """The same with the names of backbones, of which a state or a header must tell."""
-    losses = tuple(
-        x.resolved() if isinstance(x, Features | FeatureLoss) else x for x in recipe.losses
-    )
-    adversary = recipe.adversary and recipe.adversary.resolved()
-    return dataclasses.replace(recipe, losses=losses, adversary=adversary)
-
-
-def _prepared(recipe: Recipe, device: torch.device) -> dict[str, str]:
-    """Read the networks that losses and adversary need; returns digests of those in files."""
-    for part in (*recipe.losses, *filter(None, [recipe.adversary])):
-        part.prepare(device)
-    parts = [
-        x
-        for x in (*recipe.losses, recipe.adversary)
-        if isinstance(x, Features | FeatureLoss | Adversary)
-    ]
-    names = {x.backbone for x in parts}
-    return {name: digest(name) for name in sorted(names) if is_file(name)}
 
 
 def _method(fabric: Fabric, recipe: Recipe, family: Family, net: nn.Module) -> Minimise:

@@ -14,10 +14,13 @@ torch = pytest.importorskip("torch", reason="training needs it: pip install 'srk
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
+from safetensors.torch import save_file
 from short_runs import kill_when, same_result
 
 import srkit
 from srkit import CorruptFileError, OptionError
+from srkit.adapters.pytorch.checkpoints import read_checkpoint
+from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
 from srkit.cli import main
 from srkit.training.learning.methods import Duel, Minimise
@@ -152,6 +155,31 @@ def test_a_log_of_something_else_is_told(photos, tmp_path, tiny):
     (tmp_path / "log.csv").write_text("date,weather\n1,rain\n")
     with pytest.raises(CorruptFileError, match=r"log\.csv: the log of a run is damaged"):
         srkit.train("espcn", photos, tmp_path, **options | {"steps": 8})
+
+
+def test_a_run_from_weights_with_dead_units_draws_them_anew_and_goes_on(
+    photos, tmp_path, cache, tiny, caplog
+):
+    net = ESPCN(2)
+    with torch.no_grad():
+        for layer in (net.conv1, net.conv2):
+            layer.weight.abs_()
+            layer.bias.fill_(0.01)
+        net.conv1.weight[:3] *= -1
+        net.conv1.bias[:3] *= -1
+    start = tmp_path / "dead.safetensors"
+    save_file(net.state_dict(), start)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    options = {"scale": 2, "cache": cache, "init": start, **tiny}
+    with caplog.at_level("INFO", "srkit"):
+        srkit.train("espcn", photos, whole, **options)
+    assert "3 units never fired on 256 crops, and were drawn anew" in caplog.messages
+    made = read_checkpoint(whole / "weights.safetensors")
+    assert made.metadata["started_from"].endswith(", 3 units anew")
+    assert (made.tensors["conv1.weight"][:3].amax((1, 2, 3)) > 0).all()
+    srkit.train("espcn", photos, stopped, **options | {"steps": 2})
+    srkit.train("espcn", photos, stopped, **options)
+    same_result(stopped, whole)
 
 
 def test_seconds_are_counted_on(photos, tmp_path, tiny):

@@ -21,6 +21,7 @@ from srkit.training.starts import enhance as enhance_start
 from srkit.training.starts import luma as luma_start
 from srkit.training.starts.luma import start_espcn, start_fsrcnn
 from srkit.training.starts.rescaling import halve_scale
+from srkit.training.starts.reviving import revive_espcn
 from srkit.training.starts.srresnet import start_bicubic
 
 STARTS = {"espcn": (ESPCN, start_espcn), "fsrcnn": (FSRCNN, start_fsrcnn)}
@@ -122,3 +123,47 @@ def test_neural_enhance_that_is_too_narrow_is_refused():
         enhance_start.start_enhance(EnhanceNet(Config(2, 2, 2, (32,))))
     with pytest.raises(OptionError, match="more than the 8 channels"):
         enhance_start.start_enhance(EnhanceNet(Config(1, 0, 4, (8, 64))))
+
+
+# --- units that never fire ----------------------------------------------------------------
+
+
+def killed(net: ESPCN, first: list[int], second: list[int]) -> ESPCN:
+    """The same, where nothing from 0 to 1 makes some units fire, and anything all others."""
+    with torch.no_grad():
+        for layer, units in ((net.conv1, first), (net.conv2, second)):
+            layer.weight.abs_()
+            layer.bias.fill_(0.01)
+            layer.weight[units] *= -1
+            layer.bias[units] *= -1
+    return net
+
+
+@pytest.mark.parametrize(("first", "second"), [([], []), ([0, 7, 63], [4]), ([1], [])])
+def test_units_that_never_fire_are_drawn_anew_and_change_nothing(first, second):
+    torch.manual_seed(0)
+    net = killed(ESPCN(3), first, second)
+    luma = torch.rand(3, 1, 24, 20)
+    before = net(luma)
+    assert revive_espcn(net, luma, 1) == len(first) + len(second)
+    torch.testing.assert_close(net(luma), before)
+    # They learn: the layer behind them first, and then they themselves.
+    optimizer = torch.optim.SGD(net.parameters(), 1e-3)
+    old = [net.conv1.weight[first].clone(), net.conv2.weight[second].clone()]
+    for _ in range(2):
+        optimizer.zero_grad()
+        net(luma).square().mean().backward()
+        optimizer.step()
+    for layer, units, kernels in zip((net.conv1, net.conv2), (first, second), old, strict=True):
+        made = torch.relu(layer(luma if layer is net.conv1 else torch.relu(net.conv1(luma))))
+        assert (made.amax((0, 2, 3)) > 0)[units].all()
+        assert all(bool((layer.weight[n] != k).any()) for n, k in zip(units, kernels, strict=True))
+
+
+def test_of_a_network_that_is_wholly_dead_and_of_black_nothing_is_drawn():
+    torch.manual_seed(0)
+    net = killed(ESPCN(2), list(range(64)), [])
+    state = {name: value.clone() for name, value in net.state_dict().items()}
+    assert revive_espcn(net, torch.rand(1, 1, 9, 9), 0) == 0
+    assert revive_espcn(killed(ESPCN(2), [3], []), torch.zeros(1, 1, 9, 9), 0) == 0
+    assert all(torch.equal(net.state_dict()[name], value) for name, value in state.items())

@@ -40,6 +40,7 @@ ARCHITECTURE = Architecture(
             build=ESPCN,
             start=later("srkit.training.starts.luma:start_espcn"),
             groups=last_apart(lambda net: net.conv3),
+            revive=later("srkit.training.starts.reviving:revive_espcn"),
         )
     },
 )

@@ -82,6 +82,8 @@ class Training:
         Frames that it sees; 1 for networks of single images.
     weight_norm
         Trains the network's convolutions as direction and length, where it can be.
+    revive
+        Draws units anew that never fire on some pictures, in planes, by a seed; how many.
     grow
         A network of the size that is trained, or of what a recipe states of it, from a smaller
         one to start from.
@@ -101,4 +103,5 @@ class Training:
     tells_scale: bool = True
     window: int = 1
     weight_norm: Callable[[Any], None] | None = None
+    revive: Callable[[Any, Tensor, int], int] | None = None
     grow: Callable[[Any, Mapping[str, int]], nn.Module] = unchanged
