@@ -239,7 +239,8 @@ def _apart(header: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> list
     # Of several runs in a row the last ends where the curve does, with what ships.
     if json.loads(header["held_out"])["psnr"] == float(last["psnr"]):
         return [f"The curve is of all runs, {last['step']} steps; the last of them had {steps}."]
-    return [f"Of {last['step']} steps those at {steps} were best on these photos; they ship."]
+    best = "nearest to the teacher" if "psnr_to_teacher" in last else "best"
+    return [f"Of {last['step']} steps those at {steps} were {best} on these photos; they ship."]
 
 
 _HEADINGS = {"step": "step", "psnr": "PSNR, held out", "st_lpips": "ST-LPIPS, held out"}
