@@ -13,6 +13,7 @@ from srkit.card import Footprint
 FOOTPRINTS: Mapping[tuple[str, int], Footprint] = {
     ("srresnet", 2): Footprint(1401749, tile=2884.0, column=102558.4, pixel=1461.6),
     ("srresnet", 4): Footprint(1549462, tile=11485.6, column=167579.2, pixel=1462.4),
+    ("span", 2): Footprint(410700, tile=2167.2, column=23959.2, pixel=2248.8),
     ("span", 4): Footprint(426288, tile=2167.2, column=32829.6, pixel=2248.8),
     ("srgan", 4): Footprint(1549462, tile=11485.6, column=168068.8, pixel=1476.8),
     ("photo-2025", 2): Footprint(1401749, tile=2867.2, column=98336.0, pixel=1433.6),

@@ -240,7 +240,7 @@ def test_weights_that_are_no_numbers_are_damaged():
 
 
 @needs_units
-@pytest.mark.parametrize(("name", "scale"), [("span", 4), ("srresnet", 2)])
+@pytest.mark.parametrize(("name", "scale"), [("span", 4), ("span", 2), ("srresnet", 2)])
 def test_a_photo_loses_at_most_a_twentieth_of_a_decibel(name, scale):
     original = data.camera()[60:380, 90:410]
     photo = srkit.imresize(original, 1 / scale)

@@ -136,6 +136,7 @@ def strips_of(model):
 
 SHIPPED = [
     ("srresnet", 2),
+    ("span", 2),
     ("span", 4),
     ("srgan", 4),
     ("espcn", 2),
