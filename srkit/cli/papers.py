@@ -7,10 +7,23 @@ from collections.abc import Mapping
 Entry = tuple[str, str, Mapping[str, str]]  # kind, key and fields
 
 # Papers of the networks that weights of srkit have learned from, by what is below.
-TEACHERS = dict.fromkeys(("espcn", "fsrcnn", "photo", "span", "srgan", "srresnet"), ("2409.13435",))
+TEACHERS = dict.fromkeys(("espcn", "photo", "span", "srgan", "srresnet"), ("2409.13435",)) | {
+    "fsrcnn": ("2308.03364", "2409.13435")
+}
 
 # By what stands behind "arXiv:" on a card.
 PAPERS: dict[str, Entry] = {
+    "2308.03364": (
+        "inproceedings",
+        "chen2023dual",
+        {
+            "author": "Chen, Zheng and Zhang, Yulun and Gu, Jinjin and Kong, Linghe and Yang, "
+            "Xiaokang and Yu, Fisher",
+            "title": "Dual Aggregation Transformer for Image Super-Resolution",
+            "booktitle": "IEEE/CVF International Conference on Computer Vision (ICCV)",
+            "year": "2023",
+        },
+    ),
     "2409.13435": (
         "inproceedings",
         "wang2024plainusr",

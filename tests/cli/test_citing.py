@@ -87,7 +87,11 @@ def test_a_paper_of_two_models_comes_once(capsys):
 def test_networks_that_weights_have_learned_from_are_cited(capsys):
     """Their headers name the teachers, by what is cited of them."""
     opened = pytest.importorskip("safetensors", reason="srkit[torch] brings it").safe_open
-    names = {"2409.13435": "PlainUSR", "2107.10833": "Real-ESRGAN"}
+    names = {
+        "2308.03364": "Dual Aggregation Transformer",
+        "2409.13435": "PlainUSR",
+        "2107.10833": "Real-ESRGAN",
+    }
     taught = 0
     for name in srkit.list_models():
         for weights in srkit.card(name).weights.values():
