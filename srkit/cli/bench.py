@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
             "Shrink high-resolution images, upscale them by each model, and measure how near "
             "the results are, or how natural they look. What each model takes stands beside: "
             "seconds for a megapixel of results, peak memory, parameters, multiplications (10^9) "
-            "for 1280x720. Tables hold means, with 95 %% intervals over the images, and "
+            "for 1280x720. Tables hold means, with 95 % intervals over the images, and "
             "differences to the first model; csv, json and --by-image each image, too."
         ),
         **examples(

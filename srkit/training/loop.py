@@ -15,6 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.advice import advise
 from srkit.atomic import replacing
 from srkit.errors import OptionError
@@ -177,6 +178,9 @@ class Run:
                 self._save(done)
         if self.report:
             self.report.close()
+            best = self.out / BEST
+            if not recipe.perceptual and read_checkpoint(best).metadata["steps"] == "0":
+                log.warning("no check was better than the start, which %s holds", best)
         fabric.barrier()
         return self.out / (WEIGHTS if recipe.perceptual else BEST)
 
@@ -232,7 +236,7 @@ class Run:
         learned_from, checked_on = self._counts
         # Its start's, too. Their full names have commas, so no list comes back from them.
         known = [self._taught] if self._taught else []
-        own = [Path(one.model).name for one in self.recipe.teachers]
+        own = [Path(one.model).name for one in self.recipe.teachers] if step else []
         known += [name for name in own if name not in self._taught.split(", ")]
         return ({"teachers": ", ".join(known)} if known else {}) | {
             "architecture": self.family.architecture,

@@ -182,6 +182,17 @@ def test_a_run_from_weights_with_dead_units_draws_them_anew_and_goes_on(
     same_result(stopped, whole)
 
 
+def test_a_run_that_was_never_better_than_its_start_says_so(photos, tmp_path, cache, tiny, caplog):
+    options = {"scale": 2, "cache": cache, **tiny, "rate": 1.0, "teacher": "bilinear"}
+    for steps in (3, 6):
+        caplog.clear()
+        best = srkit.train("espcn", photos, tmp_path, **options | {"steps": steps})
+        assert f"no check was better than the start, which {best} holds" in caplog.messages
+    # It has learned from nobody.
+    assert "teachers" not in read_checkpoint(best).metadata
+    assert read_checkpoint(tmp_path / "weights.safetensors").metadata["teachers"] == "bilinear"
+
+
 def test_seconds_are_counted_on(photos, tmp_path, tiny):
     options = {**tiny, "scale": 2, "check_every": 1}
     srkit.train("espcn", photos, tmp_path, **{**options, "steps": 2})
