@@ -232,7 +232,7 @@ ESPCN = _trained(
     {
         2: "c8c3988ca18ec6bbcbd51090b5557be211d039f3cb0329afa358090073a8ac04",
         3: "2c13cdc687077dc8be838f6dcb93b212b2e6a0ad50833346b732f705b9aa9e65",
-        4: "71d6fae3591a8a412b2b42eaf7af5b6c1275787c3d52a091484f83fb11eb6400",
+        4: "3afa92cd80be1933c61e4c863cbe5c88104866cafebd525d1ab9ad3886ccac1e",
     },
     version="2026",
     default_scale=2,
