@@ -304,15 +304,18 @@ class Run:
         state = read_state(path)
         counts = state.get("photos"), sum(self._counts)
         if differing := told_differences(state["settings"], self._settings(), counts):
-            best = self.out / "best.safetensors"
-            again = advise("resume=False", "--fresh")
-            further = advise(f"init={str(best)!r}, out=NEW", f"--init {best} -o NEW")
-            raise OptionError(
-                f"{self.out} holds a run with other settings ({differing}); give it another "
-                f"folder, start afresh with {again}, or go on from its weights in another folder: "
-                f"{further}"
-            )
+            raise self._not_this_run(f"with other settings ({differing}); give it another folder,")
         return state
+
+    def _not_this_run(self, why: str) -> OptionError:
+        """What to do where the folder's state is of a run that cannot go on."""
+        best = self.out / BEST
+        again = advise("resume=False", "--fresh")
+        further = advise(f"init={str(best)!r}, out=NEW", f"--init {best} -o NEW")
+        return OptionError(
+            f"{self.out} holds a run {why} start afresh with {again}, or go on from its weights in "
+            f"another folder: {further}"
+        )
 
     def _restore(self) -> int:
         """Continue from the saved state, if there is one; returns the steps done."""
@@ -328,7 +331,12 @@ class Run:
         if state is None:
             return 0
         for name, part in self.method.parts().items():
-            part.load_state_dict(state["parts"][name])
+            try:
+                part.load_state_dict(state["parts"][name])
+            except ValueError as error:  # an optimizer's, of other groups
+                raise self._not_this_run(
+                    "of another version of srkit, whose layers learned in other groups;"
+                ) from error
         device = self.fabric.device
         self.average.weights = {k: v.to(device) for k, v in state["average"].items()}
         self._means = {k: v.to(device) for k, v in state["means"].items()}

@@ -149,6 +149,21 @@ def test_a_file_that_is_no_state_is_told_and_left(content, photos, tmp_path, cac
     assert read_state(state)["step"] == tiny["steps"]
 
 
+def test_a_state_of_other_layer_groups_does_not_go_on(photos, tmp_path, cache, tiny):
+    """As one of SPAN from before its first layer had a rate of its own."""
+    options = {"scale": 2, "cache": cache, **tiny}
+    srkit.train("espcn", photos, tmp_path, **options)
+    state = torch.load(tmp_path / "state.pth", weights_only=True)
+    for part in state["parts"].values():
+        if "param_groups" in part:
+            part["param_groups"] = part["param_groups"][:1]
+    torch.save(state, tmp_path / "state.pth")
+    before = snapshot(tmp_path)
+    with pytest.raises(OptionError, match="other groups; start afresh with resume=False, or go on"):
+        srkit.train("espcn", photos, tmp_path, **options | {"steps": 8})
+    assert snapshot(tmp_path) == before
+
+
 def test_a_log_of_something_else_is_told(photos, tmp_path, tiny):
     options = {**tiny, "scale": 2}
     srkit.train("espcn", photos, tmp_path, **options)

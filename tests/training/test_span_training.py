@@ -116,6 +116,17 @@ def test_a_run_leaves_weights_that_load(
         assert file.metadata()["started_from"] == "bicubic interpolation"
 
 
+def test_its_first_steps_do_not_undo_the_start(
+    photos: Path, tmp_path: Path, cache: Path, tiny: dict[str, Any], rows: Any
+) -> None:
+    """At the rate of other layers the first one fell apart in so many steps, by 4 dB."""
+    out = tmp_path / "run"
+    train(photos, out, cache, tiny, steps=60, check_every=30, save_every=60, batch=4, crop=16)
+    start, *later = [float(row["psnr"]) for row in rows(out)]
+    assert len(later) == 2
+    assert min(later) > start - 1
+
+
 @pytest.mark.parametrize("scale", [2, 3])
 def test_smaller_scales_start_from_weights_for_x4(
     photos: Path, tmp_path: Path, cache: Path, tiny: dict[str, Any], scale: int

@@ -12,8 +12,8 @@ from srkit.adapters.pytorch.architectures.base import Architecture
 from srkit.adapters.pytorch.architectures.fitting import fitted
 from srkit.adapters.pytorch.architectures.shapes import shuffled_scale
 from srkit.adapters.pytorch.architectures.span_merging import merged, renamed
-from srkit.adapters.pytorch.architectures.training import Training, last_apart, later
-from srkit.adapters.pytorch.nets.span import SPAN, Form
+from srkit.adapters.pytorch.architectures.training import Training, later
+from srkit.adapters.pytorch.nets.span import LEVELS, SPAN, Form
 from srkit.errors import OptionError, WeightsError
 
 NAME = "SPAN"
@@ -117,8 +117,11 @@ ARCHITECTURE = Architecture(
             scales=(2, 3, 4),
             build=SPAN,
             start=later("srkit.training.starts.span:start_span"),
-            groups=last_apart(lambda net: net.last),
-            shares=(1.0, 1.0),
+            # The first layer sees levels, so its weights are so much smaller: at the rate of others
+            # each step would change it by a tenth, and a new network falls apart. Those that see
+            # colours in [0, 1], of upstream's files alone, keep theirs almost as it is.
+            groups=lambda net: [[net.first], [net.blocks, net.deep, net.join], [net.last]],
+            shares=(1 / LEVELS, 1.0, 1.0),
             rescale={(4, new): functools.partial(_shrink, scale=new) for new in (2, 3)},
             sized=_of_size,
             grow=_same_size,
