@@ -20,6 +20,11 @@ licensed originals. Their authors do not endorse srkit or its weights.
 |---|---|---|---|
 """
 
+# Photos of a repository's history are named after their blobs there, too.
+GITHUB = re.compile(r"(?:hist/)?(?P<owner>[\w.-]+)\+(?P<name>[\w.-]+)/(?P<path>.+)")
+DEBIAN = re.compile(r"debian: [xy]/(?P<name>[^/]+)/(?P<path>.+)")
+BLOB = re.compile(r"__([0-9a-f]{8})(?=\.\w+$)")
+
 Stanzas = dict[str, tuple[str, str]]
 
 
@@ -42,6 +47,25 @@ def stanzas(copyright_file: str) -> Stanzas:
     return found
 
 
+def address(source: str) -> str:
+    """Where a photo comes from, for people, from the ``source`` of the table.
+
+    Examples
+    --------
+    >>> address("hist/pop-os+wallpapers/sea__63adcf52.jpg")
+    'github.com/pop-os/wallpapers: sea.jpg, blob 63adcf52'
+    >>> address("debian: y/sea-wallpapers_1.2-3/usr/sea.jpg")
+    'Debian package sea-wallpapers 1.2-3: usr/sea.jpg'
+    """
+    if found := DEBIAN.fullmatch(source):
+        return f"Debian package {found['name'].replace('_', ' ')}: {found['path']}"
+    if not (found := GITHUB.fullmatch(source)):
+        return source
+    path, blob = found["path"], BLOB.search(found["path"])
+    where = BLOB.sub("", path) + (f", blob {blob[1]}" if blob else "")
+    return f"github.com/{found['owner']}/{found['name']}: {where}"
+
+
 def credits_of(table: Path, copyrights: Sequence[Path] = ()) -> str:
     """The credits as Markdown.
 
@@ -61,7 +85,7 @@ def credits_of(table: Path, copyrights: Sequence[Path] = ()) -> str:
     for row in rows:
         holders, licence = known.get(Path(row["original"]).name, ("", row["licence"]))
         counts[licence] += 1
-        lines.append(f"| {row['original']} | {licence} | {holders} | {row['source']} |")
+        lines.append(f"| {row['original']} | {licence} | {holders} | {address(row['source'])} |")
     summary = ", ".join(f"{name}: {number}" for name, number in sorted(counts.items()))
     return HEAD.format(count=len(rows), summary=summary) + "\n".join(lines) + "\n"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from srkit.card import ModelCard
 from srkit.cli.console import Commands, examples, model, positive, write
 from srkit.cli.escaping import one_line
-from srkit.cli.models import absent_facts
+from srkit.cli.models import absent_facts, present_facts
 from srkit.models import loading
 from srkit.models.contents import Contents
 from srkit.models.inspection import FileReport
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the report."""
     if args.file in loading.list_models() and not Path(args.file).is_file():
         card = loading.card(args.file)
-        facts = {**card.as_dict(), "absent": absent_facts(card)}
+        facts = {**card.as_dict(), "present": present_facts(card), "absent": absent_facts(card)}
         write(json.dumps(facts, indent=2) if args.json else _card_text(card))
         return 0
     if not Path(args.file).exists() and not Path(args.file).suffix:
@@ -122,7 +122,11 @@ def _card_text(card: ModelCard) -> str:
     lacking = absent(card.weights.values())
     # Whole: half an address is of no use.
     lines = [f"{f.file}: {how_to_get(f, card.install)}" for f in lacking]
-    rows += _titled("weights", files) + _titled("not here", lines)
+    present = present_facts(card)
+    folders = dict.fromkeys(str(Path(file["path"]).parent) for file in present)
+    taught = (f"x{file['scale']}: {file['teachers']}" for file in present if file["teachers"])
+    rows += _titled("weights", files) + _titled("lie in", list(folders))
+    rows += _titled("teachers", list(dict.fromkeys(taught))) + _titled("not here", lines)
     return text_table(rows, "ll")
 
 

@@ -56,7 +56,7 @@ def weights_path(weights: WeightsFile) -> Path:
     MissingDependencyError
         If the distribution that carries it is not installed.
     """
-    path = _place(weights)
+    path = place_of(weights)
     if weights.downloaded and not path.is_file():
         _download(weights, path)
     owner = weights.distribution or "srkit"
@@ -162,11 +162,11 @@ def how_to_get(file: WeightsFile, line: str | None = None) -> str:
 def is_here(file: WeightsFile) -> bool:
     """Whether a weights file itself is on this machine, whatever is in it."""
     return not (file.distribution and _installed(file.distribution) is None) and (
-        _place(file).is_file()
+        place_of(file).is_file()
     )
 
 
-def _place(weights: WeightsFile) -> Path:
+def place_of(weights: WeightsFile) -> Path:
     """Where a weights file is, or will be when it has been downloaded."""
     if weights.source == "packaged":
         return PACKAGED / weights.file
@@ -245,7 +245,7 @@ def _download(weights: WeightsFile, path: Path) -> None:
         part.replace(path)
     except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         others = (
-            f"; put {file.source} at {_place(file)}, too"
+            f"; put {file.source} at {place_of(file)}, too"
             for file in absent(weights.companions)
             if file.downloaded
         )

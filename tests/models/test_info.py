@@ -264,6 +264,28 @@ def test_weights_of_a_distribution_are_told_with_the_install_line(
     ]
 
 
+def test_a_card_tells_where_its_weights_lie_and_who_taught_them(capsys):
+    assert main(["info", "fsrcnn", "--json"]) == 0
+    present = {file["scale"]: file for file in json.loads(capsys.readouterr().out)["present"]}
+    assert sorted(present) == [2, 3, 4]
+    for scale, file in present.items():
+        content = Path(file["path"]).read_bytes()
+        stored = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        assert file["teachers"] == stored["teachers"]
+        assert stored["scale"] == str(scale)
+    assert main(["info", "fsrcnn"]) == 0
+    out = capsys.readouterr().out
+    assert str(Path(present[3]["path"]).parent) in out
+    assert "x3: DAT-light x3 (" in out
+    assert main(["info", "vsr"]) == 0
+    assert "teachers" not in capsys.readouterr().out
+
+
+def test_weights_that_are_not_here_lie_nowhere(offline, capsys):
+    assert main(["info", "realesrgan-general", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["present"] == []
+
+
 def test_of_weights_that_are_here_nothing_is_missing(capsys):
     assert main(["info", "srgan"]) == 0
     assert "not here" not in capsys.readouterr().out
