@@ -2,11 +2,11 @@
 
     models="-m bicubic -m fsrcnn -m espcn -m span -m srresnet -m unet"
     srkit bench $models --scale 4 --data Set5 --format csv > fidelity.csv
-    python examples/fidelity_chart.py docs/pictures fidelity.csv
+    python examples/fidelity_chart.py . fidelity.csv
 
-writes fidelity.svg and prints the table below it. What `srkit bench` measured is drawn, files of
-other programs among it (``-m rlfn.pth``), by the name of the file, or that of
-``--name rlfn_x4=RLFN``. Of several tables the least seconds of each model are taken.
+writes fidelity.svg into a folder and prints the table below it. What `srkit bench` measured is
+drawn, files of other programs among it (``-m rlfn_x4.pth``), by the names of `NAMES`, of ``--name
+mine_x4=mine``, or of their files. Of several tables the least seconds of each model are taken.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ KINDS: Mapping[str, Kind] = {
     "bicubic": INTERPOLATION,
     **dict.fromkeys(("fsrcnn", "espcn", "neural-enhance", "span", "srresnet"), FIDELITY),
     **dict.fromkeys(("unet", "srgan", "photo", "photo-2025"), LOOKS),
+}
+# Files of others that docs/results.md shows, and what their authors call the networks.
+NAMES: Mapping[str, str] = {
+    "team24_spanf": "SPANF",
+    "rlfn_x4": "RLFN",
+    "RFDN_AIM": "RFDN",
+    "PlainUSR_Rep_x4": "PlainUSR",
+    "DAT_light_x4": "DAT-light",
 }
 
 
@@ -175,7 +183,11 @@ def main() -> None:
     parser.add_argument("tables", nargs="+", type=Path, metavar="TABLE.CSV")
     parser.add_argument("--name", nargs="+", default=[], metavar="FILE=NAME")
     given = parser.parse_args()
-    models = measured(given.tables, dict(text.split("=", 1) for text in given.name))
+    if odd := [text for text in given.name if "=" not in text]:
+        parser.error(f"--name takes FILE=NAME, not {odd[0]}")
+    models = measured(given.tables, {**NAMES, **dict(text.split("=", 1) for text in given.name)})
+    if not models:
+        parser.error("no table has a mean of Set5 at x4: srkit bench --format csv writes them")
     (given.folder / "fidelity.svg").write_text(picture(models), encoding="utf-8")
     print(table(models))
 

@@ -7,10 +7,12 @@ import pytest
 from checkout import ROOT
 from fidelity_chart import (
     FIDELITY,
+    NAMES,
     OPENED,
     PUBLISHED_POINTS,
     by_operations,
     by_seconds,
+    main,
     measured,
     picture,
     table,
@@ -21,15 +23,6 @@ from srkit.evaluation.costs import Costs
 from srkit.evaluation.results import Scores, as_csv
 from srkit.evaluation.scores import Score
 from srkit.metrics import STANDARD
-
-# What files of others that were measured are called in the picture.
-NAMES = {
-    "team24_spanf": "SPANF",
-    "rlfn_x4": "RLFN",
-    "RFDN_AIM": "RFDN",
-    "PlainUSR_Rep_x4": "PlainUSR",
-    "DAT_light_x4": "DAT-light",
-}
 
 
 def write_bench(path, *models):
@@ -117,3 +110,23 @@ def test_the_page_shows_what_was_measured():
     assert {"bicubic", "fsrcnn", "espcn", "span", "srresnet", "unet"} <= {m.name for m in models}
     assert table(models) in page
     assert shown == picture(models)
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "told"),
+    [
+        ("", (), "no table has a mean of Set5 at x4"),
+        ("model,dataset,scale,image\n", (), "no table has a mean of Set5 at x4"),
+        ("", ("--name", "RLFN"), "--name takes FILE=NAME, not RLFN"),
+    ],
+)
+def test_a_table_of_nothing_is_told_and_nothing_is_drawn(
+    tmp_path, monkeypatch, capsys, content, more, told
+):
+    (tmp_path / "empty.csv").write_text(content)
+    given = ["fidelity_chart.py", str(tmp_path), str(tmp_path / "empty.csv"), *more]
+    monkeypatch.setattr("sys.argv", given)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "fidelity.svg").exists()
