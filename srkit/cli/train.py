@@ -7,8 +7,10 @@ import inspect
 import logging
 import os
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from srkit.cli.console import Commands, local, model, positive, write, written
 from srkit.cli.escaping import PlainFormatter
@@ -68,7 +70,10 @@ def add(commands: Commands) -> None:
         default=[],
         dest="changes",
         metavar="KEY=VALUE",
-        help="change one value of the recipe, such as rate=1e-4; once for each",
+        help=(
+            "change one value of the recipe, such as rate=1e-4 or 'betas=[0.9, 0.99]', lists and "
+            "tables as in TOML; once for each"
+        ),
     )
     parser.add_argument("--fresh", action="store_true", help="start again, not where it stopped")
     parser.add_argument("--cache", type=Path, help="folder for decoded photos (default: in -o)")
@@ -90,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             raise OptionError(f"--set takes KEY=VALUE, not {text!r}")
         if name in inspect.signature(train).parameters:
             raise OptionError(f"{name} is no value of a recipe: see srkit train --help")
-        changes[name] = value
+        changes[name] = _value(name, value)
     if args.steps:
         changes["steps"] = args.steps
     path = train(
@@ -111,6 +116,16 @@ def run(args: argparse.Namespace) -> int:
     if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
         write(str(path))
     return 0
+
+
+def _value(name: str, text: str) -> Any:
+    """A value of the recipe: a list or a table as in a file, all else as it is."""
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(f"--set {name}={text} is no TOML: {error}") from error
 
 
 def _teachers(texts: Sequence[str]) -> dict[str, float]:

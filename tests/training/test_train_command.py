@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 pytest.importorskip("torch", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
+
+from safetensors import safe_open
 
 import srkit
 from srkit.cli import main
@@ -33,6 +37,9 @@ def test_a_run_writes_the_path_of_its_weights(photos, tmp_path, cache, tiny, cap
         ("espcn", ["--set", "rate"], 2, "--set takes KEY=VALUE, not 'rate'"),
         ("espcn", ["--set", "rat=1"], 2, "there is no key 'rat'; did you mean 'rate'?"),
         ("espcn", ["--set", "rate=fast"], 2, "rate: input should be a valid number"),
+        ("espcn", ["--set", "betas=[0.9, 0.99"], 2, "betas=[0.9, 0.99 is no TOML"),
+        ("espcn", ["--set", "betas=[0.9, 1.5]"], 2, "betas"),
+        ("espcn", ["--set", "losses=[{kind='l9'}]"], 2, "l9"),
         ("espcn", ["--set", "scale=3"], 2, "scale is no value of a recipe"),
         ("espcn", ["--set", "steps="], 2, "steps: input should be a valid integer"),
         ("espcn", ["--device=abacus"], 2, "device 'abacus' x1 cannot be used"),
@@ -74,3 +81,13 @@ def test_fresh_starts_again(photos, tmp_path, cache, tiny, rows):
     assert len(rows(tmp_path)) == 3
     assert train("espcn", photos, tmp_path, *changes, "--set=seed=3", "--steps=2", "--fresh") == 0
     assert [row["step"] for row in rows(tmp_path)] == ["0", "2"]
+
+
+def test_lists_and_tables_are_set_as_in_a_file(photos, tmp_path, cache, tiny):
+    changes = [f"--set={k}={tiny[k]}" for k in tiny.keys() - {"device", "steps"}]
+    lists = ["--set=betas=[0.8, 0.95]", '--set=losses=[{ kind = "l2", weight = 2.0 }]']
+    assert train("espcn", photos, tmp_path, *changes, *lists, "--steps=1", f"--cache={cache}") == 0
+    with safe_open(tmp_path / "weights.safetensors", "np") as file:
+        recipe = json.loads(file.metadata()["recipe"])
+    assert recipe["betas"] == [0.8, 0.95]
+    assert [(loss["kind"], loss["weight"]) for loss in recipe["losses"]] == [("l2", 2.0)]
