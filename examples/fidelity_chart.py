@@ -90,7 +90,7 @@ def measured(tables: Iterable[Path], names: Mapping[str, str]) -> list[Measured]
     for path in tables:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                if (row["image"], row["dataset"], row["scale"]) != ("mean", "Set5", "4"):
+                if tuple(map(row.get, ("image", "dataset", "scale"))) != ("mean", "Set5", "4"):
                     continue
                 count = row["multiply_adds"]
                 new = Measured(

@@ -25,26 +25,51 @@ GITHUB = re.compile(r"(?:hist/)?(?P<owner>[\w.-]+)\+(?P<name>[\w.-]+)/(?P<path>.
 DEBIAN = re.compile(r"debian: [xy]/(?P<name>[^/]+)/(?P<path>.+)")
 BLOB = re.compile(r"__([0-9a-f]{8})(?=\.\w+$)")
 
+# Of sources whose files say it in words alone, or for all photos at once.
+HOLDERS = {
+    "debian: y/forensics-samples": "2019-2020 Joao Eriberto Mota Filho",
+    "debian: y/gnome-backgrounds": "2012 Garrett LeSage",
+    "hist/getsolus+artwork/HermiteCrab": "Dirk Hohndel",
+    "imazen+codec-corpus/CID22/": "Cloudinary, CID22 dataset",
+}
+
+# Whose photo it is, and its licence or "" for that of the table, by its name without what follows.
 Stanzas = dict[str, tuple[str, str]]
+FIELD = re.compile(r"^(Files?|Authors?|Copyright|License):((?:.*)(?:\n[ \t].*)*)", re.MULTILINE)
 
 
 def stanzas(copyright_file: str) -> Stanzas:
-    r"""File name to holders and licence, from a file in Debian's copyright format.
+    r"""Photos to holders and licence, from a file in Debian's copyright format, or one like it.
 
     Examples
     --------
     >>> stanzas("Files: a/b.jpg\nCopyright: Ada, 2018\nLicense: CC-BY-4.0\n")
-    {'b.jpg': ('Ada, 2018', 'CC-BY-4.0')}
+    {'b': ('Ada, 2018', 'CC-BY-4.0')}
+    >>> stanzas("File: /usr/c.jxl\nAuthors: Grace (https://grace.example)\nLicense: free\n")
+    {'c': ('Grace (https://grace.example)', '')}
     """
     found: Stanzas = {}
     for block in re.split(r"\n\s*\n", copyright_file):
-        fields = dict(re.findall(r"^(\w+):((?:.*)(?:\n[ \t].*)*)", block, re.MULTILINE))
-        if {"Files", "Copyright", "License"} <= fields.keys():
-            holders = " ".join(fields["Copyright"].split())
-            licence = fields["License"].strip().splitlines()[0].strip()
-            for name in fields["Files"].split():
-                found[Path(name).name] = holders, licence
+        told = {name.rstrip("s"): " ".join(text.split()) for name, text in FIELD.findall(block)}
+        holders = told.get("Copyright") or told.get("Author")
+        if not holders or not told.keys() >= {"File", "License"}:
+            continue
+        # Only Debian's names of licences are short.
+        licence = told["License"].split(" ")[0] if "Copyright" in told else ""
+        for name in told["File"].split():
+            found[key(name)] = holders, licence
     return found
+
+
+def key(name: str) -> str:
+    """What a photo is known by, whatever its folder, format and blob.
+
+    Examples
+    --------
+    >>> key("popos/sea__63adcf52.jpg")
+    'sea'
+    """
+    return Path(BLOB.sub("", name)).stem
 
 
 def address(source: str) -> str:
@@ -74,7 +99,8 @@ def credits_of(table: Path, copyrights: Sequence[Path] = ()) -> str:
     table
         A CSV file with the columns ``original``, ``licence`` and ``source``.
     copyrights
-        Files in Debian's copyright format, which say more of some of the photos.
+        Files in Debian's copyright format, or of ``File``, ``Authors`` and ``License``, which say
+        more of some of the photos; of others they are searched in vain.
     """
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -83,7 +109,10 @@ def credits_of(table: Path, copyrights: Sequence[Path] = ()) -> str:
         known |= stanzas(path.read_text(encoding="utf-8", errors="replace"))
     lines, counts = [], Counter[str]()
     for row in rows:
-        holders, licence = known.get(Path(row["original"]).name, ("", row["licence"]))
+        holders, licence = known.get(key(row["original"]), ("", ""))
+        licence = licence or row["licence"]
+        by_source = (holder for begin, holder in HOLDERS.items() if row["source"].startswith(begin))
+        holders = holders or next(by_source, "")
         counts[licence] += 1
         lines.append(f"| {row['original']} | {licence} | {holders} | {address(row['source'])} |")
     summary = ", ".join(f"{name}: {number}" for name, number in sorted(counts.items()))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from srkit.card import ModelCard
 from srkit.cli.console import Commands, examples, model, positive, write
 from srkit.cli.escaping import one_line
-from srkit.cli.models import absent_facts, present_facts
+from srkit.cli.models import absent_facts
+from srkit.errors import SrkitError
 from srkit.models import loading
-from srkit.models.contents import Contents
+from srkit.models.contents import Contents, safetensors_contents
 from srkit.models.inspection import FileReport
-from srkit.models.weights import absent, how_to_get, with_companions
+from srkit.models.weights import absent, how_to_get, is_here, place_of, with_companions
 from srkit.tables import text_table
 from srkit.upscaling.upscaler import LONGEST_SIDE
 
@@ -30,7 +32,8 @@ def add(commands: Commands) -> None:
         description=(
             "Tell what a weights file holds without running anything in it: its format, whether "
             "it is safe, the network and scale that srkit would load, licence, header and tensors. "
-            "For the name of a model: its card, and how to get weights that are not here. "
+            "For the name of a model: its card, where its weights lie, which networks they learned "
+            "from, and how to get those that are not here. "
             "The exit code is 1 if srkit would not load the file."
         ),
         **examples("srkit info checkpoint_srgan.pth.tar", "srkit info ESPCN_x3.pb --json"),
@@ -50,8 +53,9 @@ def run(args: argparse.Namespace) -> int:
     """Write the report."""
     if args.file in loading.list_models() and not Path(args.file).is_file():
         card = loading.card(args.file)
-        facts = {**card.as_dict(), "present": present_facts(card), "absent": absent_facts(card)}
-        write(json.dumps(facts, indent=2) if args.json else _card_text(card))
+        present = _present(card)
+        facts = {**card.as_dict(), "present": present, "absent": absent_facts(card)}
+        write(json.dumps(facts, indent=2) if args.json else _card_text(card, present))
         return 0
     if not Path(args.file).exists() and not Path(args.file).suffix:
         loading.card(args.file)  # whose error has near misses
@@ -112,7 +116,28 @@ def _tensors(contents: Contents, most: int | None) -> str:
     return f"{title}\n{_indented(text_table(rows, 'lll'))}{more}"
 
 
-def _card_text(card: ModelCard) -> str:
+def _present(card: ModelCard) -> list[dict[str, Any]]:
+    """Weights files of a model that are here: where they lie, and what their headers say.
+
+    A header names the networks that the weights learned from, as ``teachers``. Of formats without
+    one there is no such key, and of a damaged file a ``problem`` in its place.
+    """
+    found = []
+    for scale, weights in card.weights.items():
+        for file in filter(is_here, with_companions([weights])):
+            path = place_of(file)
+            facts: dict[str, Any] = {"file": file.file, "scale": scale, "path": str(path)}
+            if path.suffix == ".safetensors":
+                try:
+                    header = safetensors_contents(path).header
+                    facts["teachers"] = header.get("teachers", "")
+                except SrkitError as error:
+                    facts["problem"] = str(error)
+            found.append(facts)
+    return found
+
+
+def _card_text(card: ModelCard, present: Sequence[Mapping[str, Any]]) -> str:
     rows = [[title, _cut(text)] for title, text in card.rows()]
     files = [
         f"x{scale}: {file.file}"
@@ -122,11 +147,12 @@ def _card_text(card: ModelCard) -> str:
     lacking = absent(card.weights.values())
     # Whole: half an address is of no use.
     lines = [f"{f.file}: {how_to_get(f, card.install)}" for f in lacking]
-    present = present_facts(card)
     folders = dict.fromkeys(str(Path(file["path"]).parent) for file in present)
-    taught = (f"x{file['scale']}: {file['teachers']}" for file in present if file["teachers"])
+    taught = [f"x{file['scale']}: {file['teachers']}" for file in present if file.get("teachers")]
+    problems = [file["problem"] for file in present if "problem" in file]
     rows += _titled("weights", files) + _titled("lie in", list(folders))
-    rows += _titled("teachers", list(dict.fromkeys(taught))) + _titled("not here", lines)
+    rows += _titled("teachers", list(dict.fromkeys(taught)))
+    rows += _titled("damaged", problems) + _titled("not here", lines)
     return text_table(rows, "ll")
 
 

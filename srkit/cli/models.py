@@ -11,16 +11,12 @@ from srkit.cli.console import Commands, examples, write
 from srkit.errors import SrkitError, UnknownModelError
 from srkit.models import loading
 from srkit.models.cards import framework_of, licence_of, notes_on, scales_of
-from srkit.models.contents import safetensors_contents
 from srkit.models.weights import (
     absent,
     how_to_get,
     install_lines,
-    is_here,
     missing_distributions,
     missing_for,
-    place_of,
-    with_companions,
 )
 from srkit.tables import text_table
 
@@ -103,22 +99,6 @@ def _facts(name: str) -> dict[str, Any]:
     line = " && ".join(install_lines(card)) or None
     facts = {"installed": not missing_for(card), "install": line, "absent": absent_facts(card)}
     return {**card.as_dict(), **facts}
-
-
-def present_facts(card: ModelCard) -> list[dict[str, Any]]:
-    """Weights files of a model that are here, for programs: where they lie, and their teachers.
-
-    Those name in their header what they learned from, beside photos.
-    """
-    found = []
-    for scale, weights in card.weights.items():
-        for file in filter(is_here, with_companions([weights])):
-            path = place_of(file)
-            own = file.source == "packaged" and path.suffix == ".safetensors"
-            header = safetensors_contents(path).header if own else {}
-            facts = {"file": file.file, "scale": scale, "path": str(path)}
-            found.append(facts | {"teachers": header.get("teachers", "")})
-    return found
 
 
 def absent_facts(card: ModelCard) -> list[dict[str, Any]]:

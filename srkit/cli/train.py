@@ -30,6 +30,10 @@ srkit upscale -m FILE.
 """
 
 
+# Values of a recipe that are text, which may begin with a bracket.
+_TEXTS = {"encoder", "start"}
+
+
 def add(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
@@ -70,10 +74,7 @@ def add(commands: Commands) -> None:
         default=[],
         dest="changes",
         metavar="KEY=VALUE",
-        help=(
-            "change one value of the recipe, such as rate=1e-4 or 'betas=[0.9, 0.99]', lists and "
-            "tables as in TOML; once for each"
-        ),
+        help="a value of the recipe: rate=1e-4, 'betas=[0.9, 0.99]' (as in TOML); once for each",
     )
     parser.add_argument("--fresh", action="store_true", help="start again, not where it stopped")
     parser.add_argument("--cache", type=Path, help="folder for decoded photos (default: in -o)")
@@ -93,9 +94,10 @@ def run(args: argparse.Namespace) -> int:
         name, equals, value = text.partition("=")
         if not equals:
             raise OptionError(f"--set takes KEY=VALUE, not {text!r}")
+        name = name.strip()
         if name in inspect.signature(train).parameters:
             raise OptionError(f"{name} is no value of a recipe: see srkit train --help")
-        changes[name] = _value(name, value)
+        changes[name] = _value(name, value.strip())
     if args.steps:
         changes["steps"] = args.steps
     path = train(
@@ -120,12 +122,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _value(name: str, text: str) -> Any:
     """A value of the recipe: a list or a table as in a file, all else as it is."""
-    if not text.startswith(("[", "{")):
+    if name in _TEXTS or not text.startswith(("[", "{")):
         return text
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError as error:
-        raise OptionError(f"--set {name}={text} is no TOML: {error}") from error
+        found = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise OptionError(f"--set {name}={text[:80]} is no TOML: {error}") from error
+    if len(found) > 1:
+        raise OptionError(f"--set takes one value, and {name} is followed by others")
+    return found["value"]
 
 
 def _teachers(texts: Sequence[str]) -> dict[str, float]:

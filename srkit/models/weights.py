@@ -167,7 +167,18 @@ def is_here(file: WeightsFile) -> bool:
 
 
 def place_of(weights: WeightsFile) -> Path:
-    """Where a weights file is, or will be when it has been downloaded."""
+    """Where a weights file is, or will be when it has been downloaded.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the distribution that carries it is not installed.
+
+    Examples
+    --------
+    >>> place_of(WeightsFile("espcn_x2.safetensors", "0" * 64)).is_file()
+    True
+    """
     if weights.source == "packaged":
         return PACKAGED / weights.file
     if weights.downloaded:

@@ -15,7 +15,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from srkit.adapters.pytorch.checkpoints import read_checkpoint
 from srkit.advice import advise
 from srkit.atomic import replacing
 from srkit.errors import OptionError
@@ -110,7 +109,7 @@ class Run:
             self.family.weight_norm(self.net)
         self.method = _method(fabric, recipe, self.family, self.net)
         self.average = Average(self.net, recipe.ema)
-        self.best = float("-inf")
+        self.best, self.best_step = float("-inf"), 0
         self._means: Mapping[str, Tensor] = {}
         self.report: Report | None = None  # one process reports
 
@@ -178,9 +177,8 @@ class Run:
                 self._save(done)
         if self.report:
             self.report.close()
-            best = self.out / BEST
-            if not recipe.perceptual and read_checkpoint(best).metadata["steps"] == "0":
-                log.warning("no check was better than the start, which %s holds", best)
+            if not recipe.perceptual and self.best_step == 0:
+                log.warning("no check was better than the start, which %s holds", self.out / BEST)
         fabric.barrier()
         return self.out / (WEIGHTS if recipe.perceptual else BEST)
 
@@ -224,7 +222,7 @@ class Run:
         write_weights(self.average.weights, self.out / WEIGHTS, header)
         # Of one that learns from teachers, how near it comes to them.
         if (judged := figures.get("psnr_to_teacher", figures["psnr"])) > self.best:
-            self.best = judged
+            self.best, self.best_step = judged, step
             write_weights(self.average.weights, self.out / BEST, header)
 
     def _inner(self, planes: nn.Module) -> nn.Module:
@@ -287,6 +285,7 @@ class Run:
             "average": self.average.weights,
             "step": step,
             "best": self.best,
+            "best_step": self.best_step,
             "means": self.report.means,
             "settings": self._settings(),
             "photos": sum(self._counts),
@@ -309,12 +308,12 @@ class Run:
 
     def _not_this_run(self, why: str) -> OptionError:
         """What to do where the folder's state is of a run that cannot go on."""
-        best = self.out / BEST
+        best = self.out / (WEIGHTS if self.recipe.perceptual else BEST)
         again = advise("resume=False", "--fresh")
         further = advise(f"init={str(best)!r}, out=NEW", f"--init {best} -o NEW")
         return OptionError(
-            f"{self.out} holds a run {why} start afresh with {again}, or go on from its weights in "
-            f"another folder: {further}"
+            f"{self.out} holds a run {why} start afresh with {again}, or go on from its weights "
+            f"({BEST}, or {WEIGHTS}, the last) in another folder: {further}"
         )
 
     def _restore(self) -> int:
@@ -340,7 +339,8 @@ class Run:
         device = self.fabric.device
         self.average.weights = {k: v.to(device) for k, v in state["average"].items()}
         self._means = {k: v.to(device) for k, v in state["means"].items()}
-        self.best = state["best"]
+        # States of before did not say it.
+        self.best, self.best_step = state["best"], state.get("best_step", done)
         self.fabric.strategy.precision.load_state_dict(state["precision"])
         torch.set_rng_state(state["random"])
         return done

@@ -74,7 +74,8 @@ class Recipe:
     shares
         The rate of each of the network's layer groups, as a share of `rate`; () for the
         network's own: the last layer of most, or the encoder of a U-Net, learns ten times slower;
-        of SPAN and compact networks all learn alike.
+        of compact networks all learn alike, and of SPAN all but the first layer's weights, which
+        see levels of 0 to 255 and learn at 1/255 of the rate.
     schedule, warmup, milestones, factor
         ``"cosine"``: to zero at the last step. ``"step"``: times `factor` at each of
         the milestones, which are shares of the steps. Both after a linear warm-up of

@@ -116,7 +116,7 @@ def test_the_page_shows_what_was_measured():
     ("content", "more", "told"),
     [
         ("", (), "no table has a mean of Set5 at x4"),
-        ("model,dataset,scale,image\n", (), "no table has a mean of Set5 at x4"),
+        ("date,weather\n1,rain\n", (), "no table has a mean of Set5 at x4"),
         ("", ("--name", "RLFN"), "--name takes FILE=NAME, not RLFN"),
     ],
 )

@@ -281,6 +281,33 @@ def test_a_card_tells_where_its_weights_lie_and_who_taught_them(capsys):
     assert "teachers" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("content", [b"", b"cut off", (2**62).to_bytes(8, "little") + b"{}"])
+def test_a_damaged_file_is_told_and_hides_no_other(content, tmp_path, monkeypatch, capsys):
+    for file in PACKAGED.glob("fsrcnn_*"):
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "fsrcnn_x3.safetensors").unlink()
+    (tmp_path / "fsrcnn_x3.safetensors").write_bytes(content)
+    monkeypatch.setattr("srkit.models.weights.PACKAGED", tmp_path)
+    assert main(["info", "fsrcnn"]) == 0
+    out = capsys.readouterr().out
+    assert "fsrcnn_x3.safetensors: " in out.split("\ndamaged ")[1]
+    assert "x2: PlainUSR-L" in out
+    assert "x4: PlainUSR-L" in out
+    assert main(["info", "fsrcnn", "--json"]) == 0
+    present = json.loads(capsys.readouterr().out)["present"]
+    assert ["problem" in file for file in present] == [False, True, False]
+
+
+def test_of_files_without_a_header_no_teachers_are_claimed(tmp_path, monkeypatch, capsys):
+    places = {"realesr-general-x4v3.pth": tmp_path / "a", "realesr-general-wdn-x4v3.pth": tmp_path}
+    places["realesr-general-x4v3.pth"].write_bytes(b"a zip, or not")
+    monkeypatch.setattr("srkit.cli.info.is_here", lambda file: places[file.file].is_file())
+    monkeypatch.setattr("srkit.cli.info.place_of", lambda file: places[file.file])
+    assert main(["info", "realesrgan-general", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["present"]
+    assert told == {"file": "realesr-general-x4v3.pth", "scale": 4, "path": str(tmp_path / "a")}
+
+
 def test_weights_that_are_not_here_lie_nowhere(offline, capsys):
     assert main(["info", "realesrgan-general", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["present"] == []

@@ -13,12 +13,18 @@ torch = pytest.importorskip("torch", reason="training needs it: pip install 'srk
 pytest.importorskip("lightning_fabric", reason="training needs it: pip install 'srkit[train]'")
 pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[train]'")
 
+from lightning_fabric import Fabric
 from safetensors import safe_open
 from torch.nn import functional
 
 import srkit
 from srkit import OptionError, imresize
 from srkit.adapters.pytorch.nets.span import SPAN, Form
+from srkit.training.families import FAMILIES
+from srkit.training.learning.losses import Pixel
+from srkit.training.learning.methods import Minimise
+from srkit.training.recipe import Recipe
+from srkit.training.stages import Pace
 from srkit.training.starts import span as span_start
 from srkit.training.starts.span import shrink_span, start_span
 
@@ -90,6 +96,30 @@ def test_from_x4_pixels_become_the_mean_of_what_they_cover(scale: int, form: For
         wanted, made = functional.avg_pool2d(fine, 4), small(photo)
     assert wanted.std() > 0.01
     torch.testing.assert_close(made, wanted, atol=1e-5, rtol=1e-5)
+
+
+def moved(form: Form) -> dict[str, float]:
+    """How far a step at a rate of 1e-3 moves what the first layer and the next have, at most."""
+    torch.manual_seed(0)
+    net = SPAN(2, form)
+    start_span(net)
+    names = ["first.weight", "first.bias", "blocks.0.conv1.weight"]
+    before = {name: net.state_dict()[name].clone() for name in names}
+    fabric = Fabric(accelerator="cpu", devices=1)
+    recipe = Recipe(model="span", losses=(Pixel(),), optimizer="adamw")
+    lr, hr = (torch.randint(0, 256, (1, n, n, 3)).byte() for n in (24, 48))
+    Minimise(fabric, recipe, FAMILIES["span"], net).step(lr, hr, Pace(1e-3, 0.9))
+    return {name: float((net.state_dict()[name] - before[name]).abs().max()) for name in names}
+
+
+def test_only_weights_that_see_levels_learn_at_a_part_of_the_rate() -> None:
+    """Adam's first step is the rate itself, whatever the gradient."""
+    levels, plain = moved(Form()), moved(Form(centred=False))
+    assert levels["first.weight"] == pytest.approx(1e-3 / 255, rel=0.01)
+    assert plain["first.weight"] == pytest.approx(1e-3, rel=0.01)
+    for made in (levels, plain):
+        assert made["first.bias"] == pytest.approx(1e-3, rel=0.01)
+        assert made["blocks.0.conv1.weight"] == pytest.approx(1e-3, rel=0.1)
 
 
 # --- runs -------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 
 import pytest
 
@@ -14,6 +15,8 @@ from safetensors import safe_open
 
 import srkit
 from srkit.cli import main
+from srkit.cli.train import _TEXTS
+from srkit.training.recipe import Recipe
 
 
 def train(recipe, photos, out, *more):
@@ -38,8 +41,11 @@ def test_a_run_writes_the_path_of_its_weights(photos, tmp_path, cache, tiny, cap
         ("espcn", ["--set", "rat=1"], 2, "there is no key 'rat'; did you mean 'rate'?"),
         ("espcn", ["--set", "rate=fast"], 2, "rate: input should be a valid number"),
         ("espcn", ["--set", "betas=[0.9, 0.99"], 2, "betas=[0.9, 0.99 is no TOML"),
-        ("espcn", ["--set", "betas=[0.9, 1.5]"], 2, "betas"),
-        ("espcn", ["--set", "losses=[{kind='l9'}]"], 2, "l9"),
+        ("espcn", ["--set", "betas=" + 3000 * "["], 2, "is no TOML"),
+        ("espcn", ["--set", "betas=[0.9, 0.99]\nsteps=3"], 2, "--set takes one value"),
+        ("espcn", ["--set", "betas=[0.9, 1.5]"], 2, "from 0 to below 1"),
+        ("espcn", ["--set", "losses=[{kind='l9'}]"], 2, "kind: input should be "),
+        ("espcn", ["--set", "encoder=[v2]/none.pth"], 2, "encoder"),
         ("espcn", ["--set", "scale=3"], 2, "scale is no value of a recipe"),
         ("espcn", ["--set", "steps="], 2, "steps: input should be a valid integer"),
         ("espcn", ["--device=abacus"], 2, "device 'abacus' x1 cannot be used"),
@@ -85,9 +91,13 @@ def test_fresh_starts_again(photos, tmp_path, cache, tiny, rows):
 
 def test_lists_and_tables_are_set_as_in_a_file(photos, tmp_path, cache, tiny):
     changes = [f"--set={k}={tiny[k]}" for k in tiny.keys() - {"device", "steps"}]
-    lists = ["--set=betas=[0.8, 0.95]", '--set=losses=[{ kind = "l2", weight = 2.0 }]']
+    lists = ["--set=betas = [0.8, 0.95]", '--set=losses=[{ kind = "l2", weight = 2.0 }]']
     assert train("espcn", photos, tmp_path, *changes, *lists, "--steps=1", f"--cache={cache}") == 0
     with safe_open(tmp_path / "weights.safetensors", "np") as file:
         recipe = json.loads(file.metadata()["recipe"])
     assert recipe["betas"] == [0.8, 0.95]
     assert [(loss["kind"], loss["weight"]) for loss in recipe["losses"]] == [("l2", 2.0)]
+
+
+def test_values_that_are_text_may_begin_with_a_bracket():
+    assert {field.name for field in fields(Recipe) if field.type == "str"} == _TEXTS

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from srkit.adapters.pytorch.architectures.base import Architecture
 from srkit.adapters.pytorch.architectures.fitting import fitted
@@ -102,6 +102,20 @@ def _check_size(stated: Mapping[str, int]) -> None:
         raise OptionError(f"{NAME} has features to choose, but no {' and no '.join(others)}")
 
 
+def _layer_groups(net: SPAN) -> list[list[nn.Module]]:
+    """Weights that see levels of 0 to 255; the rest; the last layer.
+
+    Those of the first group are so much smaller than others: at the rate of these each step would
+    change them by a tenth, and a new network falls apart. A network that sees colours in [0, 1]
+    has none.
+    """
+    others = [net.blocks, net.deep, net.join]
+    if not net.form.centred:
+        return [[], [net.first, *others], [net.last]]
+    bias = nn.ParameterList([net.first.bias])
+    return [[net.first], [bias, *others], [net.last]]
+
+
 _shrink = later("srkit.training.starts.span:shrink_span")
 
 ARCHITECTURE = Architecture(
@@ -117,10 +131,7 @@ ARCHITECTURE = Architecture(
             scales=(2, 3, 4),
             build=SPAN,
             start=later("srkit.training.starts.span:start_span"),
-            # The first layer sees levels, so its weights are so much smaller: at the rate of others
-            # each step would change it by a tenth, and a new network falls apart. Those that see
-            # colours in [0, 1], of upstream's files alone, keep theirs almost as it is.
-            groups=lambda net: [[net.first], [net.blocks, net.deep, net.join], [net.last]],
+            groups=_layer_groups,
             shares=(1 / LEVELS, 1.0, 1.0),
             rescale={(4, new): functools.partial(_shrink, scale=new) for new in (2, 3)},
             sized=_of_size,
