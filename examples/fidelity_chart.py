@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from srkit.evaluation.charts import Kind, Panel, Point, drawn, legend
 from srkit.tables import markdown_table
 
 WIDTH, HEIGHT = 720, 980
+# What the axis of dB holds at least.
 DECIBELS = (28.0, 33.0)
 
 INTERPOLATION = Kind("interpolation", "interpolation", square=True)
@@ -136,18 +138,20 @@ def picture(models: list[Measured]) -> str:
     """Both panels as SVG."""
     operations, seconds = by_operations(models), by_seconds(models)
     levels = {f"{m.name} {m.psnr:.2f}": m.psnr for m in models if m.name == "bicubic"}
+    known = [*DECIBELS, *(m.psnr for m in models)]
+    decibels = float(math.floor(min(known))), float(math.ceil(max(known)))
     upper = Panel(
         "PSNR on Set5, x4 (dB), against multiplications for 1280×720 (10⁹)",
         top=92,
         x=span_of(point.x for point in operations),
-        y=DECIBELS,
+        y=decibels,
         levels=levels,
     )
     lower = Panel(
         "the same against measured seconds for a megapixel",
         top=550,
         x=span_of(point.x for point in seconds),
-        y=DECIBELS,
+        y=decibels,
     )
     kinds = {point.kind: None for point in (*seconds, *operations)}
     parts = [*legend(list(kinds), 54, 30), *drawn(upper, operations), *drawn(lower, seconds)]
@@ -181,11 +185,17 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("tables", nargs="+", type=Path, metavar="TABLE.CSV")
-    parser.add_argument("--name", nargs="+", default=[], metavar="FILE=NAME")
+    parser.add_argument("--name", action="append", default=[], metavar="FILE=NAME")
     given = parser.parse_args()
     if odd := [text for text in given.name if "=" not in text]:
         parser.error(f"--name takes FILE=NAME, not {odd[0]}")
-    models = measured(given.tables, {**NAMES, **dict(text.split("=", 1) for text in given.name)})
+    names = {**NAMES, **dict(text.split("=", 1) for text in given.name)}
+    try:
+        models = measured(given.tables, names)
+    except (OSError, ValueError) as error:
+        parser.error(f"a table cannot be read: {error}")
+    if not given.folder.is_dir():
+        parser.error(f"there is no folder {given.folder}")
     if not models:
         parser.error("no table has a mean of Set5 at x4: srkit bench --format csv writes them")
     (given.folder / "fidelity.svg").write_text(picture(models), encoding="utf-8")

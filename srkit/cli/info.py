@@ -79,7 +79,7 @@ def _text(report: FileReport, most: int | None) -> str:
         lines += [
             ["model", model.summary],
             ["", f"x{model.scale}, {model.colour}, on {model.framework}{sight}"],
-            ["licence", model.licence or report.contents.header.get("licence", "not stated")],
+            ["licence", model.licence or "not stated"],
             ["use", f"srkit upscale photo.jpg -m {report.path}"],
         ]
     else:

@@ -38,8 +38,8 @@ class LoadedAs:
     parameters: int | None
 
     @classmethod
-    def of(cls, model: Upscaler) -> LoadedAs:
-        """The facts of a loaded model."""
+    def of(cls, model: Upscaler, header: Mapping[str, str]) -> LoadedAs:
+        """The facts of a loaded model, and its licence by the file's header if by nothing else."""
         card = model.card
         try:
             radius: int | None = model.radius
@@ -50,7 +50,7 @@ class LoadedAs:
             framework=card.framework,
             scale=model.scale,
             colour=card.colour,
-            licence=card.licence,
+            licence=card.licence or header.get("licence", ""),
             radius=radius,
             parameters=model.parameters,
         )
@@ -132,7 +132,7 @@ def inspect(path: Path, registry: Registry, options: Mapping[str, Any]) -> FileR
         safe = True if kind.contents else None
         loaded = registry.load(path, **options)
         with reading(path, kind.name):
-            model = LoadedAs.of(loaded)
+            model = LoadedAs.of(loaded, contents.header)
         safe = True
     except SrkitError as error:
         problem = str(error)

@@ -163,6 +163,13 @@ class Run:
                 (self.out / STATE).unlink(missing_ok=True)
             list_photos(self.held, self.out / HELD_OUT)
             self.report = self._report(first)
+            shortest = min(stretch.last - stretch.first for stretch in stretches(recipe))
+            if recipe.schedule != "one_cycle" and 2 * recipe.warmup > shortest:
+                log.warning(
+                    "the rate rises for %d of %d steps; a smaller warmup leaves more to learn in",
+                    min(recipe.warmup, shortest),
+                    shortest,
+                )
         if first == 0:
             self._checked(0)
         for step, (lr, hr, *answers) in enumerate(self._batches(first), first):

@@ -8,6 +8,7 @@ measured on what it never saw, or a folder of photos, split as runs of the recip
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from srkit.atomic import replacing
-from srkit.errors import OptionError
+from srkit.errors import OptionError, SrkitError
 from srkit.training.data.degradations import (
     Blur,
     Degradation,
@@ -32,6 +33,8 @@ from srkit.training.data.reserved import find_reserved
 from srkit.training.data.two_stage import TWO_STAGE
 from srkit.training.recipe import Recipe, read_recipe
 from srkit.training.recipes import recipe_named
+
+log = logging.getLogger(__name__)
 
 # How the photos of each named set are degraded. Figures rest on them: what a recipe learns from
 # may change, and these may not.
@@ -103,7 +106,7 @@ def write_pairs(photos: Path, out: Path, recipe: Recipe, scale: int, side: int =
     Returns
     -------
     int
-        How many pairs were written.
+        How many pairs were written: photos that cannot be read are skipped with a warning.
 
     Raises
     ------
@@ -126,14 +129,20 @@ def _write_all(
     if side % scale:
         raise OptionError(f"side={side} is no multiple of scale={scale}")
     check_shrinking(steps, scale)
+    count = 0
     for number, path in enumerate(photos):
-        hr = _middle(decode(path), side, scale)
+        try:
+            hr = _middle(decode(path), side, scale)
+        except (SrkitError, OSError) as error:
+            log.warning("skipped %s", error)
+            continue
+        count += 1
         lr = degrade(hr, scale, steps, np.random.default_rng(number))
         # Numbered, since two folders may hold photos of one name.
         name = f"{number:03d}_{path.stem}.png"
         _write(hr, out / "HR" / name)
         _write(lr, out / "LR" / f"x{scale}" / name)
-    return len(photos)
+    return count
 
 
 def _middle(photo: Pixels, side: int, scale: int) -> Pixels:
@@ -162,14 +171,21 @@ def main() -> None:
     given = parser.parse_args()
     if given.set and given.config:
         parser.error("argument --config: not allowed with argument --set")
-    if given.set:
-        count = write_set(given.set, given.photos, given.out, given.scale, given.side)
-    else:
-        recipe = recipe_named(given.recipe)
-        if given.config:
-            recipe = read_recipe(given.config, recipe)
-        count = write_pairs(given.photos, given.out, recipe, given.scale, given.side)
+    try:
+        count = _write_what(given)
+    except (SrkitError, OSError) as error:
+        parser.error(str(error))
     sys.stdout.write(f"{count} pairs in {given.out}\n")
+
+
+def _write_what(given: argparse.Namespace) -> int:
+    """Write what the command line asks for; how many pairs."""
+    if given.set:
+        return write_set(given.set, given.photos, given.out, given.scale, given.side)
+    recipe = recipe_named(given.recipe)
+    if given.config:
+        recipe = read_recipe(given.config, recipe)
+    return write_pairs(given.photos, given.out, recipe, given.scale, given.side)
 
 
 if __name__ == "__main__":

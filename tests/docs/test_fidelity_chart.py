@@ -112,6 +112,18 @@ def test_the_page_shows_what_was_measured():
     assert shown == picture(models)
 
 
+@pytest.mark.parametrize("psnr", [26.0, 34.5])
+def test_the_axis_holds_all_that_is_drawn(tmp_path, psnr):
+    path = write_bench(tmp_path / "1.csv", ("bicubic", 28.4, 0.05, None), ("mine", psnr, 1.0, 1e9))
+    drawn = ElementTree.fromstring(picture(measured([path], {})))
+    marks = [group for group in drawn.iter() if (group.findtext("*") or "").startswith("mine: ")]
+    heights = [float(mark[1].get("cy") or mark[1].get("y", "0")) for mark in marks]
+    # Above and below the middle of the page, and on it.
+    assert len(heights) == 2
+    assert 92 <= heights[0] <= 500
+    assert 550 <= heights[1] <= 960
+
+
 @pytest.mark.parametrize(
     ("content", "more", "told"),
     [

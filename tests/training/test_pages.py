@@ -24,6 +24,7 @@ from srkit.models.weights import sha256, weights_path
 from srkit.training import RECIPES, Recipe
 from srkit.training.data.degradations import Downsample, Jpeg
 from srkit.training.data.photos import find_photos, split
+from srkit.training.pairs import main as pairs_main
 from srkit.training.pairs import write_pairs
 
 DOCS = ROOT / "docs"
@@ -137,6 +138,28 @@ def test_degraded_pairs_are_the_held_out_photos_and_the_same_each_time(photos, t
     assert apart.mean() < 0.5
     for path in (tmp_path / "a").rglob("*.png"):
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_a_photo_that_cannot_be_read_does_not_stop_the_others(photos, tmp_path, caplog):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff no picture")
+    listed = tmp_path / "held_out.txt"
+    names = [broken, tmp_path / "none.png", *sorted(photos.iterdir())]
+    listed.write_text("".join(f"{name}\n" for name in names))
+    assert write_pairs(listed, tmp_path / "out", RECIPES["photo"], 2, side=80) == len(names) - 2
+    assert "skipped" in caplog.text
+    assert "broken.jpg" in caplog.text
+    assert "none.png" in caplog.text
+    assert len(open_dataset(tmp_path / "out", 2).pairs) == len(names) - 2
+
+
+def test_mistakes_of_its_command_are_told_in_a_line(photos, tmp_path, monkeypatch, capsys):
+    given = ["pairs", str(photos), str(tmp_path / "out"), "--recipe", "espcn"]
+    monkeypatch.setattr("sys.argv", given)
+    with pytest.raises(SystemExit, match="2"):
+        pairs_main()
+    assert "error: this recipe has no degradations" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_recipe_that_degrades_nothing_gives_no_pairs(photos, tmp_path):

@@ -119,7 +119,7 @@ def test_broken_and_tiny_photos_are_skipped_with_a_warning_and_counted(
     # Whoever comes later hears of it, too.
     caplog.clear()
     pack(given, tmp_path / "cache", 4)
-    assert "2 photos were skipped" in caplog.text
+    assert "photos that were skipped: 2" in caplog.text
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 
 

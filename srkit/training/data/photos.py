@@ -219,7 +219,7 @@ def _open(folder: Path) -> Patches:
     with reading(folder / INDEX, "list of patches"):
         index = json.loads((folder / INDEX).read_text())
         if skipped := index["skipped"]:
-            log.warning("%d photos were skipped", skipped)
+            log.warning("photos that were skipped: %d", skipped)
         count, side = len(index["detail"]), PATCH // index["scale"]
         if not count:
             none = np.empty((0, 0, 0, 3), np.uint8)
