@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from run_commands import command_of
 from safetensors import safe_open
 
 from srkit.atomic import replacing
@@ -48,9 +49,10 @@ are licensed CC BY-SA 4.0; the photos they were trained on are credited in
 models that see luma alone, and depends on how their LR was made: compare it within a curve.
 Each entry ends with the commit of the srkit that trained.
 
-*Started from* is the end of an earlier run, or a mean of two, a file that does not ship, and
-*steps* are those of the last run. `EVERYDAY` is a mixture of blur, noise, shrinking and JPEG, of
-the recipe `photo` ([degradations](training.md#degradations)).
+A command is that of the last run, by its header, and `--init` names the file of then
+([which run that was](how-trained.md)). *Started from* is the end of an earlier run, or a mean of
+two, a file that does not ship, and *steps* are those of the last run. `EVERYDAY` is a mixture of
+blur, noise, shrinking and JPEG, of the recipe `photo` ([degradations](training.md#degradations)).
 """
 # Billions of multiplications of networks whose weights are others': these may not be here.
 THEIRS = {
@@ -75,6 +77,9 @@ MEASURED = {
 RUNS = "[How the weights were trained](how-trained.md#photo)"
 # Characters of a recipe beyond which its table has names alone.
 READABLE = 260
+# Characters of a command beyond which nobody types it.
+LONGEST_COMMAND = 650
+NOT_RUN = "<!-- not run: trains for minutes or hours -->"
 # Rows of a learning curve that are shown.
 POINTS = 12
 
@@ -143,6 +148,8 @@ def _entry(
     recipe = header.get("recipe", "")
     if recipe.startswith("{") and len(_told(json.loads(recipe), whole=True)) > READABLE:
         parts.append(_details(recipe))
+    if 0 < len(command := command_of(header)) <= LONGEST_COMMAND:
+        parts.append(f"Its last run:\n\n{NOT_RUN}\n```sh\n{command}\n```")
     if scores:
         parts.append("Its runs, and what each of them reached: " + RUNS + ".")
     if curve:

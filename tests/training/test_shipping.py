@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
+import shlex
 
 import pytest
 
@@ -13,6 +16,7 @@ pytest.importorskip("pydantic", reason="training needs it: pip install 'srkit[tr
 import ship_model
 from export_weights import export
 from images import saved
+from run_commands import BEFORE_SHARES, FREE, command_of
 from safetensors import safe_open
 from safetensors.torch import save_file
 from ship_model import credited, joined, scores, ship, with_digest
@@ -24,7 +28,11 @@ from srkit import OptionError, WeightsError
 from srkit.adapters.pytorch.nets.discriminator import Discriminator
 from srkit.adapters.pytorch.nets.espcn import ESPCN
 from srkit.adapters.pytorch.nets.srresnet import SRResNet
-from srkit.models.weights import weights_path
+from srkit.cli import main
+from srkit.models.contents import safetensors_contents
+from srkit.models.weights import PACKAGED, weights_path
+from srkit.training import RECIPES
+from srkit.training.recipe import Recipe
 
 
 def stored(path):
@@ -189,3 +197,46 @@ def test_the_discriminator_has_the_papers_size():
     assert sum(p.numel() for p in judge.parameters()) == 23_565_505
     # Strides of Figure 4: 96 pixels become 6.
     assert judge.features(torch.zeros(1, 3, 96, 96)).shape == (1, 512, 6, 6)
+
+
+COMMANDS = {
+    path.stem: command
+    for path in sorted(PACKAGED.glob("*.safetensors"))
+    if (command := command_of(safetensors_contents(path).header))
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_command_of_a_header_makes_its_recipe(name, monkeypatch, capsys):
+    header = safetensors_contents(PACKAGED / f"{name}.safetensors").header
+    wanted, made = json.loads(header["recipe"]), {}
+
+    def keep(recipe, photos, out, **options):
+        made.update(options, recipe=recipe)
+        return out
+
+    monkeypatch.setattr("srkit.cli.train.train", keep)
+    assert main(shlex.split(COMMANDS[name])[1:]) == 0
+    assert (made["recipe"], made["scale"]) == (wanted["name"], int(header["scale"]))
+    assert list(made["teacher"]) == [one["model"] for one in wanted.get("teachers", [])]
+    fields = {field.name for field in dataclasses.fields(Recipe)}
+    changes = {key: value for key, value in made.items() if key in fields}
+    changes["teachers"] = [{"model": model} for model in made["teacher"]]
+    recipe = json.loads(json.dumps(dataclasses.asdict(RECIPES[made["recipe"]].changed(changes))))
+    for key in (wanted.keys() & fields) - FREE - {"teachers"}:
+        if not (key == "shares" and header["commit"] in BEFORE_SHARES):
+            assert within(wanted[key], recipe[key]), key
+
+
+def within(told, found):
+    """Whether what a header tells is so; it may tell less than there is to say today."""
+    if isinstance(told, dict):
+        return all(within(value, found[key]) for key, value in told.items())
+    if isinstance(told, list):
+        return len(told) == len(found) and all(map(within, told, found))
+    return told == found
+
+
+def test_most_files_have_a_command():
+    assert {"span_x4", "srresnet_x2", "fsrcnn_x3", "photo_x4"} <= COMMANDS.keys()
+    assert "photo-2025_x4" not in COMMANDS
