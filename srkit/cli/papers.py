@@ -7,8 +7,9 @@ from collections.abc import Mapping
 Entry = tuple[str, str, Mapping[str, str]]  # kind, key and fields
 
 # Papers of the networks that weights of srkit have learned from, by what is below.
-TEACHERS = dict.fromkeys(("espcn", "photo", "span", "srgan", "srresnet"), ("2409.13435",)) | {
-    "fsrcnn": ("2308.03364", "2409.13435")
+TEACHERS = {
+    **dict.fromkeys(("photo", "span", "srgan", "srresnet"), ("2409.13435",)),
+    **dict.fromkeys(("espcn", "fsrcnn"), ("2308.03364", "2409.13435")),
 }
 
 # By what stands behind "arXiv:" on a card.

@@ -231,7 +231,7 @@ ESPCN = _trained(
     "Shi et al., CVPR 2016, arXiv:1609.05158",
     {
         2: "c8c3988ca18ec6bbcbd51090b5557be211d039f3cb0329afa358090073a8ac04",
-        3: "2c13cdc687077dc8be838f6dcb93b212b2e6a0ad50833346b732f705b9aa9e65",
+        3: "aba6bf7d1890a7e53c81bf5da0f82a03f557fbc46aeb3620a9afa8fa7cf99f4d",
         4: "3afa92cd80be1933c61e4c863cbe5c88104866cafebd525d1ab9ad3886ccac1e",
     },
     version="2026",
@@ -248,7 +248,7 @@ FSRCNN = _trained(
     "Dong et al., ECCV 2016, arXiv:1608.00367",
     {
         2: "96808c05e191f7c3bd6e6aed0e6a9d5b4480072c1032bdbd3f58e2d516c054d3",
-        3: "582fd82916d0845f08accd2f592e444230573e4f7c361ca1c37a1504de4fc97d",
+        3: "74129d03e0d5f64f91009cfa6a25ea0db897d07aa02aaa7a650d60ae60f36cda",
         4: "68077e50fb8271c195089cb5948e4ece5fc9b09bc8af6951bcc28a90e356f2eb",
     },
     version="2026",
