@@ -84,7 +84,7 @@ def ours(path: Path, photo: np.ndarray) -> list[np.ndarray]:
     strips = (photo[None, top : top + 16] for top in range(0, len(photo), 16))
     made.append(np.concatenate(list(rows_of(model, strips, len(photo))), axis=1)[0])
     model.strip_bytes = lambda rows, width: math.inf
-    made.append(model.upscale(photo, memory=int(200**2 * model.bytes_per_pixel)))
+    made.append(model.upscale(photo, memory=int(220**2 * model.bytes_per_pixel)))
     return [result.clip(0, 1) for result in made]
 
 

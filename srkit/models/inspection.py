@@ -82,8 +82,8 @@ class FileReport:
     >>> import srkit
     >>> from srkit.models.weights import PACKAGED
     >>> report = srkit.inspect(PACKAGED / "espcn_x3.safetensors")
-    >>> report.safe, report.size, report.contents.header["architecture"]
-    (True, 92300, 'ESPCN')
+    >>> report.safe, report.contents.header["architecture"]
+    (True, 'ESPCN')
     """
 
     path: Path
@@ -103,8 +103,8 @@ class FileReport:
         >>> import srkit
         >>> from srkit.models.weights import PACKAGED
         >>> report = srkit.inspect(PACKAGED / "espcn_x3.safetensors").as_dict()
-        >>> report["format"], report["safe"], report["size"]
-        ('safetensors file', True, 92300)
+        >>> report["format"], report["safe"]
+        ('safetensors file', True)
         """
         return {
             "path": str(self.path),

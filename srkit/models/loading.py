@@ -264,8 +264,8 @@ def inspect(path: str | Path, *, scale: int | None = None) -> FileReport:
     --------
     >>> from srkit.models.weights import PACKAGED
     >>> report = inspect(PACKAGED / "espcn_x3.safetensors")
-    >>> report.format, report.size
-    ('safetensors file', 92300)
+    >>> report.format, report.safe
+    ('safetensors file', True)
     """
     return inspection.inspect(Path(path), REGISTRY, {"scale": scale})
 
