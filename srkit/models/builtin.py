@@ -230,7 +230,7 @@ ESPCN = _trained(
     "Three convolutions on luma: tiny and fast.",
     "Shi et al., CVPR 2016, arXiv:1609.05158",
     {
-        2: "c8c3988ca18ec6bbcbd51090b5557be211d039f3cb0329afa358090073a8ac04",
+        2: "28005284ef5ea4de3270076cc6b1b441bc316423d4e76c628f8ed281fc6c2e55",
         3: "aba6bf7d1890a7e53c81bf5da0f82a03f557fbc46aeb3620a9afa8fa7cf99f4d",
         4: "3afa92cd80be1933c61e4c863cbe5c88104866cafebd525d1ab9ad3886ccac1e",
     },
