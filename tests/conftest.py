@@ -33,6 +33,7 @@ NEED_TORCH = (
     "tools/ship_model.py",
     "tools/ship_photo.py",
     "tools/model_cards.py",
+    "tools/run_commands.py",
 )
 NEED_TRAIN = ("srkit/training/__init__.py", "srkit/training/recipe.py")
 NEED_SAFETENSORS = ("srkit/adapters/tensorflow/luma.py",)
