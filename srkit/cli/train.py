@@ -66,7 +66,7 @@ def add(commands: Commands) -> None:
         metavar="MODEL[=WEIGHT]",
         help="name or weights file of a model to learn from; once for each",
     )
-    parser.add_argument("--steps", type=positive, help="how long, whatever the recipe says")
+    parser.add_argument("--steps", type=positive, help="how long (default: the recipe's)")
     parser.add_argument("--config", type=Path, metavar="TOML", help="changes to the recipe")
     parser.add_argument(
         "--set",

@@ -308,6 +308,12 @@ def test_of_files_without_a_header_no_teachers_are_claimed(tmp_path, monkeypatch
     assert told == {"file": "realesr-general-x4v3.pth", "scale": 4, "path": str(tmp_path / "a")}
 
 
+def test_the_licence_of_a_header_is_that_of_the_model(capsys):
+    assert main(["info", str(ESPCN), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["model"]["licence"] == told["header"]["licence"] == "CC-BY-SA-4.0"
+
+
 def test_weights_that_are_not_here_lie_nowhere(offline, capsys):
     assert main(["info", "realesrgan-general", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["present"] == []

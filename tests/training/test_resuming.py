@@ -164,6 +164,21 @@ def test_a_state_of_other_layer_groups_does_not_go_on(photos, tmp_path, cache, t
     assert snapshot(tmp_path) == before
 
 
+def test_a_finished_run_whose_best_weights_were_moved_ends_again(photos, tmp_path, cache, tiny):
+    options = {"scale": 2, "cache": cache, **tiny}
+    srkit.train("espcn", photos, tmp_path, **options).rename(tmp_path / "mine.safetensors")
+    assert srkit.train("espcn", photos, tmp_path, **options).name == "best.safetensors"
+
+
+@pytest.mark.parametrize(("warmup", "told"), [(3, False), (4, True)])
+def test_a_rate_that_rises_for_more_than_half_of_a_run_is_told(
+    warmup, told, photos, tmp_path, cache, tiny, caplog
+):
+    options = {"scale": 2, "cache": cache, **tiny, "steps": 6, "warmup": warmup}
+    srkit.train("espcn", photos, tmp_path, **options)
+    assert (f"the rate rises for {warmup} of 6 steps" in caplog.text) == told
+
+
 def test_a_log_of_something_else_is_told(photos, tmp_path, tiny):
     options = {**tiny, "scale": 2}
     srkit.train("espcn", photos, tmp_path, **options)
