@@ -12,16 +12,17 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parent.parent
 # What is said to who reads a page of the reference before it is built.
 UNBUILT = re.compile(r"^> In a checkout this page is .*\n\n", re.MULTILINE)
-CREDITS = "../srkit/pretrained/CREDITS.md"
+# Pages that lie beside the weights, since they go with them into the package.
+PRETRAINED = "../srkit/pretrained/"
+BESIDE_WEIGHTS = ("CREDITS.md", "NOTICES.md")
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that have no file in docs/."""
-    made = {
-        "reference/command-line.md": command_line(),
-        "credits.md": (ROOT / "srkit" / "pretrained" / "CREDITS.md").read_text(encoding="utf-8"),
-        "notebooks.md": notebooks(),
-    }
+    made = {"reference/command-line.md": command_line(), "notebooks.md": notebooks()}
+    for name in BESIDE_WEIGHTS:
+        path = ROOT / "srkit" / "pretrained" / name
+        made[name.lower()] = path.read_text(encoding="utf-8")
     for name, text in made.items():
         files.append(File.generated(config, name, content=text))
     return files
@@ -29,7 +30,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Links that lead out of docs/, for readers of the checkout, stay within the site."""
-    markdown = UNBUILT.sub("", markdown).replace(CREDITS, "credits.md")
+    markdown = UNBUILT.sub("", markdown)
+    for name in BESIDE_WEIGHTS:
+        markdown = markdown.replace(PRETRAINED + name, name.lower())
     return re.sub(r"\[([^\]]*)\]\(\.\./(examples/[^)]*)\)", r"\1 (`\2`)", markdown)
 
 

@@ -81,4 +81,4 @@ def test_every_model_has_its_card(site):
 def test_search_finds_words_of_pages_and_of_the_reference(site):
     found = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
     places = {entry["location"].split("#")[0] for entry in found["docs"]}
-    assert {"perception.html", "reference/upscaler.html", "credits.html"} <= places
+    assert {"perception.html", "reference/upscaler.html", "credits.html", "notices.html"} <= places

@@ -309,6 +309,7 @@ def test_of_files_without_a_header_no_teachers_are_claimed(tmp_path, monkeypatch
 
 
 def test_the_licence_of_a_header_is_that_of_the_model(capsys):
+    pytest.importorskip("torch")
     assert main(["info", str(ESPCN), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["model"]["licence"] == told["header"]["licence"] == "CC-BY-SA-4.0"
