@@ -166,7 +166,7 @@ SPAN = _trained(
     "Wan et al., Swift Parameter-free Attention Network, CVPRW 2024, arXiv:2311.12770",
     {
         2: "0646b3490a0d75638e768e064fda435857f09b73a6fc573c4f81ff32cbc0cb63",
-        4: "bf0d1c4e58e8eba289c587a8d7b238a90b5f4bd7fc3db45753fc20b89e6a5c00",
+        4: "6f1c7c8f2049f997a5ef8fce494a0b5edc8250a0efb636d6c44cc000cffd3204",
     },
     radius=29,
     version="2026",
