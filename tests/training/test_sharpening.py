@@ -74,7 +74,7 @@ def test_results_stay_within_the_range():
 PAIR = [planes(data.astronaut()[y : y + 64, 150:214] / np.float32(255)) for y in (100, 104)]
 
 
-@pytest.mark.parametrize("kind", ["l1", "l2", "charbonnier"])
+@pytest.mark.parametrize("kind", ["l1", "l2", "charbonnier", "log_l2"])
 def test_a_loss_of_pixels_compares_with_the_sharpened_photo_where_that_is_asked(kind):
     made, photo = PAIR
     wanted = Pixel(kind)(made, sharpened(photo))

@@ -31,6 +31,8 @@ class Pixel:
 
     Attributes
     ----------
+    kind
+        Also ``"log_l2"``: of each crop's L2 the logarithm, see `decibels`.
     spare_edges
         Whether differences count less where the photo has edges: times 1 minus the length
         of Sobel's gradient, at most 1 (López-Tapia et al., 2020, equation 10). There an
@@ -43,7 +45,7 @@ class Pixel:
         Whether what is compared with is sharpened first; see `srkit.training.learning.sharpening`.
     """
 
-    kind: Literal["l1", "l2", "charbonnier"] = "l1"
+    kind: Literal["l1", "l2", "charbonnier", "log_l2"] = "l1"
     weight: float = 1.0
     spare_edges: bool = False
     target: Target = "auto"
@@ -56,7 +58,34 @@ class Pixel:
         """A scalar, not weighted."""
         photo = sharpened(photo) if self.sharpened else photo
         differences = _DISTANCES[self.kind](made - photo)
-        return ((1 - sobel(photo)) * differences if self.spare_edges else differences).mean()
+        if self.spare_edges:
+            differences = (1 - sobel(photo)) * differences
+        return decibels(differences) if self.kind == "log_l2" else differences.mean()
+
+
+# Mean square that is added to a crop's own: 45 dB, beyond which it is nearly as the photo is.
+FAINTEST = 3e-5
+
+
+def decibels(squares: Tensor) -> Tensor:
+    """Mean of crops' errors in dB: minus their PSNR, so that what is measured is what is learned.
+
+    Crops of sky and of foliage count alike, as pictures do in a mean of PSNRs, whereas by mean
+    squares a crop with ten times the error counts ten times (L. Chen et al., "HINet", CVPR
+    workshops 2021, minimise the same). What is fainter than `FAINTEST` counts less and less.
+
+    Parameters
+    ----------
+    squares
+        ``(N, C, H, W)``, of differences of values in [0, 1].
+
+    Examples
+    --------
+    >>> round(float(decibels(torch.full((1, 1, 2, 2), 0.01))), 1)
+    -20.0
+    """
+    means: Tensor = squares.mean((1, 2, 3))
+    return 10 * (means + FAINTEST).log10().mean()
 
 
 def charbonnier(difference: Tensor) -> Tensor:
@@ -67,6 +96,7 @@ def charbonnier(difference: Tensor) -> Tensor:
 _DISTANCES: Mapping[str, Callable[[Tensor], Tensor]] = {
     "l1": torch.abs,
     "l2": torch.square,
+    "log_l2": torch.square,
     "charbonnier": charbonnier,
 }
 
