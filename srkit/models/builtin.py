@@ -230,8 +230,8 @@ ESPCN = _trained(
     "Three convolutions on luma: tiny and fast.",
     "Shi et al., CVPR 2016, arXiv:1609.05158",
     {
-        2: "28005284ef5ea4de3270076cc6b1b441bc316423d4e76c628f8ed281fc6c2e55",
-        3: "aba6bf7d1890a7e53c81bf5da0f82a03f557fbc46aeb3620a9afa8fa7cf99f4d",
+        2: "7c5fdfa0fc2308447a11273ed74efcf426bafbafb5f42d2539ba1fe20c1fc9fe",
+        3: "efa9fb90c3cfd462e0732913d467462144e8bb0c6884fbe9d51459a641a958fe",
         4: "3afa92cd80be1933c61e4c863cbe5c88104866cafebd525d1ab9ad3886ccac1e",
     },
     version="2026",
