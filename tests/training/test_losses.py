@@ -24,7 +24,7 @@ from srkit.adapters.readers.enhance.vgg import vgg_shapes
 from srkit.training.learning import backbones
 from srkit.training.learning.adversary import Adversary, fooling_loss, judge_loss
 from srkit.training.learning.losses import (
-    FAINTEST,
+    FLOOR,
     NORMALISED,
     FeatureLoss,
     Features,
@@ -32,6 +32,7 @@ from srkit.training.learning.losses import (
     Pixel,
     TotalVariation,
     check,
+    decibels,
     gram,
 )
 
@@ -70,12 +71,12 @@ def test_the_logarithm_of_squares_is_minus_the_psnr_of_each_crop():
         peak_signal_noise_ratio(p.numpy(), m.numpy(), data_range=1)
         for p, m in zip(photo, made, strict=True)
     ]
-    squares = [10 ** (-one / 10) + FAINTEST for one in alone]
+    squares = [10 ** (-one / 10) + FLOOR for one in alone]
     wanted = np.mean([10 * np.log10(one) for one in squares])
     assert float(Pixel("log_l2")(made, photo)) == pytest.approx(wanted, abs=1e-4)
 
 
-def test_by_the_logarithm_of_squares_a_small_error_counts_as_a_large_one():
+def test_by_the_logarithm_of_squares_a_small_error_pulls_more_than_a_large_one():
     photo = torch.full((2, 1, 8, 8), 0.5)
     made = (photo + torch.tensor([0.2, 0.02]).view(2, 1, 1, 1)).requires_grad_()
     Pixel("log_l2")(made, photo).backward()
@@ -95,6 +96,16 @@ def test_edges_of_the_photo_count_less_where_that_is_asked():
     wanted = np.mean([m * d[0] for m, d in zip(masks, differences, strict=True)])
     loss = Pixel("charbonnier", spare_edges=True)
     assert loss(made, photo).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_edges_count_less_by_the_logarithm_of_squares_too():
+    rng = torch.Generator().manual_seed(0)
+    made, photo = (torch.rand((2, 3, 16, 16), generator=rng) for _ in range(2))
+    edges = np.stack([sobel(one.mean(0).numpy(), mode="nearest") for one in photo])
+    weights = torch.from_numpy(1 - edges)[:, None]
+    found = Pixel("log_l2", spare_edges=True)(made, photo)
+    assert float(found) == pytest.approx(float(decibels(weights * (made - photo) ** 2)), abs=1e-4)
+    assert found < Pixel("log_l2")(made, photo)
 
 
 def test_edges_of_colours_are_those_of_their_mean():

@@ -32,7 +32,8 @@ class Pixel:
     Attributes
     ----------
     kind
-        Also ``"log_l2"``: of each crop's L2 the logarithm, see `decibels`.
+        Or ``"log_l2"``, each crop's mean square in dB, at least -45: minus its PSNR, see
+        `decibels`. Its gradients are so long that a run takes it with ``clip=0``.
     spare_edges
         Whether differences count less where the photo has edges: times 1 minus the length
         of Sobel's gradient, at most 1 (López-Tapia et al., 2020, equation 10). There an
@@ -63,8 +64,8 @@ class Pixel:
         return decibels(differences) if self.kind == "log_l2" else differences.mean()
 
 
-# Mean square that is added to a crop's own: 45 dB, beyond which it is nearly as the photo is.
-FAINTEST = 3e-5
+# Mean square that is added to each crop's own, so that an exact one has a finite slope: 45 dB.
+FLOOR = 3e-5
 
 
 def decibels(squares: Tensor) -> Tensor:
@@ -72,7 +73,7 @@ def decibels(squares: Tensor) -> Tensor:
 
     Crops of sky and of foliage count alike, as pictures do in a mean of PSNRs, whereas by mean
     squares a crop with ten times the error counts ten times (L. Chen et al., "HINet", CVPR
-    workshops 2021, minimise the same). What is fainter than `FAINTEST` counts less and less.
+    workshops 2021, minimise the same). What is fainter than `FLOOR` counts less and less.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def decibels(squares: Tensor) -> Tensor:
     -20.0
     """
     means: Tensor = squares.mean((1, 2, 3))
-    return 10 * (means + FAINTEST).log10().mean()
+    return 10 * (means + FLOOR).log10().mean()
 
 
 def charbonnier(difference: Tensor) -> Tensor:
